@@ -1,0 +1,121 @@
+// What the router needs of a data plane: established packets are forwarded below this line, first packets come up as
+// punts, and decisions go down as operations. Implemented by pkg/datapath (eBPF) and by its TypeScript model.
+import type { IpAddress, IpFamily } from "../base/address.ts";
+import type { HandshakeMemory, Session, SessionSide, SideIndex } from "../svr/session.ts";
+
+/** Why a packet came up; enum svr_punt_cause. */
+export type PuntCause = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
+
+/** One packet from eBPF. `data` is a view that is valid until the next drain. */
+export interface Punt {
+  cause: PuntCause;
+  ifnum: number;
+  vlan: number;
+  /** 0: one wire packet; else payload bytes of each segment but the last */
+  gsoSize: number;
+  /** the destination is one of our waypoint addresses */
+  toWaypoint: boolean;
+  /** the packet from its IP header on */
+  data: Uint8Array;
+  /** session the data plane found, with the side of arrival */
+  session?: { index: number; side: SideIndex; state: Session };
+}
+
+/** A session reference that cannot hit a re-used slot: the uuid must still be there. */
+export interface SessionRef { index: number; uuid: Uint8Array }
+
+/** What a shard asks of the data plane; one batch is one foreign call. Operations of a batch are executed in order. */
+export type SessionOp =
+  /** Claim a slot, install side 1 then side 0. Fails as a whole: result is a negative code and, for `exists`, the other session. */
+  | { kind: "install"; session: Session }
+  /** Change flags with atomic and/or, replace the handshake memory, add packets handled in user space. */
+  | { kind: "patch"; ref: SessionRef; clearFlags: number; setFlags: number; handshake?: HandshakeMemory; fields?: Partial<SessionPatchFields>;
+      addPackets?: [number, number]; addBytes?: [number, number] }
+  /** Replace one side (segment joins or moves); the new key is in force before the old one goes. */
+  | { kind: "replaceSide"; ref: SessionRef; side: SideIndex; to: SessionSide }
+  /** End the session: life becomes guard with this reason, the sweeper writes its record and removes it. `now`: its side-0 key is free at once. */
+  | { kind: "end"; ref: SessionRef; reason: number; now: boolean };
+
+/** Fields that a shard may write on a live session (it owns them, or owns the moment). */
+export interface SessionPatchFields {
+  tcpState: number; sinceMs: number; seenMs: [number, number]; nextSeq: [number, number]; lastAck: [number, number]; idleMs: number;
+  reverseService: number; setupMs: number; service: number; tenant: number;
+}
+
+/** Result of one operation: index of the session, or why not. */
+export type OpResult =
+  | { ok: true; index: number }
+  | { ok: false; why: "exists"; other: SessionRef; side: SideIndex }
+  | { ok: false; why: "full" | "gone" };
+
+/** A packet to send: complete from its IP header on, checksums final; leaves by the next hop. */
+export interface Frame { nexthop: number; data: Uint8Array }
+
+/** Key of a flow as received. */
+export interface FlowKey { source: IpAddress; destination: IpAddress; sourcePort: number; destinationPort: number; ifnum: number; vlan: number; proto: number }
+
+/** A shard's hold on the data plane; owned by one worker, every call is synchronous. */
+export interface ShardPort {
+  /** Wait at most timeoutMs for punted packets; at most `max` of them. */
+  drain(max: number, timeoutMs: number): Punt[];
+  apply(ops: readonly SessionOp[]): OpResult[];
+  /** Sends; returns how many the kernel took. */
+  send(frames: readonly Frame[]): number;
+  /** Sessions by flow key, absent when there is none. */
+  find(key: FlowKey): { index: number; side: SideIndex; state: Session } | undefined;
+  /** Live session with this uuid (bounded scan of the table; rare: joins and admin). */
+  findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
+  close(): void;
+}
+
+export interface InterfaceEntry { ifnum: number; name: string; shared: boolean; hosts: boolean }
+export interface NexthopEntry {
+  index: number; interface: string; ifnum: number; vlan: number; family: IpFamily;
+  /** absent: on link */
+  gateway?: IpAddress;
+  mtu: number;
+  /** clamp of the MSS option for inner IPv4 and IPv6; 0 none */
+  mss4: number; mss6: number;
+}
+export interface MemberEntry { ifnum: number; vlan: number; prefix: { address: IpAddress; length: number }; tenant: number }
+export interface RateEntry { tenant: number; perSecond: number; burst: number }
+
+/** Everything the data plane is told besides sessions. `program` makes it so, in an order that never opens a hole. */
+export interface DatapathConfig {
+  interfaces: InterfaceEntry[];
+  nexthops: NexthopEntry[];
+  /** local addresses; waypoint ones are where peers send */
+  locals: { address: IpAddress; waypoint: boolean }[];
+  members: MemberEntry[];
+  rates: RateEntry[];
+  /** rate per remote address on waypoint addresses; perSecond 0 is unlimited */
+  remoteRate: { perSecond: number; burst: number };
+  timers: { quarantineMs: number; guardMs: number; synSentMs: number; synRcvdMs: number; halfClosedIdleMs: number; closingMs: number; resetMs: number; interimMs: number };
+  waypointPorts: { first: number; last: number };
+}
+
+/** A record of the sweeper: a copy of the session at that moment. */
+export interface DatapathRecord { type: "start" | "interim" | "end" | "release"; timeMs: number; index: number; session: Session }
+
+export interface DatapathGauges { slotsUsed: number; live: number; highWater: number; quarantined: number; recordsLost: number; sweeps: number; sessionLimit: number; flowEntries: number; flowLimit: number }
+
+/** The data plane of one router. Owner: the router's main thread; `close` leaves pinned maps forwarding. */
+export interface Datapath {
+  program(config: DatapathConfig): void;
+  /** Stable number of a name (tenant, service, router, path, interface), kept with the sessions across restarts; 0 is never used. */
+  nameId(name: string): number;
+  nameOf(id: number): string | undefined;
+  records(max: number): DatapathRecord[];
+  /** Slots from `cursor` on that are live or in guard, at most `max`; next cursor, absent at the end. Copies, no lock. */
+  sessions(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
+  /** Slots in quarantine, for the port allocator at start. */
+  resting(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
+  gauges(): DatapathGauges;
+  /** Drops by reason name since the maps were made, and packets by interface number. */
+  counters(): { drops: Record<string, bigint>; interfaces: Record<number, { rxPackets: bigint; rxBytes: bigint; txPackets: bigint; txBytes: bigint }> };
+  /** Whether sessions were adopted from an earlier process. */
+  adopted(): boolean;
+  close(): void;
+  /** Remove pins too: forwarding stops. */
+  destroy(): void;
+}

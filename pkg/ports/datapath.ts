@@ -39,7 +39,7 @@ export type SessionOp =
 /** Fields that a shard may write on a live session (it owns them, or owns the moment). */
 export interface SessionPatchFields {
   tcpState: number; sinceMs: number; seenMs: [number, number]; nextSeq: [number, number]; lastAck: [number, number]; idleMs: number;
-  reverseService: number; setupMs: number; service: number; tenant: number;
+  setupMs: number; service: number; tenant: number; answer: IpAddress;
 }
 
 /** Result of one operation: index of the session, or why not. */
@@ -63,7 +63,7 @@ export interface ShardPort {
   send(frames: readonly Frame[]): number;
   /** Sessions by flow key, absent when there is none. */
   find(key: FlowKey): { index: number; side: SideIndex; state: Session } | undefined;
-  /** Live session with this uuid (bounded scan of the table; rare: joins and admin). */
+  /** Live session with this uuid, through its key in the flow index. */
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
   close(): void;
 }

@@ -100,4 +100,6 @@ export interface Session {
   retransmissions: number;
   outOfOrder: number;
   interimMs: number;
+  /** address that answers at the egress (source of the reverse context); all zero while unknown */
+  answer: IpAddress;
 }

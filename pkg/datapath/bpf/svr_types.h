@@ -127,12 +127,16 @@ struct svr_session {
 	__u32 retransmissions;
 	__u32 out_of_order;
 	__u32 interim_ms;      /* last interim record */
-	__u8 spare[16];
+	__u8 answer[16];       /* address that answers at the egress (reverse context source) */
 };
 
 /* ---- flow index ------------------------------------------------------------------------------------------------ */
 
-/* The key of a packet as received, also the hash input (11 words; IPv4 hashes words 0, 4, 8, 9, 10). */
+/* Each session stands in the index under three keys: side 1, side 0, and its uuid (source = uuid, family 0, all else
+ * zero, entry side 0; looked up by shards only, confirmed by comparing svr_session.uuid). The uuid key goes together with
+ * the side-0 key.
+ *
+ * The key of a packet as received, also the hash input (11 words; IPv4 hashes words 0, 4, 8, 9, 10). */
 struct svr_key {
 	__u8 source[16];
 	__u8 destination[16];

@@ -1,0 +1,12 @@
+// Time and randomness as they are handed to everything below the mains. Implemented in cmd/ and by tests.
+
+/** Clock gives both times a router needs; monotonic is the kernel's CLOCK_MONOTONIC in milliseconds. */
+export interface Clock {
+  monotonicMs(): number;
+  unixMs(): number;
+}
+
+/** RandomSource fills fresh bytes from the operating system's generator (or a seeded one in tests). */
+export interface RandomSource {
+  bytes(count: number): Uint8Array;
+}

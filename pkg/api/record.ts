@@ -1,0 +1,52 @@
+// The session record (behaviour 13.1): one JSON object per start, interim, end, deny and loss. Written by routers,
+// read by the console and by svrctl. Fields are added, never re-used.
+
+export type RecordType = "start" | "interim" | "end" | "modify" | "deny" | "loss";
+
+/** SessionRecord is one telemetry record; (router, boot, sequence) is unique and gap-free, times are RFC 3339 with ms. */
+export interface SessionRecord {
+  recordType: RecordType;
+  boot: string;
+  sequence: number;
+  time: string;
+  router: string;
+  role?: string;
+  /** 32 hex digits, the trace id; absent on loss and on denials before a session existed */
+  sessionId?: string;
+  spanId?: string;
+  parentSpanId?: string;
+  tenant?: string;
+  service?: string;
+  protocol?: number;
+  sourceAddress?: string;
+  sourcePort?: number;
+  destinationAddress?: string;
+  destinationPort?: number;
+  ingressInterface?: string;
+  egressInterface?: string;
+  vlan?: number;
+  natSource?: string;
+  natDestination?: string;
+  waypointLocal?: string;
+  waypointRemote?: string;
+  peer?: string;
+  peerPath?: string;
+  security?: string;
+  carrier?: string;
+  startTime?: string;
+  /** milliseconds */
+  duration?: number;
+  forwardPackets?: number;
+  forwardBytes?: number;
+  reversePackets?: number;
+  reverseBytes?: number;
+  retransmissions?: number;
+  outOfOrder?: number;
+  tcpState?: string;
+  /** milliseconds */
+  setupTime?: number;
+  endReason?: string;
+  denyReason?: string;
+  /** loss: number of records that could not be delivered */
+  lost?: number;
+}

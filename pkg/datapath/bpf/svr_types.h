@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
 /* Layouts shared by the eBPF programs, the native library and TypeScript: plain structs and defines only.
  * TypeScript codecs are compared with the BTF of the object at load. `_be` fields are in wire order, all others in host order.
- * IPv4 addresses stand in the first four bytes of a 16-byte field, the rest is zero. */
+ * IPv4 addresses stand in the first four bytes of a 16-byte field, the rest is zero. The flow hash is in svr_hash.h. */
 #ifndef SVR_TYPES_H
 #define SVR_TYPES_H
 
@@ -69,6 +69,7 @@ enum svr_flag {
 	SVR_F_DELETE = 0x2000, /* the router asked for removal: side-0 key goes at the next sweep */
 	SVR_F_SNAT = 0x4000, /* side-1 local address and port are source NAT */
 	SVR_F_DNAT = 0x8000, /* side-1 remote address is destination NAT */
+	SVR_F_SETUP = 0x10000, /* setup_ms is known (eBPF, or the shard when it fills setup_ms) */
 };
 
 /* Handshake memory of the shard; eBPF never touches it. */
@@ -84,6 +85,10 @@ struct svr_handshake {
 	__u16 egress_router;   /* name id of the egress router, 0 unknown */
 };
 
+/* 320 bytes: five cache lines. The four bytes life, tcp_state, tcp_before_reset, end_reason are one aligned 32-bit word that
+ * every writer changes with one 32-bit compare-and-swap; who takes life away from LIVE decrements gauges.live. A claim writes
+ * since_ms before it sets life to CLAIMED (the sweeper frees claims older than SVR_CLAIM_MS). */
+#define SVR_CLAIM_MS 10000
 struct svr_session {
 	/* line 0-1: what the fast path compares and rewrites */
 	struct svr_side side[2];
@@ -102,8 +107,7 @@ struct svr_session {
 	__u64 packets[2];      /* wire packets that arrived on side 0, 1 and were passed */
 	__u64 bytes[2];        /* inner bytes of them, from the IP header on */
 	__u32 isn;             /* TCP: initial sequence of the opener */
-	__u16 tenant;          /* name ids, see the map `names` */
-	__u16 service;
+	__u32 flow_label;      /* low 20 bits of CRC-32 of the UUID: outer IPv6 flow label toward peers (protocol 14); 0 leaves it */
 	__u8 uuid[16];
 	/* line 3-4: cold */
 	__u64 created_ms;      /* monotonic */
@@ -174,6 +178,8 @@ struct svr_settings {
 	__u16 waypoint_last;
 	__u8 mss_clamp;        /* 1: lower the MSS option of SYN and SYN-ACK to the next hop's `mss` */
 	__u8 reserved[3];
+	__u8 inject_mac[6];    /* secret of this boot: source MAC of frames sent into loopback */
+	__u8 reserved2[6];
 };
 
 /* Gauges kept with atomic adds by shards and sweeper. */
@@ -211,7 +217,8 @@ struct svr_nexthop {       /* key: u32 index, 0 unused */
 	__u8 source_mac[6];
 };
 
-#define SVR_LOCAL_WAYPOINT 0x1u
+#define SVR_LOCAL_WAYPOINT 0x1u /* peers send here */
+#define SVR_LOCAL_PEER 0x2u     /* not ours: address of a peer known on a shared interface; unknown packets of others stay the host's */
 struct svr_address {       /* key of `locals` */
 	__u32 family;
 	__u8 address[16];
@@ -222,20 +229,22 @@ struct svr_local {
 
 /* Token buckets in front of the punt rings. Key: tenant on a host interface, remote address on a waypoint address. */
 struct svr_bucket_key {
-	__u16 kind;            /* 1 tenant, 2 remote address */
+	__u16 kind;            /* 1 tenant, 2 remote address, 0 shared by all that found the map full */
 	__u16 family;
 	__u32 tenant;
 	__u8 address[16];
 };
-struct svr_tokens {
-	__u64 updated_ns;
-	__u64 tokens;          /* in packets << 20 */
+struct svr_tokens {        /* one packet costs 1 s / per_second; at most burst packets may be ahead of the clock */
+	__u64 paid_until_ns;   /* monotonic; changed by compare-and-swap */
+	__u64 refused;
 };
-struct svr_rate {          /* map `rates`: key u32 0 default of remote addresses, else tenant id */
+#define SVR_RATE_REMOTE 0u             /* key of `rates` for every remote address */
+#define SVR_RATE_NO_TENANT 0xffffffffu /* ... for packets of hosts without a tenant */
+struct svr_rate {          /* map `rates`: one of the keys above, else a tenant id; no entry is unlimited */
 	__u32 per_second;      /* 0 unlimited */
 	__u32 burst;
 };
-/* LPM key of `members`: who talks on a host interface. prefixlen counts from ifnum on. */
+/* LPM key of `members`: who talks on a host interface. prefixlen counts from ifnum on: 64 + prefix bits. Value: __u32 tenant id. */
 struct svr_member_key {
 	__u32 prefixlen;
 	__u16 ifnum;
@@ -272,8 +281,9 @@ struct svr_punt {
 	__u16 gso_segments;
 	__u16 local_flags;     /* svr_local.flags of the destination address, 0 if not ours */
 	__u8 source_mac[6];
-	__u16 reserved;
+	__u16 flags;           /* SVR_PUNT_PARTIAL */
 };
+#define SVR_PUNT_PARTIAL 0x1u /* the L4 checksum was left to offload: good, not yet computed (the field holds the pseudo header sum) */
 
 enum svr_record_type {
 	SVR_RECORD_START = 1,
@@ -293,6 +303,7 @@ struct svr_ifstats {
 	__u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 
-/* A frame sent into loopback by the shard: destination MAC = magic, next hop; source MAC = secret of this boot. */
+/* A frame sent into loopback by the shard: destination MAC = magic(4), next hop(2), both big-endian; source MAC =
+ * settings.inject_mac; ethertype IPv4 or IPv6; then the packet. */
 #define SVR_INJECT_MAGIC 0x02535652u
 #endif

@@ -132,6 +132,9 @@ struct svr_session {
 	__u32 out_of_order;
 	__u32 interim_ms;      /* last interim record */
 	__u8 answer[16];       /* address that answers at the egress (reverse context source) */
+	__u16 tenant;          /* name ids, see the map `names` */
+	__u16 service;
+	__u8 spare[4];
 };
 
 /* ---- flow index ------------------------------------------------------------------------------------------------ */

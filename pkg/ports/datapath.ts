@@ -65,6 +65,9 @@ export interface ShardPort {
   find(key: FlowKey): { index: number; side: SideIndex; state: Session } | undefined;
   /** Live session with this uuid, through its key in the flow index. */
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
+  /** As Datapath.nameId and nameOf, safe beside other shards. */
+  nameId(name: string): number;
+  nameOf(id: number): string | undefined;
   close(): void;
 }
 

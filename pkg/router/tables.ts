@@ -1,0 +1,98 @@
+// What a shard decides by: the compiled configuration of this router with the data plane's stable numbers filled in.
+// Built by build.ts from a RouterConfig; read-only afterwards, replaced as a whole on reload.
+import type { IpAddress, IpFamily } from "../base/address.ts";
+import type { PeerKeys } from "../svr/keys.ts";
+
+export type Enforcement = "reset" | "block" | "allow" | "strict";
+
+/** PathEntry is one way to a peer: a local interface and address, a remote address (protocol 1). */
+export interface PathEntry {
+  /** stable number, also in SessionSide.path */
+  id: number;
+  name: string;
+  peer: PeerEntry;
+  ifnum: number;
+  vlan: number;
+  family: IpFamily;
+  local: IpAddress;
+  remote: IpAddress;
+  nexthop: number;
+  /** bytes of an IP packet */
+  mtu: number;
+  /** waypoint pairs of all shards together */
+  pairs: number;
+  /** port range that the peer announced, for the destination port */
+  remotePorts?: { first: number; last: number };
+}
+
+/** PeerEntry is a neighbouring router: its keys, what it may assert, how to reach it. */
+export interface PeerEntry {
+  id: number;
+  name: string;
+  /** keys of packets we send, and of packets we receive */
+  send: PeerKeys;
+  receive: PeerKeys;
+  mode: "disabled" | "regular" | "time-based";
+  /** accepted epochs before and after now, 1-5 */
+  window: number;
+  /** 0 clear, 1 CBC, 2 GCM */
+  suite: 0 | 1 | 2;
+  requireEncryption: boolean;
+  /** whether the peer may assert this tenant (protocol 7.5) */
+  mayAssert(tenantName: string): boolean;
+  paths: PathEntry[];
+}
+
+/** RouteEntry is one way a service can be reached from here, cheapest first. */
+export type RouteEntry =
+  | { kind: "peer"; path: PathEntry }
+  | {
+      kind: "local";
+      ifnum: number;
+      vlan: number;
+      nexthop: number;
+      /** interface address of each family, for source NAT */
+      address4?: IpAddress;
+      address6?: IpAddress;
+      /** destination NAT: the address that really answers */
+      target?: IpAddress;
+    };
+
+/** ServiceEntry is one service as this router sees it. */
+export interface ServiceEntry {
+  id: number;
+  name: string;
+  enforcement: Enforcement;
+  sourceNat: boolean;
+  trafficClass: number;
+  /** idle timeout in milliseconds for an IP protocol and destination port (behaviour 3.5) */
+  idleMs(proto: number, port: number): number;
+  routes: RouteEntry[];
+}
+
+/** Selection is the answer of the lookup of behaviour 2.3. */
+export type Selection =
+  | { kind: "allow"; service: ServiceEntry }
+  | { kind: "deny"; reason: "no-service" | "access"; service?: ServiceEntry };
+
+/** Tables are everything `decide` may look at besides sessions. */
+export interface Tables {
+  routerName: string;
+  routerId: number;
+  /** tenant of a host packet (behaviour 2.1) */
+  tenantOf(ifnum: number, vlan: number, source: IpAddress): { id: number; name: string };
+  tenantId(name: string): number | undefined;
+  select(tenantId: number, proto: number, port: number, destination: IpAddress): Selection;
+  serviceById(id: number): ServiceEntry | undefined;
+  nameOf(id: number): string | undefined;
+  /** stable number for a router, service or tenant name learnt from metadata; 0 when the table of names is full */
+  idOf(kind: "router" | "service" | "tenant", name: string): number;
+  peerByKeyId(keyId: number): PeerEntry | undefined;
+  pathById(id: number): PathEntry | undefined;
+  /** paths whose remote address is this, on this interface */
+  pathsAt(ifnum: number, vlan: number, remote: IpAddress): PathEntry[];
+  /** first usable path of a peer on an interface, for a peer behind NAT whose source address is not configured */
+  nexthopTo(ifnum: number, vlan: number, remote: IpAddress): number;
+  interfaceName(ifnum: number): string;
+  limits: { live: number; halfOpen: number };
+}

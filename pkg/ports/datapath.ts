@@ -27,7 +27,7 @@ export interface SessionRef { index: number; uuid: Uint8Array }
 /** What a shard asks of the data plane; one batch is one foreign call. Operations of a batch are executed in order. */
 export type SessionOp =
   /** Claim a slot, install side 1 then side 0. Fails as a whole: result is a negative code and, for `exists`, the other session. */
-  | { kind: "install"; session: Session }
+  | { kind: "install"; session: Session; natSearch?: NatSearch }
   /** Change flags with atomic and/or, replace the handshake memory, add packets handled in user space. */
   | { kind: "patch"; ref: SessionRef; clearFlags: number; setFlags: number; handshake?: HandshakeMemory; fields?: Partial<SessionPatchFields>;
       addPackets?: [number, number]; addBytes?: [number, number] }
@@ -36,15 +36,18 @@ export type SessionOp =
   /** End the session: life becomes guard with this reason, the sweeper writes its record and removes it. `now`: its side-0 key is free at once. */
   | { kind: "end"; ref: SessionRef; reason: number; now: boolean };
 
+/** Source NAT port search: side 1 takes the first local port of first .. first + count - 1, cyclic from `start`, whose key is free. */
+export interface NatSearch { first: number; count: number; start: number }
+
 /** Fields that a shard may write on a live session (it owns them, or owns the moment). */
 export interface SessionPatchFields {
   tcpState: number; sinceMs: number; seenMs: [number, number]; nextSeq: [number, number]; lastAck: [number, number]; idleMs: number;
   setupMs: number; service: number; tenant: number; answer: IpAddress;
 }
 
-/** Result of one operation: index of the session, or why not. */
+/** Result of one operation: index of the session and, for an install, its side-1 local port; or why not. */
 export type OpResult =
-  | { ok: true; index: number }
+  | { ok: true; index: number; localPort: number }
   | { ok: false; why: "exists"; other: SessionRef; side: SideIndex }
   | { ok: false; why: "full" | "gone" };
 

@@ -1,28 +1,36 @@
 // One batch of a shard: what came up, what decisions ask of the data plane, what is to be sent. Owned by shard.ts for the
 // duration of one turn; decisions write into it through the functions below and nowhere else.
-import type { Frame, OpResult, SessionOp, SessionPatchFields, SessionRef } from "../ports/datapath.ts";
+import type { Frame, NatSearch, OpResult, SessionOp, SessionPatchFields, SessionRef } from "../ports/datapath.ts";
 import type { HandshakeMemory, Session, SideIndex } from "../svr/session.ts";
 import type { SealJob } from "../svr/seal.ts";
 
 /** Handle is a session as this batch sees it: one object however many packets of it came up. */
 export interface Handle {
   state: Session;
-  /** absent while the session is only a draft of this batch: its install operation carries `state` itself */
+  /** absent until the session has its slot */
   ref?: SessionRef;
+  /** packets of the same flow that came up behind the first one; at most MAX_WAITING (behaviour 3.1) */
+  waiting: Waiting[];
   patch?: Extract<SessionOp, { kind: "patch" }>;
 }
 
-/** Output is a packet that leaves when the batch ends; `needs` is the install it depends on. */
+/** Waiting is a packet that is decided when its session has its slot, or knows that it gets none. */
+export type Waiting = (installed: boolean) => void;
+
+/** MAX_WAITING is how many further packets of one flow wait for the first (behaviour 3.8). */
+export const MAX_WAITING = 32;
+
+/** Output is a packet that leaves when the batch ends; a sealed one is signed first. */
 export interface Output {
   frame: Frame;
   seal?: SealJob;
-  needs?: number;
 }
 
-/** Install is a draft waiting for its slot; `retry` decides the packet again when somebody else holds the key. */
+/** Install is a draft waiting for its slot; exactly one of the two callbacks runs, after the batch was applied. */
 export interface Install {
   op: number;
   handle: Handle;
+  installed(): void;
   failed(result: Extract<OpResult, { ok: false }>): void;
 }
 
@@ -44,18 +52,53 @@ export function newBatch(): Batch {
 export function handleOf(batch: Batch, index: number, state: Session): Handle {
   const seen = batch.known.get(index);
   if (seen !== undefined) return seen;
-  const handle: Handle = { state, ref: { index, uuid: state.uuid } };
+  const handle: Handle = { state, ref: { index, uuid: state.uuid }, waiting: [] };
   batch.known.set(index, handle);
   return handle;
 }
 
-/** draft enters a new session; `failed` runs after the batch was applied when the slot or a key was not free. */
-export function draft(batch: Batch, key: string, state: Session, failed: Install["failed"]): { handle: Handle; op: number } {
-  const op = batch.ops.push({ kind: "install", session: state }) - 1;
-  const handle: Handle = { state };
-  batch.installs.push({ op, handle, failed });
-  batch.drafts.set(key, handle);
-  return { handle, op };
+/** Draft is a new session that asks for a slot. */
+export interface Draft {
+  /** arrival key of the packet that opens it */
+  key: string;
+  session: Session;
+  natSearch?: NatSearch;
+  installed(handle: Handle): void;
+  failed(result: Extract<OpResult, { ok: false }>): void;
+}
+
+/** enterDraft asks for the slot of a new session; packets of it wait on the handle. */
+export function enterDraft(batch: Batch, draft: Draft): void {
+  const { session, natSearch } = draft;
+  const handle: Handle = { state: session, waiting: batch.drafts.get(draft.key)?.waiting ?? [] };
+  const op = batch.ops.push(natSearch === undefined ? { kind: "install", session } : { kind: "install", session, natSearch }) - 1;
+  batch.installs.push({ op, handle, installed: () => draft.installed(handle), failed: draft.failed });
+  batch.drafts.set(draft.key, handle);
+}
+
+/**
+ * settle hands the results of an applied batch to its installs and empties the list of operations.
+ * Callbacks may enter new operations; the caller applies again until none is left.
+ */
+export function settle(batch: Batch, results: readonly OpResult[]): void {
+  const installs = batch.installs;
+  batch.ops = [];
+  batch.installs = [];
+  for (const handle of batch.known.values()) delete handle.patch;
+  for (const install of installs) settleInstall(batch, install, results[install.op]);
+}
+
+function settleInstall(batch: Batch, install: Install, result: OpResult | undefined): void {
+  const handle = install.handle;
+  if (result === undefined || !result.ok) {
+    install.failed(result ?? { ok: false, why: "gone" });
+    return;
+  }
+  handle.ref = { index: result.index, uuid: handle.state.uuid };
+  handle.state.side[1].localPort = result.localPort;
+  batch.known.set(result.index, handle);
+  install.installed();
+  for (const wait of handle.waiting.splice(0)) wait(true);
 }
 
 function patchOf(batch: Batch, handle: Handle, ref: SessionRef): Extract<SessionOp, { kind: "patch" }> {
@@ -93,11 +136,7 @@ export function changeFields(batch: Batch, handle: Handle, fields: Partial<Sessi
 
 /** countPackets adds packets and bytes that user space passed for a side. */
 export function countPackets(batch: Batch, handle: Handle, side: SideIndex, packets: number, bytes: number): void {
-  if (handle.ref === undefined) {
-    handle.state.packets[side] += BigInt(packets);
-    handle.state.bytes[side] += BigInt(bytes);
-    return;
-  }
+  if (handle.ref === undefined) return;
   const patch = patchOf(batch, handle, handle.ref);
   const addPackets = (patch.addPackets ??= [0, 0]);
   const addBytes = (patch.addBytes ??= [0, 0]);
@@ -105,7 +144,7 @@ export function countPackets(batch: Batch, handle: Handle, side: SideIndex, pack
   addBytes[side] += bytes;
 }
 
-/** endSession asks for the end of a session; a draft is never installed. */
+/** endSession asks for the end of a session. */
 export function endSession(batch: Batch, handle: Handle, reason: number, now: boolean): void {
   if (handle.ref === undefined) return;
   batch.ops.push({ kind: "end", ref: handle.ref, reason, now });

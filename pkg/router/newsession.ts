@@ -1,0 +1,92 @@
+// A session as it begins: identity, sides, timers. Called by admit.ts and accept.ts; writes nothing.
+import { addressOfWords } from "../base/address.ts";
+import type { IpAddress } from "../base/address.ts";
+import { uuidFrom } from "../base/ids.ts";
+import { emptyHandshake } from "../svr/segmentfields.ts";
+import { Flag, Life, Role, TcpState } from "../svr/session.ts";
+import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../svr/constants.ts";
+import type { Packet } from "../svr/packet.ts";
+import type { Carried } from "./turn.ts";
+import type { ServiceEntry } from "./tables.ts";
+import type { Turn } from "./turn.ts";
+
+/** Beginning is what differs between the ways a session can begin. */
+export interface Beginning {
+  context: SessionContext;
+  tenant: number;
+  service: ServiceEntry;
+  sides: [SessionSide, SessionSide];
+  flags: number;
+  sourceRouter: number;
+  /** given by metadata; absent on the ingress, which makes it */
+  uuid?: Uint8Array;
+  parentSpan?: Uint8Array;
+  traceFlags?: number;
+  /** remaining idle time that the neighbour told, milliseconds */
+  idleMs?: number;
+}
+
+const NO_SPAN = new Uint8Array(8);
+
+/** newSession fills a session that starts with this packet. */
+export function newSession(turn: Turn, carried: Carried, beginning: Beginning): Session {
+  const packet = carried.packet;
+  const { context, sides, service } = beginning;
+  const now32 = (turn.nowMs >>> 0) || 1;
+  const uuid = beginning.uuid ?? uuidFrom(turn.random.bytes(16));
+  return {
+    side: sides, flags: beginning.flags | enforcementFlags(service), life: Life.live,
+    tcpState: context.proto === 6 ? openingState(packet) : TcpState.none, tcpBeforeReset: TcpState.none, endReason: 0,
+    seenMs: [now32, 0], sinceMs: now32, idleMs: beginning.idleMs ?? service.idleMs(context.proto, context.destinationPort),
+    nextSeq: [sequenceAfter(carried), packet.tcp?.ack ?? 0], lastAck: [packet.tcp?.ack ?? 0, 0],
+    packets: [0n, 0n], bytes: [0n, 0n], isn: packet.tcp?.seq ?? 0,
+    tenant: beginning.tenant, service: service.id, uuid, createdMs: turn.nowMs, context,
+    role: roleOf(sides), shard: turn.shard, sourceRouter: beginning.sourceRouter, security: 0,
+    span: turn.random.bytes(8).slice(), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
+    trafficClass: service.trafficClass, interfaceOut: sides[1].ifnum, handshake: emptyHandshake(),
+    setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: now32,
+    answer: sides[1].path === 0 ? sides[1].remote : addressOfWords(context.family, 0),
+  };
+}
+
+function roleOf(sides: [SessionSide, SessionSide]): Role {
+  if (sides[0].path === 0) return sides[1].path === 0 ? Role.single : Role.ingress;
+  return sides[1].path === 0 ? Role.egress : Role.transit;
+}
+
+function enforcementFlags(service: ServiceEntry): number {
+  if (service.enforcement === "strict") return Flag.strict | Flag.rstOnEnd;
+  return service.enforcement === "reset" ? Flag.rstOnEnd : 0;
+}
+
+/** A SYN opens in SYN-SENT, everything else that is let in is in the middle of a connection (behaviour 3.4). */
+function openingState(packet: Packet): TcpState {
+  return isOpeningSyn(packet) ? TcpState.synSent : TcpState.established;
+}
+
+/** isOpeningSyn tells a SYN without ACK. */
+export function isOpeningSyn(packet: Packet): boolean {
+  return packet.tcp !== undefined && (packet.tcp.flags & (TCP_SYN | TCP_ACK)) === TCP_SYN;
+}
+
+/** endsConnection tells a FIN or RST, which never opens a session (behaviour 3.4). */
+export function endsConnection(packet: Packet): boolean {
+  return packet.tcp !== undefined && (packet.tcp.flags & (TCP_FIN | TCP_RST)) !== 0;
+}
+
+/** sequenceAfter is the TCP sequence that follows a segment without its metadata; 0 when it is not TCP. */
+export function sequenceAfter(carried: Carried): number {
+  const tcp = carried.packet.tcp;
+  if (tcp === undefined) return 0;
+  const synFin = (tcp.flags & TCP_SYN ? 1 : 0) + (tcp.flags & TCP_FIN ? 1 : 0);
+  return (tcp.seq + (carried.bodyEnd - carried.bodyAt) + synFin) >>> 0;
+}
+
+/** hostSide is the side of a session toward hosts. */
+export function hostSide(at: { ifnum: number; vlan: number; nexthop: number }, remote: IpAddress, local: IpAddress, ports: { remote: number; local: number; proto: number }): SessionSide {
+  return {
+    remote, local, remotePort: ports.remote, localPort: ports.local, ifnum: at.ifnum, vlan: at.vlan, nexthop: at.nexthop,
+    path: 0, proto: ports.proto, family: remote.family,
+  };
+}

@@ -1,0 +1,63 @@
+// What the data plane is told of a configuration besides sessions: interfaces, next hops, addresses, tenants of hosts,
+// rates, timers. Pure translation of RouterConfig; called by the app at start and on reload.
+import type { DatapathConfig, NexthopEntry, RateEntry } from "../ports/datapath.ts";
+import type { NexthopConfig, RouterConfig } from "../plan/config.ts";
+import { MIN_MSS, TCP_AND_IPV4_HEADER, TCP_AND_IPV6_HEADER } from "./sizes.ts";
+import { nameKey } from "./names.ts";
+import type { Ids } from "./names.ts";
+
+const WAYPOINT_FIRST = 16384; // protocol 2.2
+const WAYPOINT_LAST = 65534;
+
+/** datapathConfig translates a configuration; names without a number are left out. */
+export function datapathConfig(config: RouterConfig, ids: Ids): DatapathConfig {
+  return {
+    interfaces: config.interfaces.map((i) => ({ ifnum: i.ifnum, name: i.device, shared: i.sharedWithHost, hosts: i.hosts })),
+    nexthops: config.nexthops.flatMap((nexthop) => nexthopEntry(config, nexthop, ids)),
+    locals: config.locals.map((local) => ({ address: local.address, waypoint: local.waypoint })),
+    members: config.members.flatMap((member) => {
+      const tenant = ids[nameKey("tenant", member.tenant)];
+      return tenant === undefined ? [] : [{ ifnum: member.ifnum, vlan: member.vlan, prefix: member.prefix, tenant }];
+    }),
+    rates: rates(config, ids),
+    remoteRate: { perSecond: config.limits.perRemoteRate, burst: config.limits.perRemoteRate },
+    timers: config.timers,
+    waypointPorts: waypointPorts(config),
+  };
+}
+
+function nexthopEntry(config: RouterConfig, nexthop: NexthopConfig, ids: Ids): NexthopEntry[] {
+  const index = ids[nameKey("nexthop", nexthop.key)];
+  const device = config.interfaces.find((i) => i.name === nexthop.interface)?.device;
+  if (index === undefined || device === undefined) return [];
+  const clamp = clampOf(config, nexthop);
+  const entry = { index, interface: device, ifnum: nexthop.ifnum, vlan: nexthop.vlan, family: nexthop.family, mtu: nexthop.mtu, ...clamp };
+  return [nexthop.gateway === undefined ? entry : { ...entry, gateway: nexthop.gateway }];
+}
+
+/** MSS of protocol 10.4: ingress and egress clamp toward peers; without payload protection the overhead is 0. */
+function clampOf(config: RouterConfig, nexthop: NexthopConfig): { mss4: number; mss6: number } {
+  const towardPeer = config.paths.some((path) => path.nexthop === nexthop.key);
+  if (config.mssClamp === "Off" || !towardPeer) return { mss4: 0, mss6: 0 };
+  if (typeof config.mssClamp === "number") return { mss4: config.mssClamp, mss6: config.mssClamp };
+  const outer = nexthop.family === 4 ? TCP_AND_IPV4_HEADER : TCP_AND_IPV6_HEADER;
+  const mss = Math.max(MIN_MSS, nexthop.mtu - outer);
+  return { mss4: mss, mss6: mss };
+}
+
+function rates(config: RouterConfig, ids: Ids): RateEntry[] {
+  return config.tenants.flatMap((tenant) => {
+    const id = ids[nameKey("tenant", tenant.name)];
+    const perSecond = tenant.firstPacketsPerSecond || config.limits.firstPacketRate;
+    return id === undefined || perSecond === 0 ? [] : [{ tenant: id, perSecond, burst: perSecond }];
+  });
+}
+
+/** The ports that unknown packets to a waypoint are judged on: the standard ones and every configured range. */
+function waypointPorts(config: RouterConfig): { first: number; last: number } {
+  const ranges = config.locals.flatMap((local) => (local.waypoint && local.ports !== undefined ? [local.ports] : []));
+  return {
+    first: Math.min(WAYPOINT_FIRST, ...ranges.map((range) => range.first)),
+    last: Math.max(WAYPOINT_LAST, ...ranges.map((range) => range.last)),
+  };
+}

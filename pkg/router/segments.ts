@@ -1,0 +1,24 @@
+// Runs the handshake of protocol 6.1 for a session in a batch: reads the segment, steps it, writes the change back.
+// Called by arrive.ts and relay.ts; the table itself is pkg/svr/handshake.ts.
+import { step } from "../svr/handshake.ts";
+import { segmentOf, segmentPatch } from "../svr/segmentfields.ts";
+import type { HandshakeEffect, SegmentEvent } from "../svr/segment.ts";
+import type { SideIndex } from "../svr/session.ts";
+import { changeFields, changeFlags, changeHandshake } from "./batch.ts";
+import type { Handle } from "./batch.ts";
+import type { Turn } from "./turn.ts";
+
+const NOTHING: readonly HandshakeEffect[] = [];
+
+/** stepSegment feeds one event to the segment on a side and returns what is asked for; nothing on a host side. */
+export function stepSegment(turn: Turn, handle: Handle, side: SideIndex, event: SegmentEvent): readonly HandshakeEffect[] {
+  const before = segmentOf(handle.state, side);
+  if (before === undefined) return NOTHING;
+  const { state, effects } = step(before, event, turn.nowMs);
+  if (state === undefined || state === before) return effects;
+  const patch = segmentPatch(handle.state, side, state);
+  if (patch.setFlags !== 0 || patch.clearFlags !== 0) changeFlags(turn.batch, handle, { clear: patch.clearFlags, set: patch.setFlags });
+  changeHandshake(turn.batch, handle, patch.handshake);
+  changeFields(turn.batch, handle, { seenMs: patch.seenMs });
+  return effects;
+}

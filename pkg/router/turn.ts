@@ -1,0 +1,85 @@
+// What one decision may use: tables, time, this shard's ports, and the batch it writes into. Made by shard.ts once a turn.
+import type { IpAddress } from "../base/address.ts";
+import type { RandomSource } from "../ports/clock.ts";
+import type { Punt } from "../ports/datapath.ts";
+import type { Metadata } from "../svr/metadata.ts";
+import type { Packet } from "../svr/packet.ts";
+import type { DropReason } from "../svr/reasons.ts";
+import type { Session, SideIndex } from "../svr/session.ts";
+import type { ReplayWindow } from "../svr/replay.ts";
+import type { Batch } from "./batch.ts";
+import type { Denial } from "./records.ts";
+import type { Sealer } from "./sealer.ts";
+import type { PathEntry, PeerEntry, Tables } from "./tables.ts";
+
+/** WaypointPair is our port and the peer's port on one hop (protocol 2.2). */
+export interface WaypointPair {
+  local: number;
+  remote: number;
+}
+
+/** PortSource gives out this shard's waypoint pairs and NAT ports; only allocation has state, uniqueness is the flow index's. */
+export interface PortSource {
+  /** absent: every pair is used or rests */
+  pair(path: PathEntry, nowMs: number): WaypointPair | undefined;
+  /** the pair was never used on the wire: free at once */
+  giveBack(path: PathEntry, pair: WaypointPair): void;
+  /** where the search for a source NAT port starts, 0 .. NAT_COUNT - 1; spreads shards and sessions */
+  natStart(): number;
+}
+
+/** Turn is everything a decision sees besides the packet. */
+export interface Turn {
+  readonly tables: Tables;
+  readonly batch: Batch;
+  /** monotonic and unix milliseconds of this turn */
+  readonly nowMs: number;
+  readonly nowUnixMs: number;
+  readonly shard: number;
+  readonly random: RandomSource;
+  readonly ports: PortSource;
+  readonly replay: (peer: PeerEntry) => ReplayWindow;
+  readonly sealer: Sealer;
+  /** live sessions of the router, for the limit */
+  readonly live: number;
+  /** session that holds a flow key, for packets that raced with their own installation */
+  readonly find: FindSession;
+  count(reason: DropReason, peer?: PeerEntry): void;
+  deny(denial: Denial): void;
+}
+
+/** FindSession looks a session up in the data plane by the key of a received packet, or by uuid. */
+export interface FindSession {
+  byArrival(arrival: Arrival): { index: number; side: SideIndex; state: Session } | undefined;
+  byUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
+}
+
+/** Carried is a packet as received with the place of its body: metadata and trailers are outside. */
+export interface Carried {
+  packet: Packet;
+  bodyAt: number;
+  bodyEnd: number;
+}
+
+/** Opened is metadata whose tag, where one is due, was right, and whose payload section is clear now. */
+export interface Opened {
+  peer: PeerEntry;
+  tlvs: Metadata;
+  /** nothing but the base header (protocol 3.4) */
+  empty: boolean;
+  /** no payload section */
+  headerOnly: boolean;
+  /** body of the packet: offsets into packet.data */
+  bodyAt: number;
+  bodyEnd: number;
+  /** tag and epoch, for the replay window; absent with HMAC disabled */
+  tag?: Uint8Array;
+  epoch: number;
+}
+
+/** Arrival is one packet that came up, parsed, its metadata opened when it had any. */
+export interface Arrival {
+  punt: Punt;
+  packet: Packet;
+  opened?: Opened;
+}

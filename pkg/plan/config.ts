@@ -1,0 +1,259 @@
+// RouterConfig: everything one router needs to know, compiled from the configuration objects. Plain data that survives
+// canonical JSON. Made by compile.ts, read by the lookup, by explain and by pkg/router. Names only: the numbers that live
+// sessions keep (tenant, service, path, next hop) are given by the data plane, so they survive a reload.
+import type { IpAddress, IpFamily } from "../base/address.ts";
+import type { Prefix } from "../base/prefix.ts";
+
+/** globalTenant is the name of traffic without a tenant (behaviour 2.1). */
+export const globalTenant = "<global>";
+
+/** Origin says which object and field a line came from, for example `Service shop/web` and `spec.access[0]`. */
+export interface Origin {
+  object: string;
+  field: string;
+}
+
+/** PortRange is inclusive at both ends. */
+export interface PortRange {
+  first: number;
+  last: number;
+}
+
+/** RouterConfig is the whole configuration of one router; every list is sorted, so equal input gives equal bytes. */
+export interface RouterConfig {
+  /** version of this structure; other versions are refused (conventions 16) */
+  format: 1;
+  name: string;
+  origin: Origin;
+  interfaces: InterfaceConfig[];
+  nexthops: NexthopConfig[];
+  locals: LocalConfig[];
+  tenants: TenantConfig[];
+  members: MemberConfig[];
+  services: ServiceConfig[];
+  routes: RouteConfig[];
+  peers: PeerConfig[];
+  paths: PathConfig[];
+  limits: LimitsConfig;
+  timers: TimersConfig;
+  /** clamp of the TCP MSS option (protocol 10.4); a number is bytes */
+  mssClamp: "Automatic" | "Off" | number;
+  /** worker threads for first packets; 0: one per processor */
+  shards: number;
+}
+
+/** InterfaceConfig is one interface of the router. */
+export interface InterfaceConfig {
+  /** the router's own name of it */
+  name: string;
+  /** kernel device name */
+  device: string;
+  /** the router's own number, 1-2047, part of every flow key */
+  ifnum: number;
+  type: "LAN" | "WAN" | "Shared";
+  /** hosts live here: packets to foreign addresses are first packets */
+  hosts: boolean;
+  sharedWithHost: boolean;
+  /** bytes of an IP packet */
+  mtu: number;
+  neighbourhood?: string;
+  /** untagged network first (vlan 0), then by VLAN */
+  networks: NetworkConfig[];
+  origin: Origin;
+}
+
+/** NetworkConfig is what is attached to an interface untagged (vlan 0) or under one VLAN. */
+export interface NetworkConfig {
+  vlan: number;
+  /** own addresses with the length of their network; host bits kept */
+  addresses: Prefix[];
+  /** keys of next hops for what is not on link */
+  gateways: { 4?: string; 6?: string };
+  /** keys of next hops for what is on link */
+  onLink: { 4: string; 6: string };
+}
+
+/** NexthopConfig is where a packet leaves; `key` is stable as long as its meaning is the same. */
+export interface NexthopConfig {
+  key: string;
+  interface: string;
+  ifnum: number;
+  vlan: number;
+  family: IpFamily;
+  /** absent: on link, the packet's own destination is the neighbour */
+  gateway?: IpAddress;
+  /** bytes of an IP packet */
+  mtu: number;
+  origin: Origin;
+}
+
+/** LocalConfig is an address of the router; at waypoint addresses peers reach it. */
+export interface LocalConfig {
+  address: IpAddress;
+  interface: string;
+  vlan: number;
+  waypoint: boolean;
+  /** what peers send to, when a 1:1 NAT stands in front */
+  publicAddress?: IpAddress;
+  /** range announced to peers; absent: protocol 2.2 */
+  ports?: PortRange;
+  origin: Origin;
+}
+
+/** TenantConfig is one tenant. */
+export interface TenantConfig {
+  name: string;
+  /** number in this configuration: 0 is `<global>`, others count in name order; changes when tenants change */
+  id: number;
+  parent?: string;
+  /** 0 unlimited */
+  maxSessions: number;
+  /** 0 unlimited */
+  firstPacketsPerSecond: number;
+  origin: Origin;
+}
+
+/** MemberConfig gives a tenant to sources on one interface and VLAN; the longest prefix wins (behaviour 2.1). */
+export interface MemberConfig {
+  ifnum: number;
+  vlan: number;
+  prefix: Prefix;
+  tenant: string;
+  origin: Origin;
+}
+
+/** ServiceConfig is one service with what selects it. */
+export interface ServiceConfig {
+  /** `namespace/name`, as on the wire (TLV 10) */
+  name: string;
+  enabled: boolean;
+  addresses: { prefix: Prefix; origin: Origin }[];
+  /** empty: any protocol */
+  transports: TransportConfig[];
+  access: AccessConfig[];
+  enforcement: "Reset" | "Block" | "Allow" | "Strict";
+  sourceNat: "Off" | "Interface";
+  trafficClass: "High" | "Medium" | "Low" | "BestEffort";
+  /** milliseconds; absent: by traffic (behaviour 3.5), see idleTimeout */
+  idleMs?: number;
+  /** name for TLV 15, and scope of TLV 0xC001 */
+  securityPolicy?: string;
+  hmacScope: "MetadataOnly";
+  servicePolicy?: string;
+  origin: Origin;
+}
+
+/** TransportConfig is a protocol with an optional port range; ICMP is 1 in IPv4 and 58 in IPv6. */
+export interface TransportConfig {
+  protocol4: number;
+  protocol6: number;
+  ports?: PortRange;
+  origin: Origin;
+}
+
+/** AccessConfig lets a tenant open a service, or forbids it. */
+export interface AccessConfig {
+  tenant: string;
+  permission: "Allow" | "Deny";
+  origin: Origin;
+}
+
+interface RouteBase {
+  service: string;
+  /** `namespace/name` of the ServiceRoute; its limits hold for all candidates of it together */
+  route: string;
+  /** lowest first; ties by route, then path name (behaviour 6.3) */
+  cost: number;
+  /** 0 unlimited */
+  maxSessions: number;
+  /** new sessions a second, 0 unlimited */
+  sessionRate: number;
+  origin: Origin;
+}
+
+/** PeerRouteConfig reaches a service through one path of a peer. */
+export interface PeerRouteConfig extends RouteBase {
+  kind: "peer";
+  peer: string;
+  /** PathConfig.key */
+  path: string;
+}
+
+/** LocalRouteConfig reaches a service from here; a family without next hop is not served by it. */
+export interface LocalRouteConfig extends RouteBase {
+  kind: "local" | "host";
+  interface: string;
+  ifnum: number;
+  vlan: number;
+  /** NexthopConfig.key by family; on link when the key is an on-link one */
+  nexthops: { 4?: string; 6?: string };
+  /** own addresses on that network, in order, for source NAT */
+  addresses: IpAddress[];
+  /** destination NAT (kind host): addresses that answer, in order, same family as the destination */
+  targets: IpAddress[];
+}
+
+/** RouteConfig is one candidate way to a service. */
+export type RouteConfig = PeerRouteConfig | LocalRouteConfig;
+
+/** PeerConfig is a neighbouring router and what we believe of it. */
+export interface PeerConfig {
+  name: string;
+  /** tenants it may assert; each covers its children (protocol 7.5) */
+  allowedTenants: { tenant: string; origin: Origin }[];
+  hmac: { mode: "Disabled" | "Regular" | "TimeBased"; window: number };
+  /** `required`: clear payload TLVs from it are dropped */
+  metadataEncryption: { enabled: boolean; suite: "CBC" | "GCM"; required: boolean };
+  psk: { file: string; generation: number };
+  origin: Origin;
+}
+
+/** PathConfig is one way to a peer: a local waypoint address and a remote one. */
+export interface PathConfig {
+  /** `peer/name`, also TLV 19 */
+  key: string;
+  peer: string;
+  name: string;
+  vector?: string;
+  interface: string;
+  ifnum: number;
+  vlan: number;
+  family: IpFamily;
+  local: IpAddress;
+  remote: IpAddress;
+  nexthop: string;
+  /** bytes of an IP packet */
+  mtu: number;
+  /** waypoint pairs */
+  pairs: number;
+  /** range the peer announced, for destination ports; absent: protocol 2.2 */
+  remotePorts?: PortRange;
+  origin: Origin;
+}
+
+/** LimitsConfig bounds what the router keeps; 0 is unlimited except for sessions. */
+export interface LimitsConfig {
+  sessions: number;
+  halfOpen: number;
+  /** packets a second and tenant on host interfaces */
+  firstPacketRate: number;
+  /** packets a second and remote address on waypoint addresses */
+  perRemoteRate: number;
+}
+
+/** TimersConfig holds milliseconds (behaviour 3.3, 3.5, 1.3). */
+export interface TimersConfig {
+  quarantineMs: number;
+  guardMs: number;
+  synSentMs: number;
+  synRcvdMs: number;
+  halfClosedIdleMs: number;
+  closingMs: number;
+  resetMs: number;
+  interimMs: number;
+  /** idle timeouts when no session type matches */
+  tcpIdleMs: number;
+  udpIdleMs: number;
+  icmpIdleMs: number;
+  otherIdleMs: number;
+}

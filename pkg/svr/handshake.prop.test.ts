@@ -109,6 +109,11 @@ class Chain {
     for (const effect of outcome.effects) if (effect.kind === "sendControl") this.control(link, true, effect.code);
   }
 
+  /** Failover, restart check or code 2 on one end of every link (protocol 6.1, last but one row). */
+  retrigger(side: (SegmentState | undefined)[]): void {
+    side.forEach((state, link) => { side[link] = step(state, { kind: "trigger" }, this.now).state; });
+  }
+
   isQuiet(): boolean {
     return [...this.initiators, ...this.responders].every((state) => state !== undefined && !state.meta);
   }
@@ -117,7 +122,7 @@ class Chain {
 /** A seeded script: what is sent when, and what the channel does to it. */
 const script = fc.record({
   links: fc.integer({ min: 1, max: 3 }),
-  moves: fc.array(fc.record({ forward: fc.boolean(), wait: fc.integer({ min: 0, max: 1_500 }), flush: fc.boolean() }), { minLength: 1, maxLength: 60 }),
+  moves: fc.array(fc.record({ forward: fc.boolean(), wait: fc.integer({ min: 0, max: 1_500 }), flush: fc.boolean(), retrigger: fc.nat(9) }), { minLength: 1, maxLength: 60 }),
   luck: fc.array(fc.nat(99), { minLength: 7, maxLength: 300 }),
 });
 
@@ -127,12 +132,15 @@ function impairmentOf(luck: readonly number[]): Impairment {
   return { lose: below(40), duplicate: below(25), reorder: below(30) };
 }
 
-function playScript(links: number, moves: readonly { forward: boolean; wait: number; flush: boolean }[], luck: readonly number[]): { chain: Chain; body: number } {
+interface Move { forward: boolean; wait: number; flush: boolean; retrigger: number }
+
+function playScript(links: number, moves: readonly Move[], luck: readonly number[]): { chain: Chain; body: number } {
   const chain = new Chain(links);
   chain.impairment = impairmentOf(luck);
   let body = 0;
   for (const move of moves) {
     chain.now += move.wait;
+    if (move.retrigger < 2) chain.retrigger(move.retrigger === 0 ? chain.initiators : chain.responders);
     if (move.forward) chain.sendForward(++body); else chain.sendReverse(++body);
     if (move.flush) chain.drain();
   }

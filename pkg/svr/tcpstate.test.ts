@@ -1,7 +1,7 @@
 // The TCP table of behaviour 3.3, row by row. Each row: state before, segment, state after, verdict.
-import { Flag, Life, TcpState } from "../svr/session.ts";
-import { seqAfter, TcpFlag, tcpFlagsLegal, tcpStep } from "./model-tcp.ts";
-import type { TcpMemory, TcpSegment, TcpStep } from "./model-tcp.ts";
+import { Flag, Life, TcpState } from "./session.ts";
+import { seqAfter, TcpFlag, tcpFlagsLegal, tcpStep } from "./tcpstate.ts";
+import type { TcpMemory, TcpSegment, TcpStep } from "./tcpstate.ts";
 
 const ISN = 1000;
 const SERVER = 5000;
@@ -26,7 +26,7 @@ function segment(side: 0 | 1, flags: string, more: Partial<TcpSegment> = {}): Tc
 }
 
 interface Row {
-  desc: string; before: TcpMemory; segment: TcpSegment; verdict: TcpStep["verdict"];
+  desc: string; before: TcpMemory; segment: TcpSegment; verdict: TcpStep["verdict"]; setUp?: true;
   after?: Partial<TcpMemory>; restart?: boolean; ended?: "fin" | "rst";
 }
 
@@ -38,6 +38,7 @@ function check(row: Row): void {
   expect(step.verdict).toBe(row.verdict);
   expect(step.state).toEqual({ ...row.before, ...row.after });
   expect(step.ended).toBe(row.ended);
+  expect(step.setUp).toBe(row.setUp);
   if (row.restart !== undefined) expect(step.restart).toBe(row.restart);
 }
 
@@ -89,6 +90,10 @@ const openRows: Row[] = [
     after: { outOfOrder: 1, nextSeq: [ISN + 1, SERVER + 10] } },
   { desc: "ESTABLISHED: an older acknowledgement is the last one sent", before: memory(established), segment: segment(0, "A", { ack: 5 }), verdict: "forward",
     after: { lastAck: [5, ISN + 1] } },
+  { desc: "ESTABLISHED: the first acknowledgement that advances ends the set-up", before: memory(established), segment: segment(1, "A", { ack: ISN + 9 }),
+    verdict: "forward", setUp: true, after: { lastAck: [SERVER + 1, ISN + 9] } },
+  { desc: "ESTABLISHED: set-up ends once", before: memory(established, { flags: Flag.setup }), segment: segment(1, "A", { ack: ISN + 9 }),
+    verdict: "forward", after: { lastAck: [SERVER + 1, ISN + 9] } },
   { desc: "ESTABLISHED: FIN forward -> HALF-CLOSED", before: memory(established), segment: segment(0, "FA"), verdict: "forward",
     after: { tcpState: halfClosed, sinceMs: LATER, flags: Flag.finFwd, nextSeq: [ISN + 2, SERVER + 1] } },
   { desc: "ESTABLISHED: FIN reverse -> HALF-CLOSED", before: memory(established), segment: segment(1, "FPA", { payload: 4 }), verdict: "forward",

@@ -1,8 +1,8 @@
-// The TCP table of behaviour 3.3 as a pure function: what one segment does to the state of its session.
-// Called by model-forward.ts and by tests; the eBPF program is fuzzed against it. Knows no keys, no packets, no timers:
-// the sweeper (model-sweep.ts) applies the rows whose event is a timer. Never changes its arguments.
-import { Flag, Life, TcpState } from "../svr/session.ts";
-import type { Session, SideIndex } from "../svr/session.ts";
+// The TCP table of behaviour 3.3 as a pure function: what one segment does to the state of its session. Called for packets
+// that user space passes and by the model that the eBPF program is fuzzed against. Knows no keys, no packets, no timers:
+// the sweeper applies the rows whose event is a timer. Never changes its arguments.
+import { Flag, Life, TcpState } from "./session.ts";
+import type { Session, SideIndex } from "./session.ts";
 
 /** TcpFlag names the flag bits of a TCP header (RFC 9293 3.1). */
 export const TcpFlag = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg: 0x20 } as const;
@@ -17,8 +17,8 @@ export interface TcpSegment { side: SideIndex; flags: number; seq: number; ack: 
 /** TcpVerdict: forward it, drop it with reason `state`, or hand it up because it opens a new session. */
 export type TcpVerdict = "forward" | "drop" | "newSyn";
 
-/** TcpStep is the outcome; `ended` is the end reason when the session entered GUARD, `restart` whether idle timers start again. */
-export interface TcpStep { verdict: TcpVerdict; state: TcpMemory; restart: boolean; ended?: "fin" | "rst" }
+/** TcpStep is the outcome: `ended` is the end reason when the session entered GUARD, `restart` whether idle timers start again, `setUp` whether this segment is the first to acknowledge payload (the caller then sets setupMs and Flag.setup). */
+export interface TcpStep { verdict: TcpVerdict; state: TcpMemory; restart: boolean; setUp?: boolean; ended?: "fin" | "rst" }
 
 /** tcpFlagsLegal refuses the flag sets of behaviour 10.2: none, SYN with FIN or RST, FIN without ACK, all six. */
 export function tcpFlagsLegal(flags: number): boolean {
@@ -113,7 +113,15 @@ function open(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
   if (has(segment, TcpFlag.rst)) return resetWhileOpen(before, segment, now);
   if (has(segment, TcpFlag.syn)) return forward(before, false);
   const counted = countOrder(before, segment);
-  return closing(finSeen(remember(counted, segment), segment, now), segment, now);
+  const step = closing(finSeen(remember(counted, segment), segment, now), segment, now);
+  return acknowledgesPayload(before, segment) ? { ...step, setUp: true } : step;
+}
+
+/** Setup time ends with the first acknowledgement that advances once the connection is open, unless it is one of a FIN (behaviour 13.1). */
+function acknowledgesPayload(before: TcpMemory, segment: TcpSegment): boolean {
+  const last = before.lastAck[segment.side];
+  if ((before.flags & (Flag.setup | BOTH_FINS)) !== 0 || last === 0) return false;
+  return has(segment, TcpFlag.ack) && seqAfter(segment.ack, last);
 }
 
 function resetWhileOpen(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {

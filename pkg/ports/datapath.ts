@@ -41,7 +41,7 @@ export interface NatSearch { first: number; count: number; start: number }
 
 /** Fields that a shard may write on a live session (it owns them, or owns the moment). */
 export interface SessionPatchFields {
-  tcpState: number; sinceMs: number; seenMs: [number, number]; nextSeq: [number, number]; lastAck: [number, number]; idleMs: number;
+  tcpState: number; tcpBeforeReset: number; sinceMs: number; isn: number; retransmissions: number; outOfOrder: number; seenMs: [number, number]; nextSeq: [number, number]; lastAck: [number, number]; idleMs: number;
   setupMs: number; service: number; tenant: number; answer: IpAddress;
 }
 

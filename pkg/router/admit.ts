@@ -13,6 +13,7 @@ import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
 import type { Chosen } from "./route.ts";
 import type { ServiceEntry } from "./tables.ts";
+import { carriedOf } from "./turn.ts";
 import type { Arrival, Carried, Turn } from "./turn.ts";
 
 /** Again decides a packet once more as one of the session that already holds its flow. */
@@ -60,9 +61,8 @@ interface Admission {
 
 /** Candidates differ in their ports or address: the next one is tried when another session holds a key. */
 function begin(turn: Turn, arrival: Arrival, admission: Admission): void {
-  const { packet } = arrival;
   const candidates = admission.chosen[Symbol.iterator]();
-  const carried: Carried = { packet, bodyAt: packet.payload, bodyEnd: packet.end };
+  const carried = carriedOf(arrival);
   const attempt = (): void => {
     const next = candidates.next();
     if (next.done === true) return refuse(turn, arrival, "nat", admission.service);
@@ -105,14 +105,15 @@ function hostArrivalSide(turn: Turn, arrival: Arrival): SessionSide {
     { remote: packet.sourcePort, local: packet.destinationPort, proto: packet.proto });
 }
 
-/** refuse counts a refusal and reports it (behaviour 2.6). */
+/** refuse counts a refusal and reports it with the inner addresses (behaviour 2.6). */
 export function refuse(turn: Turn, arrival: Arrival, reason: DenyReason, service?: ServiceEntry): void {
-  const { packet, punt } = arrival;
-  turn.count(reason, arrival.opened?.peer);
-  const tenant = turn.tables.tenantOf(punt.ifnum, punt.vlan, packet.source).name;
+  const { punt, opened } = arrival;
+  turn.count(reason, opened?.peer);
+  const context = opened?.tlvs.forwardContext ?? contextOf(arrival.packet);
+  const tenant = opened?.tlvs.tenant ?? turn.tables.tenantOf(punt.ifnum, punt.vlan, arrival.packet.source).name;
+  const { source, destination, sourcePort, destinationPort, proto } = context;
   turn.deny({
-    reason, tenant, source: packet.source, destination: packet.destination, sourcePort: packet.sourcePort,
-    destinationPort: packet.destinationPort, proto: packet.proto, ifnum: punt.ifnum, vlan: punt.vlan,
-    ...(service === undefined ? {} : { service: service.name }),
+    reason, tenant, source, destination, sourcePort, destinationPort, proto, ifnum: punt.ifnum, vlan: punt.vlan,
+    ...(service === undefined ? {} : { service: service.name }), ...(opened === undefined ? {} : { peer: opened.peer.name }),
   });
 }

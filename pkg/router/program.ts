@@ -2,12 +2,9 @@
 // rates, timers. Pure translation of RouterConfig; called by the app at start and on reload.
 import type { DatapathConfig, NexthopEntry, RateEntry } from "../ports/datapath.ts";
 import type { NexthopConfig, RouterConfig } from "../plan/config.ts";
-import { MIN_MSS, TCP_AND_IPV4_HEADER, TCP_AND_IPV6_HEADER } from "./sizes.ts";
+import { EVEN_PORT_FIRST, EVEN_PORT_LAST, IPV4_HEADER, IPV6_HEADER, MSS_FLOOR, TCP_HEADER } from "../svr/constants.ts";
 import { nameKey } from "./names.ts";
 import type { Ids } from "./names.ts";
-
-const WAYPOINT_FIRST = 16384; // protocol 2.2
-const WAYPOINT_LAST = 65534;
 
 /** datapathConfig translates a configuration; names without a number are left out. */
 export function datapathConfig(config: RouterConfig, ids: Ids): DatapathConfig {
@@ -40,8 +37,8 @@ function clampOf(config: RouterConfig, nexthop: NexthopConfig): { mss4: number; 
   const towardPeer = config.paths.some((path) => path.nexthop === nexthop.key);
   if (config.mssClamp === "Off" || !towardPeer) return { mss4: 0, mss6: 0 };
   if (typeof config.mssClamp === "number") return { mss4: config.mssClamp, mss6: config.mssClamp };
-  const outer = nexthop.family === 4 ? TCP_AND_IPV4_HEADER : TCP_AND_IPV6_HEADER;
-  const mss = Math.max(MIN_MSS, nexthop.mtu - outer);
+  const outer = (nexthop.family === 4 ? IPV4_HEADER : IPV6_HEADER) + TCP_HEADER;
+  const mss = Math.max(MSS_FLOOR, nexthop.mtu - outer);
   return { mss4: mss, mss6: mss };
 }
 
@@ -57,7 +54,7 @@ function rates(config: RouterConfig, ids: Ids): RateEntry[] {
 function waypointPorts(config: RouterConfig): { first: number; last: number } {
   const ranges = config.locals.flatMap((local) => (local.waypoint && local.ports !== undefined ? [local.ports] : []));
   return {
-    first: Math.min(WAYPOINT_FIRST, ...ranges.map((range) => range.first)),
-    last: Math.max(WAYPOINT_LAST, ...ranges.map((range) => range.last)),
+    first: Math.min(EVEN_PORT_FIRST, ...ranges.map((range) => range.first)),
+    last: Math.max(EVEN_PORT_LAST, ...ranges.map((range) => range.last)),
   };
 }

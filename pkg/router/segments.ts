@@ -2,6 +2,7 @@
 // Called by arrive.ts and relay.ts; the table itself is pkg/svr/handshake.ts.
 import { step } from "../svr/handshake.ts";
 import { segmentOf, segmentPatch } from "../svr/segmentfields.ts";
+import type { SegmentPatch } from "../svr/segmentfields.ts";
 import type { HandshakeEffect, SegmentEvent } from "../svr/segment.ts";
 import type { SideIndex } from "../svr/session.ts";
 import { changeFields, changeFlags, changeHandshake } from "./batch.ts";
@@ -16,9 +17,13 @@ export function stepSegment(turn: Turn, handle: Handle, side: SideIndex, event: 
   if (before === undefined) return NOTHING;
   const { state, effects } = step(before, event, turn.nowMs);
   if (state === undefined || state === before) return effects;
-  const patch = segmentPatch(handle.state, side, state);
-  if (patch.setFlags !== 0 || patch.clearFlags !== 0) changeFlags(turn.batch, handle, { clear: patch.clearFlags, set: patch.setFlags });
+  applySegment(turn, handle, segmentPatch(handle.state, side, state));
+  return effects;
+}
+
+/** applySegment writes a changed segment into the session and its patch. */
+export function applySegment(turn: Turn, handle: Handle, patch: SegmentPatch): void {
+  changeFlags(turn.batch, handle, { clear: patch.clearFlags, set: patch.setFlags });
   changeHandshake(turn.batch, handle, patch.handshake);
   changeFields(turn.batch, handle, { seenMs: patch.seenMs });
-  return effects;
 }

@@ -25,6 +25,12 @@ export interface PathEntry {
   remotePorts?: { first: number; last: number };
 }
 
+/** PeerKeyPair holds the keys of one router pair: of packets we send, and of packets we receive. */
+export interface PeerKeyPair {
+  send: PeerKeys;
+  receive: PeerKeys;
+}
+
 /** PeerEntry is a neighbouring router: its keys, what it may assert, how to reach it. */
 export interface PeerEntry {
   id: number;
@@ -50,10 +56,10 @@ export type RouteEntry =
       kind: "local";
       ifnum: number;
       vlan: number;
-      nexthop: number;
-      /** interface address of each family, for source NAT */
-      address4?: IpAddress;
-      address6?: IpAddress;
+      /** next hops by inner family; 0: not served */
+      nexthop: { 4: number; 6: number };
+      /** interface addresses in order, for source NAT */
+      addresses: IpAddress[];
       /** destination NAT: the address that really answers */
       target?: IpAddress;
     };
@@ -91,7 +97,7 @@ export interface Tables {
   pathById(id: number): PathEntry | undefined;
   /** paths whose remote address is this, on this interface */
   pathsAt(ifnum: number, vlan: number, remote: IpAddress): PathEntry[];
-  /** first usable path of a peer on an interface, for a peer behind NAT whose source address is not configured */
+  /** next hop toward an address on a network; 0 none */
   nexthopTo(ifnum: number, vlan: number, remote: IpAddress): number;
   interfaceName(ifnum: number): string;
   limits: { live: number; halfOpen: number };

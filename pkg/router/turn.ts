@@ -83,3 +83,10 @@ export interface Arrival {
   packet: Packet;
   opened?: Opened;
 }
+
+/** carriedOf is the body of a packet without its metadata: for ICMP the whole message (protocol 3.3). */
+export function carriedOf(arrival: Pick<Arrival, "packet" | "opened">): Carried {
+  const { packet, opened } = arrival;
+  if (opened !== undefined) return { packet, bodyAt: opened.bodyAt, bodyEnd: opened.bodyEnd };
+  return { packet, bodyAt: packet.icmpType === undefined ? packet.payload : packet.l4, bodyEnd: packet.end };
+}

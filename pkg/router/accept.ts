@@ -1,0 +1,166 @@
+// Forward metadata of an unknown flow: the third and fourth row of protocol 6.1. Authorise (7.5), look the service up here
+// as well (behaviour 2.4), choose the way on, create or join. Called by decide.ts with metadata that is already verified.
+import { sameAddress } from "../base/address.ts";
+import { checkForward } from "../svr/metadata.ts";
+import { openResponder } from "../svr/responder.ts";
+import { segmentPatch } from "../svr/segmentfields.ts";
+import { Flag, Life } from "../svr/session.ts";
+import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
+import { arrivalKey } from "./arrivalkey.ts";
+import { enterDraft, handleOf } from "./batch.ts";
+import type { Handle } from "./batch.ts";
+import { refuse } from "./admit.ts";
+import type { Again } from "./admit.ts";
+import { resolveGlare } from "./collide.ts";
+import { endsConnection, newSession } from "./newsession.ts";
+import { leave } from "./relay.ts";
+import { egressSides } from "./route.ts";
+import { applySegment } from "./segments.ts";
+import type { Chosen } from "./route.ts";
+import { nameKey } from "./names.ts";
+import type { PathEntry, ServiceEntry } from "./tables.ts";
+import { carriedOf } from "./turn.ts";
+import type { Arrival, Carried, Opened, Turn } from "./turn.ts";
+
+/** acceptForward decides a session-creating packet of a peer. `body` is false for a keep-alive, which carries none. */
+export function acceptForward(turn: Turn, arrival: Arrival & { opened: Opened }, again: Again): void {
+  const { opened } = arrival;
+  if (!checkForward(opened.tlvs)) return turn.count("metadata-incomplete", opened.peer);
+  if (!isFirst(turn, opened)) return turn.count("replay-first-packet", opened.peer);
+  if (!opened.peer.mayAssert(opened.tlvs.tenant ?? "")) return turn.count("tenant-not-allowed", opened.peer);
+  const live = turn.find.byUuid(opened.tlvs.uuid as Uint8Array);
+  if (live !== undefined && live.state.life === Life.live) return joinSession(turn, arrival, live);
+  authorise(turn, arrival, again);
+}
+
+function isFirst(turn: Turn, opened: Opened): boolean {
+  if (opened.tag === undefined || opened.peer.mode !== "time-based") return true;
+  return turn.replay(opened.peer).check(opened.tag, opened.epoch) === "new";
+}
+
+/** The delivering peer's claim is not enough: the local lookup governs (behaviour 2.4). */
+function authorise(turn: Turn, arrival: Arrival & { opened: Opened }, again: Again): void {
+  const { opened, packet } = arrival;
+  const context = opened.tlvs.forwardContext as SessionContext;
+  const tenant = turn.tables.idOf("tenant", opened.tlvs.tenant as string);
+  const sourceRouter = turn.tables.idOf("router", opened.tlvs.sourceRouter as string);
+  if (tenant === 0 || sourceRouter === 0) return refuse(turn, arrival, "limit");
+  const selected = turn.tables.select(tenant, context.proto, context.destinationPort, context.destination);
+  if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
+  if (endsConnection(packet) && context.proto === 6) return refuse(turn, arrival, "state", selected.service);
+  if (turn.live + turn.batch.installs.length >= turn.tables.limits.live) return refuse(turn, arrival, "limit", selected.service);
+  const path = arrivalPath(turn, arrival);
+  if (path === undefined) return turn.count("peer-mismatch", opened.peer);
+  const chosen = egressSides(turn, selected.service, context, { ifnum: path.ifnum, vlan: path.vlan, path });
+  if (!chosen.ok) return refuse(turn, arrival, chosen.error, selected.service);
+  create(turn, { arrival, again, tenant, sourceRouter, service: selected.service, path, context }, chosen.value);
+}
+
+interface Acceptance {
+  arrival: Arrival & { opened: Opened };
+  again: Again;
+  tenant: number;
+  sourceRouter: number;
+  service: ServiceEntry;
+  path: PathEntry;
+  context: SessionContext;
+}
+
+function create(turn: Turn, at: Acceptance, ways: Iterable<Chosen>): void {
+  const candidates = ways[Symbol.iterator]();
+  const attempt = (): void => {
+    const next = candidates.next();
+    if (next.done === true) return refuse(turn, at.arrival, "nat", at.service);
+    install(turn, at, next.value, attempt);
+  };
+  attempt();
+}
+
+function install(turn: Turn, at: Acceptance, chosen: Chosen, retry: () => void): void {
+  const { arrival } = at;
+  const carried = carriedOf(arrival);
+  const session = started(turn, at, chosen, carried);
+  enterDraft(turn.batch, {
+    key: arrivalKey(arrival), session, ...(chosen.natSearch === undefined ? {} : { natSearch: chosen.natSearch }),
+    installed: (handle) => {
+      if (arrival.opened.tlvs.control === undefined) leave(turn, handle, 1, carried, arrival.opened.tlvs);
+    },
+    failed: (result) => {
+      if (result.why === "exists" && result.side === 1 && chosen.side.path !== 0) return void (chosen.taken(), retry());
+      chosen.giveBack();
+      if (result.why === "exists" && result.side === 1) return resolveGlare(turn, { arrival, session, other: result.other, again: at.again });
+      if (result.why === "exists") return at.again(turn, arrival);
+      refuse(turn, arrival, result.why === "full" ? "limit" : "nat", at.service);
+    },
+  });
+}
+
+/** The session of a responder: R-META from its first packet on, toward a peer I-META as well. */
+function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): Session {
+  const { opened } = at.arrival;
+  const { tlvs } = opened;
+  const session = newSession(turn, carried, {
+    context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
+    flags: chosen.flags | (chosen.side.path === 0 ? 0 : Flag.fwdMeta), sourceRouter: at.sourceRouter, uuid: tlvs.uuid as Uint8Array,
+    ...(tlvs.traceContext === undefined ? {} : { parentSpan: tlvs.traceContext.parentSpan, traceFlags: tlvs.traceContext.flags }),
+    ...(tlvs.remainingSeconds === undefined ? {} : { idleMs: tlvs.remainingSeconds * 1000 }),
+  });
+  const state = openResponder(
+    { uuidEqual: true, answersHere: chosen.side.path === 0, ...(tlvs.modify === undefined ? {} : { modify: tlvs.modify }) }, turn.nowMs);
+  const patch = segmentPatch(session, 0, state);
+  session.flags |= patch.setFlags;
+  session.handshake = patch.handshake;
+  reportService(session, at, turn);
+  return session;
+}
+
+/** Another service than TLV 10 says is used here and reported in reverse TLV 10 (behaviour 2.4). */
+function reportService(session: Session, at: Acceptance, turn: Turn): void {
+  if (at.arrival.opened.tlvs.service !== at.service.name) session.handshake.reverseService = turn.tables.idOf("service", at.service.name);
+}
+
+/** The segment as observed: replies go to the 5-tuple that was seen (protocol 2.3). */
+export function peerSide(arrival: Arrival, path: PathEntry): SessionSide {
+  const { packet, punt } = arrival;
+  return {
+    remote: packet.source, local: packet.destination, remotePort: packet.sourcePort, localPort: packet.destinationPort,
+    ifnum: punt.ifnum, vlan: punt.vlan, nexthop: path.nexthop, path: path.id, proto: packet.proto, family: packet.family,
+  };
+}
+
+/** The path of a packet: of the key's owner, on this interface, by its address if configuration knows it. */
+function arrivalPath(turn: Turn, arrival: Arrival & { opened: Opened }): PathEntry | undefined {
+  const { packet, punt, opened } = arrival;
+  const here = opened.peer.paths.filter((path) => path.ifnum === punt.ifnum && path.vlan === punt.vlan && path.family === packet.family);
+  return here.find((path) => sameAddress(path.remote, packet.source)) ?? here[0];
+}
+
+/** The uuid is live: another segment of it (move, NAT rebinding, transit restart), or somebody's mistake. */
+function joinSession(turn: Turn, arrival: Arrival & { opened: Opened }, live: { index: number; state: Session }): void {
+  const { opened } = arrival;
+  const session = live.state;
+  const path = arrivalPath(turn, arrival);
+  const permitted = path !== undefined && session.side[0].path !== 0
+    && turn.tables.nameOf(session.tenant) === nameKey("tenant", opened.tlvs.tenant as string)
+    && sameContext(session.context, opened.tlvs.forwardContext as SessionContext);
+  if (!permitted) return turn.count("uuid-mismatch", opened.peer);
+  const handle = handleOf(turn.batch, live.index, session);
+  replaceSegment(turn, handle, { arrival, path });
+}
+
+function replaceSegment(turn: Turn, handle: Handle, by: { arrival: Arrival & { opened: Opened }; path: PathEntry }): void {
+  const { arrival, path } = by;
+  const { opened } = arrival;
+  const to = peerSide(arrival, path);
+  if (handle.ref !== undefined) turn.batch.ops.push({ kind: "replaceSide", ref: handle.ref, side: 0, to });
+  handle.state.side[0] = to;
+  const answersHere = handle.state.side[1].path === 0;
+  const state = openResponder({ uuidEqual: true, answersHere, ...(opened.tlvs.modify === undefined ? {} : { modify: opened.tlvs.modify }) }, turn.nowMs);
+  applySegment(turn, handle, segmentPatch(handle.state, 0, { ...state, haveReverse: answersHere || handle.state.handshake.haveReverse !== 0 }));
+  if (opened.tlvs.control === undefined) leave(turn, handle, 1, carriedOf(arrival), opened.tlvs);
+}
+
+function sameContext(a: SessionContext, b: SessionContext): boolean {
+  return a.proto === b.proto && a.sourcePort === b.sourcePort && a.destinationPort === b.destinationPort
+    && sameAddress(a.source, b.source) && sameAddress(a.destination, b.destination);
+}

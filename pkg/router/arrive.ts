@@ -1,0 +1,96 @@
+// A packet of a known session that came up: metadata is pending, arrives, or the body looks like it. Books the packet,
+// runs the segment it arrived on, hands the body to the other side. Called by decide.ts.
+import { equalBytes } from "../base/bytes.ts";
+import { checkForward, checkReverse } from "../svr/metadata.ts";
+import { reasonNumber } from "../svr/reasons.ts";
+import type { HandshakeEffect, MetadataArrival, SegmentEvent } from "../svr/segment.ts";
+import type { SideIndex } from "../svr/session.ts";
+import { account } from "./account.ts";
+import { changeFields, changeHandshake, endSession } from "./batch.ts";
+import type { Handle } from "./batch.ts";
+import { arriveControl, sendControl } from "./control.ts";
+import { leave } from "./relay.ts";
+import { stepSegment } from "./segments.ts";
+import { carriedOf } from "./turn.ts";
+import type { Arrival, Opened, Turn } from "./turn.ts";
+
+/** Opener is what a packet with forward metadata of another session is given to (protocol 6.1, last rows). */
+export type Opener = (turn: Turn, arrival: Arrival) => void;
+
+/** arriveKnown decides a packet that belongs to a session, on the side where it arrived. */
+export function arriveKnown(turn: Turn, arrival: Arrival, at: { handle: Handle; side: SideIndex; opener: Opener }): void {
+  const { handle, side } = at;
+  const { opened } = arrival;
+  if (handle.state.side[side].path === 0 || opened === undefined || opened.empty) return arrivePlain(turn, arrival, handle, side);
+  if (!isFlowPeer(turn, handle, side, opened)) return turn.count("peer-mismatch", opened.peer);
+  if (opened.tlvs.control !== undefined) return arriveControl(turn, { ...arrival, opened }, { handle, side });
+  if (opened.headerOnly) return arrivePlain(turn, arrival, handle, side);
+  arriveMetadata(turn, { ...arrival, opened }, at);
+}
+
+function arrivePlain(turn: Turn, arrival: Arrival, handle: Handle, side: SideIndex): void {
+  const carried = carriedOf(arrival);
+  if (!account(turn, handle, side, carried)) return;
+  const effects = stepSegment(turn, handle, side, { kind: side === 0 ? "forwardPacket" : "reversePacket" });
+  if (handle.state.side[side].path === 0 || effects.some((effect) => effect.kind === "forwardBody")) leave(turn, handle, other(side), carried);
+}
+
+function arriveMetadata(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handle: Handle; side: SideIndex; opener: Opener }): void {
+  const { handle, side } = at;
+  const { opened } = arrival;
+  const complete = side === 0 ? checkForward(opened.tlvs) : checkReverse(opened.tlvs);
+  if (!complete) return turn.count("metadata-incomplete", opened.peer);
+  const facts: MetadataArrival = {
+    uuidEqual: equalBytes(opened.tlvs.uuid as Uint8Array, handle.state.uuid),
+    ...(opened.tlvs.modify === undefined ? {} : { modify: opened.tlvs.modify }),
+  };
+  const event: SegmentEvent = { kind: side === 0 ? "forwardMetadata" : "reverseMetadata", ...facts };
+  if (side === 0 && !facts.uuidEqual) {
+    endSession(turn.batch, handle, reasonNumber("evicted"), true);
+    return at.opener(turn, arrival);
+  }
+  const effects = stepSegment(turn, handle, side, event);
+  for (const effect of effects) carryOut(turn, arrival, { ...at, effect });
+}
+
+function carryOut(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handle: Handle; side: SideIndex; effect: HandshakeEffect }): void {
+  const { handle, side, effect } = at;
+  switch (effect.kind) {
+    case "forwardBody": {
+      const carried = carriedOf(arrival);
+      if (account(turn, handle, side, carried)) leave(turn, handle, other(side), carried, arrival.opened.tlvs);
+      return;
+    }
+    case "storeReverse": return storeReverse(turn, arrival.opened, handle);
+    case "drop": return effect.reason === "control-unknown" ? undefined : turn.count(effect.reason, arrival.opened.peer);
+    case "sendControl": return sendControl(turn, handle, { side, code: effect.code, ...(effect.modify === undefined ? {} : { modify: effect.modify }) });
+    case "deleteSession": return endSession(turn.batch, handle, reasonNumber(effect.reason), true);
+    case "applyForward": case "release": case "createSession": case "joinSegment": case "replaceSession": case "resolveGlare":
+    case "sendForwardMetadata": case "sendReverseMetadata": return; // the body goes on through leave, which says what it must
+  }
+}
+
+/** Reverse attributes of the egress; a transit router may now answer upstream (protocol 5). */
+export function storeReverse(turn: Turn, opened: Opened, handle: Handle): void {
+  const { tlvs } = opened;
+  const context = tlvs.reverseContext;
+  if (context === undefined) return;
+  changeFields(turn.batch, handle, { answer: context.source });
+  changeHandshake(turn.batch, handle, {
+    egressRouter: turn.tables.idOf("router", tlvs.sourceRouter as string),
+    reverseService: tlvs.service === undefined ? 0 : turn.tables.idOf("service", tlvs.service),
+  });
+  for (const effect of stepSegment(turn, handle, 0, { kind: "reverseKnown" })) {
+    if (effect.kind === "sendControl") sendControl(turn, handle, { side: 0, code: effect.code, ...(effect.modify === undefined ? {} : { modify: effect.modify }) });
+  }
+}
+
+/** The owner of the key id must be the peer of the flow (protocol 7.4). */
+function isFlowPeer(turn: Turn, handle: Handle, side: SideIndex, opened: Opened): boolean {
+  return turn.tables.pathById(handle.state.side[side].path)?.peer === opened.peer;
+}
+
+/** other is the opposite side. */
+export function other(side: SideIndex): SideIndex {
+  return side === 0 ? 1 : 0;
+}

@@ -1,0 +1,135 @@
+// Builds a shard's tables from the compiled configuration, the data plane's numbers and the peer keys. Called by the
+// shard when the app posts a configuration; keeps nothing of the one before.
+import { addressKey } from "../base/address.ts";
+import type { IpAddress } from "../base/address.ts";
+import { buildLookup } from "../plan/lookup.ts";
+import type { Lookup } from "../plan/lookup.ts";
+import { idleTimeout } from "../plan/idle.ts";
+import { globalTenant } from "../plan/config.ts";
+import type { LocalRouteConfig, PathConfig, PeerConfig, RouteConfig, RouterConfig, ServiceConfig } from "../plan/config.ts";
+import { nameKey } from "./names.ts";
+import type { Ids, NameKind } from "./names.ts";
+import type { Enforcement, PathEntry, PeerEntry, PeerKeyPair, RouteEntry, ServiceEntry, Tables } from "./tables.ts";
+
+/** ShardConfig is what the app posts to its shards. */
+export interface ShardConfig {
+  config: RouterConfig;
+  ids: Ids;
+  /** keys by peer name; a peer without keys is not usable */
+  keys: Record<string, PeerKeyPair>;
+}
+
+/** NameTable numbers names that are learnt from metadata. */
+export interface NameTable {
+  nameId(name: string): number;
+  nameOf(id: number): string | undefined;
+}
+
+const enforcements: Record<ServiceConfig["enforcement"], Enforcement> = { Reset: "reset", Block: "block", Allow: "allow", Strict: "strict" };
+const trafficClasses: Record<ServiceConfig["trafficClass"], number> = { BestEffort: 0, Low: 1, Medium: 2, High: 3 };
+const modes = { Disabled: "disabled", Regular: "regular", TimeBased: "time-based" } as const;
+
+/** buildTables makes the tables of one configuration. */
+export function buildTables(posted: ShardConfig, names: NameTable): Tables {
+  const { config, ids } = posted;
+  const idOf = (kind: NameKind, name: string): number => ids[nameKey(kind, name)] ?? 0;
+  const lookup = buildLookup(config, { tenantId: (name) => idOf("tenant", name) });
+  const peers = peerEntries(posted, lookup, idOf);
+  const paths = new Map(peers.flatMap((peer) => peer.paths.map((path) => [path.name, path] as const)));
+  const services = serviceEntries(lookup, paths, idOf);
+  const byId = new Map([...services.values()].map((service) => [service.id, service]));
+  const byKeyId = new Map(peers.map((peer) => [peer.receive.keyId, peer]));
+  const pathsById = new Map([...paths.values()].map((path) => [path.id, path]));
+  const byRemote = Map.groupBy(paths.values(), (path) => remoteKey(path.ifnum, path.vlan, path.remote));
+  const interfaces = new Map(config.interfaces.map((one) => [one.ifnum, one.name]));
+  return {
+    routerName: config.name, routerId: idOf("router", config.name),
+    tenantOf: (ifnum, vlan, source) => tenantOf(lookup, idOf, { ifnum, vlan, source }),
+    tenantId: (name) => lookup.tenantId(name),
+    select: (tenantId, proto, port, destination) => {
+      const found = lookup.find(tenantId, proto, port, destination);
+      const service = found.access === "miss" ? undefined : services.get(found.service.name);
+      if (found.access === "allow" && service !== undefined) return { kind: "allow", service };
+      return { kind: "deny", reason: found.why === "access" ? "access" : "no-service", ...(service === undefined ? {} : { service }) };
+    },
+    serviceById: (id) => byId.get(id),
+    nameOf: (id) => names.nameOf(id),
+    idOf: (kind, name) => ids[nameKey(kind, name)] ?? names.nameId(nameKey(kind, name)),
+    peerByKeyId: (keyId) => byKeyId.get(keyId),
+    pathById: (id) => pathsById.get(id),
+    pathsAt: (ifnum, vlan, remote) => byRemote.get(remoteKey(ifnum, vlan, remote)) ?? [],
+    nexthopTo: (ifnum, vlan, remote) => {
+      const nexthop = lookup.nexthopTo(ifnum, vlan, remote);
+      return nexthop === undefined ? 0 : idOf("nexthop", nexthop.key);
+    },
+    interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`,
+    limits: { live: config.limits.sessions, halfOpen: config.limits.halfOpen },
+  };
+}
+
+type IdOf = (kind: NameKind, name: string) => number;
+
+function tenantOf(lookup: Lookup, idOf: IdOf, at: { ifnum: number; vlan: number; source: IpAddress }): { id: number; name: string } {
+  const name = lookup.memberOf(at.ifnum, at.vlan, at.source)?.tenant ?? globalTenant;
+  return { id: idOf("tenant", name), name };
+}
+
+function remoteKey(ifnum: number, vlan: number, remote: IpAddress): string {
+  return `${ifnum}.${vlan}.${addressKey(remote)}`;
+}
+
+function peerEntries(posted: ShardConfig, lookup: Lookup, idOf: IdOf): PeerEntry[] {
+  return posted.config.peers.flatMap((peer) => {
+    const keys = posted.keys[peer.name];
+    if (keys === undefined) return [];
+    const entry: PeerEntry = peerEntry(peer, keys, { lookup, id: idOf("router", peer.name) });
+    entry.paths = posted.config.paths.filter((path) => path.peer === peer.name).map((path) => pathEntry(path, entry, idOf));
+    return [entry];
+  });
+}
+
+function peerEntry(peer: PeerConfig, keys: PeerKeyPair, of: { lookup: Lookup; id: number }): PeerEntry {
+  const { enabled, suite, required } = peer.metadataEncryption;
+  return {
+    id: of.id, name: peer.name, send: keys.send, receive: keys.receive, mode: modes[peer.hmac.mode], window: peer.hmac.window,
+    suite: !enabled ? 0 : suite === "GCM" ? 2 : 1, requireEncryption: required,
+    mayAssert: (tenant) => of.lookup.allowedByPeer(peer.name, tenant), paths: [],
+  };
+}
+
+function pathEntry(path: PathConfig, peer: PeerEntry, idOf: IdOf): PathEntry {
+  return {
+    id: idOf("path", path.key), name: path.key, peer, ifnum: path.ifnum, vlan: path.vlan, family: path.family,
+    local: path.local, remote: path.remote, nexthop: idOf("nexthop", path.nexthop), mtu: path.mtu, pairs: path.pairs,
+    ...(path.remotePorts === undefined ? {} : { remotePorts: path.remotePorts }),
+  };
+}
+
+function serviceEntries(lookup: Lookup, paths: ReadonlyMap<string, PathEntry>, idOf: IdOf): Map<string, ServiceEntry> {
+  return new Map(lookup.config.services.map((service) => {
+    const routes = ([4, 6] as const).flatMap((family) => lookup.routes(service.name, family));
+    return [service.name, {
+      id: idOf("service", service.name), name: service.name, enforcement: enforcements[service.enforcement],
+      sourceNat: service.sourceNat === "Interface", trafficClass: trafficClasses[service.trafficClass],
+      idleMs: (proto, port) => idleTimeout(lookup.config, service, { proto, port }),
+      routes: [...new Set(routes)].flatMap((route) => routeEntries(route, paths, idOf)),
+    }];
+  }));
+}
+
+function routeEntries(route: RouteConfig, paths: ReadonlyMap<string, PathEntry>, idOf: IdOf): RouteEntry[] {
+  if (route.kind === "peer") {
+    const path = paths.get(route.path);
+    return path === undefined ? [] : [{ kind: "peer", path }];
+  }
+  const entry = localRoute(route, idOf);
+  return route.kind === "local" ? [entry] : route.targets.map((target) => ({ ...entry, target }));
+}
+
+function localRoute(route: LocalRouteConfig, idOf: IdOf): Extract<RouteEntry, { kind: "local" }> {
+  const nexthop = (key: string | undefined): number => (key === undefined ? 0 : idOf("nexthop", key));
+  return {
+    kind: "local", ifnum: route.ifnum, vlan: route.vlan, addresses: route.addresses,
+    nexthop: { 4: nexthop(route.nexthops[4]), 6: nexthop(route.nexthops[6]) },
+  };
+}

@@ -1,0 +1,69 @@
+// Metadata of a session: what this router says toward the next one, forward and reverse (protocol 4, 5, 6.2). Pure;
+// called by relay.ts and control.ts. Encoding and signing are pkg/svr's.
+import { transitTlvs } from "../svr/metadata.ts";
+import type { Metadata } from "../svr/metadata.ts";
+import type { Modify } from "../svr/segment.ts";
+import type { Session, SessionContext } from "../svr/session.ts";
+import { Role } from "../svr/session.ts";
+import { plainName } from "./names.ts";
+import type { Tables } from "./tables.ts";
+
+/** Saying is what changes from packet to packet. */
+export interface Saying {
+  modify?: Modify;
+  /** seconds of idle time that remain, told when metadata is re-triggered */
+  remainingSeconds?: number;
+  /** metadata of the packet being relayed: its S-scoped TLVs are copied (protocol 5) */
+  copied?: Metadata;
+}
+
+/** forwardMetadata is the mandatory list of protocol 6.2 and what the session adds. */
+export function forwardMetadata(tables: Tables, session: Session, saying: Saying): Metadata {
+  return {
+    ...(saying.copied === undefined ? {} : transitTlvs(saying.copied)),
+    forwardContext: session.context,
+    uuid: session.uuid,
+    tenant: nameText(tables, session.tenant),
+    service: nameText(tables, session.service),
+    sourceRouter: nameText(tables, session.sourceRouter),
+    traceContext: { flags: session.traceFlags, parentSpan: session.span },
+    ...optional(saying),
+  };
+}
+
+/** reverseMetadata answers toward the ingress; the egress reports a service other than the one it was told. */
+export function reverseMetadata(tables: Tables, session: Session, saying: Saying): Metadata {
+  const egress = session.role === Role.transit ? session.handshake.egressRouter : tables.routerId;
+  const service = session.handshake.reverseService;
+  return {
+    ...(saying.copied === undefined ? {} : transitTlvs(saying.copied)),
+    reverseContext: reverseContext(session),
+    uuid: session.uuid,
+    tenant: nameText(tables, session.tenant),
+    ...(service === 0 ? {} : { service: nameText(tables, service) }),
+    sourceRouter: nameText(tables, egress),
+    traceContext: { flags: session.traceFlags, parentSpan: session.span },
+    ...optional(saying),
+  };
+}
+
+/** The reverse context runs from the address that answers at the egress to the client of the forward context. */
+export function reverseContext(session: Session): SessionContext {
+  const { context } = session;
+  return {
+    source: session.answer, destination: context.source, sourcePort: context.destinationPort, destinationPort: context.sourcePort,
+    proto: context.proto, family: context.family,
+  };
+}
+
+function optional(saying: Saying): Pick<Metadata, "modify" | "remainingSeconds"> {
+  return {
+    ...(saying.modify === undefined ? {} : { modify: saying.modify }),
+    ...(saying.remainingSeconds === undefined ? {} : { remainingSeconds: saying.remainingSeconds }),
+  };
+}
+
+function nameText(tables: Tables, id: number): string {
+  const name = tables.nameOf(id);
+  return name === undefined ? "unknown" : plainName(name);
+}

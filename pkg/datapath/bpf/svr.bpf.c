@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
+/* The data plane of one router. Programs:
+ *   svr_ingress      tcx ingress of every router interface: established packets leave rewritten, first packets go to a shard
+ *   svr_inject       tcx ingress of lo: frames that shards write there leave by the next hop that they name
+ *   svr_sweep_start  run once by test_run after load: arms the timer that ages sessions
+ * Built into build/bpf/svr.bpf.o, loaded and pinned by pkg/datapath. Policy is user space's; nothing here opens a session. */
+#include "vmlinux.h"
+#include "svr_forward.h"
+#include "svr_miss.h"
+#include "svr_sweep.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline void count_drop(__u32 reason)
+{
+	__u64 *count = bpf_map_lookup_elem(&drops, &reason);
+
+	if (count)
+		*count += 1;
+}
+
+/* The verdict of one packet. */
+static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, int *code)
+{
+	__u32 ifindex = skb->ifindex;
+	struct svr_interface *interface = bpf_map_lookup_elem(&interfaces, &ifindex);
+	struct svr_settings *s = svr_maps_settings();
+	enum svr_shape shape;
+
+	if (!interface || !s)
+		return SVR_PASS;
+	p->key.ifnum = interface->ifnum;
+	shape = svr_parse_packet(skb, p);
+	if (shape == SVR_SHAPE_FOREIGN)
+		return SVR_PASS;
+	p->summed = svr_packet_summed(skb);
+	svr_leave_count(interface->ifnum, false, p->segments, p->length + (p->segments - 1) * svr_packet_headers(p));
+	if (shape == SVR_SHAPE_OK) {
+		p->session = svr_flow_find(s, p);
+		if (p->session)
+			return svr_forward_packet(skb, p, code);
+	}
+	return svr_miss_packet(skb, p, interface, shape);
+}
+
+SEC("tc")
+int svr_ingress(struct __sk_buff *skb)
+{
+	struct svr_packet p = {};
+	int code = SVR_TC_NEXT;
+	__u32 verdict = judge(skb, &p, &code);
+
+	if ((verdict & SVR_VERDICT_MASK) == SVR_PUNT)
+		verdict = svr_punt_packet(skb, &p, verdict & ~SVR_VERDICT_MASK);
+	switch (verdict & SVR_VERDICT_MASK) {
+	case SVR_LEAVE:
+		return code;
+	case SVR_PASS:
+		return SVR_TC_NEXT;
+	case SVR_DROP:
+		count_drop(verdict & ~SVR_VERDICT_MASK);
+		break;
+	}
+	return SVR_TC_SHOT;
+}
+
+/* Next hop that a frame on loopback names; false when it is not one of ours. */
+static __always_inline bool injected(struct __sk_buff *skb, __u32 *nexthop)
+{
+	struct svr_cursor c = svr_cursor_open(skb);
+	struct ethhdr *ethernet = svr_cursor_ethernet(&c);
+	struct svr_settings *s = svr_maps_settings();
+	__be32 magic = bpf_htonl(SVR_INJECT_MAGIC);
+
+	if (!ethernet || !s || __builtin_memcmp(ethernet->h_dest, &magic, 4) || __builtin_memcmp(ethernet->h_source, s->inject_mac, 6))
+		return false;
+	*nexthop = ethernet->h_dest[4] << 8 | ethernet->h_dest[5];
+	return ethernet->h_proto == bpf_htons(SVR_ETH_IP4) || ethernet->h_proto == bpf_htons(SVR_ETH_IP6);
+}
+
+/* Destination and family of the injected packet; 0 when it is cut short. */
+static __always_inline __u8 injected_to(struct __sk_buff *skb, __u8 *destination)
+{
+	struct svr_cursor c = svr_cursor_at(skb, SVR_ETH_HEADER);
+
+	if (skb->protocol == bpf_htons(SVR_ETH_IP4)) {
+		struct iphdr *ip = svr_cursor_ip4(&c);
+
+		if (ip)
+			__builtin_memcpy(destination, &ip->daddr, 4);
+		return ip ? 4 : 0;
+	}
+	struct ipv6hdr *ip = svr_cursor_ip6(&c);
+
+	if (ip)
+		__builtin_memcpy(destination, &ip->daddr, 16);
+	return ip ? 6 : 0;
+}
+
+SEC("tc")
+int svr_inject(struct __sk_buff *skb)
+{
+	__u8 destination[16] __attribute__((aligned(8))) = {}, family;
+	struct svr_nexthop *nexthop;
+	__u32 index;
+
+	if (!injected(skb, &index))
+		return SVR_TC_NEXT;
+	nexthop = svr_leave_nexthop(index);
+	family = injected_to(skb, destination);
+	if (!nexthop || !family) {
+		count_drop(nexthop ? SVR_DROP_REWRITE : SVR_DROP_NO_NEXTHOP);
+		return SVR_TC_SHOT;
+	}
+	svr_leave_count(nexthop->ifnum, true, 1, skb->len - SVR_ETH_HEADER);
+	return svr_leave_packet(skb, nexthop, destination, family);
+}
+
+SEC("tc")
+int svr_sweep_start(struct __sk_buff *skb)
+{
+	svr_rate_share();
+	return svr_sweep_arm();
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
+/* The flow index as the data plane uses it: find the session of a packet, remove the keys of a session.
+ * Inserts are the native library's (it fills empty entries only), so a reader never sees a half-written entry. */
+#ifndef SVR_FLOW_H
+#define SVR_FLOW_H
+
+#include "svr_packet.h"
+#include "svr_hash.h"
+
+/* Does the key read as this side receives it? The port, interface and VLAN fields of both lie in one 64-bit word. */
+static __always_inline bool svr_flow_matches(const struct svr_side *side, const struct svr_key *key)
+{
+	const __u64 *ports = (const __u64 *)&side->remote_port_be, *wanted = (const __u64 *)&key->source_port_be;
+
+	if (*ports != *wanted || side->proto != key->proto || side->family != key->family)
+		return false;
+	return svr_packet_same(side->remote, key->source) && svr_packet_same(side->local, key->destination);
+}
+
+/* Session behind an entry, if it may still pass packets that read so. */
+static __always_inline struct svr_session *svr_flow_confirm(__u32 entry, const struct svr_key *key)
+{
+	__u32 slot = (entry >> 1) - 1;
+	struct svr_session *session;
+
+	if (entry < 2 || entry == SVR_ENTRY_CLAIMED)
+		return NULL;
+	session = bpf_map_lookup_elem(&sessions, &slot);
+	if (!session || (session->life != SVR_LIFE_LIVE && session->life != SVR_LIFE_GUARD))
+		return NULL;
+	return svr_flow_matches(&session->side[entry & 1], key) ? session : NULL;
+}
+
+/* One bucket: cheap tags first. */
+static __always_inline struct svr_session *svr_flow_in_bucket(__u32 at, __u32 tag, struct svr_packet *p)
+{
+	struct svr_bucket *bucket = bpf_map_lookup_elem(&buckets, &at);
+
+	for (int i = 0; bucket && i < SVR_BUCKET_ENTRIES; i++) {
+		__u32 entry = bucket->entry[i];
+		struct svr_session *session;
+
+		if (bucket->tag[i] != tag)
+			continue;
+		session = svr_flow_confirm(entry, &p->key);
+		if (session) {
+			p->entry = entry;
+			return session;
+		}
+	}
+	return NULL;
+}
+
+/* svr_flow_find: session of the packet or NULL; sets p->entry. */
+static __always_inline struct svr_session *svr_flow_find(const struct svr_settings *s, struct svr_packet *p)
+{
+	__u32 tag = svr_hash_key(s->hash_key[0], &p->key);
+	struct svr_session *session = svr_flow_in_bucket(tag & s->bucket_mask, tag, p);
+
+	if (session)
+		return session;
+	return svr_flow_in_bucket(svr_hash_key(s->hash_key[1], &p->key) & s->bucket_mask, tag, p);
+}
+
+static __always_inline void svr_flow_clear_bucket(__u32 at, __u32 entry)
+{
+	struct svr_bucket *bucket = bpf_map_lookup_elem(&buckets, &at);
+
+	for (int i = 0; bucket && i < SVR_BUCKET_ENTRIES; i++)
+		if (bucket->entry[i] == entry)
+			*(volatile __u32 *)&bucket->entry[i] = 0;
+}
+
+/* svr_flow_remove: takes `entry` out of both buckets of a key. */
+static __noinline int svr_flow_remove(const struct svr_settings *s, const struct svr_key *key, __u32 entry)
+{
+	svr_flow_clear_bucket(svr_hash_key(s->hash_key[0], key) & s->bucket_mask, entry);
+	svr_flow_clear_bucket(svr_hash_key(s->hash_key[1], key) & s->bucket_mask, entry);
+	return 0;
+}
+
+/* svr_flow_key_of: the key under which packets arrive on a side. */
+static __always_inline void svr_flow_key_of(const struct svr_side *side, struct svr_key *key)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	__builtin_memcpy(key->source, side->remote, 16);
+	__builtin_memcpy(key->destination, side->local, 16);
+	key->source_port_be = side->remote_port_be;
+	key->destination_port_be = side->local_port_be;
+	key->ifnum = side->ifnum;
+	key->vlan = side->vlan;
+	key->proto = side->proto;
+	key->family = side->family;
+}
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
+/* A packet of a known session, in order: what only a shard can do goes up, what cannot leave is dropped, then TCP state,
+ * rewrite, counters, and out by the next hop. Called by svr_ingress. */
+#ifndef SVR_FORWARD_H
+#define SVR_FORWARD_H
+
+#include "svr_cookie.h"
+#include "svr_icmp.h"
+#include "svr_leave.h"
+#include "svr_mss.h"
+#include "svr_tcp.h"
+
+#define SVR_PROTO_DCCP 33
+#define SVR_PROTO_UDPLITE 136
+
+struct svr_forward {
+	struct svr_session *s;
+	struct svr_nexthop *nexthop;
+	__u32 side;    /* of arrival */
+	__u32 now_ms;
+	__u32 bytes;   /* inner bytes of all wire packets */
+	bool restart;
+};
+
+/* Reasons to hand it to the shard that lie in the session. */
+static __always_inline __u32 svr_forward_held(const struct svr_forward *f, struct __sk_buff *skb, const struct svr_packet *p)
+{
+	__u32 flags = f->s->flags;
+
+	if (svr_cookie_present(skb, p))
+		return SVR_PUNT | SVR_PUNT_COOKIE;
+	if (flags & (f->side ? SVR_F_REV_META : SVR_F_FWD_META))
+		return SVR_PUNT | SVR_PUNT_NEED_META;
+	return flags & (f->side ? SVR_F_REV_SLOW : SVR_F_FWD_SLOW) ? SVR_PUNT | SVR_PUNT_SLOW : SVR_GO_ON;
+}
+
+/* Can eBPF turn one side's protocol into the other's? */
+static __always_inline __u32 svr_forward_shape(struct __sk_buff *skb, const struct svr_packet *p, const struct svr_side *out)
+{
+	if (p->key.proto != out->proto)
+		return svr_icmp_check(skb, p, out);
+	if (p->key.family != out->family || p->key.proto == SVR_PROTO_DCCP || p->key.proto == SVR_PROTO_UDPLITE)
+		return SVR_PUNT | SVR_PUNT_SLOW;
+	return SVR_GO_ON;
+}
+
+/* Reasons that lie in the next hop: missing, too small, too far. */
+static __always_inline __u32 svr_forward_hop(const struct svr_forward *f, const struct svr_packet *p)
+{
+	const struct svr_side *in = &f->s->side[f->side & 1], *out = &f->s->side[~f->side & 1];
+	__u32 size = p->segments > 1 ? svr_packet_headers(p) + p->gso_size : p->length;
+
+	if (!f->nexthop)
+		return SVR_DROP | SVR_DROP_NO_NEXTHOP;
+	size -= p->l4 - p->l3 - (p->key.family == 4 ? SVR_IP4_HEADER : SVR_IP6_HEADER);
+	if (f->nexthop->mtu && (__s32)size + svr_icmp_growth(in, out) > f->nexthop->mtu)
+		return SVR_PUNT | SVR_PUNT_MTU;
+	return p->ttl <= 1 ? SVR_PUNT | SVR_PUNT_TTL : SVR_GO_ON;
+}
+
+static __always_inline __u32 svr_forward_tcp(struct svr_forward *f, const struct svr_packet *p)
+{
+	struct svr_tcp_step step = { .s = f->s, .p = p, .side = f->side, .now_ms = f->now_ms, .restart = true };
+	__u32 verdict;
+
+	if (p->key.proto != IPPROTO_TCP || f->s->tcp_state == SVR_TCP_NONE) {
+		f->restart = f->s->life == SVR_LIFE_LIVE;
+		return SVR_GO_ON;
+	}
+	if (!svr_tcp_legal(p->tcp_flags))
+		return SVR_DROP | SVR_DROP_STATE;
+	verdict = svr_tcp_segment(&step);
+	f->restart = step.restart;
+	return verdict;
+}
+
+/* svr_forward_judge: everything that may refuse the packet; fills f. */
+static __always_inline __u32 svr_forward_judge(struct __sk_buff *skb, struct svr_packet *p, struct svr_forward *f)
+{
+	const struct svr_side *out = &f->s->side[~f->side & 1];
+	__u32 verdict = svr_forward_held(f, skb, p);
+
+	if (verdict == SVR_GO_ON)
+		verdict = svr_forward_shape(skb, p, out);
+	if (verdict == SVR_GO_ON) {
+		f->nexthop = svr_leave_nexthop(out->nexthop);
+		verdict = svr_forward_hop(f, p);
+	}
+	if (verdict == SVR_GO_ON)
+		verdict = svr_forward_tcp(f, p);
+	f->bytes = p->length + (p->segments - 1) * svr_packet_headers(p);
+	if (svr_icmp_is_carried(f->s, f->side))
+		f->bytes -= SVR_UDP_HEADER;
+	return verdict;
+}
+
+/* Setup time of everything but TCP: the first reverse packet. */
+static __always_inline void svr_forward_setup(const struct svr_forward *f)
+{
+	if (!f->side || (f->s->flags & SVR_F_SETUP) || f->s->tcp_state != SVR_TCP_NONE)
+		return;
+	if (!f->s->setup_ms)
+		f->s->setup_ms = bpf_ktime_get_ns() / 1000000 - f->s->created_ms + 1;
+	__sync_fetch_and_or(&f->s->flags, SVR_F_SETUP);
+}
+
+/* svr_forward_account: counters, timers and handshake of a packet that goes on. */
+static __always_inline void svr_forward_account(const struct svr_forward *f, const struct svr_packet *p)
+{
+	__u32 side = f->side & 1, now = f->now_ms ?: 1, flags = f->s->flags;
+
+	if (f->restart && f->s->seen_ms[side] != now)
+		f->s->seen_ms[side] = now;
+	__sync_fetch_and_add(&f->s->packets[side], p->segments);
+	__sync_fetch_and_add(&f->s->bytes[side], f->bytes);
+	svr_forward_setup(f);
+	if (!side && (flags & (SVR_F_REV_META | SVR_F_HOLD_META)) == SVR_F_REV_META)
+		__sync_fetch_and_and(&f->s->flags, ~SVR_F_REV_META);
+}
+
+/* svr_forward_change: rewrites the packet; false when the kernel refuses. */
+static __always_inline bool svr_forward_change(struct __sk_buff *skb, struct svr_packet *p, const struct svr_forward *f)
+{
+	struct svr_settings *s = svr_maps_settings();
+
+	if (!svr_leave_untag(skb, p) || !svr_rewrite_strip(skb, p))
+		return false;
+	if (p->key.proto == IPPROTO_TCP && (p->tcp_flags & SVR_TCP_SYN) && s && s->mss_clamp &&
+	    !svr_mss_clamp(skb, p, p->key.family == 4 ? f->nexthop->mss4 : f->nexthop->mss6))
+		return false;
+	return svr_icmp_convert(skb, p, f->s) && svr_rewrite_packet(skb, p, f->s);
+}
+
+/* svr_forward_packet: verdict for a packet that hit p->session; *code is the program's return code when it leaves. */
+static __always_inline __u32 svr_forward_packet(struct __sk_buff *skb, struct svr_packet *p, int *code)
+{
+	struct svr_forward f = { .s = p->session, .side = p->entry & 1, .now_ms = svr_packet_now_ms() };
+	__u32 verdict = svr_forward_judge(skb, p, &f);
+	const struct svr_side *out = &f.s->side[~f.side & 1];
+
+	if (verdict != SVR_GO_ON || !f.nexthop)
+		return verdict;
+	if (!svr_forward_change(skb, p, &f))
+		return SVR_DROP | SVR_DROP_REWRITE;
+	svr_forward_account(&f, p);
+	svr_leave_count(f.nexthop->ifnum, true, p->segments, p->length + (p->segments - 1) * svr_packet_headers(p));
+	*code = svr_leave_packet(skb, f.nexthop, out->remote, p->key.family);
+	return SVR_LEAVE;
+}
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
+/* Every map of the data plane, one line of purpose each. Sizes of sessions, buckets, tokens and rings are set by the loader
+ * before load; it pins all of them under names that carry SVR_LAYOUT_VERSION. Included once, by svr.bpf.c. */
+#ifndef SVR_MAPS_H
+#define SVR_MAPS_H
+
+#include "svr_types.h"
+#include "svr_reasons.h"
+#include <bpf/bpf_helpers.h>
+
+#define SVR_IFSTATS 2048
+#define SVR_NEXTHOPS 65536
+#define SVR_SHARDS 64
+
+/* Sizes, secrets, timers: one entry. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct svr_settings);
+} settings SEC(".maps");
+
+/* Counts kept with atomic adds by shards, fast path and sweeper: one entry. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct svr_gauges);
+} gauges SEC(".maps");
+
+/* The only copy of session state. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct svr_session);
+} sessions SEC(".maps");
+
+/* The flow index: finds the session of a packet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 512);
+	__type(key, __u32);
+	__type(value, struct svr_bucket);
+} buckets SEC(".maps");
+
+/* Kernel ifindex to our interface number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SVR_IFSTATS);
+	__type(key, __u32);
+	__type(value, struct svr_interface);
+} interfaces SEC(".maps");
+
+/* Where packets of a side leave. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SVR_NEXTHOPS);
+	__type(key, __u32);
+	__type(value, struct svr_nexthop);
+} nexthops SEC(".maps");
+
+/* Our addresses, and on shared interfaces those of known peers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct svr_address);
+	__type(value, struct svr_local);
+} locals SEC(".maps");
+
+/* Tenant of a host, by interface, VLAN and source prefix. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct svr_member_key);
+	__type(value, __u32);
+} members SEC(".maps");
+
+/* Rate of first packets per tenant and per remote address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct svr_rate);
+} rates SEC(".maps");
+
+/* Token buckets; bounded, idle ones go with the sweeper, the rest share one entry when it is full. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct svr_bucket_key);
+	__type(value, struct svr_tokens);
+} tokens SEC(".maps");
+
+struct svr_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+/* Punted packets, one ring a shard. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, SVR_SHARDS);
+	__type(key, __u32);
+	__array(values, struct svr_ring);
+} rings SEC(".maps");
+
+/* Start, interim, end and release records. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} records SEC(".maps");
+
+/* Dropped packets by reason. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SVR_REASON_SLOTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} drops SEC(".maps");
+
+/* Packets and bytes by our interface number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SVR_IFSTATS);
+	__type(key, __u32);
+	__type(value, struct svr_ifstats);
+} ifstats SEC(".maps");
+
+/* Names behind the ids of a session; user space only, here so that it is pinned with the rest. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, char[256]);
+} names SEC(".maps");
+
+struct svr_sweep {
+	struct bpf_timer timer;
+	__u32 cursor;    /* next slot */
+	__u32 pruned_ms; /* last time idle token buckets were removed */
+};
+
+/* The sweeper's clockwork: one entry. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct svr_sweep);
+} sweep SEC(".maps");
+
+static __always_inline struct svr_settings *svr_maps_settings(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&settings, &zero);
+}
+
+static __always_inline struct svr_gauges *svr_maps_gauges(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&gauges, &zero);
+}
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
+/* Copies a packet to the ring of the shard that owns it. Records come in four sizes, because the verifier wants constants;
+ * the length in the header is exactly that of the IP packet. Called by the exit of svr_ingress. */
+#ifndef SVR_PUNT_H
+#define SVR_PUNT_H
+
+#include "svr_packet.h"
+#include "svr_hash.h"
+
+#define SVR_PUNT_SMALL 256
+#define SVR_PUNT_MIDDLE 2048
+#define SVR_PUNT_LARGE 10240
+#define SVR_PUNT_HUGE (65536 + 128) /* 64 KiB of payload and IPv6 header */
+
+/* svr_punt_local: flags of an address in `locals`, 0 when it is not there. */
+static __always_inline __u32 svr_punt_local(const __u8 *address, __u8 family)
+{
+	struct svr_address key = { .family = family };
+	struct svr_local *local;
+
+	__builtin_memcpy(key.address, address, 16);
+	local = bpf_map_lookup_elem(&locals, &key);
+	return local ? local->flags : 0;
+}
+
+static __always_inline void svr_punt_describe(struct __sk_buff *skb, const struct svr_packet *p, struct svr_punt *punt)
+{
+	punt->time_ns = bpf_ktime_get_ns();
+	punt->length = p->length;
+	punt->entry = p->entry;
+	punt->ifnum = p->key.ifnum;
+	punt->vlan = p->key.vlan;
+	punt->gso_size = p->segments > 1 ? p->gso_size : 0;
+	punt->gso_segments = p->segments > 1 ? p->segments : 0;
+	punt->local_flags = svr_punt_local(p->key.destination, p->key.family);
+	punt->flags = p->summed == SVR_SUMMED_PARTIAL ? SVR_PUNT_PARTIAL : 0;
+	bpf_skb_load_bytes(skb, 6, punt->source_mac, sizeof(punt->source_mac));
+}
+
+#define SVR_PUNT_COPY(name, size)                                                                                              \
+	static __always_inline bool svr_punt_##name(struct __sk_buff *skb, const struct svr_packet *p, void *ring, __u16 cause) \
+	{                                                                                                                      \
+		struct svr_punt *punt = bpf_ringbuf_reserve(ring, sizeof(*punt) + size, 0);                                    \
+		__u32 length = p->length;                                                                                      \
+		if (!punt)                                                                                                     \
+			return false;                                                                                          \
+		punt->cause = cause;                                                                                           \
+		svr_punt_describe(skb, p, punt);                                                                               \
+		if (!length || length > size || bpf_skb_load_bytes(skb, p->l3, punt + 1, length)) {                            \
+			bpf_ringbuf_discard(punt, 0);                                                                          \
+			return false;                                                                                          \
+		}                                                                                                              \
+		bpf_ringbuf_submit(punt, 0);                                                                                   \
+		return true;                                                                                                   \
+	}
+
+SVR_PUNT_COPY(small, SVR_PUNT_SMALL)
+SVR_PUNT_COPY(middle, SVR_PUNT_MIDDLE)
+SVR_PUNT_COPY(large, SVR_PUNT_LARGE)
+SVR_PUNT_COPY(huge, SVR_PUNT_HUGE)
+
+/* svr_punt_packet: PASS is never returned; SVR_PUNT when the shard has it, else the drop. */
+static __noinline __u32 svr_punt_packet(struct __sk_buff *skb, const struct svr_packet *p, __u16 cause)
+{
+	struct svr_settings *s = svr_maps_settings();
+	__u32 shard;
+	void *ring;
+	bool sent;
+
+	if (p->length > SVR_PUNT_HUGE)
+		return SVR_DROP | SVR_DROP_TOO_BIG;
+	if (!s)
+		return SVR_DROP | SVR_DROP_RING_FULL;
+	shard = p->session ? p->session->shard : svr_hash_shard(s, &p->key);
+	ring = bpf_map_lookup_elem(&rings, &shard);
+	if (!ring)
+		return SVR_DROP | SVR_DROP_RING_FULL;
+	if (p->length <= SVR_PUNT_SMALL)
+		sent = svr_punt_small(skb, p, ring, cause);
+	else if (p->length <= SVR_PUNT_MIDDLE)
+		sent = svr_punt_middle(skb, p, ring, cause);
+	else if (p->length <= SVR_PUNT_LARGE)
+		sent = svr_punt_large(skb, p, ring, cause);
+	else
+		sent = svr_punt_huge(skb, p, ring, cause);
+	return sent ? SVR_PUNT | cause : SVR_DROP | SVR_DROP_RING_FULL;
+}
+#endif

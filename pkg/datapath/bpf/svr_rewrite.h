@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
+/* Turns the headers of a packet from the side of arrival to the other side: addresses, ports, TTL, DF, flow label, and all
+ * checksums incrementally. A checksum left to offload (CHECKSUM_PARTIAL) gets only its pseudo header changed, and the sum of a
+ * whole packet that a driver supplied (CHECKSUM_COMPLETE) is kept true, so that super-packets and offloads stay as they are.
+ * Called by svr_forward.h once nothing can refuse the packet any more. */
+#ifndef SVR_REWRITE_H
+#define SVR_REWRITE_H
+
+#include "svr_checksum.h"
+#include "svr_cursor.h"
+#include "svr_parse.h"
+
+struct svr_rewrite {
+	struct __sk_buff *skb;
+	struct svr_packet *p;
+	const struct svr_side *out;
+	__u32 flow_label;  /* 0: leave */
+	__u64 address;     /* change of both addresses */
+	__u64 header;      /* change of the other IP header words */
+	__u64 inner;       /* change of L4 words, the checksum field apart */
+	__u64 whole;       /* change of the whole packet, for CHECKSUM_COMPLETE */
+};
+
+static __always_inline bool svr_rewrite_ip4(struct svr_rewrite *r)
+{
+	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l3);
+	struct iphdr *ip = svr_cursor_ip4(&c);
+	__u16 *lifetime, before, length = bpf_htons(r->p->length);
+
+	if (!ip)
+		return false;
+	lifetime = (__u16 *)&ip->ttl;
+	before = *lifetime;
+	ip->ttl = r->p->ttl - 1;
+	ip->protocol = r->out->proto;
+	r->header += svr_checksum_change16(before, *lifetime);
+	if (r->out->path && !(ip->frag_off & bpf_htons(SVR_IP4_DF))) {
+		r->header += svr_checksum_change16(ip->frag_off, ip->frag_off | bpf_htons(SVR_IP4_DF));
+		ip->frag_off |= bpf_htons(SVR_IP4_DF);
+	}
+	if (ip->tot_len && ip->tot_len != length) {
+		r->header += svr_checksum_change16(ip->tot_len, length);
+		ip->tot_len = length;
+	}
+	__builtin_memcpy(&ip->saddr, r->out->local, 4);
+	__builtin_memcpy(&ip->daddr, r->out->remote, 4);
+	ip->check = svr_checksum_update(ip->check, r->header + r->address);
+	return true;
+}
+
+static __always_inline bool svr_rewrite_ip6(struct svr_rewrite *r)
+{
+	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l3);
+	struct ipv6hdr *ip = svr_cursor_ip6(&c);
+	__u32 *words = (__u32 *)ip, first, second;
+
+	if (!ip)
+		return false;
+	first = words[0];
+	second = words[1];
+	if (r->out->path && r->flow_label)
+		words[0] = (first & bpf_htonl(0xfff00000)) | bpf_htonl(r->flow_label & 0xfffff);
+	if (ip->payload_len)
+		ip->payload_len = bpf_htons(r->p->length - SVR_IP6_HEADER);
+	ip->nexthdr = r->out->proto;
+	ip->hop_limit = r->p->ttl - 1;
+	r->header += svr_checksum_change32(first, words[0]) + svr_checksum_change32(second, words[1]);
+	__builtin_memcpy(&ip->saddr, r->out->local, 16);
+	__builtin_memcpy(&ip->daddr, r->out->remote, 16);
+	r->whole += r->header + r->address;
+	return true;
+}
+
+/* A checksum over pseudo header and L4 bytes. */
+static __always_inline __u16 svr_rewrite_sum(struct svr_rewrite *r, __u16 field)
+{
+	r->whole += svr_checksum_minus(r->address);
+	if (r->p->summed == SVR_SUMMED_PARTIAL)
+		return svr_checksum_fold(field + r->address);
+	return svr_checksum_update(field, r->address + r->inner);
+}
+
+static __always_inline bool svr_rewrite_tcp(struct svr_rewrite *r)
+{
+	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l4);
+	struct tcphdr *tcp = svr_cursor_tcp(&c);
+	__u32 *ports = (__u32 *)tcp, before;
+
+	if (!tcp)
+		return false;
+	before = *ports;
+	tcp->source = r->out->local_port_be;
+	tcp->dest = r->out->remote_port_be;
+	r->inner += svr_checksum_change32(before, *ports);
+	tcp->check = svr_rewrite_sum(r, tcp->check);
+	return true;
+}
+
+/* A host that sent checksum 0 over IPv4 keeps it (protocol 2.7); a computed 0 is written as all ones. */
+static __always_inline bool svr_rewrite_udp(struct svr_rewrite *r)
+{
+	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l4);
+	struct udphdr *udp = svr_cursor_udp(&c);
+	__u32 *ports = (__u32 *)udp, before;
+	__u16 sum;
+
+	if (!udp)
+		return false;
+	before = *ports;
+	udp->source = r->out->local_port_be;
+	udp->dest = r->out->remote_port_be;
+	r->inner += svr_checksum_change32(before, *ports);
+	if (!udp->check && r->p->key.family == 4 && r->p->summed != SVR_SUMMED_PARTIAL) {
+		r->whole += r->inner;
+		return true;
+	}
+	sum = svr_rewrite_sum(r, udp->check);
+	udp->check = sum ?: 0xffff;
+	return true;
+}
+
+static __always_inline bool svr_rewrite_icmp(struct svr_rewrite *r)
+{
+	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l4);
+	struct icmphdr *icmp = svr_cursor_icmp(&c);
+	__u16 before;
+
+	if (!icmp)
+		return false;
+	before = icmp->un.echo.id;
+	icmp->un.echo.id = svr_parse_is_request(r->p->key.proto, icmp->type) ? r->out->local_port_be : r->out->remote_port_be;
+	r->inner += svr_checksum_change16(before, icmp->un.echo.id);
+	if (r->p->key.family == 6)
+		icmp->checksum = svr_rewrite_sum(r, icmp->checksum);
+	else
+		icmp->checksum = svr_checksum_update(icmp->checksum, r->inner);
+	return true;
+}
+
+static __always_inline bool svr_rewrite_l4(struct svr_rewrite *r)
+{
+	if (r->p->converted)
+		return true;
+	if (r->out->proto == IPPROTO_TCP)
+		return svr_rewrite_tcp(r);
+	if (r->out->proto == IPPROTO_UDP)
+		return svr_rewrite_udp(r);
+	return svr_parse_icmp_of_family(r->p) ? svr_rewrite_icmp(r) : true;
+}
+
+/* svr_rewrite_packet: false when the headers are not where the parser found them. */
+static __noinline bool svr_rewrite_packet(struct __sk_buff *skb, struct svr_packet *p, const struct svr_session *s)
+{
+	const struct svr_side *out = &s->side[~p->entry & 1];
+	struct svr_rewrite r = { .skb = skb, .p = p, .out = out, .header = p->header_delta, .inner = p->inner_delta };
+
+	r.address = svr_checksum_minus(svr_checksum_addresses(p->key.source, p->key.destination, p->key.family)) +
+		    svr_checksum_addresses(out->local, out->remote, p->key.family);
+	if (p->key.family == 6)
+		r.flow_label = s->flow_label;
+	if (!(p->key.family == 4 ? svr_rewrite_ip4(&r) : svr_rewrite_ip6(&r)) || !svr_rewrite_l4(&r))
+		return false;
+	if (p->summed == SVR_SUMMED_COMPLETE)
+		bpf_csum_update(skb, svr_checksum_fold32(r.whole));
+	return true;
+}
+
+struct svr_options {
+	__u32 words[10];
+};
+
+/* svr_rewrite_strip: removes IPv4 options (protocol 2.7); the rewrite makes length and checksum follow. */
+static __noinline bool svr_rewrite_strip(struct __sk_buff *skb, struct svr_packet *p)
+{
+	__u32 bytes = p->l4 - p->l3 - SVR_IP4_HEADER;
+	struct svr_options options = {};
+	struct svr_cursor c;
+	struct iphdr *ip;
+	__u16 before;
+
+	if (p->key.family != 4 || !bytes)
+		return true;
+	if (bytes > sizeof(options) || bpf_skb_load_bytes(skb, p->l3 + SVR_IP4_HEADER, &options, bytes))
+		return false;
+	if (bpf_skb_adjust_room(skb, -(__s32)bytes, BPF_ADJ_ROOM_NET, BPF_F_ADJ_ROOM_FIXED_GSO))
+		return false;
+	for (int i = 0; i < 10; i++)
+		p->header_delta += svr_checksum_change32(options.words[i], 0);
+	c = svr_cursor_at(skb, p->l3);
+	ip = svr_cursor_ip4(&c);
+	if (!ip)
+		return false;
+	before = *(__u16 *)ip;
+	ip->ihl = SVR_IP4_HEADER / 4;
+	p->header_delta += svr_checksum_change16(before, *(__u16 *)ip);
+	p->l4 -= bytes;
+	p->length -= bytes;
+	return true;
+}
+#endif

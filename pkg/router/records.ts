@@ -72,7 +72,7 @@ export function createRecordWriter(source: RecordSource): RecordWriter {
       const base = stamp(record.type, offset + record.timeMs);
       const identity = identityFields(source, record.session);
       if (record.type === "start") return { ...base, ...identity, startTime: timeText(offset + record.session.createdMs) };
-      return { ...base, ...identity, ...totals(record, offset), ...ending(record) };
+      return { ...base, ...identity, ...totals(record.session, { atMs: record.timeMs, unixOffsetMs: offset }), ...ending(record) };
     },
     denial(denial) {
       return { ...stamp("deny", source.clock.unixMs()), ...denialFields(source, denial) };
@@ -120,11 +120,11 @@ function waypointFields(source: RecordSource, session: Session): Partial<Session
   };
 }
 
-function totals(record: DatapathRecord, offset: number): Partial<SessionRecord> {
-  const session = record.session;
+/** totals are the counted fields of a session at a moment (monotonic ms); unixOffsetMs turns monotonic into unix time. */
+export function totals(session: Session, at: { atMs: number; unixOffsetMs: number }): Partial<SessionRecord> {
   const state = tcpStateName(session);
   return {
-    startTime: timeText(offset + session.createdMs), duration: Math.max(0, Math.round(record.timeMs - session.createdMs)),
+    startTime: timeText(at.unixOffsetMs + session.createdMs), duration: Math.max(0, Math.round(at.atMs - session.createdMs)),
     forwardPackets: Number(session.packets[0]), forwardBytes: Number(session.bytes[0]),
     reversePackets: Number(session.packets[1]), reverseBytes: Number(session.bytes[1]),
     retransmissions: session.retransmissions, outOfOrder: session.outOfOrder,

@@ -57,7 +57,7 @@ function* pairs(turn: Turn, path: PathEntry, context: SessionContext): Generator
       ifnum: path.ifnum, vlan: path.vlan, nexthop: path.nexthop, path: path.id,
       proto: context.proto === 6 ? 6 : 17, family: path.family,
     };
-    yield { side, flags: 0, taken: () => turn.ports.giveBack(path, pair), giveBack: () => turn.ports.giveBack(path, pair) };
+    yield { side, flags: 0, taken: () => turn.ports.lost(path, pair, turn.nowMs), giveBack: () => turn.ports.giveBack(path, pair) };
   }
 }
 

@@ -24,6 +24,8 @@ export interface PortSource {
   pair(path: PathEntry, nowMs: number): WaypointPair | undefined;
   /** the pair was never used on the wire: free at once */
   giveBack(path: PathEntry, pair: WaypointPair): void;
+  /** somebody else holds this 5-tuple: the pair goes to the end of the queue */
+  lost(path: PathEntry, pair: WaypointPair, nowMs: number): void;
   /** where the search for a source NAT port starts, 0 .. NAT_COUNT - 1; spreads shards and sessions */
   natStart(): number;
 }

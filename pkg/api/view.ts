@@ -1,0 +1,90 @@
+// What a router's admin API answers: plain JSON shapes shared by pkg/router, which fills them, and pkg/cli, which shows
+// them. Fields are added, never re-used. Paths and resources are those of behaviour 14.
+import type { SessionRecord } from "./record.ts";
+
+/** FlowView is one direction of a session at one router, as received. */
+export interface FlowView {
+  direction: "forward" | "reverse";
+  interface: string;
+  vlan: number;
+  source: string;
+  destination: string;
+  protocol: number;
+  /** true: established packets of this direction are handled by eBPF alone */
+  fast: boolean;
+  packets: number;
+  bytes: number;
+}
+
+/** SessionView is one session on one router. */
+export interface SessionView extends Partial<SessionRecord> {
+  sessionId: string;
+  life: "live" | "guard";
+  /** metadata state of the segment toward the ingress and toward the egress; absent on host sides */
+  upstream?: "R-META" | "R-QUIET";
+  downstream?: "I-META" | "I-QUIET";
+  flows: FlowView[];
+  /** milliseconds since the last packet of either direction */
+  idle: number;
+}
+
+/** SessionList is one page of sessions. */
+export interface SessionList {
+  items: SessionView[];
+  /** pass as cursor for the next page; absent at the end */
+  next?: string;
+}
+
+/** CountersView holds all counters of one router. */
+export interface CountersView {
+  /** by reason; all reasons are present */
+  drops: Record<string, number>;
+  /** by peer, then reason; those counted in user space */
+  peerDrops: Record<string, Record<string, number>>;
+  interfaces: { name: string; rxPackets: number; rxBytes: number; txPackets: number; txBytes: number }[];
+  /** metadata and control packets by peer and direction */
+  records: { created: number; lost: number };
+}
+
+/** TableView is the occupancy of one bounded thing. */
+export interface TableView {
+  name: string;
+  entries: number;
+  limit: number;
+  /** at or above 85 % (behaviour 3.8) */
+  alarm: boolean;
+}
+
+/** PeerView is one peer with its paths. */
+export interface PeerView {
+  name: string;
+  state: "up" | "down";
+  hmac: string;
+  metadataEncryption: string;
+  /** key ids in hex; never key bytes */
+  keys: { send: string; receive: string };
+  allowedTenants: string[];
+  paths: { name: string; interface: string; local: string; remote: string; mtu: number; state: "up" | "down"; waypoints: { used: number; free: number; size: number } }[];
+}
+
+/** ProblemView is an error of the admin API (RFC 9457). */
+export interface ProblemView {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+}
+
+/** StatusView answers /api/v1/routers/{router}. */
+export interface StatusView {
+  name: string;
+  version: string;
+  boot: string;
+  /** seconds */
+  uptime: number;
+  shards: number;
+  configuration: { hash: string; appliedAt: string; stale: boolean; problems: string[] };
+  sessions: number;
+  adopted: boolean;
+}

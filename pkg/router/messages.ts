@@ -1,0 +1,39 @@
+// What the main thread and the shards tell each other: plain data that survives structured cloning.
+import type { SessionRef } from "../ports/datapath.ts";
+import type { ShardConfig } from "./build.ts";
+import type { PairUse, PoolCount } from "./ports.ts";
+import type { Denial } from "./records.ts";
+
+/** ToShard goes from the app to a shard. */
+export type ToShard =
+  | { kind: "config"; posted: ShardConfig }
+  /** waypoint pairs that an earlier process left in use; sent once, before `start` */
+  | { kind: "adopt"; uses: PairUse[] }
+  | { kind: "start" }
+  | { kind: "release"; uses: PairUse[] }
+  /** end these sessions, telling hosts and peers */
+  | { kind: "end"; refs: SessionRef[]; reason: number }
+  | { kind: "stop" };
+
+/** ShardCounters are totals since the shard began. */
+export interface ShardCounters {
+  drops: Record<string, number>;
+  /** by peer name, then reason */
+  peerDrops: Record<string, Record<string, number>>;
+  punts: number;
+  pools: PoolCount[];
+  deniesSuppressed: number;
+}
+
+/** FromShard goes from a shard to the app. */
+export type FromShard =
+  | { kind: "ready" }
+  | { kind: "counters"; counters: ShardCounters }
+  | { kind: "denials"; denials: Denial[] };
+
+/** ShardHost runs one shard; messages arrive in order, `closed` settles when it ended (rejects on a fault). */
+export interface ShardHost {
+  post(message: ToShard): void;
+  onMessage(listener: (message: FromShard) => void): void;
+  closed: Promise<void>;
+}

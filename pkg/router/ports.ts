@@ -1,0 +1,80 @@
+// This shard's slice of every waypoint pool (protocol 2.5), and where its NAT port searches start. Owned by one shard; the
+// data plane keeps the quarantine, so a pair comes back here when it may be used again.
+import { NAT_COUNT } from "../svr/natport.ts";
+import { WaypointPool } from "../svr/waypoint.ts";
+import type { PathEntry } from "./tables.ts";
+import type { PortSource, WaypointPair } from "./turn.ts";
+
+/** PairUse is a pair that a session of an earlier process, or of this one, holds or gave back. */
+export interface PairUse {
+  /** PathEntry.id */
+  path: number;
+  local: number;
+  remote: number;
+}
+
+/** PoolCount is the occupancy of the pool of one path, of this shard's slice. */
+export interface PoolCount {
+  path: number;
+  used: number;
+  free: number;
+  size: number;
+}
+
+/** ShardPorts is the PortSource of one shard with what the shard must tell it. */
+export interface ShardPorts extends PortSource {
+  /** pairs that are in use or at rest in the data plane; told once, before the first packet */
+  adopt(uses: readonly PairUse[]): void;
+  /** pairs whose quarantine is over */
+  release(uses: readonly PairUse[]): void;
+  /** pools follow the configuration: a path that stays keeps its pool */
+  follow(paths: readonly PathEntry[]): void;
+  counts(): PoolCount[];
+}
+
+/** createShardPorts makes the ports of shard `number` of `count`; `seed` spreads the starts of NAT searches. */
+export function createShardPorts(slice: { number: number; count: number }, seed: number): ShardPorts {
+  const pools = new Map<number, WaypointPool>();
+  const waiting = new Map<number, PairUse[]>();
+  let natNext = seed >>> 0;
+  const open = (path: PathEntry): WaypointPool => {
+    const pool = new WaypointPool({
+      size: path.pairs, slice, quarantineMs: 0, ...(path.remotePorts === undefined ? {} : { peerPorts: path.remotePorts }),
+    });
+    for (const use of waiting.get(path.id) ?? []) pool.adopt(use);
+    waiting.delete(path.id);
+    pools.set(path.id, pool);
+    return pool;
+  };
+  return {
+    pair(path, nowMs): WaypointPair | undefined {
+      const pair = (pools.get(path.id) ?? open(path)).allocate(nowMs);
+      return pair.ok ? pair.value : undefined;
+    },
+    giveBack: (path, pair) => void pools.get(path.id)?.surrender(pair),
+    lost: (path, pair, nowMs) => void pools.get(path.id)?.release(pair, nowMs),
+    natStart() {
+      natNext = (Math.imul(natNext, 1664525) + 1013904223) >>> 0; // a full-period step (Numerical Recipes), only spreads
+      return natNext % NAT_COUNT;
+    },
+    adopt(uses) {
+      for (const [path, list] of Map.groupBy(uses, (use) => use.path)) {
+        const pool = pools.get(path);
+        if (pool === undefined) waiting.set(path, [...(waiting.get(path) ?? []), ...list]);
+        else for (const use of list) pool.adopt(use);
+      }
+    },
+    release(uses) {
+      for (const use of uses) pools.get(use.path)?.release(use, 0);
+    },
+    follow(paths) {
+      const keep = new Set(paths.map((path) => path.id));
+      for (const id of pools.keys()) if (!keep.has(id)) pools.delete(id);
+      for (const path of paths) if (!pools.has(path.id)) open(path);
+    },
+    counts: () => [...pools].map(([path, pool]) => {
+      const { used, free, size } = pool.counts(0);
+      return { path, used, free, size };
+    }),
+  };
+}

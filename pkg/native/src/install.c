@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Installs one session: claim a slot, reserve places for its three keys, fill it, make it live, then show the keys in the order
+ * side 1, uuid, side 0. Nothing is visible before all places are reserved, so a refused install leaves no trace.
+ * Called by svr_table_apply. */
+#include "table.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+enum { SIDE1, UUID, SIDE0, KEYS }; /* order of visibility */
+
+struct install {
+	struct svr_session session;
+	struct svr_probe probe[KEYS];
+	struct svr_place place[KEYS];
+	int reserved;
+	__u32 index;
+};
+
+static int refuse_existing(struct svr_table *table, __u32 entry, struct svr_op_result *result)
+{
+	result->status = -EEXIST;
+	result->index = SVR_ENTRY_INDEX(entry);
+	result->side = entry & 1;
+	memcpy(result->uuid, table->sessions[result->index].uuid, 16);
+	return -EEXIST;
+}
+
+/* Source NAT: the first free local port of the range, cyclic. With no range the key stands as given. */
+static __u32 search_port(struct svr_table *table, const struct svr_op *op, struct install *in)
+{
+	__u32 count = op->nat_count ? op->nat_count : 1, entry = 0;
+
+	for (__u32 i = 0; i < count; i++) {
+		if (op->nat_count) {
+			__u32 port = op->nat_first + (__u32)(op->nat_start - op->nat_first + i) % op->nat_count;
+
+			in->session.side[1].local_port_be = htons((__u16)port);
+		}
+		svr_index_probe_side(table, &in->session.side[1], &in->probe[SIDE1]);
+		entry = svr_index_find(table, &in->probe[SIDE1]);
+		if (!entry)
+			return 0;
+	}
+	return entry;
+}
+
+/* The keys must be new; sides that equal each other can never be told apart. */
+static int check_keys(struct svr_table *table, const struct svr_op *op, struct install *in, struct svr_op_result *result)
+{
+	__u32 entry;
+
+	svr_index_probe_side(table, &in->session.side[0], &in->probe[SIDE0]);
+	svr_index_probe_uuid(table, in->session.uuid, &in->probe[UUID]);
+	entry = search_port(table, op, in);
+	if (!entry)
+		entry = svr_index_find(table, &in->probe[SIDE0]);
+	if (!entry)
+		entry = svr_index_find_uuid(table, &in->probe[UUID]);
+	if (entry)
+		return refuse_existing(table, entry, result);
+	return memcmp(&in->probe[SIDE0].key, &in->probe[SIDE1].key, sizeof(struct svr_key)) ? 0 : -EINVAL;
+}
+
+static int try_claim(struct svr_table *table, __u32 index, __u32 now)
+{
+	struct svr_session *session = &table->sessions[index];
+	__u32 word = __atomic_load_n(svr_table_word(session), __ATOMIC_ACQUIRE);
+
+	if (SVR_WORD_LIFE(word) != SVR_LIFE_FREE)
+		return 0;
+	__atomic_store_n(&session->since_ms, now, __ATOMIC_RELEASE); /* before the claim: the sweeper frees old claims */
+	return __atomic_compare_exchange_n(svr_table_word(session), &word, SVR_LIFE_CLAIMED, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* Next-fit below the high-water mark while an eighth of it is free, else the mark rises: walks stay short and the used range dense. */
+static int claim(struct svr_table *table, __u32 now, __u32 *out)
+{
+	struct svr_gauges *gauges = table->gauges;
+	__u32 limit = table->settings.session_limit;
+	__u32 used = __atomic_load_n(&gauges->slots_used, __ATOMIC_RELAXED), high = __atomic_load_n(&gauges->high_water, __ATOMIC_RELAXED);
+
+	if (high > limit)
+		high = limit;
+	if (high < limit && used >= high - high / 8 && try_claim(table, high, now)) {
+		__atomic_store_n(&gauges->high_water, high + 1, __ATOMIC_RELEASE);
+		*out = high;
+		return 0;
+	}
+	for (__u32 i = 0; i < high; i++) {
+		__u32 at = table->cursor < high ? table->cursor : 0;
+
+		table->cursor = at + 1;
+		if (try_claim(table, at, now)) {
+			*out = at;
+			return 0;
+		}
+	}
+	for (__u32 at = high; at < limit; at++)
+		if (try_claim(table, at, now)) {
+			__atomic_store_n(&gauges->high_water, at + 1, __ATOMIC_RELEASE);
+			*out = at;
+			return 0;
+		}
+	return -ENOSPC;
+}
+
+static int reserve(struct svr_table *table, struct install *in)
+{
+	for (in->reserved = 0; in->reserved < KEYS; in->reserved++)
+		if (svr_index_reserve(table, &in->probe[in->reserved], &in->place[in->reserved]))
+			return -ENOSPC;
+	return 0;
+}
+
+static void release(struct install *in)
+{
+	while (in->reserved > 0)
+		svr_index_release(in->place[--in->reserved]);
+}
+
+/* Fills the claimed slot and makes it live. While it is claimed `since_ms` keeps the time of the claim. */
+static int fill(struct svr_table *table, struct install *in, __u32 now)
+{
+	struct svr_session *slot = &table->sessions[in->index];
+	__u32 since = in->session.since_ms, claimed = SVR_LIFE_CLAIMED, live, word = __atomic_load_n(svr_table_word(slot), __ATOMIC_ACQUIRE);
+
+	if (SVR_WORD_LIFE(word) != SVR_LIFE_CLAIMED)
+		return -EAGAIN;
+	in->session.since_ms = now;
+	in->session.life = SVR_LIFE_CLAIMED;
+	memcpy(&live, &in->session.life, sizeof(live));
+	live = (live & ~0xffu) | SVR_LIFE_LIVE;
+	memcpy(slot, &in->session, offsetof(struct svr_session, life));
+	memcpy(&slot->seen_ms, &in->session.seen_ms, sizeof(*slot) - offsetof(struct svr_session, seen_ms));
+	if (!__atomic_compare_exchange_n(svr_table_word(slot), &claimed, live, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return -EAGAIN; /* held up so long that the sweeper took the claim back */
+	__atomic_store_n(&slot->since_ms, since, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int install(struct svr_table *table, const struct svr_op *op, struct install *in, struct svr_op_result *result)
+{
+	static const __u32 side_of[KEYS] = { 1, 0, 0 };
+	__u32 now = svr_table_now_ms();
+	int error = check_keys(table, op, in, result);
+
+	if (error)
+		return error;
+	if (__atomic_load_n(&table->gauges->live, __ATOMIC_RELAXED) >= table->settings.live_limit || claim(table, now, &in->index))
+		return -ENOSPC;
+	__atomic_add_fetch(&table->gauges->slots_used, 1, __ATOMIC_RELAXED);
+	error = reserve(table, in);
+	if (!error)
+		error = fill(table, in, now);
+	if (error) {
+		__u32 claimed = SVR_LIFE_CLAIMED;
+
+		release(in);
+		if (__atomic_compare_exchange_n(svr_table_word(&table->sessions[in->index]), &claimed, SVR_LIFE_FREE, 0, __ATOMIC_ACQ_REL,
+						__ATOMIC_RELAXED))
+			__atomic_sub_fetch(&table->gauges->slots_used, 1, __ATOMIC_RELAXED);
+		return -ENOSPC;
+	}
+	__atomic_add_fetch(&table->gauges->live, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < KEYS; i++)
+		svr_index_commit(in->place[i], SVR_ENTRY_OF(in->index, side_of[i]));
+	return 0;
+}
+
+void svr_install_run(struct svr_table *table, const struct svr_op *op, struct svr_op_result *result)
+{
+	struct install in;
+
+	if (op->nat_count > 65536 || (op->nat_count && op->nat_first + op->nat_count > 65536) ||
+	    (op->nat_count && (op->nat_start < op->nat_first || op->nat_start >= op->nat_first + op->nat_count))) {
+		result->status = -EINVAL;
+		return;
+	}
+	in.session = op->session;
+	svr_table_lock();
+	result->status = install(table, op, &in, result);
+	svr_table_unlock();
+	if (result->status)
+		return;
+	result->index = in.index;
+	result->local_port = ntohs(in.session.side[1].local_port_be);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the session table share: the mapped maps and the flow index. Not part of the exported surface. */
+#ifndef SVR_TABLE_H
+#define SVR_TABLE_H
+
+#include "svr_native.h"
+
+struct svr_table {
+	struct svr_settings settings; /* copy: sizes and hash keys never change while maps live */
+	struct svr_gauges *gauges;
+	struct svr_session *sessions;
+	struct svr_bucket *buckets;
+	size_t gauges_bytes, sessions_bytes, buckets_bytes;
+	__u32 slots;                  /* of the map */
+	__u32 cursor;                 /* next-fit position of this handle */
+};
+
+/* The life word: life, tcp_state, tcp_before_reset, end_reason, changed by compare-and-swap only. */
+#define SVR_WORD_LIFE(word) ((word) & 0xffu)
+static inline __u32 *svr_table_word(struct svr_session *session)
+{
+	return (__u32 *)&session->life;
+}
+static inline __u32 svr_table_life(struct svr_session *session)
+{
+	return SVR_WORD_LIFE(__atomic_load_n(svr_table_word(session), __ATOMIC_ACQUIRE));
+}
+
+/* The one lock of the library: held by whoever adds, moves or removes index entries or claims slots. */
+void svr_table_lock(void);
+void svr_table_unlock(void);
+__u32 svr_table_now_ms(void);
+
+/* ---- index.c ---- */
+
+/* A hashed key: where it may stand. */
+struct svr_probe {
+	struct svr_key key;
+	__u32 tag;
+	__u32 at[2]; /* bucket numbers */
+};
+/* A reserved or found place of an entry. */
+struct svr_place {
+	__u32 *entry;
+};
+#define SVR_ENTRY_OF(index, side) ((((index) + 1u) << 1) | (side))
+#define SVR_ENTRY_INDEX(entry) (((entry) >> 1) - 1u)
+
+void svr_index_probe(const struct svr_table *table, const struct svr_key *key, struct svr_probe *out);
+void svr_index_probe_side(const struct svr_table *table, const struct svr_side *side, struct svr_probe *out);
+void svr_index_probe_uuid(const struct svr_table *table, const __u8 *uuid, struct svr_probe *out);
+/* Entry of the session that holds the key, 0 none. Any thread. */
+__u32 svr_index_find(struct svr_table *table, const struct svr_probe *probe);
+__u32 svr_index_find_uuid(struct svr_table *table, const struct svr_probe *probe);
+/* Locked: reserve an empty place (0, or -ENOSPC), then commit or release it. */
+int svr_index_reserve(struct svr_table *table, const struct svr_probe *probe, struct svr_place *out);
+void svr_index_commit(struct svr_place place, __u32 entry);
+void svr_index_release(struct svr_place place);
+/* Locked: takes `entry` out of both buckets of a key. Returns how many were there. */
+int svr_index_remove(struct svr_table *table, const struct svr_probe *probe, __u32 entry);
+/* Locked: does an entry with this tag in this bucket belong to the session it names? */
+int svr_index_is_valid(struct svr_table *table, __u32 bucket, __u32 tag, __u32 entry);
+
+/* ---- install.c, change.c ---- */
+void svr_install_run(struct svr_table *table, const struct svr_op *op, struct svr_op_result *result);
+void svr_change_patch(struct svr_table *table, const struct svr_op *op, struct svr_op_result *result);
+void svr_change_side(struct svr_table *table, const struct svr_op *op, struct svr_op_result *result);
+void svr_change_end(struct svr_table *table, const struct svr_op *op, struct svr_op_result *result);
+#endif

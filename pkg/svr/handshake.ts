@@ -1,5 +1,6 @@
 // The handshake of one segment: the state table of protocol 6.1 as step(state, event, now). The router's decisions feed
 // it verified packets and carry out its effects in order; two of these talk to each other in tests. No I/O, no clock.
+import { CONTROL_KEEP_ALIVE } from "./constants.ts";
 import { stepResponder, takeFirst } from "./responder.ts";
 import { stepInitiator } from "./initiator.ts";
 import { dropWith, freshSegment, stepOf, withoutBody } from "./segment.ts";
@@ -29,7 +30,7 @@ function openInitiator(now: number): Step {
 
 /** Control 2 answers packets and keep-alives of unknown flows, so two routers never answer each other (protocol 6.4). */
 function takeControl(control: ControlArrival, now: number): Step {
-  if (control.code !== 1) return dropWith(undefined, "no-flow");
+  if (control.code !== CONTROL_KEEP_ALIVE) return dropWith(undefined, "no-flow");
   return control.full ? withoutBody(takeFirst({ ...control, uuidEqual: false }, now)) : refuseUnknown();
 }
 

@@ -1,5 +1,6 @@
 // The initiator's half of the table of protocol 6.1: I-META and I-QUIET. Called by handshake.ts only; pure.
 // Must not know whether the forward packets come from a host or from the upstream segment.
+import { CONTROL_DELETE_SESSION, CONTROL_DISABLE_METADATA, CONTROL_ENABLE_METADATA, CONTROL_KEEP_ALIVE } from "./constants.ts";
 import { takeModify, openModify, modifyToSend } from "./modify.ts";
 import { CONTROL_SPACING_MS, IDLE_MS, REPEATS_BEFORE_CONTROL, REPEATS_LIMIT } from "./handshaketimers.ts";
 import { FORWARD_BODY, dropWith, elapsedMs, needsMetadata, stampOf, stepOf } from "./segment.ts";
@@ -49,10 +50,10 @@ function takeReverse(state: SegmentState, arrival: MetadataArrival, now: number)
 function takeControl(state: SegmentState, control: ControlArrival, now: number): Step {
   if (control.uuidEqual === false) return dropWith(state, "uuid-mismatch");
   switch (control.code) {
-    case 1: return stepOf({ ...state, reverseMs: stampOf(now) }); // refreshes the timers of the flow
-    case 2: return stepOf({ ...state, meta: true });
-    case 3: return takeDisable(state, control);
-    case 6: return endByPeer(state, control);
+    case CONTROL_KEEP_ALIVE: return stepOf({ ...state, reverseMs: stampOf(now) }); // refreshes the timers of the flow
+    case CONTROL_ENABLE_METADATA: return stepOf({ ...state, meta: true });
+    case CONTROL_DISABLE_METADATA: return takeDisable(state, control);
+    case CONTROL_DELETE_SESSION: return endByPeer(state, control);
     default: return stepOf(state); // 8 concerns the health check only; 0, 4, 5, 7 and above 8 are ignored (protocol 6.4)
   }
 }

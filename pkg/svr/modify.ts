@@ -1,21 +1,19 @@
 // Modify requests of one segment (protocol 6.6, TLV 28): the 12-bit sequence, opening our own, taking the peer's, and
 // what the next metadata must say. Called by initiator.ts and responder.ts. Must not decide when metadata is sent.
+import { sequenceAdd, sequenceIsNewer } from "../base/seq.ts";
 import { NO_SEQUENCE } from "./segment.ts";
 import type { Modify, SegmentState } from "./segment.ts";
 
-/** MODIFY_SEQUENCES is the size of the sequence space: 12 bits. */
-export const MODIFY_SEQUENCES = 4096;
+const SEQUENCE_BITS = 12;
 
 /** isNewerSequence compares as RFC 1982 on 12 bits; anything is newer than NO_SEQUENCE, an undefined distance is not newer. */
 export function isNewerSequence(candidate: number, last: number): boolean {
-  if (last === NO_SEQUENCE) return true;
-  const distance = (candidate - last) & (MODIFY_SEQUENCES - 1);
-  return distance !== 0 && distance < MODIFY_SEQUENCES / 2;
+  return last === NO_SEQUENCE || sequenceIsNewer(candidate, last, SEQUENCE_BITS);
 }
 
 /** nextSequence is the previous one plus 1 modulo 4096, 1 at first. */
 export function nextSequence(last: number): number {
-  return last === NO_SEQUENCE ? 1 : (last + 1) & (MODIFY_SEQUENCES - 1);
+  return last === NO_SEQUENCE ? 1 : sequenceAdd(last, 1, SEQUENCE_BITS);
 }
 
 /** openModify starts our own request; an open one is superseded, because all repeats carry the newest sequence. */

@@ -1,5 +1,6 @@
 // The responder's half of the table of protocol 6.1: R-META and R-QUIET. Called by handshake.ts only; pure.
 // The data plane runs two rows of it alone: plain packets while R-QUIET, and a plain forward packet that ends R-META.
+import { CONTROL_DELETE_SESSION, CONTROL_DISABLE_METADATA, CONTROL_ENABLE_METADATA, CONTROL_KEEP_ALIVE } from "./constants.ts";
 import { takeModify, openModify, modifyToSend } from "./modify.ts";
 import type { Taken } from "./modify.ts";
 import { IDLE_MS, INITIATOR_REASONS, LOST_MS, REPEATS_BEFORE_CONTROL, REPEATS_LIMIT } from "./handshaketimers.ts";
@@ -69,16 +70,16 @@ function answerUnheard(state: SegmentState, now: number, ...before: HandshakeEff
 }
 
 function takeControl(state: SegmentState, control: ControlArrival, now: number): Step {
-  if (control.code === 1 && control.full) {
+  if (control.code === CONTROL_KEEP_ALIVE && control.full) {
     return withoutBody(takeForward(state, { ...control, uuidEqual: control.uuidEqual === true }, now));
   }
   if (control.uuidEqual === false) return dropWith(state, "uuid-mismatch");
   switch (control.code) {
     // without metadata a keep-alive comes from an initiator that is quiet: one in I-META sends it with metadata
-    case 1: return stepOf(heardPlain(state, now));
-    case 2: return takeEnable(state, now);
-    case 3: return takeDisable(state, control);
-    case 6: return endByPeer(state, control);
+    case CONTROL_KEEP_ALIVE: return stepOf(heardPlain(state, now));
+    case CONTROL_ENABLE_METADATA: return takeEnable(state, now);
+    case CONTROL_DISABLE_METADATA: return takeDisable(state, control);
+    case CONTROL_DELETE_SESSION: return endByPeer(state, control);
     default: return stepOf(state); // 8 concerns the health check only; 0, 4, 5, 7 and above 8 are ignored (protocol 6.4)
   }
 }

@@ -11,7 +11,7 @@ import { enterDraft, handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import { refuse } from "./admit.ts";
 import type { Again } from "./admit.ts";
-import { resolveGlare } from "./collide.ts";
+import { resolveCollision } from "./collide.ts";
 import { endsConnection, newSession } from "./newsession.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
@@ -76,7 +76,7 @@ function create(turn: Turn, at: Acceptance, ways: Iterable<Chosen>): void {
   attempt();
 }
 
-function install(turn: Turn, at: Acceptance, chosen: Chosen, retry: () => void): void {
+function install(turn: Turn, at: Acceptance, chosen: Chosen, retry: () => void, again = false): void {
   const { arrival } = at;
   const carried = carriedOf(arrival);
   const session = started(turn, at, chosen, carried);
@@ -86,9 +86,11 @@ function install(turn: Turn, at: Acceptance, chosen: Chosen, retry: () => void):
       if (arrival.opened.tlvs.control === undefined) leave(turn, handle, 1, carried, arrival.opened.tlvs);
     },
     failed: (result) => {
-      if (result.why === "exists" && result.side === 1 && chosen.side.path !== 0) return void (chosen.taken(), retry());
+      const taken = result.why === "exists" && result.side === 1;
+      if (taken && chosen.side.path !== 0) return void (chosen.taken(), retry());
+      if (taken && chosen.natSearch === undefined && !again) return resolveCollision(turn, { arrival, session, other: result.other, retry: () => install(turn, at, chosen, retry, true) });
       chosen.giveBack();
-      if (result.why === "exists" && result.side === 1) return resolveGlare(turn, { arrival, session, other: result.other, again: at.again });
+      if (taken) return retry();
       if (result.why === "exists") return at.again(turn, arrival);
       refuse(turn, arrival, result.why === "full" ? "limit" : "nat", at.service);
     },

@@ -6,10 +6,12 @@ import { reasonNumber } from "../svr/reasons.ts";
 import type { HandshakeEffect, MetadataArrival, SegmentEvent } from "../svr/segment.ts";
 import type { SideIndex } from "../svr/session.ts";
 import { account } from "./account.ts";
-import { changeFields, changeHandshake, endSession } from "./batch.ts";
+import { endSession } from "./batch.ts";
 import type { Handle } from "./batch.ts";
-import { arriveControl, sendControl } from "./control.ts";
+import { arriveControl } from "./control.ts";
 import { leave } from "./relay.ts";
+import { storeReverse } from "./reverse.ts";
+import { sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
 import { carriedOf } from "./turn.ts";
 import type { Arrival, Opened, Turn } from "./turn.ts";
@@ -67,21 +69,6 @@ function carryOut(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handl
     case "deleteSession": return endSession(turn.batch, handle, reasonNumber(effect.reason), true);
     case "applyForward": case "release": case "createSession": case "joinSegment": case "replaceSession": case "resolveGlare":
     case "sendForwardMetadata": case "sendReverseMetadata": return; // the body goes on through leave, which says what it must
-  }
-}
-
-/** Reverse attributes of the egress; a transit router may now answer upstream (protocol 5). */
-export function storeReverse(turn: Turn, opened: Opened, handle: Handle): void {
-  const { tlvs } = opened;
-  const context = tlvs.reverseContext;
-  if (context === undefined) return;
-  changeFields(turn.batch, handle, { answer: context.source });
-  changeHandshake(turn.batch, handle, {
-    egressRouter: turn.tables.idOf("router", tlvs.sourceRouter as string),
-    reverseService: tlvs.service === undefined ? 0 : turn.tables.idOf("service", tlvs.service),
-  });
-  for (const effect of stepSegment(turn, handle, 0, { kind: "reverseKnown" })) {
-    if (effect.kind === "sendControl") sendControl(turn, handle, { side: 0, code: effect.code, ...(effect.modify === undefined ? {} : { modify: effect.modify }) });
   }
 }
 

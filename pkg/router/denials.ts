@@ -15,24 +15,24 @@ export interface DenialGate {
   suppressed(): number;
 }
 
-/** createDenialGate makes an empty gate; a full one suppresses until the window turns. */
+/** createDenialGate makes an empty gate; while it is full of fresh tuples, others are suppressed. */
 export function createDenialGate(): DenialGate {
-  let seen = new Set<string>();
-  let earlier = new Set<string>();
-  let turnedMs = 0;
+  const reported = new Map<string, number>(); // in order of report, so the oldest comes first
   let pending: Denial[] = [];
   let suppressed = 0;
+  const forget = (nowMs: number): void => {
+    for (const [key, at] of reported) {
+      if (nowMs - at < WINDOW_MS) return;
+      reported.delete(key);
+    }
+  };
   return {
     offer(denial, nowMs) {
-      if (nowMs - turnedMs >= WINDOW_MS) {
-        earlier = nowMs - turnedMs >= 2 * WINDOW_MS ? new Set() : seen;
-        seen = new Set();
-        turnedMs = nowMs;
-      }
+      forget(nowMs);
       const key = tupleKey(denial);
-      if (seen.has(key) || earlier.has(key) || seen.size >= MAX_TUPLES || pending.length >= MAX_PENDING) suppressed++;
+      if (reported.has(key) || reported.size >= MAX_TUPLES || pending.length >= MAX_PENDING) suppressed++;
       else {
-        seen.add(key);
+        reported.set(key, nowMs);
         pending.push(denial);
       }
     },

@@ -1,6 +1,6 @@
 // This shard's slice of every waypoint pool (protocol 2.5), and where its NAT port searches start. Owned by one shard; the
 // data plane keeps the quarantine, so a pair comes back here when it may be used again.
-import { NAT_COUNT } from "../svr/natport.ts";
+import { NAT_PORT_COUNT } from "../svr/natport.ts";
 import { WaypointPool } from "../svr/waypoint.ts";
 import type { PathEntry } from "./tables.ts";
 import type { PortSource, WaypointPair } from "./turn.ts";
@@ -55,7 +55,7 @@ export function createShardPorts(slice: { number: number; count: number }, seed:
     lost: (path, pair, nowMs) => void pools.get(path.id)?.release(pair, nowMs),
     natStart() {
       natNext = (Math.imul(natNext, 1664525) + 1013904223) >>> 0; // a full-period step (Numerical Recipes), only spreads
-      return natNext % NAT_COUNT;
+      return natNext % NAT_PORT_COUNT;
     },
     adopt(uses) {
       for (const [path, list] of Map.groupBy(uses, (use) => use.path)) {

@@ -5,7 +5,7 @@ import type { IpAddress } from "../base/address.ts";
 import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { NatSearch } from "../ports/datapath.ts";
-import { NAT_COUNT, NAT_FIRST } from "../svr/natport.ts";
+import { NAT_PORT_COUNT, NAT_PORT_FIRST } from "../svr/natport.ts";
 import { Flag } from "../svr/session.ts";
 import type { SessionContext, SessionSide } from "../svr/session.ts";
 import { hostSide } from "./newsession.ts";
@@ -94,8 +94,8 @@ interface Translation {
 function translated(turn: Turn, of: Translation): Chosen {
   const { at, remote, address, context, dnat } = of;
   const start = turn.ports.natStart();
-  const side = hostSide(at, remote, address, { remote: context.destinationPort, local: NAT_FIRST + start, proto: context.proto });
-  return { side, flags: Flag.snat | dnat, natSearch: { first: NAT_FIRST, count: NAT_COUNT, start }, taken: nothing, giveBack: nothing };
+  const side = hostSide(at, remote, address, { remote: context.destinationPort, local: NAT_PORT_FIRST + start, proto: context.proto });
+  return { side, flags: Flag.snat | dnat, natSearch: { first: NAT_PORT_FIRST, count: NAT_PORT_COUNT, start }, taken: nothing, giveBack: nothing };
 }
 
 function nothing(): void {

@@ -42,12 +42,19 @@ export interface Turn {
   readonly ports: PortSource;
   readonly replay: (peer: PeerEntry) => ReplayWindow;
   readonly sealer: Sealer;
+  /** limits code 2 (protocol 6.4) */
+  readonly enableGate: EnableGate;
   /** live sessions of the router, for the limit */
   readonly live: number;
   /** session that holds a flow key, for packets that raced with their own installation */
   readonly find: FindSession;
   count(reason: DropReason, peer?: PeerEntry): void;
   deny(denial: Denial): void;
+}
+
+/** EnableGate permits code 2 once per 5-tuple and second, 1,000 times per peer and second. */
+export interface EnableGate {
+  permits(arrival: Arrival, peer: PeerEntry, nowMs: number): boolean;
 }
 
 /** FindSession looks a session up in the data plane by the key of a received packet, or by uuid. */

@@ -1,0 +1,63 @@
+// Two sessions want one flow toward a host: glare when one is the mirror of the other (protocol 6.5), else the collision
+// rule of behaviour 3.2. Called by accept.ts after the data plane refused a key; runs at ingress and egress only.
+import { equalBytes } from "../base/bytes.ts";
+import type { SessionRef } from "../ports/datapath.ts";
+import { decideGlare } from "../svr/glare.ts";
+import { reasonNumber } from "../svr/reasons.ts";
+import { Flag, Role } from "../svr/session.ts";
+import type { Session } from "../svr/session.ts";
+import { account } from "./account.ts";
+import { refuse } from "./admit.ts";
+import { endSession, handleOf } from "./batch.ts";
+import type { Handle } from "./batch.ts";
+import { leave } from "./relay.ts";
+import { sendDelete } from "./say.ts";
+import { carriedOf } from "./turn.ts";
+import type { Arrival, Opened, Turn } from "./turn.ts";
+
+/** Collision is what is known when a key toward a host is taken. */
+export interface Collision {
+  arrival: Arrival & { opened: Opened };
+  /** the session that could not be installed */
+  session: Session;
+  other: SessionRef;
+  /** install it once more, after the other one went */
+  retry(): void;
+}
+
+/** resolveCollision decides between the live session and the new one. */
+export function resolveCollision(turn: Turn, collision: Collision): void {
+  const found = turn.find.byUuid(collision.other.uuid);
+  if (found === undefined) return refuse(turn, collision.arrival, "nat");
+  const held = handleOf(turn.batch, found.index, found.state);
+  const ours = {
+    uuid: held.state.uuid, context: held.state.context, tenant: held.state.tenant,
+    meta: (held.state.flags & Flag.fwdMeta) !== 0, transit: held.state.role === Role.transit,
+  };
+  switch (decideGlare(ours, collision.session)) {
+    case "deliver-as-reverse": return deliverAsReverse(turn, collision, held);
+    case "join": return giveWay(turn, held, collision);
+    case "collision": return replaceOrRefuse(turn, collision, held);
+  }
+}
+
+/** The kept session is ours: the peer's first packet is a reverse packet of it, and creates nothing. */
+function deliverAsReverse(turn: Turn, collision: Collision, kept: Handle): void {
+  const carried = carriedOf(collision.arrival);
+  if (account(turn, kept, 1, carried)) leave(turn, kept, 0, carried);
+}
+
+/** The old session goes, its peers are told, the new one takes its place. */
+function giveWay(turn: Turn, old: Handle, collision: Collision): void {
+  for (const side of [0, 1] as const) if (old.state.side[side].path !== 0) sendDelete(turn, old, side);
+  endSession(turn.batch, old, reasonNumber("evicted"), true);
+  collision.retry();
+}
+
+/** Same tenant and same ingress: the old session yields; otherwise the new one is refused (behaviour 3.2). */
+function replaceOrRefuse(turn: Turn, collision: Collision, old: Handle): void {
+  const { arrival, session } = collision;
+  const yields = old.state.tenant === session.tenant && old.state.sourceRouter === session.sourceRouter && !equalBytes(old.state.uuid, session.uuid);
+  if (yields) giveWay(turn, old, collision);
+  else refuse(turn, arrival, "nat");
+}

@@ -1,0 +1,44 @@
+// Control messages that arrive with TLV 24 on a known flow (protocol 6.4); never forwarded, never user traffic. Called by
+// arrive.ts; the table is pkg/svr/handshake.ts.
+import { equalBytes } from "../base/bytes.ts";
+import { checkControl, checkForward, checkReverse } from "../svr/metadata.ts";
+import { reasonNumber } from "../svr/reasons.ts";
+import type { ControlArrival, HandshakeEffect } from "../svr/segment.ts";
+import type { SideIndex } from "../svr/session.ts";
+import { endSession } from "./batch.ts";
+import type { Handle } from "./batch.ts";
+import { resetHosts } from "./enforce.ts";
+import { storeReverse } from "./reverse.ts";
+import { deleteElsewhere, sendControl } from "./say.ts";
+import { stepSegment } from "./segments.ts";
+import type { Arrival, Opened, Turn } from "./turn.ts";
+
+/** arriveControl acts on a control message of a known flow; it is never forwarded and never counted as user traffic. */
+export function arriveControl(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handle: Handle; side: SideIndex }): void {
+  const { opened } = arrival;
+  const { handle, side } = at;
+  const { tlvs } = opened;
+  if (!checkControl(tlvs, opened.peer.mode !== "disabled" || opened.peer.suite !== 0)) return turn.count("metadata-incomplete", opened.peer);
+  const control: ControlArrival = {
+    code: tlvs.control as number, full: side === 0 ? checkForward(tlvs) : checkReverse(tlvs) && tlvs.disableForward !== undefined,
+    ...(tlvs.uuid === undefined ? {} : { uuidEqual: equalBytes(tlvs.uuid, handle.state.uuid) }),
+    ...(tlvs.modify === undefined ? {} : { modify: tlvs.modify }),
+  };
+  for (const effect of stepSegment(turn, handle, side, { kind: "control", ...control })) carryOut(turn, opened, { handle, side, effect });
+}
+
+function carryOut(turn: Turn, opened: Opened, at: { handle: Handle; side: SideIndex; effect: HandshakeEffect }): void {
+  const { handle, side, effect } = at;
+  switch (effect.kind) {
+    case "drop": return effect.reason === "control-unknown" ? undefined : turn.count(effect.reason, opened.peer);
+    case "storeReverse": return storeReverse(turn, opened, handle);
+    case "sendControl": return sendControl(turn, handle, { side, code: effect.code, ...(effect.modify === undefined ? {} : { modify: effect.modify }) });
+    case "deleteSession": {
+      if (effect.reason === "peer-delete") deleteElsewhere(turn, handle, side);
+      resetHosts(turn, handle.state);
+      return endSession(turn.batch, handle, reasonNumber(effect.reason), true);
+    }
+    case "applyForward": case "release": case "createSession": case "joinSegment": case "replaceSession": case "resolveGlare":
+    case "sendForwardMetadata": case "sendReverseMetadata": case "forwardBody": return; // no body, so nothing goes on
+  }
+}

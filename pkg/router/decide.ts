@@ -1,0 +1,77 @@
+// What happens to one packet that came up. The dispatch of the packet path's slow half: first packet of a host, first
+// metadata of a peer, packet of a known session, question about an unknown flow. Called by shard.ts; pure but for what it
+// writes into the turn's batch.
+import { checkSanity } from "../svr/sanity.ts";
+import { reasonNumber } from "../svr/reasons.ts";
+import type { SideIndex } from "../svr/session.ts";
+import { acceptForward } from "./accept.ts";
+import { admitHost } from "./admit.ts";
+import { arriveKnown } from "./arrive.ts";
+import { arrivalKey } from "./arrivalkey.ts";
+import { MAX_WAITING, endSession, handleOf } from "./batch.ts";
+import type { Handle } from "./batch.ts";
+import { answerUnknown } from "./say.ts";
+import type { Arrival, Opened, Turn } from "./turn.ts";
+
+/** Causes of struct svr_punt, by name. */
+export const Cause = {
+  miss: 1, metadata: 2, unknown: 3, cookie: 4, needMeta: 5, slow: 6, mtu: 7, fragment: 8, newSyn: 9, ttl: 10,
+} as const;
+
+/** decide handles one parsed packet whose metadata, if it has any for us, was opened. */
+export function decide(turn: Turn, arrival: Arrival): void {
+  const { punt } = arrival;
+  const session = punt.session;
+  if (punt.cause === Cause.ttl) return turn.count("ttl");
+  if (session === undefined) return decideNew(turn, arrival);
+  const handle = handleOf(turn.batch, session.index, session.state);
+  if (punt.cause === Cause.newSyn) return decideNewSyn(turn, arrival, { handle, side: session.side });
+  arriveKnown(turn, arrival, { handle, side: session.side, opener: decideFresh });
+}
+
+/** A packet without a session: the first of its flow, or one that raced with the installation of it. */
+function decideNew(turn: Turn, arrival: Arrival): void {
+  const waiting = turn.batch.drafts.get(arrivalKey(arrival));
+  if (waiting !== undefined) {
+    if (waiting.ref !== undefined) return again(turn, arrival);
+    if (waiting.waiting.length >= MAX_WAITING) return turn.count("limit");
+    waiting.waiting.push((installed) => (installed ? again(turn, arrival) : turn.count("limit")));
+    return;
+  }
+  decideFresh(turn, arrival);
+}
+
+function decideFresh(turn: Turn, arrival: Arrival): void {
+  const { punt, opened } = arrival;
+  if (punt.cause === Cause.unknown) return answerUnknown(turn, arrival);
+  if (!punt.toWaypoint) return admitHost(turn, arrival, again);
+  const insane = checkSanity(arrival.packet);
+  if (insane !== undefined) return turn.count(insane);
+  if (opened === undefined) return answerUnknown(turn, arrival);
+  decideMetadata(turn, { ...arrival, opened });
+}
+
+/** Metadata of an unknown flow: only forward metadata, alone or in a keep-alive, opens a session (protocol 6.1). */
+function decideMetadata(turn: Turn, arrival: Arrival & { opened: Opened }): void {
+  const { tlvs, empty, headerOnly, peer } = arrival.opened;
+  const control = tlvs.control;
+  if (control !== undefined && control !== 1) return turn.count("no-flow", peer);
+  if (empty || headerOnly) return control === undefined || control === 1 ? answerUnknown(turn, arrival) : undefined;
+  if (tlvs.forwardContext === undefined) return turn.count("no-flow", peer);
+  acceptForward(turn, arrival, again);
+}
+
+/** A SYN with another ISN ends what is left of the old connection at once (behaviour 3.3). */
+function decideNewSyn(turn: Turn, arrival: Arrival, at: { handle: Handle; side: SideIndex }): void {
+  if (at.side !== 0 || at.handle.state.side[0].path !== 0) return turn.count("state");
+  endSession(turn.batch, at.handle, reasonNumber("rst"), true);
+  admitHost(turn, arrival, again);
+}
+
+/** again decides a packet whose flow another packet installed meanwhile; once, so it cannot loop. */
+function again(turn: Turn, arrival: Arrival): void {
+  const found = turn.find.byArrival(arrival);
+  if (found === undefined) return turn.count("nat");
+  const handle = handleOf(turn.batch, found.index, found.state);
+  arriveKnown(turn, arrival, { handle, side: found.side, opener: (t) => t.count("uuid-mismatch") });
+}

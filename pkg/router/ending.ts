@@ -1,0 +1,20 @@
+// The end of a session by decision: policy, administrator, peer. Tells the peers and the hosts, then asks the data plane.
+// Called by control.ts for code 6 and by shard.ts for what the app asks.
+import type { SessionRef } from "../ports/datapath.ts";
+import { endSession, handleOf } from "./batch.ts";
+import { sendDelete } from "./say.ts";
+import { resetHosts } from "./enforce.ts";
+import type { Turn } from "./turn.ts";
+import { equalBytes } from "../base/bytes.ts";
+
+/** endByDecision ends sessions with a reason number; those that are gone meanwhile are left out. */
+export function endByDecision(turn: Turn, refs: readonly SessionRef[], reason: number): void {
+  for (const ref of refs) {
+    const found = turn.find.byUuid(ref.uuid);
+    if (found === undefined || !equalBytes(found.state.uuid, ref.uuid)) continue;
+    const handle = handleOf(turn.batch, found.index, found.state);
+    for (const side of [0, 1] as const) if (handle.state.side[side].path !== 0) sendDelete(turn, handle, side);
+    resetHosts(turn, handle.state);
+    endSession(turn.batch, handle, reason, true);
+  }
+}

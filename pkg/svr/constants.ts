@@ -58,8 +58,7 @@ export const PEERING_PORT = 1280;
 export const DETECTOR_PORT = 1283;
 
 // ---- metadata header (protocol 3.2) ----
-export const COOKIE: readonly number[] = [0x4c, 0x48, 0xdb, 0xc6, 0xdd, 0xf6, 0x67, 0x0c];
-export const COOKIE_HIGH = 0x4c48dbc6;
+export const COOKIE_HIGH = 0x4c48dbc6; // the eight bytes 4c 48 db c6 dd f6 67 0c, as two words
 export const COOKIE_LOW = 0xddf6670c | 0;
 export const METADATA_VERSION = 1;
 export const BASE_HEADER = 12; // bytes: cookie 8, version and header length 2, payload length 2

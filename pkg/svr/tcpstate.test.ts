@@ -1,6 +1,7 @@
 // The TCP table of behaviour 3.3, row by row. Each row: state before, segment, state after, verdict.
 import { Flag, Life, TcpState } from "./session.ts";
-import { seqAfter, TcpFlag, tcpFlagsLegal, tcpStep } from "./tcpstate.ts";
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from "./constants.ts";
+import { tcpStep } from "./tcpstate.ts";
 import type { TcpMemory, TcpSegment, TcpStep } from "./tcpstate.ts";
 
 const ISN = 1000;
@@ -8,7 +9,7 @@ const SERVER = 5000;
 const LATER = 777;
 
 function flagsOf(text: string): number {
-  const bits: Record<string, number> = { S: TcpFlag.syn, A: TcpFlag.ack, F: TcpFlag.fin, R: TcpFlag.rst, P: TcpFlag.psh, U: TcpFlag.urg };
+  const bits: Record<string, number> = { S: TCP_SYN, A: TCP_ACK, F: TCP_FIN, R: TCP_RST, P: TCP_PSH, U: TCP_URG };
   return [...text].reduce((all, letter) => all | (bits[letter] ?? 0), 0);
 }
 
@@ -163,17 +164,4 @@ describe("P-4 a new session does not need the old one to be gone", () => {
     expect(state).toMatchObject({ life: Life.guard, nextSeq: [ISN + 7, SERVER + 2], lastAck: [SERVER + 2, ISN + 7], retransmissions: 0, outOfOrder: 0 });
     expect(tcpStep(state, segment(0, "S", { seq: 31337 }), LATER).verdict).toBe("newSyn");
   });
-});
-
-test.each([
-  ["", false], ["SF", false], ["SR", false], ["F", false], ["SFRPAU", false], ["FP", false],
-  ["S", true], ["SA", true], ["A", true], ["FA", true], ["R", true], ["RA", true], ["FRA", true], ["P", true],
-])("RB-26 flags '%s' legal: %p", (text, legal) => {
-  expect(tcpFlagsLegal(flagsOf(text))).toBe(legal);
-});
-
-test("sequence numbers compare across the wrap", () => {
-  expect(seqAfter(1, 0xffffffff)).toBe(true);
-  expect(seqAfter(0xffffffff, 1)).toBe(false);
-  expect(seqAfter(5, 5)).toBe(false);
 });

@@ -1,11 +1,10 @@
 // The TCP table of behaviour 3.3 as a pure function: what one segment does to the state of its session. Called for packets
 // that user space passes and by the model that the eBPF program is fuzzed against. Knows no keys, no packets, no timers:
 // the sweeper applies the rows whose event is a timer. Never changes its arguments.
+import { sequenceIsNewer } from "../base/seq.ts";
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "./constants.ts";
 import { Flag, Life, TcpState } from "./session.ts";
 import type { Session, SideIndex } from "./session.ts";
-
-/** TcpFlag names the flag bits of a TCP header (RFC 9293 3.1). */
-export const TcpFlag = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg: 0x20 } as const;
 
 /** TcpMemory is the part of a session that TCP segments change; sequence numbers are unsigned 32-bit. */
 export type TcpMemory = Pick<Session,
@@ -20,19 +19,6 @@ export type TcpVerdict = "forward" | "drop" | "newSyn";
 /** TcpStep is the outcome: `ended` is the end reason when the session entered GUARD, `restart` whether idle timers start again, `setUp` whether this segment is the first to acknowledge payload (the caller then sets setupMs and Flag.setup). */
 export interface TcpStep { verdict: TcpVerdict; state: TcpMemory; restart: boolean; setUp?: boolean; ended?: "fin" | "rst" }
 
-/** tcpFlagsLegal refuses the flag sets of behaviour 10.2: none, SYN with FIN or RST, FIN without ACK, all six. */
-export function tcpFlagsLegal(flags: number): boolean {
-  const set = flags & 0x3f;
-  const both = (a: number, b: number): boolean => (set & a) !== 0 && (set & b) !== 0;
-  if (set === 0 || both(TcpFlag.syn, TcpFlag.fin) || both(TcpFlag.syn, TcpFlag.rst)) return false;
-  return (set & (TcpFlag.fin | TcpFlag.ack)) !== TcpFlag.fin;
-}
-
-/** seqAfter compares sequence numbers in serial arithmetic (RFC 1982): a stands after b. */
-export function seqAfter(a: number, b: number): boolean {
-  return ((a - b) | 0) > 0;
-}
-
 /** tcpStep applies one segment to the state of behaviour 3.3; `now` is monotonic milliseconds, low 32 bits. */
 export function tcpStep(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
   if (before.life === Life.guard) return inGuard(before, segment);
@@ -46,7 +32,7 @@ export function tcpStep(before: TcpMemory, segment: TcpSegment, now: number): Tc
 }
 
 const has = (segment: TcpSegment, flag: number): boolean => (segment.flags & flag) !== 0;
-const isBareSyn = (segment: TcpSegment): boolean => has(segment, TcpFlag.syn) && !has(segment, TcpFlag.ack);
+const isBareSyn = (segment: TcpSegment): boolean => has(segment, TCP_SYN) && !has(segment, TCP_ACK);
 const finBit = (side: SideIndex): number => (side === 0 ? Flag.finFwd : Flag.finRev);
 const ackedBit = (side: SideIndex): number => (side === 0 ? Flag.ackedFwd : Flag.ackedRev);
 const BOTH_FINS = Flag.finFwd | Flag.finRev;
@@ -77,11 +63,11 @@ function inGuard(state: TcpMemory, segment: TcpSegment): TcpStep {
 
 /** SYN-SENT and SYN-RCVD. */
 function opening(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
-  if (has(segment, TcpFlag.rst)) return resetWhileOpening(before, segment, now);
-  if (has(segment, TcpFlag.syn)) return synWhileOpening(before, segment, now);
+  if (has(segment, TCP_RST)) return resetWhileOpening(before, segment, now);
+  if (has(segment, TCP_SYN)) return synWhileOpening(before, segment, now);
   if (before.tcpState === TcpState.synSent) return forward(remember(before, segment));
-  if (segment.side === 0 && has(segment, TcpFlag.ack)) return established(before, segment, now);
-  const early = has(segment, TcpFlag.fin) ? { ...before, flags: before.flags | finBit(segment.side) } : before;
+  if (segment.side === 0 && has(segment, TCP_ACK)) return established(before, segment, now);
+  const early = has(segment, TCP_FIN) ? { ...before, flags: before.flags | finBit(segment.side) } : before;
   return forward(remember(early, segment));
 }
 
@@ -94,7 +80,7 @@ function established(before: TcpMemory, segment: TcpSegment, now: number): TcpSt
 
 /** Another RST than the one that the other host would accept is dropped. */
 function resetWhileOpening(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
-  const fits = segment.side === 0 ? segment.seq === before.nextSeq[0] : has(segment, TcpFlag.ack) && segment.ack === before.nextSeq[0];
+  const fits = segment.side === 0 ? segment.seq === before.nextSeq[0] : has(segment, TCP_ACK) && segment.ack === before.nextSeq[0];
   if (!fits) return drop(before);
   return { verdict: "forward", state: { ...before, life: Life.guard, sinceMs: now }, restart: true, ended: "rst" };
 }
@@ -104,14 +90,14 @@ function synWhileOpening(before: TcpMemory, segment: TcpSegment, now: number): T
   const nextSeq = withSide(before.nextSeq, segment.side, segment.seq + segment.payload + 1);
   const opener = segment.side === 0 && isBareSyn(segment) ? segment.seq : before.isn;
   const state = rememberAck({ ...before, nextSeq, isn: opener }, segment);
-  const answered = segment.side === 1 && has(segment, TcpFlag.ack);
+  const answered = segment.side === 1 && has(segment, TCP_ACK);
   return forward(answered ? { ...state, tcpState: TcpState.synRcvd, sinceMs: now } : state);
 }
 
 /** ESTABLISHED, HALF-CLOSED and CLOSING. */
 function open(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
-  if (has(segment, TcpFlag.rst)) return resetWhileOpen(before, segment, now);
-  if (has(segment, TcpFlag.syn)) return forward(before, false);
+  if (has(segment, TCP_RST)) return resetWhileOpen(before, segment, now);
+  if (has(segment, TCP_SYN)) return forward(before, false);
   const counted = countOrder(before, segment);
   const step = closing(finSeen(remember(counted, segment), segment, now), segment, now);
   return acknowledgesPayload(before, segment) ? { ...step, setUp: true } : step;
@@ -121,7 +107,7 @@ function open(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
 function acknowledgesPayload(before: TcpMemory, segment: TcpSegment): boolean {
   const last = before.lastAck[segment.side];
   if ((before.flags & (Flag.setup | BOTH_FINS)) !== 0 || last === 0) return false;
-  return has(segment, TcpFlag.ack) && seqAfter(segment.ack, last);
+  return has(segment, TCP_ACK) && sequenceIsNewer(segment.ack, last, 32);
 }
 
 function resetWhileOpen(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
@@ -137,7 +123,7 @@ function resetAllowed(state: TcpMemory, segment: TcpSegment): boolean {
 /** ESTABLISHED | FIN | HALF-CLOSED; HALF-CLOSED | FIN other direction | CLOSING. */
 function finSeen(state: TcpMemory, segment: TcpSegment, now: number): TcpMemory {
   const bit = finBit(segment.side);
-  if (!has(segment, TcpFlag.fin) || (state.flags & bit) !== 0) return state;
+  if (!has(segment, TCP_FIN) || (state.flags & bit) !== 0) return state;
   const flags = state.flags | bit;
   const tcpState = (flags & BOTH_FINS) === BOTH_FINS ? TcpState.closing : TcpState.halfClosed;
   return { ...state, flags, tcpState, sinceMs: now };
@@ -146,7 +132,7 @@ function finSeen(state: TcpMemory, segment: TcpSegment, now: number): TcpMemory 
 /** CLOSING | both FINs acknowledged | GUARD. */
 function closing(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
   const other: SideIndex = segment.side === 0 ? 1 : 0;
-  const covers = has(segment, TcpFlag.ack) && (before.flags & finBit(other)) !== 0 && !seqAfter(before.nextSeq[other], segment.ack);
+  const covers = has(segment, TCP_ACK) && (before.flags & finBit(other)) !== 0 && !sequenceIsNewer(before.nextSeq[other], segment.ack, 32);
   const state = covers ? { ...before, flags: before.flags | ackedBit(other) } : before;
   const done = state.tcpState === TcpState.closing && (state.flags & BOTH_ACKED) === BOTH_ACKED;
   if (!done) return forward(state);
@@ -155,31 +141,31 @@ function closing(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
 
 /** A blind RST ends nothing: the hosts that keep talking bring the state back. */
 function inReset(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
-  if (has(segment, TcpFlag.rst)) return resetAllowed(before, segment) ? forward(before, false) : drop(before);
+  if (has(segment, TCP_RST)) return resetAllowed(before, segment) ? forward(before, false) : drop(before);
   if (opensAnew(before, segment)) return { verdict: "newSyn", state: before, restart: false };
-  if (has(segment, TcpFlag.syn)) return forward(before, false);
+  if (has(segment, TCP_SYN)) return forward(before, false);
   return open({ ...before, tcpState: before.tcpBeforeReset, sinceMs: now }, segment, now);
 }
 
 /** Sequence and acknowledgement memory: the next expected byte only advances, the acknowledgement is the last one. */
 function remember(before: TcpMemory, segment: TcpSegment): TcpMemory {
   const end = (segment.seq + consumed(segment)) >>> 0;
-  const advanced = seqAfter(end, before.nextSeq[segment.side]);
+  const advanced = sequenceIsNewer(end, before.nextSeq[segment.side], 32);
   return rememberAck(advanced ? { ...before, nextSeq: withSide(before.nextSeq, segment.side, end) } : before, segment);
 }
 
 function rememberAck(before: TcpMemory, segment: TcpSegment): TcpMemory {
-  return has(segment, TcpFlag.ack) ? { ...before, lastAck: withSide(before.lastAck, segment.side, segment.ack) } : before;
+  return has(segment, TCP_ACK) ? { ...before, lastAck: withSide(before.lastAck, segment.side, segment.ack) } : before;
 }
 
 function consumed(segment: TcpSegment): number {
-  return segment.payload + (has(segment, TcpFlag.fin) ? 1 : 0);
+  return segment.payload + (has(segment, TCP_FIN) ? 1 : 0);
 }
 
 function countOrder(before: TcpMemory, segment: TcpSegment): TcpMemory {
   if (consumed(segment) === 0) return before;
   const next = before.nextSeq[segment.side];
-  if (seqAfter(segment.seq, next)) return { ...before, outOfOrder: (before.outOfOrder + 1) >>> 0 };
-  const old = !seqAfter((segment.seq + consumed(segment)) | 0, next);
+  if (sequenceIsNewer(segment.seq, next, 32)) return { ...before, outOfOrder: (before.outOfOrder + 1) >>> 0 };
+  const old = !sequenceIsNewer(segment.seq + consumed(segment), next, 32);
   return old ? { ...before, retransmissions: (before.retransmissions + 1) >>> 0 } : before;
 }

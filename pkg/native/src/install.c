@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define NO_SLOT 0xffffffffu
+
 enum { SIDE1, UUID, SIDE0, KEYS }; /* order of visibility */
 
 struct install {
@@ -60,7 +62,11 @@ static int check_keys(struct svr_table *table, const struct svr_op *op, struct i
 		entry = svr_index_find_uuid(table, &in->probe[UUID]);
 	if (entry)
 		return refuse_existing(table, entry, result);
-	return memcmp(&in->probe[SIDE0].key, &in->probe[SIDE1].key, sizeof(struct svr_key)) ? 0 : -EINVAL;
+	if (memcmp(&in->probe[SIDE0].key, &in->probe[SIDE1].key, sizeof(struct svr_key)))
+		return 0;
+	result->index = NO_SLOT; /* the session stands in its own way */
+	memcpy(result->uuid, in->session.uuid, 16);
+	return -EEXIST;
 }
 
 static int try_claim(struct svr_table *table, __u32 index, __u32 now)

@@ -72,6 +72,8 @@ static void index_slots(struct svr_table *table, struct svr_repair *out)
 
 		if (life != SVR_LIFE_LIVE && life != SVR_LIFE_GUARD && life != SVR_LIFE_QUARANTINE)
 			continue;
+		if (session->shard >= table->settings.shards)
+			session->shard = (__u8)(session->shard % table->settings.shards); /* fewer shards than before */
 		if (life == SVR_LIFE_GUARD && (session->flags & SVR_F_DELETE))
 			continue; /* its keys were taken away on purpose; what is left the sweeper removes */
 		svr_index_probe_side(table, &session->side[1], &probe);
@@ -122,7 +124,7 @@ static void count_gauges(struct svr_table *table)
 
 int svr_table_repair(struct svr_table *table, struct svr_repair *out, __u32 out_size)
 {
-	if (out_size < sizeof(*out))
+	if (out_size < sizeof(*out) || !table->settings.shards)
 		return -EINVAL;
 	memset(out, 0, sizeof(*out));
 	svr_table_lock();

@@ -2,6 +2,7 @@
 // as well (behaviour 2.4), choose the way on, create or join. Called by decide.ts with metadata that is already verified.
 import { sameAddress } from "../base/address.ts";
 import { checkForward } from "../svr/metadata.ts";
+import type { ReplayVerdict } from "../svr/replay.ts";
 import { openResponder } from "../svr/responder.ts";
 import { segmentPatch } from "../svr/segmentfields.ts";
 import { Flag, Life } from "../svr/session.ts";
@@ -26,16 +27,19 @@ import type { Arrival, Carried, Opened, Turn } from "./turn.ts";
 export function acceptForward(turn: Turn, arrival: Arrival & { opened: Opened }, again: Again): void {
   const { opened } = arrival;
   if (!checkForward(opened.tlvs)) return turn.count("metadata-incomplete", opened.peer);
-  if (!isFirst(turn, opened)) return turn.count("replay-first-packet", opened.peer);
   if (!opened.peer.mayAssert(opened.tlvs.tenant ?? "")) return turn.count("tenant-not-allowed", opened.peer);
   const live = turn.find.byUuid(opened.tlvs.uuid as Uint8Array);
   if (live !== undefined && live.state.life === Life.live) return joinSession(turn, arrival, live);
+  const seen = replayVerdict(turn, opened);
+  if (seen === "replay") return turn.count("replay-first-packet", opened.peer);
+  if (seen === "full") return refuse(turn, arrival, "limit");
   authorise(turn, arrival, again);
 }
 
-function isFirst(turn: Turn, opened: Opened): boolean {
-  if (opened.tag === undefined || opened.peer.mode !== "time-based") return true;
-  return turn.replay(opened.peer).check(opened.tag, opened.epoch) === "new";
+/** Only a packet that would create a session is booked; regular mode keeps no list (protocol 6.3). */
+function replayVerdict(turn: Turn, opened: Opened): ReplayVerdict {
+  if (opened.tag === undefined || opened.peer.mode !== "time-based") return "new";
+  return turn.replay.check(opened.tag, opened.epoch);
 }
 
 /** The delivering peer's claim is not enough: the local lookup governs (behaviour 2.4). */

@@ -56,6 +56,7 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
     nameOf: (id) => names.nameOf(id),
     idOf: (kind, name) => ids[nameKey(kind, name)] ?? names.nameId(nameKey(kind, name)),
     peerByKeyId: (keyId) => byKeyId.get(keyId),
+    paths: [...paths.values()],
     pathById: (id) => pathsById.get(id),
     pathsAt: (ifnum, vlan, remote) => byRemote.get(remoteKey(ifnum, vlan, remote)) ?? [],
     nexthopTo: (ifnum, vlan, remote) => {

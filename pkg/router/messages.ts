@@ -7,9 +7,9 @@ import type { Denial } from "./records.ts";
 /** ToShard goes from the app to a shard. */
 export type ToShard =
   | { kind: "config"; posted: ShardConfig }
-  /** waypoint pairs that an earlier process left in use; sent once, before `start` */
+  /** waypoint pairs that an earlier process left in use; sent once, before the configuration */
   | { kind: "adopt"; uses: PairUse[] }
-  | { kind: "start" }
+  | { kind: "live"; live: number }
   | { kind: "release"; uses: PairUse[] }
   /** end these sessions, telling hosts and peers */
   | { kind: "end"; refs: SessionRef[]; reason: number }

@@ -5,22 +5,23 @@ import type { Modify } from "../svr/segment.ts";
 import type { SideIndex } from "../svr/session.ts";
 import type { Handle } from "./batch.ts";
 import { forwardMetadata, reverseMetadata } from "./compose.ts";
+import { emitToHost, emitToPeer } from "./emit.ts";
 import { stepSegment } from "./segments.ts";
 import type { Carried, Turn } from "./turn.ts";
 
 /** leave sends a body out of a side; `copied` is the metadata it arrived with, whose session-scoped TLVs go on. */
 export function leave(turn: Turn, handle: Handle, to: SideIndex, carried: Carried, copied?: Metadata): void {
   const side = handle.state.side[to];
-  if (side.path === 0) return turn.sealer.toHost(turn, handle.state, { side, carried });
+  if (side.path === 0) return emitToHost(turn, handle.state, { side, carried });
   const path = turn.tables.pathById(side.path);
   if (path === undefined) return turn.count("no-path");
   const effects = stepSegment(turn, handle, to, { kind: to === 1 ? "forwardPacket" : "reversePacket" });
   for (const effect of effects) {
     if (effect.kind === "sendForwardMetadata" || effect.kind === "sendReverseMetadata") {
       const tlvs = metadataOf(turn, handle, to, { copied, modify: effect.modify, retriggered: "retriggered" in effect && effect.retriggered });
-      turn.sealer.toPeer(turn, handle.state, { side, path, carried, tlvs });
+      emitToPeer(turn, handle.state, { side, path, carried, tlvs });
     } else if (effect.kind === "forwardBody") {
-      turn.sealer.toPeer(turn, handle.state, { side, path, carried });
+      emitToPeer(turn, handle.state, { side, path, carried });
     }
   }
 }

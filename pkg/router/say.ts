@@ -6,6 +6,7 @@ import type { Modify } from "../svr/segment.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
 import type { Handle } from "./batch.ts";
 import { forwardMetadata, reverseMetadata } from "./compose.ts";
+import { emitAnswer, emitControl } from "./emit.ts";
 import type { Arrival, Turn } from "./turn.ts";
 
 /** sendControl says a code to the peer on a side of a session. */
@@ -14,7 +15,7 @@ export function sendControl(turn: Turn, handle: Handle, message: { side: SideInd
   const session = handle.state;
   const path = turn.tables.pathById(session.side[side].path);
   if (path === undefined) return;
-  turn.sealer.control(turn, session, { side, path, tlvs: controlTlvs(turn, session, { code, side, ...(modify === undefined ? {} : { modify }) }) });
+  emitControl(turn, session, { side, path, tlvs: controlTlvs(turn, session, { code, side, ...(modify === undefined ? {} : { modify }) }) });
 }
 
 function controlTlvs(turn: Turn, session: Session, message: { code: number; side: SideIndex; modify?: Modify }): Metadata {
@@ -45,7 +46,7 @@ export function answerUnknown(turn: Turn, arrival: Arrival): void {
   const candidates = new Map(turn.tables.pathsAt(punt.ifnum, punt.vlan, packet.source).map((path) => [path.peer, path]));
   for (const path of [...candidates.values()].slice(0, MAX_CANDIDATES)) {
     if (!turn.enableGate.permits(arrival, path.peer, turn.nowMs)) continue;
-    turn.sealer.answer(turn, { path, packet, tlvs: { control: CONTROL_ENABLE_METADATA } });
+    emitAnswer(turn, { path, packet, tlvs: { control: CONTROL_ENABLE_METADATA } });
   }
 }
 

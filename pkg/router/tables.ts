@@ -94,6 +94,7 @@ export interface Tables {
   /** stable number for a router, service or tenant name learnt from metadata; 0 when the table of names is full */
   idOf(kind: "router" | "service" | "tenant", name: string): number;
   peerByKeyId(keyId: number): PeerEntry | undefined;
+  paths: readonly PathEntry[];
   pathById(id: number): PathEntry | undefined;
   /** paths whose remote address is this, on this interface */
   pathsAt(ifnum: number, vlan: number, remote: IpAddress): PathEntry[];

@@ -1,5 +1,4 @@
 // What one decision may use: tables, time, this shard's ports, and the batch it writes into. Made by shard.ts once a turn.
-import type { IpAddress } from "../base/address.ts";
 import type { RandomSource } from "../ports/clock.ts";
 import type { Punt } from "../ports/datapath.ts";
 import type { Metadata } from "../svr/metadata.ts";
@@ -9,7 +8,7 @@ import type { Session, SideIndex } from "../svr/session.ts";
 import type { ReplayWindow } from "../svr/replay.ts";
 import type { Batch } from "./batch.ts";
 import type { Denial } from "./records.ts";
-import type { Sealer } from "./sealer.ts";
+import type { SealSource } from "./sealing.ts";
 import type { PathEntry, PeerEntry, Tables } from "./tables.ts";
 
 /** WaypointPair is our port and the peer's port on one hop (protocol 2.2). */
@@ -40,8 +39,8 @@ export interface Turn {
   readonly shard: number;
   readonly random: RandomSource;
   readonly ports: PortSource;
-  readonly replay: (peer: PeerEntry) => ReplayWindow;
-  readonly sealer: Sealer;
+  readonly replay: ReplayWindow;
+  readonly seals: SealSource;
   /** limits code 2 (protocol 6.4) */
   readonly enableGate: EnableGate;
   /** live sessions of the router, for the limit */

@@ -1,0 +1,40 @@
+// Sums what the shards report. Owned by the app; one entry a shard, so nothing is counted twice.
+import type { ShardCounters, ShardHost } from "./messages.ts";
+import type { PoolCount } from "./ports.ts";
+
+/** Counters are the totals of all shards. */
+export interface Counters {
+  take(shard: ShardHost, counters: ShardCounters): void;
+  drops(): Record<string, number>;
+  peerDrops(): Record<string, Record<string, number>>;
+  pool(path: number): Omit<PoolCount, "path">;
+}
+
+/** createCounters starts with no report. */
+export function createCounters(): Counters {
+  const reports = new Map<ShardHost, ShardCounters>();
+  return {
+    take: (shard, counters) => void reports.set(shard, counters),
+    drops: () => sum([...reports.values()].map((report) => report.drops)),
+    peerDrops() {
+      const peers = new Set([...reports.values()].flatMap((report) => Object.keys(report.peerDrops)));
+      return Object.fromEntries([...peers].map((peer) => [peer, sum([...reports.values()].map((report) => report.peerDrops[peer] ?? {}))]));
+    },
+    pool(path) {
+      const pools = [...reports.values()].flatMap((report) => report.pools).filter((pool) => pool.path === path);
+      const total = { used: 0, free: 0, size: 0 };
+      for (const pool of pools) {
+        total.used += pool.used;
+        total.free += pool.free;
+        total.size += pool.size;
+      }
+      return total;
+    },
+  };
+}
+
+function sum(all: readonly Record<string, number>[]): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const one of all) for (const [name, value] of Object.entries(one)) total[name] = (total[name] ?? 0) + value;
+  return total;
+}

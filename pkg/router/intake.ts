@@ -1,0 +1,124 @@
+// Configuration intake: read the source, compile this router's configuration, keep the last good version of what became
+// invalid, read the peers' keys. Called by the app at start and on each change; programs nothing.
+import { createHash } from "node:crypto";
+import { SvrError } from "../base/errors.ts";
+import { formatProblem } from "../api/problem.ts";
+import type { Problem } from "../api/problem.ts";
+import type { ParseResult } from "../api/document.ts";
+import { canonicalJson } from "../plan/canonical.ts";
+import { compile, keepLastGood } from "../plan/compile.ts";
+import type { RouterConfig } from "../plan/config.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ConfigSource, KeySource } from "../ports/config.ts";
+import type { Log } from "../ports/log.ts";
+import { numberNames } from "./names.ts";
+import type { Ids } from "./names.ts";
+import type { PeerKeyPair } from "./tables.ts";
+
+/** Applied is one configuration as it is to be put in force. */
+export interface Applied {
+  config: RouterConfig;
+  keys: Record<string, PeerKeyPair>;
+  /** one line each, with file, line, field and fix */
+  problems: string[];
+  /** SHA-256 of the canonical configuration, 16 hex digits */
+  hash: string;
+  at: string;
+  number(nameId: (name: string) => number): Ids;
+}
+
+/** Intake remembers what is in force. */
+export interface Intake {
+  first(): Promise<Applied>;
+  /** undefined when nothing changed or nothing could be read; the reason is logged */
+  again(): Promise<Applied | undefined>;
+  current(): Applied;
+  /** true while the source says something that is not in force */
+  stale(): boolean;
+}
+
+interface IntakeOptions {
+  name: string;
+  source: ConfigSource;
+  keys: KeySource;
+  clock: Clock;
+  log: Log;
+  derive(router: string, peer: string, psk: { key: Uint8Array; generation: number }): PeerKeyPair;
+}
+
+/** createIntake makes an intake that has read nothing yet. */
+export function createIntake(options: IntakeOptions): Intake {
+  let good: ParseResult | undefined;
+  let current: Applied | undefined;
+  let isStale = false;
+  const take = async (): Promise<Applied> => {
+    const parsed = await options.source.read();
+    const kept = good === undefined ? parsed : keepLastGood(good, parsed);
+    const { routers, problems } = compile(kept);
+    const config = routers.get(options.name);
+    if (config === undefined) throw noRouter(options.name, [...routers.keys()], problems);
+    good = kept;
+    isStale = problems.some((problem) => problem.severity === "error");
+    return applied(options, config, problems);
+  };
+  return {
+    async first() {
+      current = await take();
+      return current;
+    },
+    async again() {
+      try {
+        const next = await take();
+        if (next.hash === current?.hash && next.problems.join("\n") === current.problems.join("\n")) return undefined;
+        current = next;
+        return next;
+      } catch (error) {
+        isStale = true;
+        options.log.error({ error }, "configuration refused; the last good one stays in force");
+        return undefined;
+      }
+    },
+    current() {
+      if (current === undefined) throw noRouter(options.name, [], []);
+      return current;
+    },
+    stale: () => isStale,
+  };
+}
+
+function applied(options: IntakeOptions, config: RouterConfig, problems: readonly Problem[]): Applied {
+  const lines = problems.map(formatProblem);
+  const keys: Record<string, PeerKeyPair> = {};
+  for (const peer of config.peers) {
+    try {
+      const psk = { key: options.keys.psk(peer.psk.file), generation: peer.psk.generation };
+      keys[peer.name] = options.derive(config.name, peer.name, psk);
+    } catch (error) {
+      if (!(error instanceof SvrError)) throw error;
+      lines.push(`peer ${peer.name} is not usable: ${error.message}`);
+    }
+  }
+  const hash = createHash("sha256").update(canonicalJson(config)).update(keyIds(keys)).digest("hex").slice(0, 16);
+  return {
+    config, keys, problems: lines, hash, at: new Date(options.clock.unixMs()).toISOString(),
+    number: (nameId) => {
+      const { ids, refused } = numberNames(config, nameId);
+      for (const name of refused) options.log.error({ name }, "no number left for this name; it is not in force");
+      return ids;
+    },
+  };
+}
+
+/** Key ids change when a key does; key bytes stay out of the hash. */
+function keyIds(keys: Record<string, PeerKeyPair>): string {
+  return Object.entries(keys).map(([peer, pair]) => `${peer} ${pair.send.keyId} ${pair.receive.keyId}`).sort().join("\n");
+}
+
+function noRouter(name: string, others: readonly string[], problems: readonly Problem[]): SvrError {
+  const known = others.length === 0 ? "none is valid" : `there are ${others.join(", ")}`;
+  const first = problems[0] === undefined ? "" : `; first problem: ${formatProblem(problems[0])}`;
+  return new SvrError("SVR_CONFIG_EMPTY", {
+    object: `Router ${name}`, attempted: `the configuration has no valid Router ${name} (${known}${first})`,
+    fix: `add or correct the Router object, see "svrctl config validate DIR"`,
+  });
+}

@@ -1,0 +1,44 @@
+// What a configuration change means for live sessions (behaviour 1.2): a session whose tenant may not open its service any
+// more ends with reason `policy`; all others stay as they are. Called by the app after the shards were told.
+import type { Datapath, SessionRef } from "../ports/datapath.ts";
+import { reasonNumber } from "../svr/reasons.ts";
+import { Life } from "../svr/session.ts";
+import type { Session } from "../svr/session.ts";
+import { buildTables } from "./build.ts";
+import type { ShardConfig } from "./build.ts";
+import { plainName } from "./names.ts";
+import type { Tables } from "./tables.ts";
+
+const PAGE = 4096;
+
+/** EndingSession is a live session that the new configuration does not allow. */
+export interface EndingSession {
+  ref: SessionRef;
+  reason: number;
+}
+
+/** sessionsToEnd reads all live sessions page by page, without a lock. */
+export function sessionsToEnd(datapath: Datapath, posted: ShardConfig): EndingSession[] {
+  const tables = buildTables(posted, datapath);
+  const ending: EndingSession[] = [];
+  let cursor: number | undefined = 0;
+  while (cursor !== undefined) {
+    const page: ReturnType<Datapath["sessions"]> = datapath.sessions(cursor, PAGE);
+    for (const { index, state } of page.sessions) {
+      if (state.life === Life.live && !isAllowed(tables, state)) ending.push({ ref: { index, uuid: state.uuid }, reason: reasonNumber("policy") });
+    }
+    cursor = page.next;
+  }
+  return ending;
+}
+
+/** A session stays while the lookup still allows it, whatever service now answers, and its peer may still assert the tenant. */
+function isAllowed(tables: Tables, session: Session): boolean {
+  const name = tables.nameOf(session.tenant);
+  const tenant = name === undefined ? undefined : tables.tenantId(plainName(name));
+  if (name === undefined || tenant === undefined) return false;
+  const { context } = session;
+  const from = tables.pathById(session.side[0].path);
+  if (from !== undefined && !from.peer.mayAssert(plainName(name))) return false;
+  return tables.select(tenant, context.proto, context.destinationPort, context.destination).kind === "allow";
+}

@@ -1,0 +1,154 @@
+// One shard: the loop from punted packets to packets sent. One turn = drain, parse, open metadata (one call for all),
+// decide each, apply (one call), sign (one call), send (one call). Runs in a worker of its own; owns its ring, its ports,
+// its replay lists; everything that lives longer than a turn is in the data plane's maps.
+import type { Clock, RandomSource } from "../ports/clock.ts";
+import type { SessionRef, ShardPort } from "../ports/datapath.ts";
+import { WINDOW_MAX } from "../svr/constants.ts";
+import { ReplayWindow, replayBytes } from "../svr/replay.ts";
+import type { SealEngine } from "../svr/seal.ts";
+import { flowKey } from "./arrivalkey.ts";
+import { newBatch, settle } from "./batch.ts";
+import { buildTables } from "./build.ts";
+import type { ShardConfig } from "./build.ts";
+import { decide } from "./decide.ts";
+import { createDenialGate } from "./denials.ts";
+import { endByDecision } from "./ending.ts";
+import { createEnableGate } from "./gate.ts";
+import type { FromShard, ShardCounters, ToShard } from "./messages.ts";
+import { openArrivals } from "./opening.ts";
+import { createShardPorts } from "./ports.ts";
+import type { ShardPorts } from "./ports.ts";
+import { createSealSource, signOutputs } from "./sealing.ts";
+import type { SealSource } from "./sealing.ts";
+import type { Tables } from "./tables.ts";
+import { createTally } from "./tally.ts";
+import type { Turn } from "./turn.ts";
+
+/** ShardOptions wires a shard; the caller owns port and engine and closes them. */
+export interface ShardOptions {
+  number: number;
+  count: number;
+  port: ShardPort;
+  engine: SealEngine;
+  clock: Clock;
+  random: RandomSource;
+  /** first second whose metadata counters nobody used (protocol 8.1) */
+  counterSecond: number;
+  /** shared by all shards of the router, see replayMemoryBytes */
+  replayMemory: ArrayBufferLike;
+}
+
+/** REPLAY_SLOTS bounds the sessions that peers may create in one epoch of 2 s. */
+const REPLAY_SLOTS = 131_072;
+
+/** replayMemoryBytes is the size of the replay memory that the shards of a router share. */
+export const replayMemoryBytes = replayBytes(WINDOW_MAX, REPLAY_SLOTS);
+
+/** Shard is driven by its owner: messages in, turns, messages out. */
+export interface Shard {
+  tell(message: ToShard): void;
+  /** one turn; returns the number of packets that came up */
+  turn(timeoutMs: number): number;
+  /** what the app should know, since the last call */
+  report(): FromShard[];
+  stopped(): boolean;
+}
+
+const MAX_BATCH = 256;
+const MAX_ROUNDS = 8; // an install may lead to another operation; bounded by the tries of route.ts
+
+/** Shard is driven by its owner: messages in, turns, messages out. Every call is synchronous. */
+export class Shard {
+  readonly #options: ShardOptions;
+  readonly #ports: ShardPorts;
+  readonly #seals: SealSource;
+  readonly #denials = createDenialGate();
+  readonly #enableGate = createEnableGate();
+  readonly #tally = createTally();
+  readonly #replay: ReplayWindow;
+  #tables: Tables | undefined;
+  #live = 0;
+  #punts = 0;
+  #stopped = false;
+
+  constructor(options: ShardOptions) {
+    this.#options = options;
+    this.#ports = createShardPorts({ number: options.number, count: options.count }, seedOf(options.random));
+    this.#replay = new ReplayWindow({ window: WINDOW_MAX, slots: REPLAY_SLOTS, memory: options.replayMemory });
+    this.#seals = createSealSource({ shard: options.number, counterSecond: options.counterSecond });
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** tell takes a message of the app. */
+  tell(message: ToShard): void {
+    switch (message.kind) {
+      case "config": return this.#configure(message.posted);
+      case "adopt": return this.#ports.adopt(message.uses);
+      case "release": return this.#ports.release(message.uses);
+      case "live": this.#live = message.live; return;
+      case "end": return this.#end(message.refs, message.reason);
+      case "stop": this.#stopped = true; return;
+    }
+  }
+
+  /** turn handles what came up, waiting at most timeoutMs for it; returns the number of packets. */
+  turn(timeoutMs: number): number {
+    if (this.#tables === undefined) return 0;
+    const came = this.#options.port.drain(MAX_BATCH, timeoutMs);
+    if (came.length === 0) return 0;
+    this.#punts += came.length;
+    const turn = this.#newTurn(this.#tables);
+    for (const arrival of openArrivals(turn, came, this.#options.engine)) decide(turn, arrival);
+    this.#finish(turn);
+    return came.length;
+  }
+
+  /** report gives what the app should know; denials only once. */
+  report(): FromShard[] {
+    const denials = this.#denials.take();
+    const counters: ShardCounters = {
+      ...this.#tally.totals(), punts: this.#punts, pools: this.#ports.counts(), deniesSuppressed: this.#denials.suppressed(),
+    };
+    return [{ kind: "counters", counters }, ...(denials.length === 0 ? [] : [{ kind: "denials" as const, denials }])];
+  }
+
+  #configure(posted: ShardConfig): void {
+    this.#tables = buildTables(posted, this.#options.port);
+    this.#ports.follow(this.#tables.paths);
+  }
+
+  #end(refs: readonly SessionRef[], reason: number): void {
+    if (this.#tables === undefined) return;
+    const turn = this.#newTurn(this.#tables);
+    endByDecision(turn, refs, reason);
+    this.#finish(turn);
+  }
+
+  #newTurn(tables: Tables): Turn {
+    const { clock, port, random, number } = this.#options;
+    const nowMs = clock.monotonicMs();
+    return {
+      tables, batch: newBatch(), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
+      enableGate: this.#enableGate, live: this.#live, replay: this.#replay,
+      find: { byArrival: (arrival) => port.find(flowKey(arrival)), byUuid: (uuid) => port.findUuid(uuid) },
+      count: (reason, peer) => this.#tally.count(reason, peer?.name), deny: (denial) => this.#denials.offer(denial, nowMs),
+    };
+  }
+
+  /** Apply until nothing is left to apply, sign, send. */
+  #finish(turn: Turn): void {
+    const { port, engine } = this.#options;
+    const { batch } = turn;
+    for (let round = 0; round < MAX_ROUNDS && batch.ops.length > 0; round++) settle(batch, port.apply(batch.ops));
+    signOutputs(batch.outputs, engine);
+    if (batch.outputs.length > 0) port.send(batch.outputs.map((output) => output.frame));
+  }
+}
+
+function seedOf(random: RandomSource): number {
+  const [a = 0, b = 0, c = 0, d = 0] = random.bytes(4);
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+}

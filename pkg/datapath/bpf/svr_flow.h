@@ -68,7 +68,7 @@ static __always_inline void svr_flow_clear_bucket(__u32 at, __u32 entry)
 
 	for (int i = 0; bucket && i < SVR_BUCKET_ENTRIES; i++)
 		if (bucket->entry[i] == entry)
-			*(volatile __u32 *)&bucket->entry[i] = 0;
+			__sync_val_compare_and_swap(&bucket->entry[i], entry, 0);
 }
 
 /* svr_flow_remove: takes `entry` out of both buckets of a key. */

@@ -15,10 +15,13 @@
 
 #include "svr_types.h"
 
+/* A key seen as words. */
+typedef __u32 __attribute__((may_alias)) svr_hash_word;
+
 /* svr_hash_key: 32-bit hash of a key under one row of multipliers. */
 static inline __attribute__((always_inline)) __u32 svr_hash_key(const __u64 *k, const struct svr_key *key)
 {
-	const __u32 *w = (const __u32 *)key;
+	const svr_hash_word *w = (const svr_hash_word *)key;
 	__u64 sum = k[0] + k[1] * w[0] + k[5] * w[4] + k[9] * w[8] + k[10] * w[9] + k[11] * w[10];
 
 	if (key->family != 4)
@@ -30,7 +33,7 @@ static inline __attribute__((always_inline)) __u32 svr_hash_key(const __u64 *k, 
 static inline __attribute__((always_inline)) __u32 svr_hash_shard(const struct svr_settings *settings, const struct svr_key *key)
 {
 	const __u64 *k = settings->hash_key[1];
-	const __u32 *w = (const __u32 *)key;
+	const svr_hash_word *w = (const svr_hash_word *)key;
 	__u64 sum = k[0] + k[1] * (w[0] ^ w[4]) + k[2] * (w[1] ^ w[5]) + k[3] * (w[2] ^ w[6]) + k[4] * (w[3] ^ w[7]);
 
 	sum += k[5] * (__u32)(key->source_port_be ^ key->destination_port_be) + k[6] * (__u32)key->proto;

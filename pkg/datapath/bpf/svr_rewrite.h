@@ -21,19 +21,23 @@ struct svr_rewrite {
 	__u64 whole;       /* change of the whole packet, for CHECKSUM_COMPLETE */
 };
 
+/* Two bytes that lie side by side in the packet, as one word of a sum. */
+static __always_inline __u16 svr_rewrite_pair(__u8 first, __u8 second)
+{
+	return bpf_htons(first << 8 | second);
+}
+
 static __always_inline bool svr_rewrite_ip4(struct svr_rewrite *r)
 {
 	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l3);
 	struct iphdr *ip = svr_cursor_ip4(&c);
-	__u16 *lifetime, before, length = bpf_htons(r->p->length);
+	__u16 length = bpf_htons(r->p->length);
 
 	if (!ip)
 		return false;
-	lifetime = (__u16 *)&ip->ttl;
-	before = *lifetime;
+	r->header += svr_checksum_change16(svr_rewrite_pair(ip->ttl, ip->protocol), svr_rewrite_pair(r->p->ttl - 1, r->out->proto));
 	ip->ttl = r->p->ttl - 1;
 	ip->protocol = r->out->proto;
-	r->header += svr_checksum_change16(before, *lifetime);
 	if (r->out->path && !(ip->frag_off & bpf_htons(SVR_IP4_DF))) {
 		r->header += svr_checksum_change16(ip->frag_off, ip->frag_off | bpf_htons(SVR_IP4_DF));
 		ip->frag_off |= bpf_htons(SVR_IP4_DF);
@@ -48,27 +52,45 @@ static __always_inline bool svr_rewrite_ip4(struct svr_rewrite *r)
 	return true;
 }
 
+/* The first eight bytes of an IPv6 header. */
+struct svr_rewrite_ip6_head {
+	__be32 label;
+	__be16 payload_length;
+	__u8 next_header;
+	__u8 hop_limit;
+};
+
 static __always_inline bool svr_rewrite_ip6(struct svr_rewrite *r)
 {
 	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l3);
 	struct ipv6hdr *ip = svr_cursor_ip6(&c);
-	__u32 *words = (__u32 *)ip, first, second;
+	struct svr_rewrite_ip6_head head;
+	__u32 before[2], after[2];
 
 	if (!ip)
 		return false;
-	first = words[0];
-	second = words[1];
+	__builtin_memcpy(before, ip, sizeof(before));
+	__builtin_memcpy(&head, before, sizeof(head));
 	if (r->out->path && r->flow_label)
-		words[0] = (first & bpf_htonl(0xfff00000)) | bpf_htonl(r->flow_label & 0xfffff);
-	if (ip->payload_len)
-		ip->payload_len = bpf_htons(r->p->length - SVR_IP6_HEADER);
-	ip->nexthdr = r->out->proto;
-	ip->hop_limit = r->p->ttl - 1;
-	r->header += svr_checksum_change32(first, words[0]) + svr_checksum_change32(second, words[1]);
+		head.label = (head.label & bpf_htonl(0xfff00000)) | bpf_htonl(r->flow_label & 0xfffff);
+	if (head.payload_length)
+		head.payload_length = bpf_htons(r->p->length - SVR_IP6_HEADER);
+	head.next_header = r->out->proto;
+	head.hop_limit = r->p->ttl - 1;
+	__builtin_memcpy(after, &head, sizeof(after));
+	__builtin_memcpy(ip, after, sizeof(after));
+	r->header += svr_checksum_change32(before[0], after[0]) + svr_checksum_change32(before[1], after[1]);
 	__builtin_memcpy(&ip->saddr, r->out->local, 16);
 	__builtin_memcpy(&ip->daddr, r->out->remote, 16);
 	r->whole += r->header + r->address;
 	return true;
+}
+
+/* Change of both ports. From the key, not from the packet: what is read back through another type may be stale. */
+static __always_inline __u64 svr_rewrite_ports(const struct svr_rewrite *r)
+{
+	return svr_checksum_change16(r->p->key.source_port_be, r->out->local_port_be) +
+	       svr_checksum_change16(r->p->key.destination_port_be, r->out->remote_port_be);
 }
 
 /* A checksum over pseudo header and L4 bytes. */
@@ -84,14 +106,12 @@ static __always_inline bool svr_rewrite_tcp(struct svr_rewrite *r)
 {
 	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l4);
 	struct tcphdr *tcp = svr_cursor_tcp(&c);
-	__u32 *ports = (__u32 *)tcp, before;
 
 	if (!tcp)
 		return false;
-	before = *ports;
 	tcp->source = r->out->local_port_be;
 	tcp->dest = r->out->remote_port_be;
-	r->inner += svr_checksum_change32(before, *ports);
+	r->inner += svr_rewrite_ports(r);
 	tcp->check = svr_rewrite_sum(r, tcp->check);
 	return true;
 }
@@ -101,15 +121,13 @@ static __always_inline bool svr_rewrite_udp(struct svr_rewrite *r)
 {
 	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l4);
 	struct udphdr *udp = svr_cursor_udp(&c);
-	__u32 *ports = (__u32 *)udp, before;
 	__u16 sum;
 
 	if (!udp)
 		return false;
-	before = *ports;
 	udp->source = r->out->local_port_be;
 	udp->dest = r->out->remote_port_be;
-	r->inner += svr_checksum_change32(before, *ports);
+	r->inner += svr_rewrite_ports(r);
 	if (!udp->check && r->p->key.family == 4 && r->p->summed != SVR_SUMMED_PARTIAL) {
 		r->whole += r->inner;
 		return true;
@@ -123,13 +141,13 @@ static __always_inline bool svr_rewrite_icmp(struct svr_rewrite *r)
 {
 	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l4);
 	struct icmphdr *icmp = svr_cursor_icmp(&c);
-	__u16 before;
+	__u16 id;
 
 	if (!icmp)
 		return false;
-	before = icmp->un.echo.id;
-	icmp->un.echo.id = svr_parse_is_request(r->p->key.proto, icmp->type) ? r->out->local_port_be : r->out->remote_port_be;
-	r->inner += svr_checksum_change16(before, icmp->un.echo.id);
+	id = svr_parse_is_request(r->p->key.proto, icmp->type) ? r->out->local_port_be : r->out->remote_port_be;
+	r->inner += svr_checksum_change16(icmp->un.echo.id, id);
+	icmp->un.echo.id = id;
 	if (r->p->key.family == 6)
 		icmp->checksum = svr_rewrite_sum(r, icmp->checksum);
 	else
@@ -175,8 +193,7 @@ static __noinline bool svr_rewrite_strip(struct __sk_buff *skb, struct svr_packe
 	__u32 bytes = p->l4 - p->l3 - SVR_IP4_HEADER;
 	struct svr_options options = {};
 	struct svr_cursor c;
-	struct iphdr *ip;
-	__u16 before;
+	__u8 *first;
 
 	if (p->key.family != 4 || !bytes)
 		return true;
@@ -187,12 +204,11 @@ static __noinline bool svr_rewrite_strip(struct __sk_buff *skb, struct svr_packe
 	for (int i = 0; i < 10; i++)
 		p->header_delta += svr_checksum_change32(options.words[i], 0);
 	c = svr_cursor_at(skb, p->l3);
-	ip = svr_cursor_ip4(&c);
-	if (!ip)
+	first = (__u8 *)svr_cursor_ip4(&c);
+	if (!first)
 		return false;
-	before = *(__u16 *)ip;
-	ip->ihl = SVR_IP4_HEADER / 4;
-	p->header_delta += svr_checksum_change16(before, *(__u16 *)ip);
+	p->header_delta += svr_checksum_change16(svr_rewrite_pair(first[0], 0), svr_rewrite_pair(SVR_IP4_PLAIN, 0));
+	first[0] = SVR_IP4_PLAIN;
 	p->l4 -= bytes;
 	p->length -= bytes;
 	return true;

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands of the harness: each reads name=value words and appends one JSON value. */
+#include "harness.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WAIT_MS 10000
+
+static __u8 packet[MAX_PACKET], result[MAX_PACKET + 256];
+
+static void do_reset(struct harness *h, const char *line)
+{
+	(void)line;
+	reset_maps(h);
+	if (h->socket >= 0)
+		close(h->socket);
+	h->socket = -1;
+	must(ring_buffer__consume(h->punts) < 0 || ring_buffer__consume(h->records) < 0, "rings");
+	h->out_used = 0;
+	append(h, "{\"ok\":true}");
+}
+
+static void put(struct harness *h, const char *map, const void *key, const void *value)
+{
+	must(bpf_map_update_elem(map_fd(h, map), key, value, 0), map);
+	append(h, "{\"ok\":true}");
+}
+
+static void do_settings(struct harness *h, const char *line)
+{
+	struct svr_settings settings;
+	__u32 zero = 0;
+
+	settings_read(h, &settings);
+	fill_fields(settings_fields, line, &settings);
+	put(h, "settings", &zero, &settings);
+}
+
+static void do_interface(struct harness *h, const char *line)
+{
+	struct svr_interface interface = { .ifnum = word_number(line, "ifnum", 0), .flags = word_number(line, "flags", 0) };
+	__u32 ifindex = word_number(line, "ifindex", 1);
+
+	put(h, "interfaces", &ifindex, &interface);
+}
+
+static void do_nexthop(struct harness *h, const char *line)
+{
+	struct svr_nexthop nexthop = {};
+	__u32 index = word_number(line, "index", 0);
+
+	fill_fields(nexthop_fields, line, &nexthop);
+	put(h, "nexthops", &index, &nexthop);
+}
+
+static void do_local(struct harness *h, const char *line)
+{
+	struct svr_address key = { .family = word_number(line, "family", 4) };
+	struct svr_local local = { .flags = word_number(line, "flags", 0) };
+
+	word_bytes(line, "address", key.address, 16);
+	put(h, "locals", &key, &local);
+}
+
+static void do_member(struct harness *h, const char *line)
+{
+	struct svr_member_key key = { .prefixlen = 64 + word_number(line, "bits", 0), .ifnum = word_number(line, "ifnum", 0),
+		.vlan = word_number(line, "vlan", 0), .family = word_number(line, "family", 4) };
+	__u32 tenant = word_number(line, "tenant", 0);
+
+	word_bytes(line, "address", key.address, 16);
+	put(h, "members", &key, &tenant);
+}
+
+static void do_rate(struct harness *h, const char *line)
+{
+	struct svr_rate rate = { .per_second = word_number(line, "per_second", 0), .burst = word_number(line, "burst", 0) };
+	__u32 key = word_number(line, "key", 0);
+
+	put(h, "rates", &key, &rate);
+}
+
+/* Writes a whole session and its keys. */
+static void do_session(struct harness *h, const char *line)
+{
+	struct svr_session session = {};
+	struct svr_gauges gauges;
+	__u32 slot = word_number(line, "slot", 0), zero = 0;
+	int placed;
+
+	fill_fields(session_fields, line, &session);
+	session_write(h, slot, &session);
+	placed = index_session(h, slot, &session);
+	must(bpf_map_lookup_elem(map_fd(h, "gauges"), &zero, &gauges), "gauges");
+	gauges.slots_used++;
+	gauges.live += session.life == SVR_LIFE_LIVE;
+	gauges.quarantined += session.life == SVR_LIFE_QUARANTINE;
+	gauges.high_water = gauges.high_water > slot ? gauges.high_water : slot + 1;
+	must(bpf_map_update_elem(map_fd(h, "gauges"), &zero, &gauges, 0), "gauges");
+	append(h, "{\"ok\":%s}", placed ? "true" : "false");
+}
+
+static void do_patch(struct harness *h, const char *line)
+{
+	__u32 slot = word_number(line, "slot", 0);
+	struct svr_session session;
+
+	session_read(h, slot, &session);
+	fill_fields(session_fields, line, &session);
+	session_write(h, slot, &session);
+	append(h, "{\"ok\":true}");
+}
+
+static void do_show(struct harness *h, const char *line)
+{
+	__u32 slot = word_number(line, "slot", 0);
+	struct svr_session session;
+
+	session_read(h, slot, &session);
+	append_fields(h, session_fields, &session);
+}
+
+static void do_entries(struct harness *h, const char *line)
+{
+	__u32 slot = word_number(line, "slot", 0);
+
+	append(h, "{\"forward\":%d,\"reverse\":%d}", index_count(h, slot, 0), index_count(h, slot, 1));
+}
+
+static void do_fill(struct harness *h, const char *line)
+{
+	append(h, "{\"placed\":%d}", fill_background(h, word_number(line, "from", 1), word_number(line, "count", 0)));
+}
+
+static __u64 sum_of_cpus(struct harness *h, const char *map, __u32 key, size_t word, size_t words)
+{
+	int cpus = libbpf_num_possible_cpus();
+	__u64 *values = calloc(cpus * words, 8), sum = 0;
+
+	must(!values || bpf_map_lookup_elem(map_fd(h, map), &key, values), map);
+	for (int cpu = 0; cpu < cpus; cpu++)
+		sum += values[cpu * words + word];
+	free(values);
+	return sum;
+}
+
+static void do_stats(struct harness *h, const char *line)
+{
+	__u32 ifnum = word_number(line, "ifnum", 0);
+
+	append(h, "{\"rxPackets\":%llu,\"rxBytes\":%llu,\"txPackets\":%llu,\"txBytes\":%llu}", (unsigned long long)sum_of_cpus(h, "ifstats", ifnum, 0, 4),
+	       (unsigned long long)sum_of_cpus(h, "ifstats", ifnum, 1, 4), (unsigned long long)sum_of_cpus(h, "ifstats", ifnum, 2, 4),
+	       (unsigned long long)sum_of_cpus(h, "ifstats", ifnum, 3, 4));
+}
+
+/* Which reason was counted since `before`; 0 none. */
+static __u32 reason_since(struct harness *h, __u64 *before)
+{
+	__u32 found = 0;
+
+	for (__u32 reason = 0; reason < SVR_REASON_SLOTS; reason++) {
+		__u64 now = sum_of_cpus(h, "drops", reason, 0, 1);
+
+		if (now != before[reason])
+			found = reason;
+		before[reason] = now;
+	}
+	return found;
+}
+
+static void do_run(struct harness *h, const char *line)
+{
+	static __u64 counted[SVR_REASON_SLOTS];
+	const char *name = word_value(line, "prog") ? "svr_inject" : "svr_ingress";
+	struct bpf_program *program = bpf_object__find_program_by_name(h->object, name);
+	struct __sk_buff skb = { .ifindex = word_number(line, "ifindex", 1), .gso_size = word_number(line, "gso", 0) };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_out = result, .data_size_out = sizeof(result), .ctx_in = &skb,
+		    .ctx_size_in = sizeof(skb), .repeat = word_number(line, "repeat", 1));
+
+	opts.data_size_in = word_bytes(line, "data", packet, sizeof(packet));
+	skb.gso_segs = skb.gso_size ? 2 : 0;
+	reason_since(h, counted);
+	must(bpf_prog_test_run_opts(bpf_program__fd(program), &opts), "test run");
+	append(h, "{\"code\":%d,\"reason\":%u,\"ns\":%u,\"out\":", (int)opts.retval, reason_since(h, counted), opts.duration);
+	append_hex(h, result, opts.data_size_out);
+	append(h, "}");
+}
+
+static void do_punts(struct harness *h, const char *line)
+{
+	(void)line;
+	must(ring_buffer__consume(h->punts) < 0, "punts");
+}
+
+static void do_records(struct harness *h, const char *line)
+{
+	(void)line;
+	must(ring_buffer__consume(h->records) < 0, "records");
+}
+
+static void gauges_read(struct harness *h, struct svr_gauges *gauges)
+{
+	__u32 zero = 0;
+
+	must(bpf_map_lookup_elem(map_fd(h, "gauges"), &zero, gauges), "gauges");
+}
+
+static void do_gauges(struct harness *h, const char *line)
+{
+	struct svr_gauges gauges;
+
+	(void)line;
+	gauges_read(h, &gauges);
+	append_fields(h, gauges_fields, &gauges);
+}
+
+/* Arms the timer. */
+static void do_sweep(struct harness *h, const char *line)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(h->object, "svr_sweep_start");
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = 64);
+
+	(void)line;
+	must(bpf_prog_test_run_opts(bpf_program__fd(program), &opts), "sweep start");
+	append(h, "{\"code\":%d}", (int)opts.retval);
+}
+
+/* Waits until the sweeper has walked `walks` times more, bounded. */
+static void do_walks(struct harness *h, const char *line)
+{
+	struct timespec pause = { .tv_nsec = 2000000 };
+	struct svr_gauges gauges;
+	__u64 until;
+
+	gauges_read(h, &gauges);
+	until = gauges.sweeps + word_number(line, "walks", 1);
+	for (int i = 0; i < WAIT_MS / 2 && gauges.sweeps < until; i++) {
+		nanosleep(&pause, NULL);
+		gauges_read(h, &gauges);
+	}
+	append(h, "{\"ok\":%s}", gauges.sweeps >= until ? "true" : "false");
+}
+
+static void do_tokens(struct harness *h, const char *line)
+{
+	struct svr_bucket_key key, *at = NULL;
+	int count = 0, fd = map_fd(h, "tokens");
+
+	(void)line;
+	for (; !bpf_map_get_next_key(fd, at, &key) && count < 100; at = &key)
+		count++;
+	append(h, "{\"count\":%d}", count);
+}
+
+/* A UDP or TCP socket on a port of any address. */
+static void do_socket(struct harness *h, const char *line)
+{
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_port = htons(word_number(line, "port", 0)) };
+	bool tcp = word_number(line, "proto", 17) == 6;
+
+	if (h->socket >= 0)
+		close(h->socket);
+	h->socket = socket(AF_INET6, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+	must(bind(h->socket, (struct sockaddr *)&address, sizeof(address)), "bind");
+	if (tcp)
+		must(listen(h->socket, 1), "listen");
+	append(h, "{\"ok\":true}");
+}
+
+static const struct {
+	const char *name;
+	void (*run)(struct harness *, const char *);
+	bool list; /* the answer is a list */
+} commands[] = {
+	{ "reset", do_reset, false }, { "settings", do_settings, false }, { "interface", do_interface, false }, { "nexthop", do_nexthop, false }, { "local", do_local, false },
+	{ "member", do_member, false }, { "rate", do_rate, false }, { "session", do_session, false }, { "patch", do_patch, false },
+	{ "show", do_show, false }, { "entries", do_entries, false }, { "fill", do_fill, false }, { "stats", do_stats, false },
+	{ "run", do_run, false }, { "punts", do_punts, true }, { "records", do_records, true }, { "gauges", do_gauges, false },
+	{ "sweep", do_sweep, false }, { "walks", do_walks, false }, { "tokens", do_tokens, false }, { "socket", do_socket, false },
+};
+
+void run_command(struct harness *h, const char *line)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		size_t length = strlen(commands[i].name);
+
+		if (strncmp(line, commands[i].name, length) || (line[length] != ' ' && line[length] != '\0'))
+			continue;
+		h->out_used = 0;
+		h->out[0] = '\0';
+		commands[i].run(h, line);
+		printf(commands[i].list ? "[%s]\n" : "%s\n", h->out);
+		fflush(stdout);
+		return;
+	}
+	fprintf(stderr, "no such command: %.40s\n", line);
+	exit(3);
+}
+

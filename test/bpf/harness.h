@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the test harness share. The harness loads the real eBPF object with small maps into the kernel, fills the
+ * maps as told on stdin, runs packets through the programs and prints one JSON line for each command. Tests only. */
+#ifndef HARNESS_H
+#define HARNESS_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "svr_hash.h"
+#include "svr_reasons.h"
+
+#define MAX_PACKET 70000
+
+struct harness {
+	struct bpf_object *object;
+	__u32 slots, bucket_count, shards;
+	struct ring_buffer *punts, *records;
+	char *out;         /* JSON of punts or records that arrived */
+	size_t out_used, out_size;
+	int socket;        /* of the command `socket`, -1 */
+};
+
+/* ---- harness.c, commands.c ---- */
+
+void must(int error, const char *what); /* ends the process when error is set */
+void run_command(struct harness *h, const char *line);
+
+/* ---- fields.c: structs as name=value words and as JSON ---- */
+
+enum kind { UNSIGNED, PORT_BE, BYTES };
+struct field {
+	const char *name;
+	__u32 offset;
+	__u32 size;
+	enum kind kind;
+};
+extern const struct field session_fields[], settings_fields[], nexthop_fields[], gauges_fields[];
+
+const char *word_value(const char *line, const char *name);
+__u64 word_number(const char *line, const char *name, __u64 absent);
+int word_bytes(const char *line, const char *name, __u8 *to, size_t size);
+void fill_fields(const struct field *fields, const char *line, void *to);
+void append(struct harness *h, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void append_hex(struct harness *h, const __u8 *bytes, size_t size);
+void append_fields(struct harness *h, const struct field *fields, const void *from);
+
+/* ---- table.c: what the native library does to sessions and index, in the plainest way ---- */
+
+int map_fd(struct harness *h, const char *name);
+void session_read(struct harness *h, __u32 slot, struct svr_session *session);
+void session_write(struct harness *h, __u32 slot, const struct svr_session *session);
+int index_session(struct harness *h, __u32 slot, const struct svr_session *session);
+int index_count(struct harness *h, __u32 slot, __u32 side);
+int fill_background(struct harness *h, __u32 from, __u32 count);
+void reset_maps(struct harness *h);
+void settings_read(struct harness *h, struct svr_settings *settings);
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions and flow index through plain map calls: the slow twin of pkg/native, enough for tests with few sessions. */
+#include "harness.h"
+
+#include <stddef.h>
+
+int map_fd(struct harness *h, const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(h->object, name);
+
+	if (fd < 0) {
+		fprintf(stderr, "no map %s\n", name);
+		exit(3);
+	}
+	return fd;
+}
+
+void settings_read(struct harness *h, struct svr_settings *settings)
+{
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(map_fd(h, "settings"), &zero, settings))
+		exit(3);
+}
+
+void session_read(struct harness *h, __u32 slot, struct svr_session *session)
+{
+	if (bpf_map_lookup_elem(map_fd(h, "sessions"), &slot, session))
+		memset(session, 0, sizeof(*session));
+}
+
+void session_write(struct harness *h, __u32 slot, const struct svr_session *session)
+{
+	if (bpf_map_update_elem(map_fd(h, "sessions"), &slot, session, 0))
+		exit(3);
+}
+
+static int put(struct harness *h, __u32 at, __u32 tag, __u32 entry)
+{
+	int fd = map_fd(h, "buckets");
+	struct svr_bucket bucket;
+
+	if (bpf_map_lookup_elem(fd, &at, &bucket))
+		return 0;
+	for (int i = 0; i < SVR_BUCKET_ENTRIES; i++) {
+		if (bucket.entry[i])
+			continue;
+		bucket.tag[i] = tag;
+		bucket.entry[i] = entry;
+		return bpf_map_update_elem(fd, &at, &bucket, 0) == 0;
+	}
+	return 0;
+}
+
+static int put_key(struct harness *h, const struct svr_key *key, __u32 entry)
+{
+	struct svr_settings settings;
+	__u32 tag;
+
+	settings_read(h, &settings);
+	tag = svr_hash_key(settings.hash_key[0], key);
+	return put(h, tag & settings.bucket_mask, tag, entry) ||
+	       put(h, svr_hash_key(settings.hash_key[1], key) & settings.bucket_mask, tag, entry);
+}
+
+static struct svr_key key_of(const struct svr_side *side)
+{
+	struct svr_key key = {
+		.source_port_be = side->remote_port_be, .destination_port_be = side->local_port_be, .ifnum = side->ifnum,
+		.vlan = side->vlan, .proto = side->proto, .family = side->family,
+	};
+
+	memcpy(key.source, side->remote, 16);
+	memcpy(key.destination, side->local, 16);
+	return key;
+}
+
+/* All three keys: side 1, uuid, side 0. */
+int index_session(struct harness *h, __u32 slot, const struct svr_session *session)
+{
+	struct svr_key first = key_of(&session->side[0]), second = key_of(&session->side[1]), name = { .family = 0 };
+
+	memcpy(name.source, session->uuid, 16);
+	return put_key(h, &second, (slot + 1) << 1 | 1) && put_key(h, &name, (slot + 1) << 1) && put_key(h, &first, (slot + 1) << 1);
+}
+
+/* How often an entry stands in the whole index. */
+int index_count(struct harness *h, __u32 slot, __u32 side)
+{
+	int fd = map_fd(h, "buckets"), count = 0;
+	struct svr_bucket bucket;
+
+	for (__u32 at = 0; at < h->bucket_count; at++) {
+		if (bpf_map_lookup_elem(fd, &at, &bucket))
+			exit(3);
+		for (int i = 0; i < SVR_BUCKET_ENTRIES; i++)
+			count += bucket.entry[i] == ((slot + 1) << 1 | side);
+	}
+	return count;
+}
+
+/* Many sessions beside the one that is measured: UDP, 10.x.y.z to 10.200.0.1. Returns how many found a place. */
+int fill_background(struct harness *h, __u32 from, __u32 count)
+{
+	struct svr_session session = { .life = SVR_LIFE_LIVE, .idle_ms = 0x7fffffff };
+	int placed = 0;
+
+	for (__u32 i = 0; i < count; i++) {
+		for (int side = 0; side < 2; side++) {
+			session.side[side] = (struct svr_side){ .remote = { 10 + side, i >> 16, i >> 8, i }, .local = { 10, 200, 0, 1 },
+				.remote_port_be = 1, .local_port_be = 2, .ifnum = 1 + side, .proto = 17, .family = 4 };
+		}
+		memcpy(session.uuid, &i, sizeof(i));
+		session_write(h, from + i, &session);
+		placed += index_session(h, from + i, &session);
+	}
+	return placed;
+}
+
+static void empty_map(struct harness *h, const char *name)
+{
+	int fd = map_fd(h, name);
+	__u8 key[32];
+
+	while (!bpf_map_get_next_key(fd, NULL, key))
+		if (bpf_map_delete_elem(fd, key))
+			exit(3);
+}
+
+/* Everything but settings and counters as after load. */
+void reset_maps(struct harness *h)
+{
+	static const char *const filled[] = { "interfaces", "locals", "members", "rates", "tokens" };
+	struct svr_session session = {};
+	struct svr_bucket bucket = {};
+	struct svr_gauges gauges;
+	__u32 zero = 0;
+
+	for (__u32 at = 0; at < h->bucket_count; at++)
+		bpf_map_update_elem(map_fd(h, "buckets"), &at, &bucket, 0);
+	if (bpf_map_lookup_elem(map_fd(h, "gauges"), &zero, &gauges))
+		exit(3);
+	for (__u32 slot = 0; slot < gauges.high_water; slot++)
+		session_write(h, slot, &session);
+	memset(&gauges, 0, offsetof(struct svr_gauges, records_lost));
+	bpf_map_update_elem(map_fd(h, "gauges"), &zero, &gauges, 0);
+	for (size_t i = 0; i < sizeof(filled) / sizeof(*filled); i++)
+		empty_map(h, filled[i]);
+}

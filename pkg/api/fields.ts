@@ -1,0 +1,71 @@
+// Building blocks of the schemas: bounded text, numbers, lists with keys. Every kind is made of these, so that every field
+// has bounds, a description and an example, and can become JSON Schema. Checks never change a value: text stays text.
+import { z } from "zod";
+
+/** FieldText says what a field is for and shows one good value; both reach `kubectl explain`. */
+export interface FieldText {
+  description: string;
+  example?: unknown;
+}
+
+/** metaOf turns FieldText into schema metadata. */
+export function metaOf(text: FieldText): Record<string, unknown> {
+  return { description: text.description, ...(text.example === undefined ? {} : { examples: [text.example] }) };
+}
+
+/** textField is a string of at most `max` characters; `format` names the rule for generators of other schemas. */
+export function textField(text: FieldText & { max: number; min?: number }): z.ZodString {
+  return z.string().min(text.min ?? 1).max(text.max).meta(metaOf(text));
+}
+
+/** patternField is a string that fits a pattern; `what` completes "is not ...". */
+export function patternField(text: FieldText & { max: number; pattern: RegExp; what: string }): z.ZodString {
+  return z.string().min(1).max(text.max).regex(text.pattern, { error: `is not ${text.what}` }).meta(metaOf(text));
+}
+
+/** checkedField is a string that a total parser accepts; `format` names the parser for generators of other schemas. */
+export function checkedField(text: FieldText & { max: number; format: string; what: string; accepts: (value: string) => boolean }): z.ZodString {
+  return z.string().min(1).max(text.max).refine(text.accepts, { error: `is not ${text.what}` }).meta({ ...metaOf(text), "x-svr-format": text.format });
+}
+
+/** countField is an integer with bounds. */
+export function countField(text: FieldText & { min: number; max: number }): z.ZodInt {
+  return z.int().min(text.min).max(text.max).meta(metaOf(text));
+}
+
+/** choiceField is one of a few CamelCase words. */
+export function choiceField<const T extends readonly [string, ...string[]]>(words: T, text: FieldText): z.ZodEnum<{ [K in T[number]]: K }> {
+  return z.enum(words).meta(metaOf({ example: words[0], ...text }));
+}
+
+/** switchField is true or false. */
+export function switchField(text: FieldText): z.ZodBoolean {
+  return z.boolean().meta(metaOf({ example: true, ...text }));
+}
+
+/** listField is a list of at most `max` elements; two equal ones are refused when `unique`. */
+export function listField<T extends z.ZodType>(element: T, text: FieldText & { max: number; min?: number; unique?: boolean }): z.ZodArray<T> {
+  const list = z.array(element).min(text.min ?? 0).max(text.max);
+  if (text.unique !== true) return list.meta({ ...metaOf(text), "x-kubernetes-list-type": "atomic" });
+  return list.check((context) => refuseRepeats(context, (value) => value)).meta({ ...metaOf(text), "x-kubernetes-list-type": "set" });
+}
+
+/** keyedField is a list of objects in which each value of `key` appears once. */
+export function keyedField<T extends z.ZodType>(element: T, text: FieldText & { max: number; min?: number; key: string }): z.ZodArray<T> {
+  const keyOf = (value: unknown): unknown => (value as Record<string, unknown> | null)?.[text.key];
+  return z.array(element).min(text.min ?? 0).max(text.max).check((context) => refuseRepeats(context, keyOf, text.key))
+    .meta({ ...metaOf(text), "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [text.key] });
+}
+
+function refuseRepeats(context: z.core.ParsePayload<unknown[]>, keyOf: (value: unknown) => unknown, key?: string): void {
+  const seen = new Set<unknown>();
+  for (const [index, value] of context.value.entries()) {
+    const one = keyOf(value);
+    if (seen.has(one)) context.issues.push(repeatIssue(one, key === undefined ? [index] : [index, key]));
+    seen.add(one);
+  }
+}
+
+function repeatIssue(value: unknown, path: (string | number)[]): z.core.$ZodRawIssue {
+  return { code: "custom", input: value, path, message: `${JSON.stringify(value)} is already in the list`, params: { code: "duplicate", fix: "give each element its own, or remove one" } };
+}

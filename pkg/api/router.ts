@@ -1,0 +1,78 @@
+// Kind Router: one router, its interfaces, addresses and limits. Cluster scope. Fields only; peers are in peer.ts.
+import { z } from "zod";
+import { durationField } from "./duration.ts";
+import { clusterKind } from "./envelope.ts";
+import { choiceField, countField, keyedField, listField, patternField, switchField } from "./fields.ts";
+import { routerNameField, wordField } from "./names.ts";
+import { addressField, interfaceAddressField, mtuField, vlanField, waypointPortsField } from "./network.ts";
+import { peerField } from "./peer.ts";
+
+/** highestIfnum is the highest interface number of a router; numbers are part of flow keys. */
+export const highestIfnum = 2_047;
+
+const addressesField = listField(interfaceAddressField("Own address with the length of its network."), { description: "Own addresses. The first of a family is the source of source NAT.", example: ["192.0.2.1/24"], max: 32, unique: true }).default([]);
+const gatewaysField = listField(addressField("Next hop for what is not on link, at most one a family.", "192.0.2.254"), { description: "Next hops for what is not on link. Default: none.", example: ["192.0.2.254"], max: 2, unique: true }).default([]);
+
+const vlanBlock = z.strictObject({ id: vlanField, addresses: addressesField, gateways: gatewaysField }).meta({ description: "A VLAN on the interface." });
+
+const waypointField = z.strictObject({
+  address: addressField("Own address at which peers reach the router; one of the interface's addresses."),
+  publicAddress: addressField("Address that peers send to when a 1:1 NAT stands in front. Default: the address itself.", "203.0.113.7").optional(),
+  ports: waypointPortsField.optional(),
+}).meta({ description: "A waypoint address." });
+
+const interfaceField = z.strictObject({
+  name: wordField("The router's own name of the interface.", "wan0"),
+  device: patternField({ description: "Device name in the kernel. Default: the name.", example: "eth0", max: 15, pattern: /^(?!\.{1,2}$)[^/\s:]+$/, what: "a device name: no space, slash or colon" }).optional(),
+  id: countField({ description: "The router's own number of the interface; keeps sessions when the list is edited. Default: the lowest free number, by place in the list.", example: 1, min: 1, max: highestIfnum }).optional(),
+  type: choiceField(["LAN", "WAN", "Shared"], { description: "LAN: hosts. WAN: peers and the outside. Shared: both." }),
+  neighbourhood: wordField("Neighbourhood that the interface belongs to. Default: none.", "campus").optional(),
+  addresses: addressesField,
+  gateways: gatewaysField,
+  vlans: keyedField(vlanBlock, { description: "VLANs on the interface. Default: untagged only.", max: 1_024, key: "id" }).default([]),
+  mtu: mtuField.default(1_500).meta({ description: "Largest IP packet in bytes. Default: 1500.", examples: [1500] }),
+  sharedWithHost: switchField({ description: "The host uses the interface too: packets that are not the router's go on to the host. Default: false.", example: false }).default(false),
+  waypoints: listField(waypointField, { description: "Addresses at which peers reach the router. Default: none.", max: 16 }).default([]),
+}).meta({ description: "An interface." });
+
+const rate = { min: 1, max: 10_000_000 };
+const limitsField = z.strictObject({
+  sessions: countField({ description: "Most live sessions. Default: 1000000.", example: 1_000_000, min: 1, max: 50_000_000 }).default(1_000_000),
+  halfOpen: countField({ description: "Most TCP sessions that are not established. Default: unlimited.", example: 100_000, min: 1, max: 50_000_000 }).optional(),
+  firstPacketRate: countField({ description: "First packets a second and tenant from hosts. Default: unlimited.", example: 20_000, ...rate }).optional(),
+  perRemoteRate: countField({ description: "First packets a second and remote address from peers. Default: unlimited.", example: 50_000, ...rate }).optional(),
+}).meta({ description: "What the router keeps at most; at a limit new sessions are refused." });
+
+const timer = { min: "100ms", max: "24h" };
+const timersField = z.strictObject({
+  tcpIdle: durationField({ description: "Idle timeout of established TCP. Default: 1900s.", example: "1900s", ...timer }).default("1900s"),
+  udpIdle: durationField({ description: "Idle timeout of UDP. Default: 180s.", example: "180s", ...timer }).default("180s"),
+  icmpIdle: durationField({ description: "Idle timeout of ICMP queries. Default: 10s.", example: "10s", ...timer }).default("10s"),
+  otherIdle: durationField({ description: "Idle timeout of other protocols. Default: 180s.", example: "180s", ...timer }).default("180s"),
+  synSent: durationField({ description: "TCP after SYN. Default: 10s.", example: "10s", ...timer }).default("10s"),
+  synReceived: durationField({ description: "TCP after SYN-ACK. Default: 10s.", example: "10s", ...timer }).default("10s"),
+  halfClosedIdle: durationField({ description: "Idle timeout of TCP after one FIN, at most. Default: 300s.", example: "300s", ...timer }).default("300s"),
+  closing: durationField({ description: "TCP after both FINs. Default: 10s.", example: "10s", ...timer }).default("10s"),
+  reset: durationField({ description: "TCP after RST, until it counts. Default: 5s.", example: "5s", ...timer }).default("5s"),
+  guard: durationField({ description: "Time an ended session holds off late packets. Default: 2s.", example: "2s", ...timer }).default("2s"),
+  interim: durationField({ description: "Time between interim records. Default: 300s.", example: "300s", min: "1s", max: "1800s" }).default("300s"),
+}).meta({ description: "Timers of sessions." });
+
+const routerSpec = z.strictObject({
+  interfaces: keyedField(interfaceField, { description: "Interfaces of the router.", min: 1, max: 256, key: "name" }),
+  peers: keyedField(peerField, { description: "Routers that it exchanges sessions with. Default: none.", max: 1_024, key: "name" }).default([]),
+  limits: limitsField.prefault({}),
+  timers: timersField.prefault({}),
+  quarantine: durationField({ description: "Rest of a released pair of waypoint ports. Default: 30s.", example: "30s", min: "30s", max: "600s" }).default("30s"),
+  mssClamp: z.union([z.enum(["Automatic", "Off"]), z.int().min(536).max(8_960)], { error: "is not Automatic, Off or 536-8960" }).default("Automatic")
+    .meta({ description: "Limit of the TCP MSS option: Automatic from the MTU, Off, or bytes. Default: Automatic.", examples: ["Automatic"], "x-kubernetes-int-or-string": true }),
+  shards: countField({ description: "Threads for first packets. Default: one a processor.", example: 2, min: 1, max: 64 }).optional(),
+}).meta({ description: "The router." });
+
+/** routerSchema is kind Router. */
+export const routerSchema = clusterKind("Router", routerNameField, routerSpec);
+
+/** Router is one speaker of the protocol. */
+export type Router = z.output<typeof routerSchema>;
+/** RouterInterface is one interface of a Router. */
+export type RouterInterface = Router["spec"]["interfaces"][number];

@@ -19,11 +19,12 @@ void must(int error, const char *what)
 
 static int on_punt(void *context, void *data, size_t size)
 {
-	struct harness *h = context;
+	struct shard_ring *ring = context;
+	struct harness *h = ring->harness;
 	struct svr_punt *punt = data;
 
-	append(h, "%s{\"cause\":%u,\"entry\":%u,\"ifnum\":%u,\"vlan\":%u,\"gsoSize\":%u,\"segments\":%u,\"local\":%u,\"flags\":%u,\"room\":%zu,\"mac\":",
-	       h->out_used ? "," : "", punt->cause, punt->entry, punt->ifnum, punt->vlan, punt->gso_size, punt->gso_segments,
+	append(h, "%s{\"shard\":%u,\"cause\":%u,\"entry\":%u,\"ifnum\":%u,\"vlan\":%u,\"gsoSize\":%u,\"segments\":%u,\"local\":%u,\"flags\":%u,\"room\":%zu,\"mac\":",
+	       h->out_used ? "," : "", ring->shard, punt->cause, punt->entry, punt->ifnum, punt->vlan, punt->gso_size, punt->gso_segments,
 	       punt->local_flags, punt->flags, size - sizeof(*punt));
 	append_hex(h, punt->source_mac, 6);
 	append(h, ",\"data\":");
@@ -49,11 +50,12 @@ static void make_rings(struct harness *h)
 	for (__u32 shard = 0; shard < h->shards; shard++) {
 		int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "test_ring", 0, 0, RING_BYTES, NULL);
 
+		h->rings[shard] = (struct shard_ring){ h, shard };
 		must(fd < 0 ? fd : bpf_map_update_elem(map_fd(h, "rings"), &shard, &fd, 0), "ring");
 		if (!shard)
-			h->punts = ring_buffer__new(fd, on_punt, h, NULL);
+			h->punts = ring_buffer__new(fd, on_punt, &h->rings[shard], NULL);
 		else
-			must(ring_buffer__add(h->punts, fd, on_punt, h), "second ring");
+			must(ring_buffer__add(h->punts, fd, on_punt, &h->rings[shard]), "second ring");
 	}
 	h->records = ring_buffer__new(map_fd(h, "records"), on_record, h, NULL);
 	must(!h->punts || !h->records, "ring buffer");
@@ -87,6 +89,7 @@ static void load(struct harness *h, char **argv)
 	h->slots = atoi(argv[2]);
 	h->bucket_count = atoi(argv[3]);
 	h->shards = atoi(argv[4]);
+	must(h->shards > MAX_SHARDS, "at most 8 shards");
 	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "sessions"), h->slots), "slots");
 	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "buckets"), h->bucket_count), "buckets");
 	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "tokens"), 8), "tokens");

@@ -15,10 +15,19 @@
 
 #define MAX_PACKET 70000
 
+#define MAX_SHARDS 8
+
+struct harness;
+struct shard_ring {
+	struct harness *harness;
+	__u32 shard;
+};
+
 struct harness {
 	struct bpf_object *object;
 	__u32 slots, bucket_count, shards;
 	struct ring_buffer *punts, *records;
+	struct shard_ring rings[MAX_SHARDS];
 	char *out;         /* JSON of punts or records that arrived */
 	size_t out_used, out_size;
 	int socket;        /* of the command `socket`, -1 */

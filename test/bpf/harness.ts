@@ -17,7 +17,7 @@ export interface Ran { code: number; reason: number; ns: number; out: string }
 
 /** PuntSeen is one record of a punt ring; data is the packet from its IP header on, room the bytes reserved for it. */
 export interface PuntSeen {
-  cause: number; entry: number; ifnum: number; vlan: number; gsoSize: number; segments: number; local: number; flags: number; room: number; mac: string; data: string;
+  shard: number; cause: number; entry: number; ifnum: number; vlan: number; gsoSize: number; segments: number; local: number; flags: number; room: number; mac: string; data: string;
 }
 
 /** Fields is a struct by the names of its members. */

@@ -8,6 +8,7 @@
 #include <sched.h>
 
 #define RING_BYTES (1 << 20)
+#define RECORD_BYTES (1 << 16) /* so small that a test can fill it */
 
 void must(int error, const char *what)
 {
@@ -93,6 +94,7 @@ static void load(struct harness *h, char **argv)
 	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "sessions"), h->slots), "slots");
 	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "buckets"), h->bucket_count), "buckets");
 	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "tokens"), 8), "tokens");
+	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "records"), RECORD_BYTES), "records");
 	must(unshare(CLONE_NEWNET), "network namespace");
 	must(bpf_object__load(h->object), "load");
 	make_settings(h);

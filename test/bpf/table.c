@@ -3,6 +3,7 @@
 #include "harness.h"
 
 #include <stddef.h>
+#include <time.h>
 
 int map_fd(struct harness *h, const char *name)
 {
@@ -103,8 +104,11 @@ int index_count(struct harness *h, __u32 slot, __u32 side)
 int fill_background(struct harness *h, __u32 from, __u32 count)
 {
 	struct svr_session session = { .life = SVR_LIFE_LIVE, .idle_ms = 0x7fffffff };
+	struct timespec now;
 	int placed = 0;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	session.since_ms = now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	for (__u32 i = 0; i < count; i++) {
 		for (int side = 0; side < 2; side++) {
 			session.side[side] = (struct svr_side){ .remote = { 10 + side, i >> 16, i >> 8, i }, .local = { 10, 200, 0, 1 },

@@ -72,7 +72,7 @@ static __always_inline bool svr_sweep_older(const struct svr_sweep_slot *v, __u3
 	return age >= 0 && (__u32)age >= limit;
 }
 
-/* Time of the last packet of either direction. */
+/* Time of the last packet of either direction; a direction without one counts from the last change. */
 static __always_inline __u32 svr_sweep_last_seen(const struct svr_session *s)
 {
 	__u32 forward = s->seen_ms[0] ?: s->since_ms, reverse = s->seen_ms[1] ?: s->since_ms;

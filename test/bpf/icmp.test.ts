@@ -88,6 +88,13 @@ describe.each(families)("$name", (f) => {
     expect(back.verdict).toBe("forward");
   });
 
+  test("12.2 an ICMP error is in no session through its header, even with identifier 0", async () => {
+    const zero = [hostSide(f, f.icmp, { remotePort: 0 }), peerSide(f, f.icmp)] as const;
+    await install(harness, { sides: zero, fields: { context_proto: f.icmp } });
+    expect((await send(harness, { from: f.host, to: f.server, icmp: ask({ id: 0 }) })).verdict).toBe("forward");
+    expect((await send(harness, { from: f.host, to: f.server, icmp: { type: f.family === 4 ? 3 : 1, id: 0, body } })).verdict).toBe("punt:miss");
+  });
+
   test("an answer with another identifier, or with no request, is a first packet", async () => {
     await install(harness, egress(f, f.icmp));
     expect((await send(harness, { from: f.server, to: f.host, icmp: answer({ id: 78 }) })).verdict).toBe("punt:miss");

@@ -32,6 +32,11 @@ const rows: Row[] = [
   { desc: "on a shared interface with hosts it is a first packet", packet: (f) => ({ from: f.host, to: f.server, udp }), arrival: { flags: SHARED | HOSTS }, verdict: "punt:miss" },
   { desc: "to a plain address of ours it passes", packet: (f) => ({ from: f.host, to: f.nat, udp }), verdict: "pass" },
   { desc: "BFD and key exchange on UDP 1280 pass", packet: toWaypoint({ udp: { sport: 1280, dport: 1280, body } }), arrival: { ifnum: WAN }, verdict: "pass" },
+  { desc: "BFD starts with metadata and still passes", packet: toWaypoint({ udp: { sport: 1280, dport: 1280, body: cookie } }), arrival: { ifnum: WAN }, verdict: "pass" },
+  ...[1280, 1283].map((dport): Row => ({
+    desc: `the detector on TCP ${dport} passes with its metadata`, packet: toWaypoint({ tcp: { sport: 5000, dport, flags: "S", body: cookie } }), arrival: { ifnum: WAN }, verdict: "pass",
+  })),
+  { desc: "UDP 1283 is no fixed port", packet: toWaypoint({ udp: { sport: 5000, dport: 1283, body: cookie } }), arrival: { ifnum: WAN }, verdict: "punt:metadata" },
   { desc: "BGP to a waypoint address passes", packet: toWaypoint({ tcp: { sport: 5000, dport: 179, flags: "S" } }), arrival: { ifnum: WAN }, verdict: "pass" },
   { desc: "an echo request to a waypoint address passes", packet: (f) => ({ from: f.peer, to: f.waypoint, icmp: { type: f.ask, id: 9 } }), arrival: { ifnum: WAN }, verdict: "pass" },
   { desc: "UDP metadata to a waypoint address goes up, whatever the port (2.3)", packet: toWaypoint({ udp: { sport: 1111, dport: 2222, body: cookie } }), arrival: { ifnum: WAN }, verdict: "punt:metadata" },
@@ -138,7 +143,7 @@ describe("behaviour 10.2 by family", () => {
   test.each([
     ["loopback source", "127.0.0.1", "10.2.2.20"], ["loopback destination", "10.1.1.10", "127.1.2.3"], ["multicast source", "224.0.0.9", "10.2.2.20"],
     ["broadcast source", "255.255.255.255", "10.2.2.20"], ["source 0.0.0.0", "0.0.0.0", "10.2.2.20"], ["IPv6 loopback source", "::1", "fd00::1"],
-    ["IPv6 multicast source", "ff02::9", "fd00::1"], ["IPv6 without source", "::", "fd00::1"],
+    ["IPv6 loopback destination", "fd00::1", "::1"], ["IPv6 multicast source", "ff02::9", "fd00::1"], ["IPv6 without source", "::", "fd00::1"],
   ])("%s is dropped", async (_name, from, to) => {
     expect((await send(harness, { from, to, udp })).verdict).toBe("drop:filter");
   });

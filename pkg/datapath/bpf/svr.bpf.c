@@ -35,7 +35,7 @@ static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, 
 		return SVR_PASS;
 	p->summed = svr_packet_summed(skb);
 	svr_leave_count(interface->ifnum, false, p->segments, p->length + (p->segments - 1) * svr_packet_headers(p));
-	if (shape == SVR_SHAPE_OK) {
+	if (shape == SVR_SHAPE_OK && !p->unkeyed) {
 		p->session = svr_flow_find(s, p);
 		if (p->session)
 			return svr_forward_packet(skb, p, code);

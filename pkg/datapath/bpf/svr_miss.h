@@ -10,11 +10,20 @@
 #include "svr_rate.h"
 #include "svr_tcp.h"
 
-/* Source addresses that nobody may use (behaviour 10.2). */
-static __always_inline bool svr_miss_bad_source(const struct svr_packet *p)
+#define SVR_PORT_PEERING 1280  /* protocol 2.8: BFD, key exchange, detector */
+#define SVR_PORT_DETECTOR 1283
+
+static __always_inline bool svr_miss_is_loopback6(const __u8 *address)
+{
+	const __u32 *w = (const __u32 *)address;
+
+	return (w[0] | w[1] | w[2]) == 0 && w[3] == bpf_htonl(1);
+}
+
+/* Addresses that nobody may use on a wire (behaviour 10.2). */
+static __always_inline bool svr_miss_bad_address(const struct svr_packet *p)
 {
 	const __u8 *from = p->key.source, *to = p->key.destination;
-	const __u32 *w = (const __u32 *)from;
 
 	if (svr_packet_same(from, to))
 		return true;
@@ -22,13 +31,13 @@ static __always_inline bool svr_miss_bad_source(const struct svr_packet *p)
 		return from[0] == 127 || to[0] == 127 || from[0] >= 224 || from[0] == 0;
 	if (from[0] == 0xff || svr_packet_is_zero(from))
 		return true;
-	return (w[0] | w[1] | w[2]) == 0 && w[3] == bpf_htonl(1);
+	return svr_miss_is_loopback6(from) || svr_miss_is_loopback6(to);
 }
 
 /* svr_miss_filter: checks in front of any session (behaviour 10.2). */
 static __always_inline __u32 svr_miss_filter(const struct svr_packet *p, enum svr_shape shape)
 {
-	if (svr_miss_bad_source(p))
+	if (svr_miss_bad_address(p))
 		return SVR_DROP | SVR_DROP_FILTER;
 	if (shape != SVR_SHAPE_OK)
 		return SVR_GO_ON;
@@ -83,6 +92,16 @@ static __always_inline bool svr_miss_unknown(struct __sk_buff *skb, const struct
 	return s && port >= s->waypoint_first && port <= s->waypoint_last && svr_miss_known(p, interface) && !svr_miss_socket(skb, p);
 }
 
+/* Is it a packet that can belong to a segment? The fixed ports are the router's own, though metadata stands there too. */
+static __always_inline bool svr_miss_is_carrier(const struct svr_packet *p)
+{
+	__u16 port = bpf_ntohs(p->key.destination_port_be);
+
+	if (p->key.proto == IPPROTO_UDP)
+		return port != SVR_PORT_PEERING;
+	return p->key.proto == IPPROTO_TCP && port != SVR_PORT_PEERING && port != SVR_PORT_DETECTOR;
+}
+
 /* Cause for which a packet to an address of ours goes to a shard, 0: it is the kernel's. */
 static __always_inline __u32 svr_miss_local(struct __sk_buff *skb, const struct svr_packet *p, const struct svr_interface *interface,
 					    enum svr_shape shape)
@@ -91,7 +110,7 @@ static __always_inline __u32 svr_miss_local(struct __sk_buff *skb, const struct 
 
 	if (shape == SVR_SHAPE_FRAGMENT)
 		return svr_miss_known(p, interface) ? SVR_PUNT_FRAGMENT : 0;
-	if (shape != SVR_SHAPE_OK || !(flags & SVR_LOCAL_WAYPOINT) || (p->key.proto != IPPROTO_TCP && p->key.proto != IPPROTO_UDP))
+	if (shape != SVR_SHAPE_OK || !(flags & SVR_LOCAL_WAYPOINT) || !svr_miss_is_carrier(p))
 		return 0;
 	if (svr_cookie_present(skb, p))
 		return SVR_PUNT_METADATA;

@@ -73,6 +73,7 @@ struct svr_packet {
 	__u8 ttl;
 	__u8 summed;         /* skb->ip_summed */
 	__u8 tagged;         /* a VLAN tag must go before the packet leaves */
+	__u8 unkeyed;        /* ICMP that is neither query nor answer: in no session but through its quote (protocol 12.2) */
 	__u8 converted;      /* ICMP carrier put on or taken off: L4 is final */
 	__u64 inner_delta;   /* change of L4 bytes made before the rewrite, one's complement sum */
 	__u64 header_delta;  /* change of IP header words made before the rewrite */

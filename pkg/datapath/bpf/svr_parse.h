@@ -163,8 +163,10 @@ static __always_inline enum svr_shape svr_parse_icmp(struct svr_cursor *c, struc
 		return SVR_SHAPE_FOREIGN;
 	if (svr_parse_is_request(p->key.proto, type))
 		p->key.source_port_be = icmp->un.echo.id;
-	if (svr_parse_is_reply(p->key.proto, type))
+	else if (svr_parse_is_reply(p->key.proto, type))
 		p->key.destination_port_be = icmp->un.echo.id;
+	else
+		p->unkeyed = 1;
 	return SVR_SHAPE_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
-/* The TCP table of behaviour 3.3, except the rows whose event is a timer (svr_sweep.h). pkg/datapath/model-tcp.ts is its
+/* The TCP table of behaviour 3.3, except the rows whose event is a timer (svr_sweep.h). pkg/svr/tcpstate.ts is its
  * readable twin. Called by svr_forward.h for packets that nothing else holds back. Changes the session; sends nothing.
  *
  * The four bytes life, tcp_state, tcp_before_reset, end_reason change together by compare-and-swap. When both directions
@@ -56,6 +56,7 @@ struct svr_tcp_step {
 	__u32 word;    /* as read */
 	__u32 next;    /* as it should become */
 	bool restart;  /* idle timers start again */
+	bool moved;    /* an event of the table happened, though the word may read the same */
 };
 
 static __always_inline bool svr_tcp_after(__u32 a, __u32 b)
@@ -135,8 +136,10 @@ static __always_inline void svr_tcp_fin(struct svr_tcp_step *t)
 	if (!svr_tcp_has(t, SVR_TCP_FIN))
 		return;
 	before = __sync_fetch_and_or(&t->s->flags, bit);
-	if (!(before & bit))
-		t->next = svr_tcp_with_state(t->next, ((before | bit) & SVR_F_FINS) == SVR_F_FINS ? SVR_TCP_CLOSING : SVR_TCP_HALF_CLOSED);
+	if (before & bit)
+		return;
+	t->moved = true;
+	t->next = svr_tcp_with_state(t->next, ((before | bit) & SVR_F_FINS) == SVR_F_FINS ? SVR_TCP_CLOSING : SVR_TCP_HALF_CLOSED);
 }
 
 /* CLOSING | both FINs acknowledged | GUARD. */
@@ -145,9 +148,7 @@ static __always_inline void svr_tcp_acked(struct svr_tcp_step *t)
 	__u32 fin = t->side ? SVR_F_FIN_FWD : SVR_F_FIN_REV, acked = t->side ? SVR_F_ACKED_FWD : SVR_F_ACKED_REV;
 	__u32 flags = t->s->flags;
 
-	if (!(flags & fin))
-		return;
-	if (svr_tcp_has(t, SVR_TCP_ACK) && !svr_tcp_after(t->s->next_seq[!t->side], t->p->ack) && !(flags & acked))
+	if ((flags & fin) && svr_tcp_has(t, SVR_TCP_ACK) && !svr_tcp_after(t->s->next_seq[!t->side], t->p->ack) && !(flags & acked))
 		flags = __sync_fetch_and_or(&t->s->flags, acked) | acked;
 	if (SVR_WORD_TCP(t->next) == SVR_TCP_CLOSING && (flags & SVR_F_ACKS) == SVR_F_ACKS)
 		t->next = svr_tcp_ended(t->next, SVR_END_FIN);
@@ -227,6 +228,7 @@ static __always_inline bool svr_tcp_reaches_open(struct svr_tcp_step *t)
 	bool plain = !(t->p->tcp_flags & (SVR_TCP_RST | SVR_TCP_SYN));
 
 	if (state == SVR_TCP_RESET && plain) {
+		t->moved = true;
 		t->next = svr_tcp_with_state(t->next, SVR_WORD_BEFORE(t->word));
 		return true;
 	}
@@ -234,7 +236,7 @@ static __always_inline bool svr_tcp_reaches_open(struct svr_tcp_step *t)
 		t->next = svr_tcp_with_state(t->next, t->s->flags & SVR_F_FINS ? SVR_TCP_HALF_CLOSED : SVR_TCP_ESTABLISHED);
 		return true;
 	}
-	return state == SVR_TCP_ESTABLISHED || state == SVR_TCP_HALF_CLOSED || state == SVR_TCP_CLOSING;
+	return state != SVR_TCP_SYN_SENT && state != SVR_TCP_SYN_RCVD && state != SVR_TCP_RESET;
 }
 
 static __always_inline __u32 svr_tcp_judge(struct svr_tcp_step *t)
@@ -267,7 +269,7 @@ static __noinline __u32 svr_tcp_segment(struct svr_tcp_step *t)
 
 	t->word = t->next = svr_tcp_word(t->s);
 	verdict = svr_tcp_judge(t);
-	if (verdict == SVR_GO_ON && t->next != t->word)
+	if (verdict == SVR_GO_ON && (t->moved || t->next != t->word))
 		svr_tcp_swap(t->s, t->word, t->next, t->now_ms);
 	return verdict;
 }

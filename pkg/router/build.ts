@@ -8,6 +8,7 @@ import { idleTimeout } from "../plan/idle.ts";
 import { globalTenant } from "../plan/config.ts";
 import type { LocalRouteConfig, PathConfig, PeerConfig, RouteConfig, RouterConfig, ServiceConfig } from "../plan/config.ts";
 import { nameKey } from "./names.ts";
+import { mssToward } from "./program.ts";
 import type { Ids, NameKind } from "./names.ts";
 import type { Enforcement, PathEntry, PeerEntry, PeerKeyPair, RouteEntry, ServiceEntry, Tables } from "./tables.ts";
 
@@ -84,7 +85,7 @@ function peerEntries(posted: ShardConfig, lookup: Lookup, idOf: IdOf): PeerEntry
     const keys = posted.keys[peer.name];
     if (keys === undefined) return [];
     const entry: PeerEntry = peerEntry(peer, keys, { lookup, id: idOf("router", peer.name) });
-    entry.paths = posted.config.paths.filter((path) => path.peer === peer.name).map((path) => pathEntry(path, entry, idOf));
+    entry.paths = posted.config.paths.filter((path) => path.peer === peer.name).map((path) => pathEntry(posted.config, path, { peer: entry, idOf }));
     return [entry];
   });
 }
@@ -98,10 +99,11 @@ function peerEntry(peer: PeerConfig, keys: PeerKeyPair, of: { lookup: Lookup; id
   };
 }
 
-function pathEntry(path: PathConfig, peer: PeerEntry, idOf: IdOf): PathEntry {
+function pathEntry(config: RouterConfig, path: PathConfig, of: { peer: PeerEntry; idOf: IdOf }): PathEntry {
+  const { peer, idOf } = of;
   return {
     id: idOf("path", path.key), name: path.key, peer, ifnum: path.ifnum, vlan: path.vlan, family: path.family,
-    local: path.local, remote: path.remote, nexthop: idOf("nexthop", path.nexthop), mtu: path.mtu, pairs: path.pairs,
+    local: path.local, remote: path.remote, nexthop: idOf("nexthop", path.nexthop), mtu: path.mtu, mss: mssToward(config, path), pairs: path.pairs,
     ...(path.remotePorts === undefined ? {} : { remotePorts: path.remotePorts }),
   };
 }

@@ -1,105 +1,82 @@
-// Packets as they leave: to a host with the inner addresses, to a peer on its waypoints with or without metadata. Lays the
-// bytes out; signing is sealing.ts, sending is shard.ts. Called by relay.ts and say.ts.
-import { writeU16 } from "../base/bytes.ts";
-import { writeIpHeader } from "../svr/build.ts";
-import { finishChecksum } from "../svr/checksum.ts";
-import * as wire from "../svr/constants.ts";
+// Packets as they leave: to a host with the inner addresses, to a peer on its waypoints with or without metadata. Called by
+// relay.ts and say.ts; the bytes are laid out by pkg/svr, signed and sent when the batch ends.
+import { buildPacket } from "../svr/build.ts";
+import { PROTO_TCP, TCP_ACK } from "../svr/constants.ts";
 import { startsWithCookie } from "../svr/decode.ts";
+import type { Endpoints, LayoutOptions } from "../svr/layout.ts";
 import type { Metadata } from "../svr/metadata.ts";
+import { parsePacket } from "../svr/packet.ts";
 import type { Packet } from "../svr/packet.ts";
-import { isIcmpRequest } from "../svr/icmp.ts";
+import { rewritePacket } from "../svr/rewrite.ts";
 import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
-import { sealed } from "./sealing.ts";
+import { planOutput } from "./sealing.ts";
 import type { PathEntry } from "./tables.ts";
 import type { Carried, Turn } from "./turn.ts";
 
-const EMPTY: Metadata = {};
+const EMPTY: Metadata = {}; // the empty header of protocol 3.4
 
-/** emitToHost sends a body as the host expects it: inner addresses, all checksums, nothing of ours. */
-export function emitToHost(turn: Turn, session: Session, to: { side: SessionSide; carried: Carried }): void {
+/** emitToHost sends a body as the host expects it: inner addresses, right checksums, nothing of ours. */
+export function emitToHost(turn: Turn, to: { side: SessionSide; carried: Carried }): void {
   const { side, carried } = to;
-  const header = transportHeader(side, carried);
-  const data = layOut(side, carried, { header, middle: 0, trailer: 0 });
-  const l4 = ipHeaderBytes(side);
-  if (isIcmp(side.proto)) writeIdentifier(data, l4, side);
-  finishChecksum(data, l4);
-  turn.batch.outputs.push({ frame: { nexthop: side.nexthop, data } });
+  emitPlain(turn, side, carried, { carrier: side.proto, bodyAt: carried.bodyAt, bodyEnd: carried.bodyEnd });
 }
 
 /** emitToPeer sends a body on the waypoints; without metadata only when it does not look like metadata (protocol 3.4). */
 export function emitToPeer(turn: Turn, session: Session, to: { side: SessionSide; path: PathEntry; carried: Carried; tlvs?: Metadata }): void {
   const { side, path, carried } = to;
-  const tlvs = to.tlvs ?? (startsWithCookie(carried.packet.data, carried.bodyAt, carried.bodyEnd) ? EMPTY : undefined);
-  const header = transportHeader(side, carried);
-  if (tlvs === undefined) {
-    const data = layOut(side, carried, { header, middle: 0, trailer: 0 });
-    finishCarrier(data, side, session, header.length);
-    turn.batch.outputs.push({ frame: { nexthop: side.nexthop, data } });
-    return;
-  }
-  sealed(turn, { path, side, header, carried, tlvs, session });
+  const looksLikeOurs = startsWithCookie(carried.packet.data, carried.bodyAt, carried.bodyEnd);
+  const options = { carrier: side.proto, bodyAt: carried.bodyAt, bodyEnd: carried.bodyEnd, flowLabel: session.flowLabel, mss: path.mss };
+  const tlvs = to.tlvs ?? (looksLikeOurs ? EMPTY : undefined);
+  if (tlvs === undefined) emitPlain(turn, side, carried, options);
+  else planOutput(turn, { packet: carried.packet, to: endpoints(side), options, path, tlvs, nexthop: side.nexthop });
 }
 
-/** Bytes around a body: the L4 header, room for metadata, room for the tag. */
-export interface Room {
-  header: Uint8Array;
-  middle: number;
-  trailer: number;
+function emitPlain(turn: Turn, side: SessionSide, carried: Carried, options: LayoutOptions): void {
+  const data = rewritePacket(carried.packet, endpoints(side), options);
+  if (data.ok) turn.batch.outputs.push({ frame: { nexthop: side.nexthop, data: data.value } });
+  else turn.count(data.error);
 }
 
-/** layOut makes a packet of a side around a body: headers and body are in place, checksums and metadata are not. */
-export function layOut(side: SessionSide, carried: Carried, room: Room): Uint8Array {
-  const { packet, bodyAt, bodyEnd } = carried;
-  const l4 = ipHeaderBytes(side);
-  const bodyStart = l4 + room.header.length + room.middle;
-  const data = new Uint8Array(bodyStart + (bodyEnd - bodyAt) + room.trailer);
-  data.set(room.header, l4);
-  data.set(packet.data.subarray(bodyAt, bodyEnd), bodyStart);
-  if (side.path !== 0 && packet.icmpType !== undefined) writeU16(data, bodyStart + wire.ICMP_CHECKSUM_AT, 0);
-  if (side.proto === wire.PROTO_UDP) writeU16(data, l4 + 4, data.length - l4);
-  writeIpHeader(data, {
-    source: side.local, destination: side.remote, ttl: Math.max(0, packet.ttl - 1), tos: packet.tos, ipId: packet.ipId, dontFragment: packet.dontFragment,
-  }, side.proto);
-  return data;
+/** emitControl sends metadata without a body on the waypoints of a session. */
+export function emitControl(turn: Turn, session: Session, message: { side: SideIndex; path: PathEntry; tlvs: Metadata }): void {
+  const side = session.side[message.side];
+  const sender = message.side === 1 ? 0 : 1; // packets that leave on side 1 are of the forward direction
+  emitGenerated(turn, { to: endpoints(side), nexthop: side.nexthop, path: message.path, tlvs: message.tlvs, proto: side.proto,
+    tcp: { seq: session.nextSeq[sender], ack: session.lastAck[sender] } });
 }
 
-/** transportHeader is the L4 header of the leaving side: TCP as received with the ports of the side, UDP anew, none for ICMP. */
-export function transportHeader(side: SessionSide, carried: Carried): Uint8Array {
-  const { packet } = carried;
-  if (side.proto === wire.PROTO_TCP) {
-    const header = packet.data.slice(packet.l4, packet.l4 + tcpHeaderBytes(packet));
-    writeU16(header, 0, side.localPort);
-    writeU16(header, 2, side.remotePort);
-    return header;
-  }
-  if (side.proto !== wire.PROTO_UDP) return new Uint8Array(0);
-  const header = new Uint8Array(wire.UDP_HEADER);
-  writeU16(header, 0, side.localPort);
-  writeU16(header, 2, side.remotePort);
-  return header;
+/** emitAnswer sends metadata without a body back to where a packet of an unknown flow came from (protocol 6.4). */
+export function emitAnswer(turn: Turn, message: { path: PathEntry; packet: Packet; tcp: GeneratedTcp; tlvs: Metadata }): void {
+  const { packet, path, tcp, tlvs } = message;
+  const to = { source: packet.destination, destination: packet.source, sourcePort: packet.destinationPort, destinationPort: packet.sourcePort };
+  emitGenerated(turn, { to, nexthop: path.nexthop, path, tlvs, proto: packet.proto, tcp });
 }
 
-function tcpHeaderBytes(packet: Packet): number {
-  return (packet.data[packet.l4 + 12]! >>> 4) * 4;
+/** GeneratedTcp are the numbers of what a router generates on a TCP carrier (protocol 6.4). */
+export interface GeneratedTcp {
+  seq: number;
+  ack: number;
 }
 
-/** An ICMP query carries the identifier of the requester's side: ours behind NAT, the host's own otherwise. */
-function writeIdentifier(data: Uint8Array, l4: number, side: SessionSide): void {
-  const request = isIcmpRequest(side.family, data[l4]!);
-  writeU16(data, l4 + wire.ICMP_IDENTIFIER_AT, request ? side.localPort : side.remotePort);
+interface Generated {
+  to: Endpoints;
+  nexthop: number;
+  path: PathEntry;
+  tlvs: Metadata;
+  proto: number;
+  tcp: GeneratedTcp;
 }
 
-/** A plain UDP packet that its host sent with checksum 0 keeps 0 over IPv4 (protocol 2.7). */
-function finishCarrier(data: Uint8Array, side: SessionSide, session: Session, headerLength: number): void {
-  const l4 = ipHeaderBytes(side);
-  if (headerLength > 0) finishChecksum(data, l4);
+function emitGenerated(turn: Turn, message: Generated): void {
+  const { to, nexthop, path, tlvs, proto, tcp } = message;
+  const ports = { sourcePort: to.sourcePort, destinationPort: to.destinationPort };
+  const bare = buildPacket({ source: to.source, destination: to.destination },
+    proto === PROTO_TCP ? { kind: "tcp", ...ports, ...tcp, flags: TCP_ACK } : { kind: "udp", ...ports });
+  const packet = parsePacket(bare);
+  if (packet.ok) planOutput(turn, { packet: packet.value, to, options: { ttl: packet.value.ttl }, path, tlvs, nexthop });
 }
 
-/** ipHeaderBytes is the size of the IP header of a side. */
-export function ipHeaderBytes(side: Pick<SessionSide, "family">): number {
-  return side.family === 4 ? wire.IPV4_HEADER : wire.IPV6_HEADER;
-}
-
-function isIcmp(proto: number): boolean {
-  return proto === wire.PROTO_ICMP || proto === wire.PROTO_ICMPV6;
+/** endpoints are the addresses and ports of packets that leave on a side. */
+export function endpoints(side: SessionSide): Endpoints {
+  return { source: side.local, destination: side.remote, sourcePort: side.localPort, destinationPort: side.remotePort };
 }

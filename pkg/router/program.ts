@@ -1,5 +1,6 @@
 // What the data plane is told of a configuration besides sessions: interfaces, next hops, addresses, tenants of hosts,
 // rates, timers. Pure translation of RouterConfig; called by the app at start and on reload.
+import type { IpFamily } from "../base/address.ts";
 import type { DatapathConfig, NexthopEntry, RateEntry } from "../ports/datapath.ts";
 import type { NexthopConfig, RouterConfig } from "../plan/config.ts";
 import { EVEN_PORT_FIRST, EVEN_PORT_LAST, IPV4_HEADER, IPV6_HEADER, MSS_FLOOR, TCP_HEADER } from "../svr/constants.ts";
@@ -32,14 +33,18 @@ function nexthopEntry(config: RouterConfig, nexthop: NexthopConfig, ids: Ids): N
   return [nexthop.gateway === undefined ? entry : { ...entry, gateway: nexthop.gateway }];
 }
 
-/** MSS of protocol 10.4: ingress and egress clamp toward peers; without payload protection the overhead is 0. */
+/** Next hops toward peers clamp; those toward hosts do not. */
 function clampOf(config: RouterConfig, nexthop: NexthopConfig): { mss4: number; mss6: number } {
   const towardPeer = config.paths.some((path) => path.nexthop === nexthop.key);
-  if (config.mssClamp === "Off" || !towardPeer) return { mss4: 0, mss6: 0 };
-  if (typeof config.mssClamp === "number") return { mss4: config.mssClamp, mss6: config.mssClamp };
-  const outer = (nexthop.family === 4 ? IPV4_HEADER : IPV6_HEADER) + TCP_HEADER;
-  const mss = Math.max(MSS_FLOOR, nexthop.mtu - outer);
+  const mss = towardPeer ? mssToward(config, nexthop) : 0;
   return { mss4: mss, mss6: mss };
+}
+
+/** mssToward is the clamp of protocol 10.4 toward a peer, 0 when it is off; payload protection, which adds overhead, comes later. */
+export function mssToward(config: RouterConfig, way: { family: IpFamily; mtu: number }): number {
+  if (config.mssClamp === "Off") return 0;
+  if (typeof config.mssClamp === "number") return config.mssClamp;
+  return Math.max(MSS_FLOOR, way.mtu - (way.family === 4 ? IPV4_HEADER : IPV6_HEADER) - TCP_HEADER);
 }
 
 function rates(config: RouterConfig, ids: Ids): RateEntry[] {

@@ -12,7 +12,7 @@ import type { Carried, Turn } from "./turn.ts";
 /** leave sends a body out of a side; `copied` is the metadata it arrived with, whose session-scoped TLVs go on. */
 export function leave(turn: Turn, handle: Handle, to: SideIndex, carried: Carried, copied?: Metadata): void {
   const side = handle.state.side[to];
-  if (side.path === 0) return emitToHost(turn, handle.state, { side, carried });
+  if (side.path === 0) return emitToHost(turn, { side, carried });
   const path = turn.tables.pathById(side.path);
   if (path === undefined) return turn.count("no-path");
   const effects = stepSegment(turn, handle, to, { kind: to === 1 ? "forwardPacket" : "reversePacket" });

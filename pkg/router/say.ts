@@ -7,6 +7,7 @@ import type { Session, SideIndex } from "../svr/session.ts";
 import type { Handle } from "./batch.ts";
 import { forwardMetadata, reverseMetadata } from "./compose.ts";
 import { emitAnswer, emitControl } from "./emit.ts";
+import type { GeneratedTcp } from "./emit.ts";
 import type { Arrival, Turn } from "./turn.ts";
 
 /** sendControl says a code to the peer on a side of a session. */
@@ -46,26 +47,14 @@ export function answerUnknown(turn: Turn, arrival: Arrival): void {
   const candidates = new Map(turn.tables.pathsAt(punt.ifnum, punt.vlan, packet.source).map((path) => [path.peer, path]));
   for (const path of [...candidates.values()].slice(0, MAX_CANDIDATES)) {
     if (!turn.enableGate.permits(arrival, path.peer, turn.nowMs)) continue;
-    emitAnswer(turn, { path, packet, tlvs: { control: CONTROL_ENABLE_METADATA } });
+    emitAnswer(turn, { path, packet, tcp: tcpOfUnknown(packet), tlvs: { control: CONTROL_ENABLE_METADATA } });
   }
 }
 
 const MAX_CANDIDATES = 4; // protocol 6.4
 
-/** Sequence numbers of what a router generates on a TCP carrier (protocol 6.4). */
-export interface GeneratedTcp {
-  seq: number;
-  ack: number;
-}
-
-/** tcpOfSession: next expected byte of its direction, last acknowledgement sent in it. */
-export function tcpOfSession(session: Session, side: SideIndex): GeneratedTcp {
-  const sender = side === 1 ? 0 : 1; // packets that leave on side 1 are of the forward direction
-  return { seq: session.nextSeq[sender], ack: session.lastAck[sender] };
-}
-
-/** tcpOfUnknown answers a packet of a flow that is not known: both numbers come from the packet. */
-export function tcpOfUnknown(packet: Arrival["packet"]): GeneratedTcp {
+/** Answers a packet of a flow that is not known: both numbers come from the packet. */
+function tcpOfUnknown(packet: Arrival["packet"]): GeneratedTcp {
   const tcp = packet.tcp;
   if (packet.proto !== PROTO_TCP || tcp === undefined) return { seq: 0, ack: 0 };
   return {

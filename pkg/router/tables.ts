@@ -19,6 +19,8 @@ export interface PathEntry {
   nexthop: number;
   /** bytes of an IP packet */
   mtu: number;
+  /** clamp of the MSS option toward the peer, 0 none */
+  mss: number;
   /** waypoint pairs of all shards together */
   pairs: number;
   /** port range that the peer announced, for the destination port */

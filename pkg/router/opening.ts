@@ -1,0 +1,116 @@
+// From punts to arrivals: cut super-packets, parse, choose keys, verify and decrypt all metadata of a turn in one call of
+// the engine (receive order of protocol 7.3, steps 1 to 6). Drops are counted here; nothing is decided about sessions.
+import { SKEW_EPOCHS } from "../svr/constants.ts";
+import { isEmptyHeader, parseHeader, parsePayload, startsWithCookie } from "../svr/decode.ts";
+import type { MetadataHeader } from "../svr/decode.ts";
+import { acceptedEpochs, epochAt, skewEpochs } from "../svr/epoch.ts";
+import { parsePacket } from "../svr/packet.ts";
+import type { Packet } from "../svr/packet.ts";
+import type { Punt } from "../ports/datapath.ts";
+import { planOpen } from "../svr/seal.ts";
+import type { OpenJob, OpenResult, SealEngine } from "../svr/seal.ts";
+import { TAG_BYTES } from "../svr/constants.ts";
+import { cutSegments } from "./segmentation.ts";
+import type { PeerEntry } from "./tables.ts";
+import type { Arrival, Opened, Turn } from "./turn.ts";
+
+interface Pending {
+  arrival: Arrival;
+  header: MetadataHeader;
+  peer: PeerEntry;
+  job: OpenJob;
+}
+
+/** openArrivals gives what is left to decide, in the order it came up. */
+export function openArrivals(turn: Turn, punts: readonly Punt[], engine: SealEngine): Arrival[] {
+  const arrivals: Arrival[] = [];
+  const pending: Pending[] = [];
+  for (const punt of punts) {
+    for (const data of cutSegments(punt)) {
+      const packet = parsePacket(data);
+      if (!packet.ok) {
+        turn.count(packet.error);
+        continue;
+      }
+      const arrival: Arrival = { punt, packet: packet.value };
+      if (!carriesMetadata(punt, packet.value)) arrivals.push(arrival);
+      else if (prepare(turn, arrival, pending)) arrivals.push(arrival);
+    }
+  }
+  const refused = openAll(turn, pending, engine);
+  return arrivals.filter((arrival) => !refused.has(arrival));
+}
+
+/** Metadata arrives on waypoint addresses only; a host's body that starts with the cookie is just a body. */
+function carriesMetadata(punt: Punt, packet: Packet): boolean {
+  const fromPeer = punt.session === undefined ? punt.toWaypoint : punt.session.state.side[punt.session.side].path !== 0;
+  return fromPeer && startsWithCookie(packet.data, packet.payload, packet.end);
+}
+
+/** Steps 1 and 2: base header, header TLVs, keys. */
+function prepare(turn: Turn, arrival: Arrival, pending: Pending[]): boolean {
+  const { packet, punt } = arrival;
+  const header = parseHeader(packet.data, packet.payload, packet.end);
+  if (!header.ok) return refuse(turn, header.error);
+  const peer = ownerOf(turn, punt, header.value);
+  if (peer === undefined) return refuse(turn, header.value.metadata.keyId === undefined ? "metadata-incomplete" : "unknown-key");
+  const isClear = header.value.suite === 0;
+  if (isClear && header.value.payloadLength > 0 && peer.requireEncryption) return refuse(turn, "decrypt-failure", peer);
+  const job = planOpen(packet, header.value, {
+    keys: peer.receive, epochs: acceptedEpochs(peer.mode, epochAt(turn.nowUnixMs / 1000), peer.window), isSigned: peer.mode !== "disabled",
+  });
+  if (!job.ok) return refuse(turn, job.error, peer);
+  pending.push({ arrival, header: header.value, peer, job: job.value });
+  return true;
+}
+
+/** TLV 16 selects the key set; without it the flow's peer counts (protocol 7.3). */
+function ownerOf(turn: Turn, punt: Punt, header: MetadataHeader): PeerEntry | undefined {
+  const keyId = header.metadata.keyId;
+  if (keyId !== undefined) return turn.tables.peerByKeyId(keyId);
+  if (punt.session === undefined) return undefined;
+  return turn.tables.pathById(punt.session.state.side[punt.session.side].path)?.peer;
+}
+
+function refuse(turn: Turn, reason: Parameters<Turn["count"]>[0], peer?: PeerEntry): false {
+  turn.count(reason, peer);
+  return false;
+}
+
+/** Steps 3 to 6 for the whole turn; returns the arrivals that are dropped. */
+function openAll(turn: Turn, pending: readonly Pending[], engine: SealEngine): Set<Arrival> {
+  const refused = new Set<Arrival>();
+  if (pending.length === 0) return refused;
+  const results = engine.open(pending.map((one) => one.job));
+  for (const [index, one] of pending.entries()) {
+    if (!finish(turn, one, results[index], engine)) refused.add(one.arrival);
+  }
+  return refused;
+}
+
+function finish(turn: Turn, one: Pending, result: OpenResult | undefined, engine: SealEngine): boolean {
+  const { arrival, header, peer, job } = one;
+  if (result === undefined) return refuse(turn, "hmac-failure", peer);
+  if (!result.ok) return refuse(turn, result.error === "hmac-failure" ? skewOrFailure(turn, one, engine) : result.error, peer);
+  const tlvs = parsePayload(arrival.packet.data, header, result.value.plainLength);
+  if (!tlvs.ok) return refuse(turn, tlvs.error, peer);
+  arrival.opened = opened(one, { tlvs: tlvs.value, epoch: result.value.epoch });
+  return true;
+}
+
+function opened(one: Pending, of: { tlvs: Opened["tlvs"]; epoch: number }): Opened {
+  const { arrival, header, peer, job } = one;
+  const { data, end } = arrival.packet;
+  return {
+    peer, tlvs: of.tlvs, empty: isEmptyHeader(header), headerOnly: header.payloadLength === 0, bodyAt: header.body,
+    bodyEnd: job.tag === 0 ? end : job.tag, epoch: of.epoch, ...(job.tag === 0 ? {} : { tag: data.slice(job.tag, job.tag + TAG_BYTES) }),
+  };
+}
+
+/** A tag that is right within 30 epochs means that clocks differ; tried for a few failures a second only (protocol 7.1). */
+function skewOrFailure(turn: Turn, one: Pending, engine: SealEngine): "hmac-clock-skew" | "hmac-failure" {
+  const { peer, job } = one;
+  if (peer.mode !== "time-based" || !turn.skewGate.permits(peer, turn.nowMs)) return "hmac-failure";
+  const epochs = skewEpochs(epochAt(turn.nowUnixMs / 1000), peer.window).slice(0, 2 * SKEW_EPOCHS);
+  return engine.open([{ ...job, epochs, suite: 0 }])[0]?.ok === true ? "hmac-clock-skew" : "hmac-failure";
+}

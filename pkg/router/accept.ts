@@ -3,7 +3,8 @@
 import { sameAddress } from "../base/address.ts";
 import { checkForward } from "../svr/metadata.ts";
 import type { ReplayVerdict } from "../svr/replay.ts";
-import { openResponder } from "../svr/responder.ts";
+import { step } from "../svr/handshake.ts";
+import type { SegmentState } from "../svr/segment.ts";
 import { segmentPatch } from "../svr/segmentfields.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
@@ -53,7 +54,7 @@ function authorise(turn: Turn, arrival: Arrival & { opened: Opened }, again: Aga
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
   if (endsConnection(packet) && context.proto === 6) return refuse(turn, arrival, "state", selected.service);
   if (turn.live + turn.batch.installs.length >= turn.tables.limits.live) return refuse(turn, arrival, "limit", selected.service);
-  const path = arrivalPath(turn, arrival);
+  const path = arrivalPath(arrival);
   if (path === undefined) return turn.count("peer-mismatch", opened.peer);
   const chosen = egressSides(turn, selected.service, context, { ifnum: path.ifnum, vlan: path.vlan, path });
   if (!chosen.ok) return refuse(turn, arrival, chosen.error, selected.service);
@@ -111,13 +112,18 @@ function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): 
     ...(tlvs.traceContext === undefined ? {} : { parentSpan: tlvs.traceContext.parentSpan, traceFlags: tlvs.traceContext.flags }),
     ...(tlvs.remainingSeconds === undefined ? {} : { idleMs: tlvs.remainingSeconds * 1000 }),
   });
-  const state = openResponder(
-    { uuidEqual: true, answersHere: chosen.side.path === 0, ...(tlvs.modify === undefined ? {} : { modify: tlvs.modify }) }, turn.nowMs);
-  const patch = segmentPatch(session, 0, state);
+  const patch = segmentPatch(session, 0, firstSegment(turn, at.arrival.opened, chosen.side.path === 0));
   session.flags |= patch.setFlags;
   session.handshake = patch.handshake;
   reportService(session, at, turn);
   return session;
+}
+
+/** The responder's state after its first forward metadata (protocol 6.1). */
+function firstSegment(turn: Turn, opened: Opened, answersHere: boolean): SegmentState {
+  const { modify } = opened.tlvs;
+  const { state } = step(undefined, { kind: "forwardMetadata", uuidEqual: true, answersHere, ...(modify === undefined ? {} : { modify }) }, turn.nowMs);
+  return state as SegmentState;
 }
 
 /** Another service than TLV 10 says is used here and reported in reverse TLV 10 (behaviour 2.4). */
@@ -135,7 +141,7 @@ export function peerSide(arrival: Arrival, path: PathEntry): SessionSide {
 }
 
 /** The path of a packet: of the key's owner, on this interface, by its address if configuration knows it. */
-function arrivalPath(turn: Turn, arrival: Arrival & { opened: Opened }): PathEntry | undefined {
+function arrivalPath(arrival: Arrival & { opened: Opened }): PathEntry | undefined {
   const { packet, punt, opened } = arrival;
   const here = opened.peer.paths.filter((path) => path.ifnum === punt.ifnum && path.vlan === punt.vlan && path.family === packet.family);
   return here.find((path) => sameAddress(path.remote, packet.source)) ?? here[0];
@@ -145,7 +151,7 @@ function arrivalPath(turn: Turn, arrival: Arrival & { opened: Opened }): PathEnt
 function joinSession(turn: Turn, arrival: Arrival & { opened: Opened }, live: { index: number; state: Session }): void {
   const { opened } = arrival;
   const session = live.state;
-  const path = arrivalPath(turn, arrival);
+  const path = arrivalPath(arrival);
   const permitted = path !== undefined && session.side[0].path !== 0
     && turn.tables.nameOf(session.tenant) === nameKey("tenant", opened.tlvs.tenant as string)
     && sameContext(session.context, opened.tlvs.forwardContext as SessionContext);
@@ -161,7 +167,7 @@ function replaceSegment(turn: Turn, handle: Handle, by: { arrival: Arrival & { o
   if (handle.ref !== undefined) turn.batch.ops.push({ kind: "replaceSide", ref: handle.ref, side: 0, to });
   handle.state.side[0] = to;
   const answersHere = handle.state.side[1].path === 0;
-  const state = openResponder({ uuidEqual: true, answersHere, ...(opened.tlvs.modify === undefined ? {} : { modify: opened.tlvs.modify }) }, turn.nowMs);
+  const state = firstSegment(turn, opened, answersHere);
   applySegment(turn, handle, segmentPatch(handle.state, 0, { ...state, haveReverse: answersHere || handle.state.handshake.haveReverse !== 0 }));
   if (opened.tlvs.control === undefined) leave(turn, handle, 1, carriedOf(arrival), opened.tlvs);
 }

@@ -12,7 +12,7 @@ import { adminRoutes } from "./adminroutes.ts";
 import { adoptedPairs } from "./adopt.ts";
 import { createCounters } from "./counters.ts";
 import { createIntake } from "./intake.ts";
-import type { Applied } from "./intake.ts";
+import type { Applied, Compiler } from "./intake.ts";
 import { sessionsToEnd } from "./live.ts";
 import type { FromShard, ShardHost } from "./messages.ts";
 import { datapathConfig } from "./program.ts";
@@ -27,6 +27,7 @@ export interface RouterOptions {
   boot: string;
   version: string;
   source: ConfigSource;
+  compiler: Compiler;
   keys: KeySource;
   sink: RecordSink;
   clock: Clock;
@@ -71,7 +72,7 @@ export async function startRouter(options: RouterOptions): Promise<RunningRouter
     const { live } = datapath.gauges();
     for (const shard of shards) shard.post({ kind: "live", live });
   });
-  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ options, datapath, intake, counters, pump }));
+  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ options, datapath, intake, counters, pump, startedMs: options.clock.monotonicMs() }));
   options.log.info({ router: options.name, adopted: datapath.adopted(), shards: shards.length }, "router started");
   return {
     stop: () => stopRouter({ watch, pumping, shards, admin, pump, datapath, options }),

@@ -64,7 +64,7 @@ function carryOut(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handl
       return;
     }
     case "storeReverse": return storeReverse(turn, arrival.opened, handle);
-    case "drop": return effect.reason === "control-unknown" ? undefined : turn.count(effect.reason, arrival.opened.peer);
+    case "drop": return turn.count(effect.reason, arrival.opened.peer);
     case "sendControl": return sendControl(turn, handle, { side, code: effect.code, ...(effect.modify === undefined ? {} : { modify: effect.modify }) });
     case "deleteSession": return endSession(turn.batch, handle, reasonNumber(effect.reason), true);
     case "applyForward": case "release": case "createSession": case "joinSegment": case "replaceSession": case "resolveGlare":

@@ -30,7 +30,7 @@ export function arriveControl(turn: Turn, arrival: Arrival & { opened: Opened },
 function carryOut(turn: Turn, opened: Opened, at: { handle: Handle; side: SideIndex; effect: HandshakeEffect }): void {
   const { handle, side, effect } = at;
   switch (effect.kind) {
-    case "drop": return effect.reason === "control-unknown" ? undefined : turn.count(effect.reason, opened.peer);
+    case "drop": return turn.count(effect.reason, opened.peer);
     case "storeReverse": return storeReverse(turn, opened, handle);
     case "sendControl": return sendControl(turn, handle, { side, code: effect.code, ...(effect.modify === undefined ? {} : { modify: effect.modify }) });
     case "deleteSession": {

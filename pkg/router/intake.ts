@@ -6,7 +6,6 @@ import { formatProblem } from "../api/problem.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ParseResult } from "../api/document.ts";
 import { canonicalJson } from "../plan/canonical.ts";
-import { compile, keepLastGood } from "../plan/compile.ts";
 import type { RouterConfig } from "../plan/config.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConfigSource, KeySource } from "../ports/config.ts";
@@ -37,7 +36,14 @@ export interface Intake {
   stale(): boolean;
 }
 
+/** Compiler turns objects into the configuration of each router; keepLastGood puts the last good version of what became invalid in its place. */
+export interface Compiler {
+  compile(parsed: ParseResult): { routers: ReadonlyMap<string, RouterConfig>; problems: readonly Problem[] };
+  keepLastGood(previous: ParseResult, next: ParseResult): ParseResult;
+}
+
 interface IntakeOptions {
+  compiler: Compiler;
   name: string;
   source: ConfigSource;
   keys: KeySource;
@@ -53,8 +59,8 @@ export function createIntake(options: IntakeOptions): Intake {
   let isStale = false;
   const take = async (): Promise<Applied> => {
     const parsed = await options.source.read();
-    const kept = good === undefined ? parsed : keepLastGood(good, parsed);
-    const { routers, problems } = compile(kept);
+    const kept = good === undefined ? parsed : options.compiler.keepLastGood(good, parsed);
+    const { routers, problems } = options.compiler.compile(kept);
     const config = routers.get(options.name);
     if (config === undefined) throw noRouter(options.name, [...routers.keys()], problems);
     good = kept;

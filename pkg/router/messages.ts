@@ -27,7 +27,6 @@ export interface ShardCounters {
 
 /** FromShard goes from a shard to the app. */
 export type FromShard =
-  | { kind: "ready" }
   | { kind: "counters"; counters: ShardCounters }
   | { kind: "denials"; denials: Denial[] };
 

@@ -1,4 +1,5 @@
 // A session as it begins: identity, sides, timers. Called by admit.ts and accept.ts; writes nothing.
+import { crc32 } from "node:zlib";
 import { addressOfWords } from "../base/address.ts";
 import type { IpAddress } from "../base/address.ts";
 import { uuidFrom } from "../base/ids.ts";
@@ -46,7 +47,7 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
     span: turn.random.bytes(8).slice(), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
     trafficClass: service.trafficClass, interfaceOut: sides[1].ifnum, handshake: emptyHandshake(),
     setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: now32,
-    answer: sides[1].path === 0 ? sides[1].remote : addressOfWords(context.family, 0),
+    answer: sides[1].path === 0 ? sides[1].remote : addressOfWords(context.family, 0), flowLabel: crc32(uuid) & 0xfffff,
   };
 }
 

@@ -1,16 +1,15 @@
 // From punts to arrivals: cut super-packets, parse, choose keys, verify and decrypt all metadata of a turn in one call of
 // the engine (receive order of protocol 7.3, steps 1 to 6). Drops are counted here; nothing is decided about sessions.
-import { SKEW_EPOCHS } from "../svr/constants.ts";
+import { TAG_BYTES } from "../svr/constants.ts";
 import { isEmptyHeader, parseHeader, parsePayload, startsWithCookie } from "../svr/decode.ts";
 import type { MetadataHeader } from "../svr/decode.ts";
 import { acceptedEpochs, epochAt, skewEpochs } from "../svr/epoch.ts";
 import { parsePacket } from "../svr/packet.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Punt } from "../ports/datapath.ts";
+import { cutSegments } from "../svr/superpacket.ts";
 import { planOpen } from "../svr/seal.ts";
 import type { OpenJob, OpenResult, SealEngine } from "../svr/seal.ts";
-import { TAG_BYTES } from "../svr/constants.ts";
-import { cutSegments } from "./segmentation.ts";
 import type { PeerEntry } from "./tables.ts";
 import type { Arrival, Opened, Turn } from "./turn.ts";
 
@@ -26,7 +25,7 @@ export function openArrivals(turn: Turn, punts: readonly Punt[], engine: SealEng
   const arrivals: Arrival[] = [];
   const pending: Pending[] = [];
   for (const punt of punts) {
-    for (const data of cutSegments(punt)) {
+    for (const data of cutSegments(punt.data, punt.gsoSize)) {
       const packet = parsePacket(data);
       if (!packet.ok) {
         turn.count(packet.error);
@@ -89,7 +88,7 @@ function openAll(turn: Turn, pending: readonly Pending[], engine: SealEngine): S
 }
 
 function finish(turn: Turn, one: Pending, result: OpenResult | undefined, engine: SealEngine): boolean {
-  const { arrival, header, peer, job } = one;
+  const { arrival, header, peer } = one;
   if (result === undefined) return refuse(turn, "hmac-failure", peer);
   if (!result.ok) return refuse(turn, result.error === "hmac-failure" ? skewOrFailure(turn, one, engine) : result.error, peer);
   const tlvs = parsePayload(arrival.packet.data, header, result.value.plainLength);
@@ -111,6 +110,6 @@ function opened(one: Pending, of: { tlvs: Opened["tlvs"]; epoch: number }): Open
 function skewOrFailure(turn: Turn, one: Pending, engine: SealEngine): "hmac-clock-skew" | "hmac-failure" {
   const { peer, job } = one;
   if (peer.mode !== "time-based" || !turn.skewGate.permits(peer, turn.nowMs)) return "hmac-failure";
-  const epochs = skewEpochs(epochAt(turn.nowUnixMs / 1000), peer.window).slice(0, 2 * SKEW_EPOCHS);
+  const epochs = skewEpochs(epochAt(turn.nowUnixMs / 1000), peer.window);
   return engine.open([{ ...job, epochs, suite: 0 }])[0]?.ok === true ? "hmac-clock-skew" : "hmac-failure";
 }

@@ -13,7 +13,7 @@ import type { ShardConfig } from "./build.ts";
 import { decide } from "./decide.ts";
 import { createDenialGate } from "./denials.ts";
 import { endByDecision } from "./ending.ts";
-import { createEnableGate } from "./gate.ts";
+import { createEnableGate, createSkewGate } from "./gate.ts";
 import type { FromShard, ShardCounters, ToShard } from "./messages.ts";
 import { openArrivals } from "./opening.ts";
 import { createShardPorts } from "./ports.ts";
@@ -44,16 +44,6 @@ const REPLAY_SLOTS = 131_072;
 /** replayMemoryBytes is the size of the replay memory that the shards of a router share. */
 export const replayMemoryBytes = replayBytes(WINDOW_MAX, REPLAY_SLOTS);
 
-/** Shard is driven by its owner: messages in, turns, messages out. */
-export interface Shard {
-  tell(message: ToShard): void;
-  /** one turn; returns the number of packets that came up */
-  turn(timeoutMs: number): number;
-  /** what the app should know, since the last call */
-  report(): FromShard[];
-  stopped(): boolean;
-}
-
 const MAX_BATCH = 256;
 const MAX_ROUNDS = 8; // an install may lead to another operation; bounded by the tries of route.ts
 
@@ -64,6 +54,7 @@ export class Shard {
   readonly #seals: SealSource;
   readonly #denials = createDenialGate();
   readonly #enableGate = createEnableGate();
+  readonly #skewGate = createSkewGate();
   readonly #tally = createTally();
   readonly #replay: ReplayWindow;
   #tables: Tables | undefined;
@@ -132,7 +123,7 @@ export class Shard {
     const nowMs = clock.monotonicMs();
     return {
       tables, batch: newBatch(), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
-      enableGate: this.#enableGate, live: this.#live, replay: this.#replay,
+      enableGate: this.#enableGate, skewGate: this.#skewGate, live: this.#live, replay: this.#replay,
       find: { byArrival: (arrival) => port.find(flowKey(arrival)), byUuid: (uuid) => port.findUuid(uuid) },
       count: (reason, peer) => this.#tally.count(reason, peer?.name), deny: (denial) => this.#denials.offer(denial, nowMs),
     };

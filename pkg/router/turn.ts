@@ -43,6 +43,7 @@ export interface Turn {
   readonly seals: SealSource;
   /** limits code 2 (protocol 6.4) */
   readonly enableGate: EnableGate;
+  readonly skewGate: SkewGate;
   /** live sessions of the router, for the limit */
   readonly live: number;
   /** session that holds a flow key, for packets that raced with their own installation */
@@ -54,6 +55,11 @@ export interface Turn {
 /** EnableGate permits code 2 once per 5-tuple and second, 1,000 times per peer and second. */
 export interface EnableGate {
   permits(arrival: Arrival, peer: PeerEntry, nowMs: number): boolean;
+}
+
+/** SkewGate permits the search for a clock skew at most 10 times a second and peer (protocol 7.1). */
+export interface SkewGate {
+  permits(peer: PeerEntry, nowMs: number): boolean;
 }
 
 /** FindSession looks a session up in the data plane by the key of a received packet, or by uuid. */

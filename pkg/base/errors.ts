@@ -1,6 +1,6 @@
 // The one error class of the project and the catalogue of its codes. Lower layers throw or return these; only
 // applications (L5, L6) log them. Callers compare `code`, never text.
-import { errorCodes } from "./codes.ts";
+import type { errorCodes } from "./codes.ts";
 
 export type ErrorCode = keyof typeof errorCodes;
 

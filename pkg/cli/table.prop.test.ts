@@ -22,7 +22,7 @@ test("no line exceeds the width", () => {
 test("a tone adds no visible character", () => {
   fc.assert(fc.property(table, ({ columns, rows, width }) => {
     const coloured = renderTable(columns, rows, { width, colour: true });
-    // eslint-disable-next-line no-control-regex -- the escape is what the test removes
+     
     expect(coloured.replaceAll(/\u001b\[\d+m/g, "").replaceAll(/ +$/gm, "")).toBe(renderTable(columns, rows, { width, colour: false }));
   }));
 });

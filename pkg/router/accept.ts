@@ -76,26 +76,28 @@ function create(turn: Turn, at: Acceptance, ways: Iterable<Chosen>): void {
   const attempt = (): void => {
     const next = candidates.next();
     if (next.done === true) return refuse(turn, at.arrival, "nat", at.service);
-    install(turn, at, next.value, attempt);
+    install(turn, at, next.value, { retry: attempt });
   };
   attempt();
 }
 
-function install(turn: Turn, at: Acceptance, chosen: Chosen, retry: () => void, again = false): void {
+function install(turn: Turn, at: Acceptance, chosen: Chosen, then: { retry(): void; again?: true }): void {
   const { arrival } = at;
   const carried = carriedOf(arrival);
   const session = started(turn, at, chosen, carried);
   enterDraft(turn.batch, {
     key: arrivalKey(arrival), session, ...(chosen.natSearch === undefined ? {} : { natSearch: chosen.natSearch }),
     installed: (handle) => {
-      if (arrival.opened.tlvs.control === undefined) leave(turn, handle, 1, carried, arrival.opened.tlvs);
+      if (arrival.opened.tlvs.control === undefined) leave(turn, handle, 1, carried);
     },
     failed: (result) => {
       const taken = result.why === "exists" && result.side === 1;
-      if (taken && chosen.side.path !== 0) return void (chosen.taken(), retry());
-      if (taken && chosen.natSearch === undefined && !again) return resolveCollision(turn, { arrival, session, other: result.other, retry: () => install(turn, at, chosen, retry, true) });
+      if (taken && chosen.side.path !== 0) return void (chosen.taken(), then.retry());
+      if (taken && chosen.natSearch === undefined && then.again === undefined) {
+        return resolveCollision(turn, { arrival, session, other: result.other, retry: () => install(turn, at, chosen, { ...then, again: true }) });
+      }
       chosen.giveBack();
-      if (taken) return retry();
+      if (taken) return then.retry();
       if (result.why === "exists") return at.again(turn, arrival);
       refuse(turn, arrival, result.why === "full" ? "limit" : "nat", at.service);
     },
@@ -169,7 +171,7 @@ function replaceSegment(turn: Turn, handle: Handle, by: { arrival: Arrival & { o
   const answersHere = handle.state.side[1].path === 0;
   const state = firstSegment(turn, opened, answersHere);
   applySegment(turn, handle, segmentPatch(handle.state, 0, { ...state, haveReverse: answersHere || handle.state.handshake.haveReverse !== 0 }));
-  if (opened.tlvs.control === undefined) leave(turn, handle, 1, carriedOf(arrival), opened.tlvs);
+  if (opened.tlvs.control === undefined) leave(turn, handle, 1, carriedOf(arrival));
 }
 
 function sameContext(a: SessionContext, b: SessionContext): boolean {

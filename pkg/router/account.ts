@@ -16,7 +16,7 @@ export function account(turn: Turn, handle: Handle, side: SideIndex, carried: Ca
     return false;
   }
   const session = handle.state;
-  countPackets(turn.batch, handle, side, 1, innerBytes(handle, side, carried));
+  countPackets(turn.batch, handle, side, { packets: 1, bytes: innerBytes(handle, side, carried) });
   if (session.life !== Life.live) return true;
   const seen: [number, number] = [...session.seenMs];
   seen[side] = (turn.nowMs >>> 0) || 1;

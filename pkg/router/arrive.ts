@@ -60,7 +60,7 @@ function carryOut(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handl
   switch (effect.kind) {
     case "forwardBody": {
       const carried = carriedOf(arrival);
-      if (account(turn, handle, side, carried)) leave(turn, handle, other(side), carried, arrival.opened.tlvs);
+      if (account(turn, handle, side, carried)) leave(turn, handle, other(side), carried);
       return;
     }
     case "storeReverse": return storeReverse(turn, arrival.opened, handle);

@@ -72,7 +72,7 @@ export function enterDraft(batch: Batch, draft: Draft): void {
   const { session, natSearch } = draft;
   const handle: Handle = { state: session, waiting: batch.drafts.get(draft.key)?.waiting ?? [] };
   const op = batch.ops.push(natSearch === undefined ? { kind: "install", session } : { kind: "install", session, natSearch }) - 1;
-  batch.installs.push({ op, handle, installed: () => draft.installed(handle), failed: draft.failed });
+  batch.installs.push({ op, handle, installed: () => draft.installed(handle), failed: (result) => draft.failed(result) });
   batch.drafts.set(draft.key, handle);
 }
 
@@ -135,13 +135,13 @@ export function changeFields(batch: Batch, handle: Handle, fields: Partial<Sessi
 }
 
 /** countPackets adds packets and bytes that user space passed for a side. */
-export function countPackets(batch: Batch, handle: Handle, side: SideIndex, packets: number, bytes: number): void {
+export function countPackets(batch: Batch, handle: Handle, side: SideIndex, more: { packets: number; bytes: number }): void {
   if (handle.ref === undefined) return;
   const patch = patchOf(batch, handle, handle.ref);
   const addPackets = (patch.addPackets ??= [0, 0]);
   const addBytes = (patch.addBytes ??= [0, 0]);
-  addPackets[side] += packets;
-  addBytes[side] += bytes;
+  addPackets[side] += more.packets;
+  addBytes[side] += more.bytes;
 }
 
 /** endSession asks for the end of a session. */

@@ -9,8 +9,8 @@ import { emitToHost, emitToPeer } from "./emit.ts";
 import { stepSegment } from "./segments.ts";
 import type { Carried, Turn } from "./turn.ts";
 
-/** leave sends a body out of a side; `copied` is the metadata it arrived with, whose session-scoped TLVs go on. */
-export function leave(turn: Turn, handle: Handle, to: SideIndex, carried: Carried, copied?: Metadata): void {
+/** leave sends a body out of a side. */
+export function leave(turn: Turn, handle: Handle, to: SideIndex, carried: Carried): void {
   const side = handle.state.side[to];
   if (side.path === 0) return emitToHost(turn, { side, carried });
   const path = turn.tables.pathById(side.path);
@@ -18,7 +18,7 @@ export function leave(turn: Turn, handle: Handle, to: SideIndex, carried: Carrie
   const effects = stepSegment(turn, handle, to, { kind: to === 1 ? "forwardPacket" : "reversePacket" });
   for (const effect of effects) {
     if (effect.kind === "sendForwardMetadata" || effect.kind === "sendReverseMetadata") {
-      const tlvs = metadataOf(turn, handle, to, { copied, modify: effect.modify, retriggered: "retriggered" in effect && effect.retriggered });
+      const tlvs = metadataOf(turn, handle, to, { copied: carried.tlvs, modify: effect.modify, retriggered: "retriggered" in effect && effect.retriggered });
       emitToPeer(turn, handle.state, { side, path, carried, tlvs });
     } else if (effect.kind === "forwardBody") {
       emitToPeer(turn, handle.state, { side, path, carried });

@@ -73,6 +73,8 @@ export interface Carried {
   packet: Packet;
   bodyAt: number;
   bodyEnd: number;
+  /** metadata it arrived with, whose session-scoped TLVs go on (protocol 5) */
+  tlvs?: Metadata;
 }
 
 /** Opened is metadata whose tag, where one is due, was right, and whose payload section is clear now. */
@@ -101,6 +103,6 @@ export interface Arrival {
 /** carriedOf is the body of a packet without its metadata: for ICMP the whole message (protocol 3.3). */
 export function carriedOf(arrival: Pick<Arrival, "packet" | "opened">): Carried {
   const { packet, opened } = arrival;
-  if (opened !== undefined) return { packet, bodyAt: opened.bodyAt, bodyEnd: opened.bodyEnd };
+  if (opened !== undefined) return { packet, bodyAt: opened.bodyAt, bodyEnd: opened.bodyEnd, tlvs: opened.tlvs };
   return { packet, bodyAt: packet.icmpType === undefined ? packet.payload : packet.l4, bodyEnd: packet.end };
 }

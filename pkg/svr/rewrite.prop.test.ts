@@ -93,7 +93,7 @@ describe("rewritePacket", () => {
   });
 
   test("UDP that its host sent without checksum keeps 0 over IPv4 and gets one over IPv6 or as ICMP", () => {
-    const data = buildPacket(a, { kind: "udp", sourcePort: 1, destinationPort: 2, noChecksum: true }, fromHex("0800000000010001") as Uint8Array);
+    const data = buildPacket(a, { kind: "udp", sourcePort: 1, destinationPort: 2, noChecksum: true }, fromHex("0800000000010001"));
     expect(storedChecksum(rewritten(data, outside), 20, 17)).toBe(0);
     const six = parsed(rewritten(data, { ...outside, source: at("2001:db8::1"), destination: at("2001:db8::2") }));
     expect([storedChecksum(six.data, 40, 17) === 0, hasGoodChecksum(six)]).toEqual([false, true]);
@@ -106,7 +106,7 @@ describe("rewritePacket", () => {
   });
 
   test("the body alone is taken where metadata and tag surround it", () => {
-    const data = buildPacket(a, { kind: "udp", sourcePort: 1, destinationPort: 2 }, fromHex("aaaa 70696e67 bb") as Uint8Array);
+    const data = buildPacket(a, { kind: "udp", sourcePort: 1, destinationPort: 2 }, fromHex("aaaa 70696e67 bb"));
     const inner = parsed(rewritten(data, outside, { bodyAt: 30, bodyEnd: 34, ttl: 7, tos: 1, ipId: 9, dontFragment: false }));
     expect(inner).toMatchObject({ end: 32, ttl: 7, tos: 1, ipId: 9, dontFragment: false });
     expect([hasGoodChecksum(inner), new TextDecoder().decode(inner.data.subarray(28))]).toEqual([true, "ping"]);

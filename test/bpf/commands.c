@@ -132,7 +132,7 @@ static void do_entries(struct harness *h, const char *line)
 
 static void do_fill(struct harness *h, const char *line)
 {
-	append(h, "{\"placed\":%d}", fill_background(h, word_number(line, "from", 1), word_number(line, "count", 0)));
+	append(h, "{\"placed\":%d}", fill_background(h, word_number(line, "from", 1), word_number(line, "count", 0), word_number(line, "first", 0)));
 }
 
 static __u64 sum_of_cpus(struct harness *h, const char *map, __u32 key, size_t word, size_t words)
@@ -187,6 +187,30 @@ static void do_run(struct harness *h, const char *line)
 	append(h, "{\"code\":%d,\"reason\":%u,\"ns\":%u,\"out\":", (int)opts.retval, reason_since(h, counted), opts.duration);
 	append_hex(h, result, opts.data_size_out);
 	append(h, "}");
+}
+
+/* One packet of each of `runs` sessions made by `fill`, far apart in memory: average nanoseconds of a run, and how many left. */
+static void do_spread(struct harness *h, const char *line)
+{
+	__u32 count = word_number(line, "count", 1), runs = word_number(line, "runs", 1000), left = 0;
+	int fd = bpf_program__fd(bpf_object__find_program_by_name(h->object, "svr_ingress"));
+	struct __sk_buff skb = { .ifindex = 1 };
+	__u64 total = 0, size = word_bytes(line, "data", packet, sizeof(packet));
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = size, .data_out = result, .data_size_out = sizeof(result),
+		    .ctx_in = &skb, .ctx_size_in = sizeof(skb), .repeat = 1);
+
+	for (__u32 i = 0; i < runs; i++) {
+		__u32 session = (__u32)((__u64)i * 2654435761u % count);
+
+		packet[27] = session >> 16; /* the source is 10.x.y.z */
+		packet[28] = session >> 8;
+		packet[29] = session;
+		opts.data_size_out = sizeof(result);
+		must(bpf_prog_test_run_opts(fd, &opts), "test run");
+		total += opts.duration;
+		left += opts.retval == 7;
+	}
+	append(h, "{\"ns\":%llu,\"left\":%u}", (unsigned long long)(total / runs), left);
 }
 
 static void do_punts(struct harness *h, const char *line)
@@ -278,7 +302,7 @@ static const struct {
 	{ "reset", do_reset, false }, { "settings", do_settings, false }, { "interface", do_interface, false }, { "nexthop", do_nexthop, false }, { "local", do_local, false },
 	{ "member", do_member, false }, { "rate", do_rate, false }, { "session", do_session, false }, { "patch", do_patch, false },
 	{ "show", do_show, false }, { "entries", do_entries, false }, { "fill", do_fill, false }, { "stats", do_stats, false },
-	{ "run", do_run, false }, { "punts", do_punts, true }, { "records", do_records, true }, { "gauges", do_gauges, false },
+	{ "run", do_run, false }, { "spread", do_spread, false }, { "punts", do_punts, true }, { "records", do_records, true }, { "gauges", do_gauges, false },
 	{ "sweep", do_sweep, false }, { "walks", do_walks, false }, { "tokens", do_tokens, false }, { "socket", do_socket, false },
 };
 

@@ -115,7 +115,7 @@ export async function sendFrame(harness: Harness, frame: Uint8Array, arrival: Ar
 /** send builds a packet and runs it. */
 export async function send(harness: Harness, spec: PacketSpec, arrival: Arrival = {}): Promise<Outcome> {
   const link = { ...(arrival.vlan === undefined ? {} : { vlan: arrival.vlan }), ...(arrival.to ? { to: arrival.to } : {}), ...(arrival.type ? { type: arrival.type } : {}) };
-  return await sendFrame(harness, buildFrame(buildPacket(spec), link), arrival);
+  return sendFrame(harness, buildFrame(buildPacket(spec), link), arrival);
 }
 
 /** hexOf is a built packet as hex, to compare with Outcome.out. */
@@ -125,5 +125,5 @@ export function hexOf(spec: PacketSpec): string {
 
 /** session reads a slot back. */
 export async function session(harness: Harness, slot = 0): Promise<Fields> {
-  return await harness.ask("show", { slot });
+  return harness.ask("show", { slot });
 }

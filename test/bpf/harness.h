@@ -64,7 +64,7 @@ void session_read(struct harness *h, __u32 slot, struct svr_session *session);
 void session_write(struct harness *h, __u32 slot, const struct svr_session *session);
 int index_session(struct harness *h, __u32 slot, const struct svr_session *session);
 int index_count(struct harness *h, __u32 slot, __u32 side);
-int fill_background(struct harness *h, __u32 from, __u32 count);
+int fill_background(struct harness *h, __u32 from, __u32 count, __u32 first);
 void reset_maps(struct harness *h);
 void settings_read(struct harness *h, struct svr_settings *settings);
 #endif

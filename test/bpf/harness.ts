@@ -30,7 +30,7 @@ export interface RecordSeen { type: number; index: number; size: number; time_ms
 export interface Answers {
   run: Ran; punts: PuntSeen[]; records: RecordSeen[]; show: Fields; gauges: Record<string, number>;
   stats: { rxPackets: number; rxBytes: number; txPackets: number; txBytes: number };
-  entries: { forward: number; reverse: number }; fill: { placed: number }; tokens: { count: number }; sweep: { code: number };
+  entries: { forward: number; reverse: number }; fill: { placed: number }; tokens: { count: number }; spread: { ns: number; left: number }; sweep: { code: number };
 }
 
 /** Ok is the answer of commands that only do something. */
@@ -70,7 +70,7 @@ export class Harness {
 
   async #answer(line: string): Promise<string> {
     if (this.#ended) throw new Error(`bpf-harness has ended: ${this.#errors}`);
-    return await new Promise<string>((resolve, reject) => {
+    return new Promise<string>((resolve, reject) => {
       const deadline = setTimeout(() => { reject(new Error(`no answer in ${ANSWER_MS} ms to: ${line.slice(0, 80)}`)); }, ANSWER_MS);
       const settle = <T>(then: (value: T) => void) => (value: T): void => { clearTimeout(deadline); then(value); };
       this.#waiting.push({ resolve: settle(resolve), reject: settle(reject) });

@@ -36,32 +36,38 @@ void session_write(struct harness *h, __u32 slot, const struct svr_session *sess
 		exit(3);
 }
 
-static int put(struct harness *h, __u32 at, __u32 tag, __u32 entry)
+static int free_places(const struct svr_bucket *bucket)
 {
-	int fd = map_fd(h, "buckets");
-	struct svr_bucket bucket;
+	int count = 0;
 
-	if (bpf_map_lookup_elem(fd, &at, &bucket))
-		return 0;
-	for (int i = 0; i < SVR_BUCKET_ENTRIES; i++) {
-		if (bucket.entry[i])
-			continue;
-		bucket.tag[i] = tag;
-		bucket.entry[i] = entry;
-		return bpf_map_update_elem(fd, &at, &bucket, 0) == 0;
-	}
-	return 0;
+	for (int i = 0; i < SVR_BUCKET_ENTRIES; i++)
+		count += !bucket->entry[i];
+	return count;
 }
 
+/* The emptier of both buckets takes it, as in the library. */
 static int put_key(struct harness *h, const struct svr_key *key, __u32 entry)
 {
+	int fd = map_fd(h, "buckets"), to;
 	struct svr_settings settings;
-	__u32 tag;
+	struct svr_bucket bucket[2];
+	__u32 tag, at[2];
 
 	settings_read(h, &settings);
 	tag = svr_hash_key(settings.hash_key[0], key);
-	return put(h, tag & settings.bucket_mask, tag, entry) ||
-	       put(h, svr_hash_key(settings.hash_key[1], key) & settings.bucket_mask, tag, entry);
+	at[0] = tag & settings.bucket_mask;
+	at[1] = svr_hash_key(settings.hash_key[1], key) & settings.bucket_mask;
+	if (bpf_map_lookup_elem(fd, &at[0], &bucket[0]) || bpf_map_lookup_elem(fd, &at[1], &bucket[1]))
+		return 0;
+	to = free_places(&bucket[0]) >= free_places(&bucket[1]) ? 0 : 1;
+	for (int i = 0; i < SVR_BUCKET_ENTRIES; i++) {
+		if (bucket[to].entry[i])
+			continue;
+		bucket[to].tag[i] = tag;
+		bucket[to].entry[i] = entry;
+		return bpf_map_update_elem(fd, &at[to], &bucket[to], 0) == 0;
+	}
+	return 0;
 }
 
 static struct svr_key key_of(const struct svr_side *side)
@@ -100,8 +106,8 @@ int index_count(struct harness *h, __u32 slot, __u32 side)
 	return count;
 }
 
-/* Many sessions beside the one that is measured: UDP, 10.x.y.z to 10.200.0.1. Returns how many found a place. */
-int fill_background(struct harness *h, __u32 from, __u32 count)
+/* Many sessions, numbered from `first`: UDP, 10.x.y.z to 10.200.0.1, x.y.z the number. Returns how many found a place. */
+int fill_background(struct harness *h, __u32 from, __u32 count, __u32 first)
 {
 	struct svr_session session = { .life = SVR_LIFE_LIVE, .idle_ms = 0x7fffffff };
 	struct timespec now;
@@ -109,14 +115,14 @@ int fill_background(struct harness *h, __u32 from, __u32 count)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	session.since_ms = now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	for (__u32 i = 0; i < count; i++) {
+	for (__u32 i = first; i < first + count; i++) {
 		for (int side = 0; side < 2; side++) {
 			session.side[side] = (struct svr_side){ .remote = { 10 + side, i >> 16, i >> 8, i }, .local = { 10, 200, 0, 1 },
 				.remote_port_be = 1, .local_port_be = 2, .ifnum = 1 + side, .proto = 17, .family = 4 };
 		}
 		memcpy(session.uuid, &i, sizeof(i));
-		session_write(h, from + i, &session);
-		placed += index_session(h, from + i, &session);
+		session_write(h, from + i - first, &session);
+		placed += index_session(h, from + i - first, &session);
 	}
 	return placed;
 }

@@ -29,7 +29,7 @@ async function segment(f: Family, side: 0 | 1, flags: string, more: Partial<TcpS
   const tcp = side === 0
     ? { sport: 40000, dport: 443, flags, seq: ISN + 1, ack: SERVER + 1, ...more }
     : { sport: 16385, dport: 16384, flags, seq: SERVER + 1, ack: ISN + 1, ...more };
-  return side === 0 ? await send(harness, { from: f.host, to: f.server, tcp }) : await send(harness, { from: f.peer, to: f.waypoint, tcp }, { ifnum: WAN });
+  return side === 0 ? send(harness, { from: f.host, to: f.server, tcp }) : send(harness, { from: f.peer, to: f.waypoint, tcp }, { ifnum: WAN });
 }
 
 /** `moved`: since_ms changed; `seen`: the idle timer was restarted (default: yes when forwarded). */

@@ -32,10 +32,8 @@ static __always_inline struct svr_session *svr_flow_confirm(__u32 entry, const s
 }
 
 /* One bucket: cheap tags first. */
-static __always_inline struct svr_session *svr_flow_in_bucket(__u32 at, __u32 tag, struct svr_packet *p)
+static __always_inline struct svr_session *svr_flow_in_bucket(const struct svr_bucket *bucket, __u32 tag, struct svr_packet *p)
 {
-	struct svr_bucket *bucket = bpf_map_lookup_elem(&buckets, &at);
-
 	for (int i = 0; bucket && i < SVR_BUCKET_ENTRIES; i++) {
 		__u32 entry = bucket->entry[i];
 		struct svr_session *session;
@@ -51,15 +49,19 @@ static __always_inline struct svr_session *svr_flow_in_bucket(__u32 at, __u32 ta
 	return NULL;
 }
 
-/* svr_flow_find: session of the packet or NULL; sets p->entry. */
+/* svr_flow_find: session of the packet or NULL; sets p->entry. Both buckets are read from memory at once: in a large table
+ * neither is in a cache, and half of the sessions stand in the second. */
 static __always_inline struct svr_session *svr_flow_find(const struct svr_settings *s, struct svr_packet *p)
 {
-	__u32 tag = svr_hash_key(s->hash_key[0], &p->key);
-	struct svr_session *session = svr_flow_in_bucket(tag & s->bucket_mask, tag, p);
+	__u32 tag = svr_hash_key(s->hash_key[0], &p->key), first = tag & s->bucket_mask;
+	__u32 second = svr_hash_key(s->hash_key[1], &p->key) & s->bucket_mask;
+	struct svr_bucket *other = bpf_map_lookup_elem(&buckets, &second);
+	struct svr_session *session;
 
-	if (session)
-		return session;
-	return svr_flow_in_bucket(svr_hash_key(s->hash_key[1], &p->key) & s->bucket_mask, tag, p);
+	if (other)
+		*(volatile __u32 *)&other->tag[0];
+	session = svr_flow_in_bucket(bpf_map_lookup_elem(&buckets, &first), tag, p);
+	return session ?: svr_flow_in_bucket(other, tag, p);
 }
 
 static __always_inline void svr_flow_clear_bucket(__u32 at, __u32 entry)

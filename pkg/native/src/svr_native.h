@@ -107,26 +107,106 @@ struct svr_ring;
 SVR_EXPORT int svr_ring_open(const char *pin, int wake_fd, struct svr_ring **out);
 SVR_EXPORT int svr_ring_close(struct svr_ring *ring);
 
-/* In front of each punt in the caller's buffer. Then struct svr_punt, the session if there is one, the packet, padding to 8. */
+/* In front of each punt in the caller's buffer. Then the session if there is one, the packet, padding to 8. A checksum that was
+ * left to offload is completed, so that the packet is as it would be on the wire (segments still joined). */
 struct svr_ring_entry {
 	__u32 size;        /* with this header and padding */
 	__u32 has_session;
 	struct svr_punt punt;
 };
-#define SVR_RING_PACKET 65600u /* room for one more record; a buffer holds at least this */
+#define SVR_RING_ROOM 66560u /* bytes that one more record may need; the smallest buffer */
 
-struct svr_ring_wait {
+struct svr_ring_call {
 	__u32 max;         /* records */
 	__s32 timeout_ms;  /* 0 polls */
 	__u32 used;        /* out: bytes filled */
 	__u32 malformed;   /* out: records dropped because their lengths lie */
 };
 /* The number of records; 0 after the timeout or a wake. */
-SVR_EXPORT int svr_ring_drain(struct svr_ring *ring, struct svr_table *table, struct svr_ring_wait *wait, void *buffer, __u32 size);
-/* The same for a ring of records of one size (svr_record), packed without headers. */
-SVR_EXPORT int svr_ring_records(struct svr_ring *ring, struct svr_ring_wait *wait, void *buffer, __u32 size);
+SVR_EXPORT int svr_ring_drain(struct svr_ring *ring, struct svr_table *table, struct svr_ring_call *call, void *buffer, __u32 size);
+/* The same for the ring of struct svr_record, packed without headers; never waits. */
+SVR_EXPORT int svr_ring_records(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size);
 
 SVR_EXPORT int svr_ring_wake_open(void);
 SVR_EXPORT int svr_ring_wake(int wake_fd);
 SVR_EXPORT int svr_ring_wake_close(int wake_fd);
+
+/* ---- send.c ------------------------------------------------------------------------------------------------------ */
+
+struct svr_send;
+
+/* A socket on lo of the calling thread's network namespace; brings lo up. */
+SVR_EXPORT int svr_send_open(const __u8 *inject_mac, __u32 mac_size, struct svr_send **out);
+SVR_EXPORT int svr_send_close(struct svr_send *send);
+
+struct svr_send_frame {
+	__u32 nexthop;
+	__u32 offset;      /* of the packet in `data` */
+	__u32 length;
+};
+/* Number of frames the kernel took, in order; a negative errno when it took none. */
+SVR_EXPORT int svr_send_frames(struct svr_send *send, const struct svr_send_frame *frames, __u32 frames_size, const __u8 *data, __u32 data_size);
+
+/* ---- load.c, attach.c, btf.c ------------------------------------------------------------------------------------- */
+
+struct svr_load;
+
+SVR_EXPORT int svr_load_open(const char *object, struct svr_load **out);
+SVR_EXPORT int svr_load_close(struct svr_load *load);
+/* What libbpf and the verifier said so far: text with a final 0, the end of it when `size` is short. */
+SVR_EXPORT int svr_load_log(struct svr_load *load, char *out, __u32 size);
+SVR_EXPORT int svr_load_resize(struct svr_load *load, const char *map, __u32 entries);
+
+/* What a map is: of the object, and of the pin. */
+struct svr_load_map {
+	__u32 type, key_size, value_size, entries, flags;
+};
+/* Takes the pinned map instead of a new one: 0, -ENOENT without pin, -EPROTO when `out` [0] object and [1] pin differ. */
+SVR_EXPORT int svr_load_reuse(struct svr_load *load, const char *map, const char *pin, struct svr_load_map *out, __u32 out_size);
+SVR_EXPORT int svr_load_run(struct svr_load *load);
+SVR_EXPORT int svr_load_pin(struct svr_load *load, const char *map, const char *pin);
+/* Names of the maps to pin, one a line with a final 0. */
+SVR_EXPORT int svr_load_maps(struct svr_load *load, char *out, __u32 size);
+/* All types of the object named svr_*, one a line: "struct NAME SIZE", "field NAME OFFSET SIZE", "enum NAME", "value NAME VALUE". */
+SVR_EXPORT int svr_btf_dump(struct svr_load *load, char *out, __u32 size);
+
+/* Makes `program` run on tcx ingress of the device through the link pinned at `pin`: 0 updated in place, 1 made anew. */
+SVR_EXPORT int svr_attach_set(struct svr_load *load, const char *program, __u32 ifindex, const char *pin);
+/* Device of a pinned link, 0 when it is severed. */
+SVR_EXPORT int svr_attach_device(const char *pin);
+/* Runs a program once on an empty frame, as a call: its result. */
+SVR_EXPORT int svr_attach_call(struct svr_load *load, const char *program);
+
+/* ---- map.c ------------------------------------------------------------------------------------------------------- */
+
+struct svr_map;
+
+struct svr_map_sizes {
+	__u32 type, key_size, value_size, entries;
+	__u32 stride;      /* bytes of one value as read: of all CPUs in a per-CPU map */
+	__u32 cpus;
+};
+SVR_EXPORT int svr_map_open(const char *pin, struct svr_map_sizes *sizes, __u32 sizes_size, struct svr_map **out);
+SVR_EXPORT int svr_map_close(struct svr_map *map);
+/* Entries are key then value, packed. Flags as in bpf(2). Number written, or the error of the first that failed. */
+SVR_EXPORT int svr_map_update(struct svr_map *map, const __u8 *entries, __u32 size, __u32 flags);
+SVR_EXPORT int svr_map_delete(struct svr_map *map, const __u8 *keys, __u32 size);
+SVR_EXPORT int svr_map_lookup(struct svr_map *map, const __u8 *key, __u32 key_size, __u8 *value, __u32 value_size);
+/* All entries, packed; number of them, -ENOSPC when `out` is short. */
+SVR_EXPORT int svr_map_dump(struct svr_map *map, __u8 *out, __u32 size);
+/* Makes a ring buffer, pins it and puts it into this array of maps. */
+SVR_EXPORT int svr_map_add_ring(struct svr_map *rings, __u32 index, __u32 bytes, const char *pin);
+SVR_EXPORT int svr_map_put_ring(struct svr_map *rings, __u32 index, const char *pin);
+
+/* ---- device.c ---------------------------------------------------------------------------------------------------- */
+
+struct svr_device {
+	__u32 index;
+	__u32 mtu;
+	__u32 flags;       /* IFF_* */
+	__u8 mac[6];
+	__u8 reserved[2];
+};
+/* 0, or -ENODEV. */
+SVR_EXPORT int svr_device_find(const char *name, struct svr_device *out, __u32 out_size);
 #endif

@@ -1,0 +1,78 @@
+// What the command line needs from the world, as small ports: cmd/svrctl constructs them, tests bring their own.
+// Types only; commands get nothing else to touch the outside with.
+import type { SourceFile } from "../api/document.ts";
+import type { Result } from "../base/result.ts";
+import type { Clock } from "../ports/clock.ts";
+
+/** AdminLimits bound one request: `timeoutMs` from connect to the last byte, and a signal that ends it. */
+export interface AdminLimits {
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
+/** AdminReply is what came back: an HTTP status and the JSON body, undefined when the body is no JSON. */
+export interface AdminReply {
+  status: number;
+  body: unknown;
+}
+
+/** AdminTrouble is why nothing came back; `detail` is the system's own word. */
+export interface AdminTrouble {
+  kind: "absent" | "refused" | "forbidden" | "timeout" | "interrupted" | "broken";
+  detail: string;
+}
+
+/** AdminPort asks one router's admin API; expected failures are values. */
+export interface AdminPort {
+  get(path: string, limits: AdminLimits): Promise<Result<AdminReply, AdminTrouble>>;
+}
+
+/** FoundSockets are the sockets of this machine, sorted, and the places that this user may not look into. */
+export interface FoundSockets {
+  sockets: readonly string[];
+  forbidden: readonly string[];
+}
+
+/** SocketFinder knows where routers keep their admin sockets. */
+export interface SocketFinder {
+  /** Folders that are searched. */
+  readonly roots: readonly string[];
+  list(): Promise<FoundSockets>;
+  /** The socket of a named router: the first that exists or may not be looked at, else where it would be. */
+  of(router: string): Promise<string>;
+}
+
+/** FileTrouble is why a directory could not be read. */
+export interface FileTrouble {
+  kind: "absent" | "forbidden" | "broken";
+  detail: string;
+}
+
+/** ConfigReader reads the configuration files of a directory. */
+export type ConfigReader = (directory: string) => Promise<Result<readonly SourceFile[], FileTrouble>>;
+
+/** TextSink takes text in order; it resolves when the text is handed over and never throws because a reader went away. */
+export interface TextSink {
+  write(text: string): Promise<void>;
+}
+
+/** Terminal is what the standard output is; `columns` is absent when it is no terminal. */
+export interface Terminal {
+  columns?: number;
+  colour: boolean;
+}
+
+/** Surroundings is everything a command may use. */
+export interface Surroundings {
+  admin(socketPath: string): AdminPort;
+  sockets: SocketFinder;
+  readConfig: ConfigReader;
+  clock: Clock;
+  out: TextSink;
+  err: TextSink;
+  terminal: Terminal;
+  /** version of this program */
+  version: string;
+  /** aborted when the user interrupts */
+  signal: AbortSignal;
+}

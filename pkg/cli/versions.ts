@@ -1,0 +1,48 @@
+// `svrctl version`: this program, the routers it reaches, and how far they are apart. Called by program.ts.
+import type { StatusView } from "../api/view.ts";
+import { connect, finish } from "./ask.ts";
+import type { Context, Style } from "./context.ts";
+import { Exit } from "./failure.ts";
+import type { ExitCode } from "./failure.ts";
+import { skewNote } from "./skew.ts";
+import { renderTable } from "./table.ts";
+import type { Cell } from "./table.ts";
+import { durationWord } from "./wording.ts";
+
+/** VersionData is the answer for programs. */
+export interface VersionData {
+  client: { version: string };
+  routers: (StatusView & { fits: boolean })[];
+}
+
+/** showVersion shows the versions; that no router runs here is no failure unless one was named. */
+export async function showVersion(context: Context): Promise<ExitCode> {
+  const { routers, failures } = await connect(context);
+  const client = context.around.version;
+  const data: VersionData = {
+    client: { version: client },
+    routers: routers.map(({ name, status }) => ({ ...status, fits: skewNote(client, { router: name, version: status.version }) === undefined })),
+  };
+  await context.show({ data, text: (style) => versionText(data, style) });
+  const isNamed = context.options.sockets.length + context.options.routers.length > 0;
+  return isNamed ? finish(context, failures) : finish(context, failures).then(() => Exit.ok);
+}
+
+/** versionText writes client and routers as a table. */
+export function versionText(data: VersionData, style: Style): string {
+  const columns = ["PROGRAM", "NAME", "VERSION", "UPTIME", "SESSIONS", "CONFIGURATION", "FITS", ...(style.wide ? ["SHARDS", "BOOT", "ADOPTED", "CONFIGURATION HASH"] : [])];
+  const own: Cell[] = ["svrctl", "", data.client.version];
+  const rows = data.routers.map((router) => [
+    "router", router.name, router.version, durationWord(router.uptime * 1_000), String(router.sessions), configurationCell(router, style),
+    router.fits ? "yes" : { text: "no", tone: "bad" as const },
+    ...(style.wide ? [String(router.shards), router.boot, router.adopted ? "yes" : "no", router.configuration.hash] : []),
+  ]);
+  return renderTable(columns.map((header) => ({ header })), [own, ...rows], style);
+}
+
+function configurationCell({ configuration }: StatusView, style: Style): Cell {
+  const age = durationWord(style.nowMs - Date.parse(configuration.appliedAt));
+  const problems = configuration.problems.length === 0 ? "" : `, ${configuration.problems.length} problems`;
+  const text = `${age} old${configuration.stale ? ", stale" : ""}${problems}`;
+  return configuration.stale || problems !== "" ? { text, tone: "warn" } : text;
+}

@@ -1,0 +1,137 @@
+// The fast path written plainly: one packet in, one verdict out, the session changed in place. Called by model.ts and by the
+// differential fuzz; the eBPF program must agree with it in verdict, bytes and session. Total: no packet throws.
+import { findFlow, otherSide } from "./model-state.ts";
+import type { Model } from "./model-state.ts";
+import type { NexthopEntry } from "../ports/datapath.ts";
+import { ICMP_HEADER, IPV4_HEADER, IPV6_HEADER, PROTO_DCCP, PROTO_TCP, PROTO_UDP, PROTO_UDP_LITE, UDP_HEADER } from "../svr/constants.ts";
+import { isIcmpReply, isIcmpRequest } from "../svr/icmp.ts";
+import { reasonNumber } from "../svr/reasons.ts";
+import { Flag, Life, TcpState } from "../svr/session.ts";
+import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
+import { hasBadFlags } from "../svr/sanity.ts";
+import { tcpStep } from "../svr/tcpstate.ts";
+import type { TcpStep } from "../svr/tcpstate.ts";
+import { carriesCookie } from "./model-cookie.ts";
+import { judgeMiss } from "./model-miss.ts";
+import { parsePacket, wireBytes, wireHeaders } from "./model-parse.ts";
+import type { PacketIn, ParsedPacket } from "./model-parse.ts";
+import { isIcmp, rewritePacket } from "./model-rewrite.ts";
+import { Cause, dropped, passed, punted } from "./model-verdict.ts";
+import type { Verdict } from "./model-verdict.ts";
+
+/** Judged is what the model made of a packet: verdict, what it read, and the flow it found. */
+export interface Judged { verdict: Verdict; parsed: ParsedPacket; flow?: { index: number; side: SideIndex; session: Session } }
+
+/** Hit is a packet of a known session. */
+interface Hit { data: Uint8Array; parsed: ParsedPacket; session: Session; side: SideIndex; from: SessionSide; to: SessionSide; nexthop: NexthopEntry | undefined; nowMs: number }
+
+/** forward judges one packet at nowMs (monotonic milliseconds) and changes the session it belongs to (architecture 6.1). */
+export function forward(model: Model, packet: PacketIn, nowMs: number): Judged {
+  const parsed = parsePacket(packet);
+  if (!model.interfaces.has(packet.ifnum) || parsed.shape === "foreign") return { verdict: passed, parsed };
+  const flow = parsed.shape === "ok" && parsed.keyed ? findFlow(model, { ...parsed, ifnum: packet.ifnum, vlan: packet.vlan }) : undefined;
+  if (flow === undefined) return { verdict: judgeMiss(model, packet, { parsed, nowMs }), parsed };
+  const { session, side } = flow;
+  const to = session.side[otherSide(side)];
+  const hit: Hit = { data: packet.data, parsed, session, side, from: session.side[side], to, nexthop: model.nexthops.get(to.nexthop), nowMs };
+  return { verdict: judgeHit(model, hit), parsed, flow };
+}
+
+/** The order is part of the contract: what a shard must see, what cannot leave, TCP state, then out. */
+function judgeHit(model: Model, hit: Hit): Verdict {
+  const held = judgeHeld(hit) ?? judgeShape(hit) ?? judgeHop(hit);
+  if (held !== undefined) return held;
+  const step = stepTcp(hit);
+  if (step === "illegal" || step?.verdict === "drop") return dropped("state");
+  if (step?.verdict === "newSyn") return punted(Cause.newSyn);
+  const { session, parsed, to } = hit;
+  const nexthop = hit.nexthop as NexthopEntry;
+  const limit = parsed.family === 4 ? nexthop.mss4 : nexthop.mss6;
+  const data = rewritePacket(hit.data, parsed, { session, out: to, mss: model.mssClamp ? limit : 0 });
+  bookTcp(hit, step);
+  book(hit, step === undefined ? session.life === Life.live : step.restart);
+  return { kind: "out", nexthop: to.nexthop, vlan: nexthop.vlan, data };
+}
+
+function judgeHeld(hit: Hit): Verdict | undefined {
+  const { session, side } = hit;
+  if (carriesCookie(hit.data, hit.parsed)) return punted(Cause.cookie);
+  if ((session.flags & (side === 0 ? Flag.fwdMeta : Flag.revMeta)) !== 0) return punted(Cause.needMeta);
+  return (session.flags & (side === 0 ? Flag.fwdSlow : Flag.revSlow)) !== 0 ? punted(Cause.slow) : undefined;
+}
+
+/** What only user space can turn from one side's protocol into the other's. */
+function judgeShape(hit: Hit): Verdict | undefined {
+  const { parsed, to } = hit;
+  if (parsed.family !== to.family || parsed.proto === PROTO_DCCP || parsed.proto === PROTO_UDP_LITE) return punted(Cause.slow);
+  if (parsed.proto === to.proto) return undefined;
+  if (parsed.gsoSize > 0) return punted(Cause.slow);
+  if (isIcmp(parsed.proto) && to.proto === PROTO_UDP) return undefined;
+  return parsed.proto === PROTO_UDP && isIcmp(to.proto) ? judgeCarried(hit) : punted(Cause.slow);
+}
+
+/** ICMP in UDP must be a whole query on its way forward, or a whole answer on its way back (protocol 3.3). */
+function judgeCarried(hit: Hit): Verdict | undefined {
+  const { parsed, data, to } = hit;
+  if (parsed.payload < ICMP_HEADER || parsed.udpLength !== parsed.payload + UDP_HEADER) return dropped("filter");
+  const unsummed = data[parsed.l4 + 6] === 0 && data[parsed.l4 + 7] === 0;
+  if (unsummed) return punted(Cause.slow);
+  const type = data[parsed.payloadAt]!;
+  const fits = hit.side === 0 ? isIcmpRequest(to.family, type) : isIcmpReply(to.family, type);
+  return fits ? undefined : dropped("state");
+}
+
+/** Next hop missing, too small, too far. Options do not travel (protocol 2.7). */
+function judgeHop(hit: Hit): Verdict | undefined {
+  const { parsed, nexthop } = hit;
+  if (nexthop === undefined) return dropped("no-nexthop");
+  const arrived = parsed.segments > 1 ? wireHeaders(parsed) + parsed.gsoSize : parsed.length;
+  const options = parsed.l4 - (parsed.family === 4 ? IPV4_HEADER : IPV6_HEADER);
+  if (nexthop.mtu !== 0 && arrived - options + growth(hit) > nexthop.mtu) return punted(Cause.mtu);
+  return parsed.ttl <= 1 ? punted(Cause.ttl) : undefined;
+}
+
+/** Bytes by which the carrier of ICMP makes a packet longer. */
+function growth(hit: Hit): number {
+  if (hit.from.proto === hit.to.proto) return 0;
+  return isIcmp(hit.from.proto) ? UDP_HEADER : -UDP_HEADER;
+}
+
+function stepTcp(hit: Hit): TcpStep | "illegal" | undefined {
+  const { session, parsed, side } = hit;
+  if (parsed.proto !== PROTO_TCP || session.tcpState === TcpState.none) return undefined;
+  if (hasBadFlags(parsed.tcpFlags)) return "illegal";
+  return tcpStep(session, { side, flags: parsed.tcpFlags, seq: parsed.seq, ack: parsed.ack, payload: parsed.payload }, hit.nowMs >>> 0);
+}
+
+function bookTcp(hit: Hit, step: TcpStep | undefined): void {
+  if (step === undefined) return;
+  const { session } = hit;
+  const { life, flags, tcpState, tcpBeforeReset, sinceMs, isn, nextSeq, lastAck, retransmissions, outOfOrder } = step.state;
+  Object.assign(session, { life, flags, tcpState, tcpBeforeReset, sinceMs, isn, nextSeq, lastAck, retransmissions, outOfOrder });
+  if (step.ended !== undefined) session.endReason = reasonNumber(step.ended);
+  if (step.setUp === true) bookSetup(hit);
+}
+
+/** Set-up time in milliseconds + 1 (behaviour 13.1); who knows it first keeps it. */
+function bookSetup(hit: Hit): void {
+  const { session } = hit;
+  if (session.setupMs === 0) session.setupMs = (hit.nowMs - session.createdMs + 1) >>> 0;
+  session.flags |= Flag.setup;
+}
+
+/** Counters, last seen, handshake: a plain forward packet proves that the initiator heard us (protocol 6.1). */
+function book(hit: Hit, restart: boolean): void {
+  const { session, side, parsed } = hit;
+  if (restart) session.seenMs[side] = (hit.nowMs >>> 0) || 1;
+  session.packets[side] += BigInt(parsed.segments);
+  session.bytes[side] += BigInt(wireBytes(parsed) - (isCarriedIcmp(hit) ? UDP_HEADER : 0));
+  if (side === 1 && session.tcpState === TcpState.none && (session.flags & Flag.setup) === 0) bookSetup(hit);
+  if (side === 0 && (session.flags & Flag.holdMeta) === 0) session.flags &= ~Flag.revMeta;
+}
+
+/** Bytes are those of the inner packet: the carrier's header is not counted (behaviour 13.1). */
+function isCarriedIcmp(hit: Hit): boolean {
+  if (hit.from.proto !== PROTO_UDP || hit.from.path === 0) return false;
+  return isIcmp(hit.to.path !== 0 ? hit.session.context.proto : hit.to.proto);
+}

@@ -1,0 +1,114 @@
+// The sweeper written plainly: one walk over all slots ages sessions by state, tells what happened, removes their keys.
+// Called by model.ts with the injected clock; the eBPF timer does the same in bounded steps (behaviour 3.3, 3.5).
+import { sequenceIsNewer } from "../base/seq.ts";
+import type { DatapathRecord } from "../ports/datapath.ts";
+import { reasonNumber } from "../svr/reasons.ts";
+import type { EndReason } from "../svr/reasons.ts";
+import { Flag, Life, TcpState } from "../svr/session.ts";
+import type { Session } from "../svr/session.ts";
+import { restsAfterEnd } from "./model-apply.ts";
+import { removeFlow } from "./model-state.ts";
+import type { Model } from "./model-state.ts";
+
+type RecordType = DatapathRecord["type"];
+type Tell = (type: RecordType) => void;
+
+/** sweep walks all slots once at nowMs (monotonic milliseconds) and returns the records in the order they fell due. */
+export function sweep(model: Model, nowMs: number): DatapathRecord[] {
+  const records: DatapathRecord[] = [];
+  model.slots.forEach((session, index) => {
+    if (session === undefined) return;
+    const tell: Tell = (type) => records.push({ type, timeMs: nowMs, index, session: structuredClone(session) });
+    if (session.life === Life.live) sweepLive(model, session, { tell, now: nowMs >>> 0 });
+    if (session.life === Life.guard) sweepGuard(model, index, { tell, now: nowMs >>> 0 });
+    else if (session.life === Life.quarantine) sweepQuarantine(model, index, { tell, now: nowMs >>> 0 });
+  });
+  model.sweeps += 1n;
+  return records;
+}
+
+interface Walk { tell: Tell; now: number }
+
+/** Age in milliseconds; 32-bit times wrap, a time in the future has no age. */
+function isOlder(now: number, since: number, limit: number): boolean {
+  const age = (now - since) | 0;
+  return age >= 0 && age >= limit;
+}
+
+/** Tells what is due once, marked by a flag. */
+function once(session: Session, flag: number, tell: () => void): void {
+  if ((session.flags & flag) !== 0) return;
+  session.flags |= flag;
+  tell();
+}
+
+function sweepLive(model: Model, session: Session, walk: Walk): void {
+  once(session, Flag.started, () => walk.tell("start"));
+  const reason = expired(model, session, walk.now);
+  if (reason !== undefined) {
+    Object.assign(session, { life: Life.guard, endReason: reason, sinceMs: walk.now });
+    return;
+  }
+  const every = model.config.timers.interimMs;
+  if (every === 0 || !isOlder(walk.now, session.interimMs || session.createdMs >>> 0, every)) return;
+  session.interimMs = walk.now || 1;
+  walk.tell("interim");
+}
+
+/** End reason of a live session whose time is over. */
+function expired(model: Model, session: Session, now: number): number | undefined {
+  if ((session.flags & Flag.delete) !== 0) return session.endReason || reasonNumber("admin");
+  const state = stateForTimers(session);
+  const fixed = fixedTimer(model, state);
+  const idle = state === TcpState.halfClosed ? Math.min(session.idleMs, model.config.timers.halfClosedIdleMs) : session.idleMs;
+  const over = fixed === undefined ? isOlder(now, lastSeen(session), idle) : isOlder(now, session.sinceMs, fixed);
+  return over ? reasonNumber(reasonFor(state)) : undefined;
+}
+
+/** Both FINs seen is CLOSING, whatever the state says. */
+function stateForTimers(session: Session): TcpState {
+  const both = Flag.finFwd | Flag.finRev;
+  const isOpen = session.tcpState === TcpState.established || session.tcpState === TcpState.halfClosed;
+  return isOpen && (session.flags & both) === both ? TcpState.closing : session.tcpState;
+}
+
+function fixedTimer(model: Model, state: TcpState): number | undefined {
+  const { synSentMs, synRcvdMs, closingMs, resetMs } = model.config.timers;
+  const timers: Partial<Record<TcpState, number>> = {
+    [TcpState.synSent]: synSentMs, [TcpState.synRcvd]: synRcvdMs, [TcpState.closing]: closingMs, [TcpState.reset]: resetMs,
+  };
+  return timers[state];
+}
+
+function reasonFor(state: TcpState): EndReason {
+  if (state === TcpState.synSent || state === TcpState.synRcvd) return "half-open-timeout";
+  if (state === TcpState.closing) return "fin";
+  return state === TcpState.reset ? "rst" : "timeout";
+}
+
+function lastSeen(session: Session): number {
+  const forward = session.seenMs[0] || session.sinceMs;
+  const reverse = session.seenMs[1] || session.sinceMs;
+  return sequenceIsNewer(reverse, forward, 32) ? reverse : forward;
+}
+
+function sweepGuard(model: Model, index: number, walk: Walk): void {
+  const session = model.slots[index] as Session;
+  once(session, Flag.started, () => walk.tell("start"));
+  once(session, Flag.ended, () => walk.tell("end"));
+  if ((session.flags & Flag.delete) === 0 && !isOlder(walk.now, session.sinceMs, model.config.timers.guardMs)) return;
+  removeFlow(model, index, 0);
+  if (restsAfterEnd(session)) {
+    Object.assign(session, { life: Life.quarantine, sinceMs: walk.now });
+    return;
+  }
+  removeFlow(model, index, 1);
+  model.slots[index] = undefined;
+}
+
+function sweepQuarantine(model: Model, index: number, walk: Walk): void {
+  if (!isOlder(walk.now, (model.slots[index] as Session).sinceMs, model.config.timers.quarantineMs)) return;
+  removeFlow(model, index, 1);
+  walk.tell("release");
+  model.slots[index] = undefined;
+}

@@ -1,0 +1,198 @@
+// The data plane in memory, with an injected clock: the ports of pkg/ports/datapath.ts over plain maps. For tests of the router
+// (two of them can talk in one unit test) and as the reference of the differential fuzz. Never used by a running router.
+import type {
+  Datapath, DatapathConfig, DatapathGauges, DatapathRecord, FlowKey, Frame, OpResult, Punt, SessionOp, ShardPort,
+} from "../ports/datapath.ts";
+import { addressKey } from "../base/address.ts";
+import { toHex } from "../base/bytes.ts";
+import { Life } from "../svr/session.ts";
+import type { Session, SideIndex } from "../svr/session.ts";
+import { applyOp } from "./model-apply.ts";
+import { forward } from "./model-forward.ts";
+import type { Judged } from "./model-forward.ts";
+import { wireBytes } from "./model-parse.ts";
+import type { PacketIn } from "./model-parse.ts";
+import { countDrop, countOf, createModel, flowKeyText, localOf, passes, programModel } from "./model-state.ts";
+import type { Model } from "./model-state.ts";
+import { sweep } from "./model-sweep.ts";
+import { dropped } from "./model-verdict.ts";
+import type { Verdict } from "./model-verdict.ts";
+
+/** ModelOptions: the clock is the only required one; sizes are small by default. */
+export interface ModelOptions {
+  nowMs: () => number;
+  sessionLimit?: number;
+  liveLimit?: number;
+  shards?: number;
+  /** packets that wait for one shard; more are dropped, reason `ring-full` */
+  ringLimit?: number;
+  mssClamp?: boolean;
+  hasSocket?: Model["hasSocket"];
+  /** called for every packet that leaves, after it was added to `sent` */
+  onSent?: (frame: SentFrame) => void;
+}
+
+/** SentFrame is a packet that left, by which interface and VLAN. */
+export interface SentFrame extends Frame { ifnum: number; vlan: number }
+
+/** ModelDatapath is the port plus what only tests do: bring packets, let time pass, read what left. */
+export interface ModelDatapath extends Datapath {
+  shard(number: number): ShardPort;
+  /** judges one packet, from its IP header on; gsoSize 0 is one wire packet */
+  receive(ifnum: number, vlan: number, data: Uint8Array, options?: { gsoSize?: number; etherType?: number }): Verdict;
+  /** everything that left, oldest first; tests may empty it */
+  readonly sent: SentFrame[];
+  /** one walk of the sweeper at the clock's time */
+  tick(): void;
+  /** the tables themselves, for the fuzz and for assertions */
+  readonly model: Model;
+}
+
+/** What the factory and its parts share. */
+interface World { model: Model; options: ModelOptions; rings: Punt[][]; records: DatapathRecord[]; sent: SentFrame[]; names: Map<number, string> }
+
+/** modelDatapath makes an empty data plane in memory. */
+export function modelDatapath(options: ModelOptions): ModelDatapath {
+  const shards = options.shards ?? 1;
+  const sessionLimit = options.sessionLimit ?? 1024;
+  const { hasSocket } = options;
+  const model = createModel({ sessionLimit, liveLimit: options.liveLimit ?? sessionLimit, shards, ...(hasSocket && { hasSocket }) });
+  model.mssClamp = options.mssClamp ?? true;
+  const world: World = { model, options, rings: Array.from({ length: shards }, () => []), records: [], sent: [], names: new Map() };
+  return {
+    ...datapathPort(world), model, sent: world.sent, shard: (number) => shardPort(world, number), receive: (...args) => receive(world, args),
+    tick: () => void world.records.push(...sweep(model, options.nowMs())),
+  };
+}
+
+function datapathPort(world: World): Datapath {
+  const { model, records } = world;
+  return {
+    program: (config: DatapathConfig) => programModel(model, config),
+    nameId: (name) => nameId(world, name),
+    nameOf: (id) => world.names.get(id),
+    records: (max) => records.splice(0, max),
+    sessions: (cursor, max) => page(model, { cursor, max, wanted: passes }),
+    resting: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.quarantine }),
+    gauges: () => gauges(model),
+    counters: () => ({ drops: Object.fromEntries(model.drops), interfaces: Object.fromEntries(structuredClone([...model.counts])) }),
+    adopted: () => false,
+    close: () => undefined,
+    destroy: () => {
+      model.slots.fill(undefined);
+      model.flows.clear();
+      model.uuids.clear();
+    },
+  };
+}
+
+function shardPort(world: World, number: number): ShardPort {
+  const { model, options, rings } = world;
+  return {
+    drain: (max) => rings[number]?.splice(0, max) ?? [],
+    apply: (ops: readonly SessionOp[]): OpResult[] => ops.map((op) => applyOp(model, op, options.nowMs())),
+    send: (frames) => frames.filter((frame) => send(world, frame)).length,
+    find: (key) => find(model, key),
+    findUuid: (uuid) => findUuid(model, uuid),
+    nameId: (name) => nameId(world, name),
+    nameOf: (id) => world.names.get(id),
+    close: () => undefined,
+  };
+}
+
+function receive(world: World, [ifnum, vlan, data, more = {}]: Parameters<ModelDatapath["receive"]>): Verdict {
+  const { model, options } = world;
+  const packet: PacketIn = { ifnum, vlan, data, gsoSize: more.gsoSize ?? 0, ...(more.etherType !== undefined && { etherType: more.etherType }) };
+  const judged = forward(model, packet, options.nowMs());
+  countReceived(model, packet, judged);
+  const verdict = judged.verdict.kind === "punt" ? enqueue(world, packet, judged) : judged.verdict;
+  if (verdict.kind === "drop") countDrop(model, verdict.reason);
+  if (verdict.kind === "out") leave(world, { nexthop: verdict.nexthop, data: verdict.data }, judged.parsed.segments);
+  return verdict;
+}
+
+function countReceived(model: Model, packet: PacketIn, { parsed }: Judged): void {
+  if (!model.interfaces.has(packet.ifnum) || parsed.shape === "foreign") return;
+  const count = countOf(model, packet.ifnum);
+  count.rxPackets += BigInt(parsed.segments);
+  count.rxBytes += BigInt(wireBytes(parsed));
+}
+
+/** Into the ring of the shard that owns the packet; a full ring drops it. */
+function enqueue(world: World, packet: PacketIn, judged: Judged): Verdict {
+  const { model, rings, options } = world;
+  const { parsed, flow, verdict } = judged;
+  const ring = rings[flow?.session.shard ?? shardOf(model, judged)];
+  if (verdict.kind !== "punt" || ring === undefined || ring.length >= (options.ringLimit ?? 4096)) return dropped("ring-full");
+  const punt: Punt = {
+    cause: verdict.cause, ifnum: packet.ifnum, vlan: packet.vlan, gsoSize: parsed.segments > 1 ? parsed.gsoSize : 0,
+    toWaypoint: localOf(model, parsed.destination)?.waypoint === true, data: packet.data.slice(0, parsed.length),
+  };
+  ring.push(flow === undefined ? punt : { ...punt, session: { index: flow.index, side: flow.side, state: structuredClone(flow.session) } });
+  return verdict;
+}
+
+/** The same shard for both directions of a flow; any symmetric function will do. */
+function shardOf(model: Model, { parsed }: Judged): number {
+  const ends = [`${addressKey(parsed.source)}:${parsed.sourcePort}`, `${addressKey(parsed.destination)}:${parsed.destinationPort}`].sort();
+  const sum = [...ends.join()].reduce((hash, letter) => (hash * 31 + letter.charCodeAt(0)) >>> 0, parsed.proto);
+  return sum % model.shards;
+}
+
+function leave(world: World, frame: Frame, segments: number): boolean {
+  const nexthop = world.model.nexthops.get(frame.nexthop);
+  if (nexthop === undefined) return false;
+  const count = countOf(world.model, nexthop.ifnum);
+  count.txPackets += BigInt(segments);
+  count.txBytes += BigInt(frame.data.length);
+  const sent = { ...frame, ifnum: nexthop.ifnum, vlan: nexthop.vlan };
+  world.sent.push(sent);
+  world.options.onSent?.(sent);
+  return true;
+}
+
+/** As a frame on loopback: a next hop that is missing is a counted drop, although the kernel took the frame. */
+function send(world: World, frame: Frame): boolean {
+  if (!leave(world, { nexthop: frame.nexthop, data: frame.data.slice() }, 1)) countDrop(world.model, "no-nexthop");
+  return true;
+}
+
+function nameId(world: World, name: string): number {
+  const known = [...world.names].find(([, text]) => text === name);
+  if (known !== undefined) return known[0];
+  const id = world.names.size + 1;
+  world.names.set(id, name);
+  return id;
+}
+
+function find(model: Model, key: FlowKey): { index: number; side: SideIndex; state: Session } | undefined {
+  const entry = model.flows.get(flowKeyText(key));
+  const session = entry && model.slots[entry.index];
+  return entry && session && { index: entry.index, side: entry.side, state: structuredClone(session) };
+}
+
+function findUuid(model: Model, uuid: Uint8Array): { index: number; state: Session } | undefined {
+  const index = model.uuids.get(toHex(uuid));
+  const session = index === undefined ? undefined : model.slots[index];
+  return index !== undefined && session ? { index, state: structuredClone(session) } : undefined;
+}
+
+function page(model: Model, ask: { cursor: number; max: number; wanted: (session: Session) => boolean }): ReturnType<Datapath["sessions"]> {
+  const sessions: { index: number; state: Session }[] = [];
+  for (let index = ask.cursor; index < model.slots.length; index++) {
+    const session = model.slots[index];
+    if (session === undefined || !ask.wanted(session)) continue;
+    if (sessions.length === ask.max) return { sessions, next: index };
+    sessions.push({ index, state: structuredClone(session) });
+  }
+  return { sessions };
+}
+
+function gauges(model: Model): DatapathGauges {
+  const used = model.slots.filter((slot) => slot !== undefined);
+  return {
+    slotsUsed: used.length, live: used.filter((slot) => slot.life === Life.live).length, highWater: model.slots.findLastIndex((slot) => slot !== undefined) + 1,
+    quarantined: used.filter((slot) => slot.life === Life.quarantine).length, recordsLost: 0, sweeps: Number(model.sweeps),
+    sessionLimit: model.slots.length, flowEntries: model.flows.size + model.uuids.size, flowLimit: 3 * model.slots.length,
+  };
+}

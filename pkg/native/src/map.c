@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small maps (configuration, counters, names) by their pins: batches of updates and deletes, whole dumps, rings of shards.
+ * Called by pkg/datapath; sizes of keys and values are those of the kernel, checked against what the caller passes. */
+#include "svr_native.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct svr_map {
+	int fd;
+	struct svr_map_sizes sizes;
+};
+
+static int is_per_cpu(__u32 type)
+{
+	return type == BPF_MAP_TYPE_PERCPU_ARRAY || type == BPF_MAP_TYPE_PERCPU_HASH;
+}
+
+static int describe(struct svr_map *map)
+{
+	struct bpf_map_info info = {};
+	__u32 length = sizeof(info);
+	int cpus = libbpf_num_possible_cpus();
+
+	if (cpus < 0)
+		return cpus;
+	if (bpf_obj_get_info_by_fd(map->fd, &info, &length))
+		return -errno;
+	map->sizes = (struct svr_map_sizes){ info.type, info.key_size, info.value_size, info.max_entries, info.value_size, (__u32)cpus };
+	if (is_per_cpu(info.type))
+		map->sizes.stride = ((info.value_size + 7u) & ~7u) * (__u32)cpus;
+	return 0;
+}
+
+int svr_map_close(struct svr_map *map)
+{
+	close(map->fd);
+	free(map);
+	return 0;
+}
+
+int svr_map_open(const char *pin, struct svr_map_sizes *sizes, __u32 sizes_size, struct svr_map **out)
+{
+	struct svr_map *map;
+	int fd, error;
+
+	*out = NULL;
+	if (sizes_size < sizeof(*sizes))
+		return -EINVAL;
+	fd = bpf_obj_get(pin);
+	if (fd < 0)
+		return fd;
+	map = calloc(1, sizeof(*map));
+	if (!map) {
+		close(fd);
+		return -ENOMEM;
+	}
+	map->fd = fd;
+	error = describe(map);
+	if (error) {
+		svr_map_close(map);
+		return error;
+	}
+	*sizes = map->sizes;
+	*out = map;
+	return 0;
+}
+
+int svr_map_update(struct svr_map *map, const __u8 *entries, __u32 size, __u32 flags)
+{
+	__u32 step = map->sizes.key_size + map->sizes.stride;
+
+	if (!step || size % step)
+		return -EINVAL;
+	for (__u32 at = 0; at < size; at += step) {
+		int error = bpf_map_update_elem(map->fd, entries + at, entries + at + map->sizes.key_size, flags);
+
+		if (error)
+			return error;
+	}
+	return (int)(size / step);
+}
+
+int svr_map_delete(struct svr_map *map, const __u8 *keys, __u32 size)
+{
+	if (!map->sizes.key_size || size % map->sizes.key_size)
+		return -EINVAL;
+	for (__u32 at = 0; at < size; at += map->sizes.key_size) {
+		int error = bpf_map_delete_elem(map->fd, keys + at);
+
+		if (error && error != -ENOENT)
+			return error;
+	}
+	return (int)(size / map->sizes.key_size);
+}
+
+int svr_map_lookup(struct svr_map *map, const __u8 *key, __u32 key_size, __u8 *value, __u32 value_size)
+{
+	if (key_size != map->sizes.key_size || value_size < map->sizes.stride)
+		return -EINVAL;
+	return bpf_map_lookup_elem(map->fd, key, value);
+}
+
+int svr_map_dump(struct svr_map *map, __u8 *out, __u32 size)
+{
+	__u32 step = map->sizes.key_size + map->sizes.stride, used = 0;
+	const __u8 *last = NULL;
+	__u8 next[256];
+
+	if (!map->sizes.key_size || map->sizes.key_size > sizeof(next))
+		return -EINVAL;
+	for (__u32 i = 0; i <= map->sizes.entries; i++) {
+		if (bpf_map_get_next_key(map->fd, last, next))
+			return errno == ENOENT ? (int)(used / step) : -errno;
+		if (size - used < step)
+			return -ENOSPC;
+		memcpy(out + used, next, map->sizes.key_size);
+		last = out + used;
+		if (!bpf_map_lookup_elem(map->fd, next, out + used + map->sizes.key_size))
+			used += step;
+		else if (errno != ENOENT)
+			return -errno;
+	}
+	return (int)(used / step); /* a hash that changes meanwhile may start over: the bound ends it */
+}
+
+static int put(struct svr_map *rings, __u32 index, int fd)
+{
+	return bpf_map_update_elem(rings->fd, &index, &fd, BPF_ANY);
+}
+
+int svr_map_add_ring(struct svr_map *rings, __u32 index, __u32 bytes, const char *pin)
+{
+	int fd, error;
+
+	if (rings->sizes.type != BPF_MAP_TYPE_ARRAY_OF_MAPS || index >= rings->sizes.entries)
+		return -EINVAL;
+	fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ring", 0, 0, bytes, NULL);
+	if (fd < 0)
+		return fd;
+	error = bpf_obj_pin(fd, pin);
+	if (!error) {
+		error = put(rings, index, fd);
+		if (error)
+			unlink(pin);
+	}
+	close(fd);
+	return error;
+}
+
+int svr_map_put_ring(struct svr_map *rings, __u32 index, const char *pin)
+{
+	int fd, error;
+
+	if (rings->sizes.type != BPF_MAP_TYPE_ARRAY_OF_MAPS || index >= rings->sizes.entries)
+		return -EINVAL;
+	fd = bpf_obj_get(pin);
+	if (fd < 0)
+		return fd;
+	error = put(rings, index, fd);
+	close(fd);
+	return error;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Drains a ring buffer of the eBPF programs into one flat buffer of the caller: punted packets with a copy of their session, or
+ * records of the sweeper. A ring has one reader, the thread that opened it; any thread may end its wait through an eventfd. */
+#include "table.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "checksum.h"
+
+struct svr_ring {
+	struct ring_buffer *buffer;
+	int map_fd, epoll_fd, wake_fd;
+	/* the call under way */
+	int (*take)(struct svr_ring *ring, const void *data, size_t size);
+	struct svr_table *table;
+	struct svr_ring_call *call;
+	__u8 *out;
+	__u32 room, count;
+};
+
+_Static_assert(sizeof(struct svr_punt) == 40, "the packet follows at 40");
+_Static_assert(sizeof(struct svr_record) == 336, "records are packed");
+_Static_assert(sizeof(struct svr_ring_entry) + sizeof(struct svr_session) + 65536 + 128 + 8 <= SVR_RING_ROOM, "the largest punt fits");
+
+/* Stops libbpf after a record; it has moved past that record already. */
+static int go_on(const struct svr_ring *ring, __u32 needed)
+{
+	return ring->count < ring->call->max && ring->room - ring->call->used >= needed ? 0 : -ENOBUFS;
+}
+
+/* The session that eBPF found, unless it is gone by now. */
+static __u32 copy_session(struct svr_table *table, __u32 entry, __u8 *out)
+{
+	__u32 index = SVR_ENTRY_INDEX(entry), life;
+
+	if (entry < 2 || index >= table->slots)
+		return 0;
+	life = svr_table_life(&table->sessions[index]);
+	if (life != SVR_LIFE_LIVE && life != SVR_LIFE_GUARD)
+		return 0;
+	memcpy(out, &table->sessions[index], sizeof(struct svr_session));
+	return sizeof(struct svr_session);
+}
+
+static int take_punt(struct svr_ring *ring, const void *data, size_t size)
+{
+	struct svr_ring_entry *entry = (struct svr_ring_entry *)(ring->out + ring->call->used);
+	const struct svr_punt *punt = data;
+	__u8 *at = (__u8 *)(entry + 1);
+
+	if (size < sizeof(*punt) || punt->length > size - sizeof(*punt) || punt->length > 65536 + 128) {
+		ring->call->malformed++;
+		return 0;
+	}
+	entry->punt = *punt;
+	entry->has_session = copy_session(ring->table, punt->entry, at);
+	at += entry->has_session;
+	memcpy(at, punt + 1, punt->length);
+	if (punt->flags & SVR_PUNT_PARTIAL)
+		svr_checksum_complete(at, punt->length);
+	at += (punt->length + 7u) & ~7u;
+	entry->size = (__u32)(at - (__u8 *)entry);
+	ring->call->used += entry->size;
+	ring->count++;
+	return go_on(ring, SVR_RING_ROOM);
+}
+
+static int take_record(struct svr_ring *ring, const void *data, size_t size)
+{
+	if (size < sizeof(struct svr_record)) {
+		ring->call->malformed++;
+		return 0;
+	}
+	memcpy(ring->out + ring->call->used, data, sizeof(struct svr_record));
+	ring->call->used += sizeof(struct svr_record);
+	ring->count++;
+	return go_on(ring, sizeof(struct svr_record));
+}
+
+static int on_sample(void *context, void *data, size_t size)
+{
+	struct svr_ring *ring = context;
+
+	return ring->take(ring, data, size);
+}
+
+static int watch(int epoll_fd, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+int svr_ring_close(struct svr_ring *ring)
+{
+	ring_buffer__free(ring->buffer);
+	if (ring->epoll_fd >= 0)
+		close(ring->epoll_fd);
+	if (ring->map_fd >= 0)
+		close(ring->map_fd);
+	free(ring);
+	return 0;
+}
+
+int svr_ring_open(const char *pin, int wake_fd, struct svr_ring **out)
+{
+	struct svr_ring *ring = calloc(1, sizeof(*ring));
+	int error = 0;
+
+	*out = NULL;
+	if (!ring)
+		return -ENOMEM;
+	ring->wake_fd = wake_fd;
+	ring->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	ring->map_fd = bpf_obj_get(pin);
+	if (ring->map_fd < 0 || ring->epoll_fd < 0)
+		error = ring->map_fd < 0 ? ring->map_fd : -EMFILE;
+	if (!error) {
+		ring->buffer = ring_buffer__new(ring->map_fd, on_sample, ring, NULL);
+		error = ring->buffer ? watch(ring->epoll_fd, ring->map_fd) : -errno;
+	}
+	if (!error && wake_fd >= 0)
+		error = watch(ring->epoll_fd, wake_fd);
+	if (error) {
+		svr_ring_close(ring);
+		return error;
+	}
+	*out = ring;
+	return 0;
+}
+
+static int consume(struct svr_ring *ring)
+{
+	int error = ring_buffer__consume(ring->buffer);
+
+	return error < 0 && error != -ENOBUFS ? error : (int)ring->count;
+}
+
+/* Until a record, a wake or the timeout. */
+static int wait_for(struct svr_ring *ring)
+{
+	struct epoll_event events[2];
+	int count = epoll_wait(ring->epoll_fd, events, 2, ring->call->timeout_ms);
+	__u64 wakes;
+
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < count; i++)
+		if (events[i].data.fd == ring->wake_fd && read(ring->wake_fd, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
+			return -errno;
+	return count;
+}
+
+static void begin(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size)
+{
+	ring->call = call;
+	ring->out = buffer;
+	ring->room = size;
+	ring->count = 0;
+	call->used = 0;
+	call->malformed = 0;
+}
+
+int svr_ring_drain(struct svr_ring *ring, struct svr_table *table, struct svr_ring_call *call, void *buffer, __u32 size)
+{
+	int got;
+
+	if (size < SVR_RING_ROOM || !call->max)
+		return -EINVAL;
+	begin(ring, call, buffer, size);
+	ring->take = take_punt;
+	ring->table = table;
+	got = consume(ring);
+	if (got || !call->timeout_ms)
+		return got;
+	got = wait_for(ring);
+	return got <= 0 ? got : consume(ring);
+}
+
+int svr_ring_records(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size)
+{
+	if (size < sizeof(struct svr_record) || !call->max)
+		return -EINVAL;
+	begin(ring, call, buffer, size);
+	ring->take = take_record;
+	return consume(ring);
+}
+
+int svr_ring_wake_open(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int svr_ring_wake(int wake_fd)
+{
+	__u64 one = 1;
+
+	return write(wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+int svr_ring_wake_close(int wake_fd)
+{
+	return close(wake_fd) ? -errno : 0;
+}

@@ -1,0 +1,25 @@
+// Idle timeout and class of a session by what it carries (behaviour 3.5). Called when a session is made.
+import type { RouterConfig, ServiceConfig } from "./config.ts";
+
+/** SessionType is what is known of traffic by protocol and port. */
+interface SessionType { proto: number; port: number; idleMs: number }
+
+/** Built-in session types: DNS, and SSH with the timeout of TCP. */
+const dnsIdleMs = 5_000;
+const builtIn: readonly SessionType[] = [{ proto: 17, port: 53, idleMs: dnsIdleMs }, { proto: 6, port: 53, idleMs: dnsIdleMs }];
+
+/** idleTimeout gives milliseconds without packets until a session ends: of the service, else of its session type, else of the protocol. */
+export function idleTimeout(config: Pick<RouterConfig, "timers">, service: Pick<ServiceConfig, "idleMs">, packet: { proto: number; port: number }): number {
+  if (service.idleMs !== undefined) return service.idleMs;
+  const type = builtIn.find((one) => one.proto === packet.proto && one.port === packet.port);
+  return type?.idleMs ?? byProtocol(config, packet.proto);
+}
+
+function byProtocol({ timers }: Pick<RouterConfig, "timers">, proto: number): number {
+  switch (proto) {
+    case 6: return timers.tcpIdleMs;
+    case 17: return timers.udpIdleMs;
+    case 1: case 58: return timers.icmpIdleMs;
+    default: return timers.otherIdleMs;
+  }
+}

@@ -1,0 +1,54 @@
+// Collects what the compiler finds wrong, with the object, the field and its place in the file. One per compile.
+import { positionOf } from "../api/document.ts";
+import type { ParsedObject } from "../api/document.ts";
+import { suggestWord } from "../api/suggest.ts";
+import type { Problem } from "../api/problem.ts";
+import type { Origin } from "./config.ts";
+
+/** Complaint is what is wrong and how to fix it. */
+export type Complaint = Pick<Problem, "code" | "message" | "fix">;
+
+/** Report collects problems; an error marks its object as refused, a warning changes nothing. */
+export interface Report {
+  error(object: ParsedObject, field: string, complaint: Complaint): void;
+  warn(object: ParsedObject, field: string, complaint: Complaint): void;
+  /** An error about one document of several with the same name: the other one stays good. */
+  errorOfCopy(object: ParsedObject, complaint: Complaint): void;
+  readonly problems: Problem[];
+  /** ids of objects with errors */
+  readonly refused: ReadonlySet<string>;
+}
+
+/** createReport makes an empty report. */
+export function createReport(): Report {
+  const problems: Problem[] = [];
+  const refused = new Set<string>();
+  const add = (severity: Problem["severity"], object: ParsedObject, field: string, complaint: Complaint): void => {
+    const position = object.source === undefined ? undefined : positionOf(object.source, field);
+    problems.push({ severity, ...complaint, object: object.id, field, ...(object.source === undefined ? {} : { file: object.source.file }), ...position });
+  };
+  return {
+    problems,
+    refused,
+    error(object, field, complaint) {
+      refused.add(object.id);
+      add("error", object, field, complaint);
+    },
+    warn: (object, field, complaint) => add("warning", object, field, complaint),
+    errorOfCopy: (object, complaint) => add("error", object, "metadata.name", complaint),
+  };
+}
+
+/** originIn names a field of an object. */
+export function originIn(object: ParsedObject, field: string): Origin {
+  return { object: object.id, field };
+}
+
+/** unknownName is the complaint about a name that refers to nothing. */
+export function unknownName(what: string, name: string, known: Iterable<string>): Complaint {
+  const list = [...known].sort();
+  const near = suggestWord(name, list);
+  const shown = list.length > 8 ? `${list.slice(0, 8).join(", ")}, ...` : list.join(", ");
+  const fix = near !== undefined ? `did you mean "${near}"?` : list.length === 0 ? "there is none yet: add it" : `known: ${shown}`;
+  return { code: "reference", message: `there is no ${what} "${name}"`, fix };
+}

@@ -98,7 +98,7 @@ describe("operations", () => {
     const { apply, tick } = bench();
     const session = fresh(udp, 1);
     apply(install(session));
-    const again = { ...fresh(udp, 2), side: [session.side[0], fresh(udp, 2).side[1]] };
+    const again: Session = { ...fresh(udp, 2), side: [session.side[0], fresh(udp, 2).side[1]] };
     expect(apply({ kind: "end", ref: ref(session), reason: reasonNumber("evicted"), now: true }, install(again))).toMatchObject([{ ok: true }, { ok: true, index: 1 }]);
     expect(tick(1_001)).toEqual(["start", "end", "start"]);
     expect(apply(install({ ...fresh(udp, 3), side: [fresh(udp, 3).side[0], session.side[1]] }))[0]).toMatchObject({ why: "exists", side: 1 });

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define WAIT_MS 10000
+#define TCX_INGRESS 46 /* BPF_TCX_INGRESS, which older headers lack */
 
 static __u8 packet[MAX_PACKET], result[MAX_PACKET + 256];
 
@@ -20,6 +21,13 @@ static void do_reset(struct harness *h, const char *line)
 	h->socket = -1;
 	must(ring_buffer__consume(h->punts) < 0 || ring_buffer__consume(h->records) < 0, "rings");
 	h->out_used = 0;
+	append(h, "{\"ok\":true}");
+}
+
+static void do_forget(struct harness *h, const char *line)
+{
+	(void)line;
+	forget_sessions(h);
 	append(h, "{\"ok\":true}");
 }
 
@@ -294,16 +302,26 @@ static void do_socket(struct harness *h, const char *line)
 	append(h, "{\"ok\":true}");
 }
 
+/* Attaches a program to the ingress of a device in this namespace; the link ends with the process. */
+static void do_attach(struct harness *h, const char *line)
+{
+	const char *name = word_value(line, "prog") ? "svr_inject" : "svr_ingress";
+	int fd = bpf_program__fd(bpf_object__find_program_by_name(h->object, name));
+
+	must(bpf_link_create(fd, word_number(line, "ifindex", 0), TCX_INGRESS, NULL) < 0, "attach");
+	append(h, "{\"ok\":true}");
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct harness *, const char *);
 	bool list; /* the answer is a list */
 } commands[] = {
-	{ "reset", do_reset, false }, { "settings", do_settings, false }, { "interface", do_interface, false }, { "nexthop", do_nexthop, false }, { "local", do_local, false },
+	{ "reset", do_reset, false }, { "forget", do_forget, false }, { "settings", do_settings, false }, { "interface", do_interface, false }, { "nexthop", do_nexthop, false }, { "local", do_local, false },
 	{ "member", do_member, false }, { "rate", do_rate, false }, { "session", do_session, false }, { "patch", do_patch, false },
 	{ "show", do_show, false }, { "entries", do_entries, false }, { "fill", do_fill, false }, { "stats", do_stats, false },
 	{ "run", do_run, false }, { "spread", do_spread, false }, { "punts", do_punts, true }, { "records", do_records, true }, { "gauges", do_gauges, false },
-	{ "sweep", do_sweep, false }, { "walks", do_walks, false }, { "tokens", do_tokens, false }, { "socket", do_socket, false },
+	{ "sweep", do_sweep, false }, { "walks", do_walks, false }, { "tokens", do_tokens, false }, { "socket", do_socket, false }, { "attach", do_attach, false },
 };
 
 void run_command(struct harness *h, const char *line)

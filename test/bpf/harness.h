@@ -65,6 +65,7 @@ void session_write(struct harness *h, __u32 slot, const struct svr_session *sess
 int index_session(struct harness *h, __u32 slot, const struct svr_session *session);
 int index_count(struct harness *h, __u32 slot, __u32 side);
 int fill_background(struct harness *h, __u32 from, __u32 count, __u32 first);
+void forget_sessions(struct harness *h);
 void reset_maps(struct harness *h);
 void settings_read(struct harness *h, struct svr_settings *settings);
 #endif

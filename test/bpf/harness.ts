@@ -37,7 +37,7 @@ export interface Answers {
 export interface Ok { ok: boolean }
 
 /** Command names one command of the harness. */
-export type Command = keyof Answers | "reset" | "settings" | "interface" | "nexthop" | "local" | "member" | "rate" | "session" | "patch" | "walks" | "socket";
+export type Command = keyof Answers | "reset" | "forget" | "settings" | "interface" | "nexthop" | "local" | "member" | "rate" | "session" | "patch" | "walks" | "socket" | "attach";
 
 /** toHex writes bytes as lower-case hex. */
 export function toHex(bytes: Uint8Array): string {
@@ -76,6 +76,11 @@ export class Harness {
       this.#waiting.push({ resolve: settle(resolve), reject: settle(reject) });
       this.#process.stdin.write(`${line}\n`);
     });
+  }
+
+  /** pid names the network namespace of the harness. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
   }
 
   /** ask runs one command. */

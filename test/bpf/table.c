@@ -137,10 +137,9 @@ static void empty_map(struct harness *h, const char *name)
 			exit(3);
 }
 
-/* Everything but settings and counters as after load. */
-void reset_maps(struct harness *h)
+/* Sessions and index as after load. */
+void forget_sessions(struct harness *h)
 {
-	static const char *const filled[] = { "interfaces", "locals", "members", "rates", "tokens" };
 	struct svr_session session = {};
 	struct svr_bucket bucket = {};
 	struct svr_gauges gauges;
@@ -154,6 +153,14 @@ void reset_maps(struct harness *h)
 		session_write(h, slot, &session);
 	memset(&gauges, 0, offsetof(struct svr_gauges, records_lost));
 	bpf_map_update_elem(map_fd(h, "gauges"), &zero, &gauges, 0);
+}
+
+/* Everything but settings and counters as after load. */
+void reset_maps(struct harness *h)
+{
+	static const char *const filled[] = { "interfaces", "locals", "members", "rates", "tokens" };
+
+	forget_sessions(h);
 	for (size_t i = 0; i < sizeof(filled) / sizeof(*filled); i++)
 		empty_map(h, filled[i]);
 }

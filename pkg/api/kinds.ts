@@ -23,6 +23,7 @@ export const kinds = {
   Router: { schema: routerSchema, namespaced: false },
 } as const;
 
+/** Kind names a kind of object. */
 export type Kind = keyof typeof kinds;
 
 /** ApiObject is an object of any kind, with defaults filled in. */

@@ -1,4 +1,4 @@
-// Ports, protocols and durations as text.
+// Ports, protocols and durations as people write them, accepted forms and the message of each refused one.
 import { millisOf, parseDuration } from "./duration.ts";
 import { parentOf } from "./names.ts";
 import { hasPorts, parsePorts, protocolNumber } from "./network.ts";

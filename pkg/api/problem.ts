@@ -20,6 +20,7 @@ export const problemCodes = {
   kept: "the last good version of a broken object stays in force",
 } as const;
 
+/** ProblemCode is a code of the table above. */
 export type ProblemCode = keyof typeof problemCodes;
 
 /** Position is a place in a text; both count from 1. */

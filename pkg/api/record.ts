@@ -1,6 +1,7 @@
 // The session record (behaviour 13.1): one JSON object per start, interim, end, deny and loss. Written by routers,
 // read by the console and by svrctl. Fields are added, never re-used.
 
+/** RecordType tells what a record reports (behaviour 13.1). */
 export type RecordType = "start" | "interim" | "end" | "modify" | "deny" | "loss";
 
 /** SessionRecord is one telemetry record; (router, boot, sequence) is unique and gap-free, times are RFC 3339 with ms. */

@@ -1,4 +1,4 @@
-// Nearest known word.
+// Suggestions for misspelt field names: the nearest known one, none when nothing is near.
 import { suggestWord } from "./suggest.ts";
 
 const known = ["addresses", "access", "scope", "LAN", "WAN"];

@@ -2,6 +2,7 @@
 // Called by every layer, on the packet path too. The text form is in addresstext.ts. Never resolves names.
 import { readI32, writeU32 } from "./bytes.ts";
 
+/** IpFamily is the IP version. */
 export type IpFamily = 4 | 6;
 
 /** IpAddress is one address. Words are signed 32-bit integers in network order of significance; compare with sameAddress. */

@@ -2,6 +2,7 @@
 // applications (L5, L6) log them. Callers compare `code`, never text.
 import type { errorCodes } from "./codes.ts";
 
+/** ErrorCode is a code of the catalogue in codes.ts. */
 export type ErrorCode = keyof typeof errorCodes;
 
 /** SvrError is a fault with a stable code, the object it concerns and what to do next. */

@@ -2,6 +2,7 @@
 // text forms. The 32-digit form is also the OpenTelemetry trace id. Pure: holds no random source.
 import { fromHex, toHex } from "./bytes.ts";
 
+/** UUID_BYTES is the size of a session id. */
 export const UUID_BYTES = 16;
 
 /** uuidFrom makes a version 4 UUID of 16 random bytes (RFC 9562 5.4); the input is not changed. */

@@ -1,6 +1,7 @@
 // Serial number comparison (RFC 1982) for counters that wrap. Called by the handshake (12 bits), fragment and
 // duplicate windows (16, 32 bits) and TCP checks. Pure.
 
+/** SequenceBits is the width of a serial number. */
 export type SequenceBits = 12 | 16 | 32;
 
 /** sequenceDistance gives how far `a` is ahead of `b`, negative when behind; half the space counts as behind. */

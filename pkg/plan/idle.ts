@@ -4,9 +4,12 @@ import type { RouterConfig, ServiceConfig } from "./config.ts";
 /** SessionType is what is known of traffic by protocol and port. */
 interface SessionType { proto: number; port: number; idleMs: number }
 
-/** Built-in session types: DNS, and SSH with the timeout of TCP. */
-const dnsIdleMs = 5_000;
-const builtIn: readonly SessionType[] = [{ proto: 17, port: 53, idleMs: dnsIdleMs }, { proto: 6, port: 53, idleMs: dnsIdleMs }];
+/** Built-in session types: DNS over both, SSH. */
+const builtIn: readonly SessionType[] = [
+  { proto: 17, port: 53, idleMs: 5_000 },
+  { proto: 6, port: 53, idleMs: 5_000 },
+  { proto: 6, port: 22, idleMs: 1_900_000 },
+];
 
 /** idleTimeout gives milliseconds without packets until a session ends: of the service, else of its session type, else of the protocol. */
 export function idleTimeout(config: Pick<RouterConfig, "timers">, service: Pick<ServiceConfig, "idleMs">, packet: { proto: number; port: number }): number {

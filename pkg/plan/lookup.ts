@@ -3,10 +3,10 @@
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import { createPrefixTable } from "../base/lpm.ts";
 import type { PrefixTable } from "../base/lpm.ts";
-import { containsAddress } from "../base/prefix.ts";
 import { globalTenant } from "./config.ts";
 import type { MemberConfig, NetworkConfig, NexthopConfig, PathConfig, PeerConfig, RouteConfig, RouterConfig, ServiceConfig, TenantConfig } from "./config.ts";
 import { tenantLine } from "./entries.ts";
+import { isOnLink } from "./links.ts";
 import { createServiceTable } from "./servicetable.ts";
 import type { Selection } from "./servicetable.ts";
 
@@ -119,13 +119,7 @@ function nexthopsBy(config: RouterConfig): Lookup["nexthopTo"] {
   return (ifnum, vlan, remote) => {
     const network = networks.get(networkKey(ifnum, vlan));
     if (network === undefined) return undefined;
-    const onLink = isLinkLocal(remote) || network.addresses.some((prefix) => containsAddress(prefix, remote));
-    const key = onLink ? network.onLink[remote.family] : network.gateways[remote.family];
+    const key = isOnLink(network, remote) ? network.onLink[remote.family] : network.gateways[remote.family];
     return key === undefined ? undefined : nexthops.get(key);
   };
-}
-
-/** fe80::/10 is on link everywhere (RFC 4291). */
-function isLinkLocal(address: IpAddress): boolean {
-  return address.family === 6 && (address.w0 & 0xffc00000) === (0xfe800000 | 0);
 }

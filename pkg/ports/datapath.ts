@@ -74,7 +74,9 @@ export interface ShardPort {
   close(): void;
 }
 
+/** InterfaceEntry is one interface of the router by its own number and its device name. */
 export interface InterfaceEntry { ifnum: number; name: string; shared: boolean; hosts: boolean }
+/** NexthopEntry is one way out; mtu in bytes of an IP packet. */
 export interface NexthopEntry {
   index: number; interface: string; ifnum: number; vlan: number; family: IpFamily;
   /** absent: on link */
@@ -83,7 +85,9 @@ export interface NexthopEntry {
   /** clamp of the MSS option for inner IPv4 and IPv6; 0 none */
   mss4: number; mss6: number;
 }
+/** MemberEntry gives a tenant to sources on an interface and VLAN. */
 export interface MemberEntry { ifnum: number; vlan: number; prefix: { address: IpAddress; length: number }; tenant: number }
+/** RateEntry bounds the first packets of a tenant, in packets. */
 export interface RateEntry { tenant: number; perSecond: number; burst: number }
 
 /** Everything the data plane is told besides sessions. `program` makes it so, in an order that never opens a hole. */
@@ -103,6 +107,7 @@ export interface DatapathConfig {
 /** A record of the sweeper: a copy of the session at that moment. */
 export interface DatapathRecord { type: "start" | "interim" | "end" | "release"; timeMs: number; index: number; session: Session }
 
+/** DatapathGauges counts what is bounded, with its bounds. */
 export interface DatapathGauges { slotsUsed: number; live: number; highWater: number; quarantined: number; recordsLost: number; sweeps: number; sessionLimit: number; flowEntries: number; flowLimit: number }
 
 /** The data plane of one router. Owner: the router's main thread; `close` leaves pinned maps forwarding. */

@@ -133,7 +133,7 @@ function reportService(session: Session, at: Acceptance, turn: Turn): void {
   if (at.arrival.opened.tlvs.service !== at.service.name) session.handshake.reverseService = turn.tables.idOf("service", at.service.name);
 }
 
-/** The segment as observed: replies go to the 5-tuple that was seen (protocol 2.3). */
+/** peerSide is the segment as observed: replies go to the 5-tuple that was seen (protocol 2.3). */
 export function peerSide(arrival: Arrival, path: PathEntry): SessionSide {
   const { packet, punt } = arrival;
   return {

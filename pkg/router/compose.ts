@@ -47,7 +47,7 @@ export function reverseMetadata(tables: Tables, session: Session, saying: Saying
   };
 }
 
-/** The reverse context runs from the address that answers at the egress to the client of the forward context. */
+/** reverseContext runs from the address that answers at the egress to the client of the forward context. */
 export function reverseContext(session: Session): SessionContext {
   const { context } = session;
   return {

@@ -1,4 +1,4 @@
-// The state lock against real files.
+// The state lock against real files: held once, taken over from the dead, explained when it cannot be made.
 import { mkdtempSync, rmSync, writeFileSync, existsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -3,6 +3,7 @@
 import { globalTenant } from "../plan/config.ts";
 import type { RouterConfig } from "../plan/config.ts";
 
+/** NameKind tells what a numbered name names. */
 export type NameKind = "tenant" | "service" | "router" | "path" | "nexthop";
 
 /** nameKey is the text that the data plane numbers. */

@@ -1,17 +1,17 @@
 // From punts to arrivals: cut super-packets, parse, choose keys, verify and decrypt all metadata of a turn in one call of
 // the engine (receive order of protocol 7.3, steps 1 to 6). Drops are counted here; nothing is decided about sessions.
-import { TAG_BYTES } from "../svr/constants.ts";
-import { isEmptyHeader, parseHeader, parsePayload, startsWithCookie } from "../svr/decode.ts";
+import { isEmptyHeader, parseHeader, startsWithCookie } from "../svr/decode.ts";
 import type { MetadataHeader } from "../svr/decode.ts";
 import { acceptedEpochs, epochAt, skewEpochs } from "../svr/epoch.ts";
 import { parsePacket } from "../svr/packet.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Punt } from "../ports/datapath.ts";
 import { cutSegments } from "../svr/superpacket.ts";
-import { planOpen } from "../svr/seal.ts";
-import type { OpenJob, OpenResult, SealEngine } from "../svr/seal.ts";
+import { finishOpen, planOpen } from "../svr/open.ts";
+import type { OpenJob, OpenResult } from "../svr/open.ts";
+import type { SealEngine } from "../svr/seal.ts";
 import type { PeerEntry } from "./tables.ts";
-import type { Arrival, Opened, Turn } from "./turn.ts";
+import type { Arrival, Turn } from "./turn.ts";
 
 interface Pending {
   arrival: Arrival;
@@ -53,10 +53,8 @@ function prepare(turn: Turn, arrival: Arrival, pending: Pending[]): boolean {
   if (!header.ok) return refuse(turn, header.error);
   const peer = ownerOf(turn, punt, header.value);
   if (peer === undefined) return refuse(turn, header.value.metadata.keyId === undefined ? "metadata-incomplete" : "unknown-key");
-  const isClear = header.value.suite === 0;
-  if (isClear && header.value.payloadLength > 0 && peer.requireEncryption) return refuse(turn, "decrypt-failure", peer);
   const job = planOpen(packet, header.value, {
-    keys: peer.receive, epochs: acceptedEpochs(peer.mode, epochAt(turn.nowUnixMs / 1000), peer.window), isSigned: peer.mode !== "disabled",
+    mode: peer.mode, keys: [peer.receive], epochs: acceptedEpochs(peer.mode, epochAt(turn.nowUnixMs / 1000), peer.window),
   });
   if (!job.ok) return refuse(turn, job.error, peer);
   pending.push({ arrival, header: header.value, peer, job: job.value });
@@ -88,22 +86,17 @@ function openAll(turn: Turn, pending: readonly Pending[], engine: SealEngine): S
 }
 
 function finish(turn: Turn, one: Pending, result: OpenResult | undefined, engine: SealEngine): boolean {
-  const { arrival, header, peer } = one;
-  if (result === undefined) return refuse(turn, "hmac-failure", peer);
-  if (!result.ok) return refuse(turn, result.error === "hmac-failure" ? skewOrFailure(turn, one, engine) : result.error, peer);
-  const tlvs = parsePayload(arrival.packet.data, header, result.value.plainLength);
-  if (!tlvs.ok) return refuse(turn, tlvs.error, peer);
-  arrival.opened = opened(one, { tlvs: tlvs.value, epoch: result.value.epoch });
-  return true;
-}
-
-function opened(one: Pending, of: { tlvs: Opened["tlvs"]; epoch: number }): Opened {
   const { arrival, header, peer, job } = one;
-  const { data, end } = arrival.packet;
-  return {
-    peer, tlvs: of.tlvs, empty: isEmptyHeader(header), headerOnly: header.payloadLength === 0, bodyAt: header.body,
-    bodyEnd: job.tag === 0 ? end : job.tag, epoch: of.epoch, ...(job.tag === 0 ? {} : { tag: data.slice(job.tag, job.tag + TAG_BYTES) }),
+  if (result === undefined) return refuse(turn, "hmac-failure", peer);
+  if (!result.ok && result.reason === "hmac-failure") return refuse(turn, skewOrFailure(turn, one, engine), peer);
+  const finished = finishOpen({ packet: arrival.packet, header, job, requireEncryption: peer.requireEncryption }, result);
+  if (!finished.ok) return refuse(turn, finished.error, peer);
+  const { metadata, bodyAt, bodyEnd, epoch, tag } = finished.value;
+  arrival.opened = {
+    peer, tlvs: metadata, empty: isEmptyHeader(header), headerOnly: header.payloadLength === 0, bodyAt, bodyEnd, epoch,
+    ...(tag === undefined ? {} : { tag }),
   };
+  return true;
 }
 
 /** A tag that is right within 30 epochs means that clocks differ; tried for a few failures a second only (protocol 7.1). */

@@ -1,11 +1,12 @@
 // Metadata on its way out: which keys, which counter, which epoch. planOutput is called by emit.ts, signOutputs by the shard
 // when the batch ends (one call of the engine for all).
-import { epochAt, sendEpoch } from "../svr/epoch.ts";
+import { epochAt } from "../svr/epoch.ts";
 import { firstCounter } from "../svr/keys.ts";
 import type { Endpoints, LayoutOptions } from "../svr/layout.ts";
 import type { Metadata } from "../svr/metadata.ts";
 import type { Packet } from "../svr/packet.ts";
-import { finishSeal, planSeal } from "../svr/seal.ts";
+import { finishChecksum } from "../svr/checksum.ts";
+import { planSeal } from "../svr/seal.ts";
 import type { SealEngine } from "../svr/seal.ts";
 import type { Output } from "./batch.ts";
 import type { PathEntry } from "./tables.ts";
@@ -35,9 +36,10 @@ export interface OutputPlan {
 /** planOutput lays the packet out and queues it; what cannot be said within the limits is counted, not sent. */
 export function planOutput(turn: Turn, plan: OutputPlan): void {
   const { peer } = plan.path;
-  const job = planSeal(plan.packet, {
-    to: plan.to, options: plan.options, tlvs: plan.tlvs, keys: peer.send, suite: peer.suite, counter: turn.seals.nextCounter(),
-    epoch: sendEpoch(peer.mode, epochAt(turn.nowUnixMs / 1000)), isSigned: peer.mode !== "disabled",
+  const isEmpty = Object.values(plan.tlvs).every((value) => value === undefined);
+  const job = planSeal(plan.packet, plan.to, {
+    ...plan.options, metadata: isEmpty ? {} : { ...plan.tlvs, keyId: peer.send.keyId }, suite: peer.suite, key: peer.send, mode: peer.mode,
+    counter: turn.seals.nextCounter(), epoch: epochAt(turn.nowUnixMs / 1000),
   });
   if (job.ok) turn.batch.outputs.push({ frame: { nexthop: plan.nexthop, data: job.value.data }, seal: job.value });
   else turn.count(job.error, peer);
@@ -48,5 +50,5 @@ export function signOutputs(outputs: readonly Output[], engine: SealEngine): voi
   const jobs = outputs.flatMap((output) => (output.seal === undefined ? [] : [output.seal]));
   if (jobs.length === 0) return;
   engine.seal(jobs);
-  for (const job of jobs) finishSeal(job);
+  for (const job of jobs) finishChecksum(job.data, job.l4);
 }

@@ -3,6 +3,7 @@
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import type { PeerKeys } from "../svr/keys.ts";
 
+/** Enforcement is what happens to a first TCP packet that is no SYN (behaviour 3.4). */
 export type Enforcement = "reset" | "block" | "allow" | "strict";
 
 /** PathEntry is one way to a peer: a local interface and address, a remote address (protocol 1). */

@@ -8,6 +8,7 @@ import type { Suite } from "./encode.ts";
 import { emptyMetadata, type Metadata, type UnknownTlv } from "./metadata.ts";
 import { isRightLength, rowOf, type Section, type TlvRow } from "./tlv.ts";
 
+/** MetadataProblem is why metadata is dropped while it is parsed. */
 export type MetadataProblem = "metadata-malformed" | "metadata-unknown-critical";
 
 /** MetadataHeader is where the parts of metadata are, as offsets into the packet, and what its header section says. */

@@ -1,3 +1,4 @@
+// Glare and waypoint clashes: both ends reach opposite verdicts.
 import fc from "fast-check";
 import { addressOfWords } from "../base/address.ts";
 import { decideGlare, decideWaypoint, isMirrored } from "./glare.ts";

@@ -1,3 +1,4 @@
+// The state table of protocol 6.1, row by row.
 import { step } from "./handshake.ts";
 import { FORWARD_BODY, NO_SEQUENCE, freshSegment } from "./segment.ts";
 import type { HandshakeEffect, Modify, SegmentEvent, SegmentState } from "./segment.ts";

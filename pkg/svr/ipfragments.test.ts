@@ -1,3 +1,4 @@
+// IP fragments in and out: plain reassembly and re-fragmentation for both families, with their limits.
 import fc from "fast-check";
 import { addressOfWords } from "../base/address.ts";
 import { readU16, writeU16 } from "../base/bytes.ts";

@@ -1,3 +1,4 @@
+// Modify requests of protocol 6.6, row by row.
 import { step } from "./handshake.ts";
 import { isNewerSequence, nextSequence } from "./modify.ts";
 import { NO_SEQUENCE, freshSegment } from "./segment.ts";

@@ -1,3 +1,4 @@
+// The order of source NAT ports is complete and differs between sessions.
 import fc from "fast-check";
 import { addressOfWords } from "../base/address.ts";
 import { NAT_PORT_COUNT, NatFailures, natHash, natPorts, natSeed } from "./natport.ts";

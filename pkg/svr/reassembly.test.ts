@@ -1,3 +1,4 @@
+// Reassembly of SVR fragments within its bounds: time, number, overlap, open packets.
 import { FRAGMENTS_MAX, KEY_EXCHANGE_LIMITS, ROUTER_LIMITS, Reassembler, isMarked, markWhole } from "./reassembly.ts";
 import type { Joined, Piece, ReassemblyLimits } from "./reassembly.ts";
 

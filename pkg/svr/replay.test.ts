@@ -1,3 +1,4 @@
+// The first-packet replay window over shared memory.
 import { Worker } from "node:worker_threads";
 import fc from "fast-check";
 import { ReplayWindow, replayBytes } from "./replay.ts";

@@ -1,3 +1,4 @@
+// Small questions about one segment: stamps, forms, needs.
 import { elapsedMs, freshSegment, metadataForm, needsMetadata, packetEvent, stampOf } from "./segment.ts";
 
 const initiator = freshSegment("initiator", false, 1);

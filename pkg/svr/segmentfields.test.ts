@@ -1,3 +1,4 @@
+// A segment survives being stored in a session.
 import { step } from "./handshake.ts";
 import { NO_SEQUENCE } from "./segment.ts";
 import type { SegmentEvent, SegmentState } from "./segment.ts";

@@ -4,6 +4,7 @@ import type { Metadata } from "./metadata.ts";
 import * as value from "./tlvvalue.ts";
 import type { ValueCodec } from "./tlvvalue.ts";
 
+/** Section of the metadata a TLV belongs to. */
 export type Section = "header" | "payload";
 /** Scope: session scoped TLVs are copied by a transit router, hop scoped ones each router writes itself. */
 export type Scope = "S" | "H";

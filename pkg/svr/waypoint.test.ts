@@ -1,3 +1,4 @@
+// The waypoint pair allocator: parity, ranges, quarantine.
 import { WaypointPool, waypointNumber, waypointPair } from "./waypoint.ts";
 import type { PortRange, WaypointOptions, WaypointPair } from "./waypoint.ts";
 

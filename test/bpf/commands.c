@@ -287,6 +287,15 @@ static void do_tokens(struct harness *h, const char *line)
 	append(h, "{\"count\":%d}", count);
 }
 
+/* A token bucket of a remote address that has been idle since the machine started. */
+static void do_stale(struct harness *h, const char *line)
+{
+	struct svr_bucket_key key = { .kind = 2, .family = 4, .address = { word_number(line, "number", 1) } };
+	struct svr_tokens bucket = { .paid_until_ns = 1 };
+
+	put(h, "tokens", &key, &bucket);
+}
+
 /* A UDP or TCP socket on a port of any address. */
 static void do_socket(struct harness *h, const char *line)
 {
@@ -321,7 +330,7 @@ static const struct {
 	{ "member", do_member, false }, { "rate", do_rate, false }, { "session", do_session, false }, { "patch", do_patch, false },
 	{ "show", do_show, false }, { "entries", do_entries, false }, { "fill", do_fill, false }, { "stats", do_stats, false },
 	{ "run", do_run, false }, { "spread", do_spread, false }, { "punts", do_punts, true }, { "records", do_records, true }, { "gauges", do_gauges, false },
-	{ "sweep", do_sweep, false }, { "walks", do_walks, false }, { "tokens", do_tokens, false }, { "socket", do_socket, false }, { "attach", do_attach, false },
+	{ "sweep", do_sweep, false }, { "walks", do_walks, false }, { "tokens", do_tokens, false }, { "socket", do_socket, false }, { "attach", do_attach, false }, { "stale", do_stale, false },
 };
 
 void run_command(struct harness *h, const char *line)

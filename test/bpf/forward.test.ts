@@ -149,6 +149,17 @@ test("450 sessions in an index of 256 buckets are all found, whichever of their 
   expect([...verdicts]).toEqual([["drop:no-nexthop", 450]]); // they lead nowhere, so a hit has its own reason
 });
 
+describe.each(families)("$name speed, order of magnitude only", (f) => {
+  test.each([["TCP", TCP], ["UDP", UDP]])("%s: a packet of a session costs less than 2 microseconds", async (_name, proto) => {
+    await install(harness, { sides: [hostSide(f, proto), serverSide(f, proto)], fields: { tcp_state: proto === TCP ? 3 : 0 } }); // leaves as it came, so it can be repeated
+    await harness.ask("interface", { ifindex: 1, ifnum: LAN, flags: 2 });
+    const ran = await harness.ask("run", { data: buildFrame(buildPacket({ ...talk(f, proto).host, ttl: 255 })), repeat: 250 });
+    expect(ran).toMatchObject({ code: 7, reason: 0 });
+    expect((await session(harness))["packets0"]).toBe(250);
+    expect(ran.ns).toBeLessThan(2000);
+  });
+});
+
 describe("IPv4 header", () => {
   const f = families[0]!;
 

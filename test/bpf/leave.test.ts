@@ -101,3 +101,18 @@ describe.each(families)("$name token buckets", (f) => {
     expect((await harness.ask("tokens")).count).toBeLessThanOrEqual(8);
   });
 });
+
+test("the sweeper forgets idle buckets, and keeps the shared one and those in use", async () => {
+  const f = families[0]!;
+  for (let number = 1; number <= 5; number++) await harness.ask("stale", { number });
+  await harness.ask("rate", { key: 0, per_second: 1, burst: 1 });
+  expect((await send(harness, { from: f.peer, to: f.waypoint, udp: { sport: 1, dport: 1, body: cookie } }, { ifnum: WAN })).verdict).toBe("punt:metadata");
+  expect(await harness.ask("sweep")).toEqual({ code: 0 });
+  const deadline = Date.now() + 4500;
+  let count = 99;
+  while (count > 2 && Date.now() < deadline) {
+    expect(await harness.ask("walks", { walks: 2 })).toEqual({ ok: true });
+    count = (await harness.ask("tokens")).count;
+  }
+  expect(count).toBe(2);
+});

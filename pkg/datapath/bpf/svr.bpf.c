@@ -103,6 +103,7 @@ int svr_inject(struct __sk_buff *skb)
 	__u8 destination[16] __attribute__((aligned(8))) = {}, family;
 	struct svr_nexthop *nexthop;
 	__u32 index;
+	int code;
 
 	if (!injected(skb, &index))
 		return SVR_TC_NEXT;
@@ -113,7 +114,10 @@ int svr_inject(struct __sk_buff *skb)
 		return SVR_TC_SHOT;
 	}
 	svr_leave_count(nexthop->ifnum, true, 1, skb->len - SVR_ETH_HEADER);
-	return svr_leave_packet(skb, nexthop, destination, family);
+	code = svr_leave_packet(skb, nexthop, destination, family);
+	if (code == SVR_TC_SHOT)
+		count_drop(SVR_DROP_REWRITE);
+	return code;
 }
 
 SEC("tc")

@@ -145,6 +145,6 @@ static __always_inline __u32 svr_forward_packet(struct __sk_buff *skb, struct sv
 	svr_forward_account(&f, p);
 	svr_leave_count(f.nexthop->ifnum, true, p->segments, p->length + (p->segments - 1) * svr_packet_headers(p));
 	*code = svr_leave_packet(skb, f.nexthop, out->remote, p->key.family);
-	return SVR_LEAVE;
+	return *code == SVR_TC_SHOT ? SVR_DROP | SVR_DROP_REWRITE : SVR_LEAVE;
 }
 #endif

@@ -246,6 +246,8 @@ static int svr_sweep_tick(void *map, __u32 *key, struct svr_sweep *clock)
 	walk.now = bpf_ktime_get_ns() / 1000000;
 	walk.first = clock->cursor;
 	walk.end = walk.gauges->high_water;
+	if (walk.end > walk.settings->session_limit)
+		walk.end = walk.settings->session_limit;
 	walk.turn = walk.gauges->sweeps;
 	step = walk.end / SVR_SWEEP_TICKS + SVR_SWEEP_LEAST;
 	bpf_loop(step, svr_sweep_visit, &walk, 0);

@@ -24,14 +24,15 @@ static __always_inline __u32 svr_tcp_word(struct svr_session *s)
 	return *(volatile __u32 *)&s->life;
 }
 
-/* svr_tcp_swap: writes the word if nobody changed it; keeps gauges.live and since_ms. */
+/* svr_tcp_swap: writes the word if nobody changed it; keeps gauges.live and since_ms. The time goes first, so that the sweeper
+ * never sees a new life with an old time. */
 static __always_inline bool svr_tcp_swap(struct svr_session *s, __u32 from, __u32 to, __u32 now_ms)
 {
 	struct svr_gauges *g = svr_maps_gauges();
 
+	s->since_ms = now_ms;
 	if (__sync_val_compare_and_swap((__u32 *)&s->life, from, to) != from)
 		return false;
-	s->since_ms = now_ms;
 	if (g && SVR_WORD_LIFE(from) == SVR_LIFE_LIVE && SVR_WORD_LIFE(to) != SVR_LIFE_LIVE)
 		__sync_fetch_and_add(&g->live, -1);
 	return true;

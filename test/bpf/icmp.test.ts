@@ -2,8 +2,8 @@
 // packet out are computed in full by the builder.
 import { openHarness } from "./harness.ts";
 import type { Harness } from "./harness.ts";
-import { egress, families, hexOf, hostSide, ingress, install, peerSide, prepare, send, serverSide, session, WAN } from "./fixture.ts";
-import { bytesOf } from "./packets.ts";
+import { egress, families, hexOf, hostSide, ingress, install, peerSide, prepare, send, sendFrame, serverSide, session, WAN } from "./fixture.ts";
+import { buildFrame, buildPacket, bytesOf } from "./packets.ts";
 import type { IcmpSpec } from "./packets.ts";
 
 let harness: Harness;
@@ -76,6 +76,13 @@ describe.each(families)("$name", (f) => {
     await install(harness, ingress(f, f.icmp));
     const got = await send(harness, { from: f.peer, to: f.waypoint, udp: { sport: 16385, dport: 16384, ...udp } }, { ifnum: WAN });
     expect(got.verdict).toBe(verdict);
+  });
+
+  test("a carried message whose UDP length contradicts the IP length is dropped: no checksum can be derived", async () => {
+    await install(harness, ingress(f, f.icmp));
+    const packet = buildPacket({ from: f.peer, to: f.waypoint, udp: { sport: 16385, dport: 16384, icmp: answer() } });
+    packet[f.header + 5]! -= 1;
+    expect((await sendFrame(harness, buildFrame(packet), { ifnum: WAN })).verdict).toBe("drop:filter");
   });
 
   test("the carrier counts for the MTU of the path, and its absence for the LAN", async () => {

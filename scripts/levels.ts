@@ -28,6 +28,7 @@ export const levels: readonly Level[] = [
   { name: "types", kind: "tool", run: ["typescript/bin/tsc", "-p", "."], limitMinutes: 5 },
   { name: "unit", kind: "jest", run: ["pkg", "cmd", "scripts"], covered: coveredFolders, limitMinutes: 10 },
   { name: "arch", kind: "jest", run: ["test/arch"], limitMinutes: 5 },
+  { name: "lab", kind: "jest", run: ["test/lab"], limitMinutes: 5 },
   { name: "support", kind: "jest", run: ["test/support"], serial: true, limitMinutes: 5 },
   { name: "ports", kind: "jest", run: ["test/ports"], serial: true, limitMinutes: 5 },
   { name: "bpf", kind: "jest", run: ["test/bpf"], serial: true, limitMinutes: 10 },

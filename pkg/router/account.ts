@@ -1,10 +1,10 @@
 // Books a packet that user space passes as eBPF books the others: TCP state, last seen, counters, set-up time. Called by
 // arrive.ts; the table is pkg/svr/tcpstate.ts, the same that the model of the data plane uses.
-import { PROTO_UDP, UDP_HEADER } from "../svr/constants.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { SideIndex } from "../svr/session.ts";
 import { tcpStep } from "../svr/tcpstate.ts";
+import { innerBytes } from "./newsession.ts";
 import { changeFields, changeFlags, countPackets, endSession } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import type { Carried, Turn } from "./turn.ts";
@@ -16,7 +16,7 @@ export function account(turn: Turn, handle: Handle, side: SideIndex, carried: Ca
     return false;
   }
   const session = handle.state;
-  countPackets(turn.batch, handle, side, { packets: 1, bytes: innerBytes(handle, side, carried) });
+  countPackets(turn.batch, handle, side, { packets: 1, bytes: innerBytes(carried, session.side[side], session.context.proto) });
   if (session.life !== Life.live) return true;
   const seen: [number, number] = [...session.seenMs];
   seen[side] = (turn.nowMs >>> 0) || 1;
@@ -25,14 +25,6 @@ export function account(turn: Turn, handle: Handle, side: SideIndex, carried: Ca
   return true;
 }
 
-/** innerBytes is the size of the inner packet from its IP header on, without metadata and trailers (behaviour 13.1). */
-export function innerBytes(handle: Handle, side: SideIndex, carried: Carried): number {
-  const { packet } = carried;
-  if (handle.state.side[side].path === 0) return packet.end;
-  const outer = packet.payload + (carried.bodyEnd - carried.bodyAt);
-  const carriesIcmp = packet.proto === PROTO_UDP && handle.state.context.proto !== PROTO_UDP;
-  return carriesIcmp ? outer - UDP_HEADER : outer;
-}
 
 /** Set-up time: TCP until the first acknowledged payload is the data plane's to see; else the first reverse packet. */
 function setup(turn: Turn, handle: Handle, side: SideIndex, carried: Carried): { setupMs?: number } {

@@ -1,6 +1,5 @@
 // First packet of a host: tenant, service, enforcement, limits, path, NAT, session (behaviour 3.1). Called by decide.ts.
 // Any refusal leaves no state, only a counter and a bounded event.
-import { checkSanity } from "../svr/sanity.ts";
 import type { DenyReason } from "../svr/reasons.ts";
 import { Flag } from "../svr/session.ts";
 import type { SessionSide } from "../svr/session.ts";
@@ -22,8 +21,6 @@ export type Again = (turn: Turn, arrival: Arrival) => void;
 /** admitHost decides the first packet of a host: a session, or a refusal by name. */
 export function admitHost(turn: Turn, arrival: Arrival, again: Again): void {
   const { packet, punt } = arrival;
-  const insane = checkSanity(packet);
-  if (insane !== undefined) return refuse(turn, arrival, insane);
   const tenant = turn.tables.tenantOf(punt.ifnum, punt.vlan, packet.source);
   const selected = turn.tables.select(tenant.id, packet.proto, packet.destinationPort, packet.destination);
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);

@@ -1,7 +1,6 @@
 // What happens to one packet that came up. The dispatch of the packet path's slow half: first packet of a host, first
 // metadata of a peer, packet of a known session, question about an unknown flow. Called by shard.ts; pure but for what it
 // writes into the turn's batch.
-import { checkSanity } from "../svr/sanity.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import type { SideIndex } from "../svr/session.ts";
 import { acceptForward } from "./accept.ts";
@@ -45,8 +44,6 @@ function decideFresh(turn: Turn, arrival: Arrival): void {
   const { punt, opened } = arrival;
   if (punt.cause === Cause.unknown) return answerUnknown(turn, arrival);
   if (!punt.toWaypoint) return admitHost(turn, arrival, again);
-  const insane = checkSanity(arrival.packet);
-  if (insane !== undefined) return turn.count(insane);
   if (opened === undefined) return answerUnknown(turn, arrival);
   decideMetadata(turn, { ...arrival, opened });
 }

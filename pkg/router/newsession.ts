@@ -6,7 +6,7 @@ import { uuidFrom } from "../base/ids.ts";
 import { emptyHandshake } from "../svr/segmentfields.ts";
 import { Flag, Life, Role, TcpState } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
-import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../svr/constants.ts";
+import { PROTO_UDP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, UDP_HEADER } from "../svr/constants.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Carried } from "./turn.ts";
 import type { ServiceEntry } from "./tables.ts";
@@ -41,7 +41,7 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
     tcpState: context.proto === 6 ? openingState(packet) : TcpState.none, tcpBeforeReset: TcpState.none, endReason: 0,
     seenMs: [now32, 0], sinceMs: now32, idleMs: beginning.idleMs ?? service.idleMs(context.proto, context.destinationPort),
     nextSeq: [sequenceAfter(carried), packet.tcp?.ack ?? 0], lastAck: [packet.tcp?.ack ?? 0, 0],
-    packets: [0n, 0n], bytes: [0n, 0n], isn: packet.tcp?.seq ?? 0,
+    ...firstCounts(carried, beginning), isn: packet.tcp?.seq ?? 0,
     tenant: beginning.tenant, service: service.id, uuid, createdMs: turn.nowMs, context,
     role: roleOf(sides), shard: turn.shard, sourceRouter: beginning.sourceRouter, security: 0,
     span: turn.random.bytes(8).slice(), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
@@ -82,6 +82,20 @@ export function sequenceAfter(carried: Carried): number {
   if (tcp === undefined) return 0;
   const synFin = (tcp.flags & TCP_SYN ? 1 : 0) + (tcp.flags & TCP_FIN ? 1 : 0);
   return (tcp.seq + (carried.bodyEnd - carried.bodyAt) + synFin) >>> 0;
+}
+
+/** The packet that opens a session is its first one, unless it carries no body (keep-alive). */
+function firstCounts(carried: Carried, beginning: Beginning): Pick<Session, "packets" | "bytes"> {
+  if (carried.tlvs?.control !== undefined) return { packets: [0n, 0n], bytes: [0n, 0n] };
+  return { packets: [1n, 0n], bytes: [BigInt(innerBytes(carried, beginning.sides[0], beginning.context.proto)), 0n] };
+}
+
+/** innerBytes is the size of the inner packet from its IP header on, without metadata and trailers (behaviour 13.1). */
+export function innerBytes(carried: Carried, side: SessionSide, innerProto: number): number {
+  const { packet } = carried;
+  if (side.path === 0) return packet.end;
+  const outer = packet.payload + (carried.bodyEnd - carried.bodyAt);
+  return packet.proto === PROTO_UDP && innerProto !== PROTO_UDP ? outer - UDP_HEADER : outer;
 }
 
 /** hostSide is the side of a session toward hosts. */

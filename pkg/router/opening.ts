@@ -4,12 +4,14 @@ import { isEmptyHeader, parseHeader, startsWithCookie } from "../svr/decode.ts";
 import type { MetadataHeader } from "../svr/decode.ts";
 import { acceptedEpochs, epochAt, skewEpochs } from "../svr/epoch.ts";
 import { parsePacket } from "../svr/packet.ts";
+import { checkSanity } from "../svr/sanity.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Punt } from "../ports/datapath.ts";
 import { cutSegments } from "../svr/superpacket.ts";
 import { finishOpen, planOpen } from "../svr/open.ts";
 import type { OpenJob, OpenResult } from "../svr/open.ts";
 import type { SealEngine } from "../svr/seal.ts";
+import { refuse as refuseFirst } from "./admit.ts";
 import type { PeerEntry } from "./tables.ts";
 import type { Arrival, Turn } from "./turn.ts";
 
@@ -29,6 +31,11 @@ export function openArrivals(turn: Turn, punts: readonly Punt[], engine: SealEng
       const packet = parsePacket(data);
       if (!packet.ok) {
         turn.count(packet.error);
+        continue;
+      }
+      const insane = punt.session === undefined ? checkSanity(packet.value) : undefined; // before decryption changes the bytes
+      if (insane !== undefined) {
+        refuseFirst(turn, { punt, packet: packet.value }, insane);
         continue;
       }
       const arrival: Arrival = { punt, packet: packet.value };

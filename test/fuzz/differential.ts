@@ -1,0 +1,167 @@
+// Runs the same packets through the eBPF program and through the model and says where they first differ: verdict, bytes that
+// leave, what a shard is told, session afterwards. Times are compared as touched or not: the kernel's clock cannot be injected.
+import { addressKey } from "../../pkg/base/address.ts";
+import type { IpAddress } from "../../pkg/base/address.ts";
+import { toHex } from "../../pkg/base/bytes.ts";
+import { modelDatapath } from "../../pkg/datapath/model.ts";
+import type { ModelDatapath } from "../../pkg/datapath/model.ts";
+import type { Verdict } from "../../pkg/datapath/model-verdict.ts";
+import type { Punt } from "../../pkg/ports/datapath.ts";
+import { reasonOf } from "../../pkg/svr/reasons.ts";
+import type { Session } from "../../pkg/svr/session.ts";
+import type { Fields, PuntSeen, Ran } from "../bpf/harness.ts";
+import { place, worldConfig } from "../support/flows.ts";
+import { openKernelSide } from "./kernel.ts";
+import type { KernelSide } from "./kernel.ts";
+import { fuzzPacket, SOCKET_PORT } from "./packets.ts";
+import type { FuzzPacket } from "./packets.ts";
+import { createRandom } from "./random.ts";
+import type { Random } from "./random.ts";
+import { fuzzSessions } from "./sessions.ts";
+
+/** Difference is the first packet on which both sides disagree, with all that is needed to repeat it. */
+export interface Difference { round: number; packet: FuzzPacket; field: string; model: unknown; kernel: unknown; session?: Session }
+
+/** Differential is what a run found; counts show that it reached what it should. */
+export interface Differential { packets: number; counts: Record<string, number>; difference?: Difference }
+
+const ROUND = 500;
+const NOW = 1_000_000; // the model's clock; anything but 1, which stands for "not touched"
+const UNTOUCHED = 1;
+const PASS = -1, REDIRECT = 7;
+const ETHERNET_HEX = 28;
+
+interface KernelAnswers { ran: Ran; punts: PuntSeen[]; shown?: Fields }
+
+/** One judged packet: the model's view, taken at once, and the promise of the kernel's. */
+interface Pair { packet: FuzzPacket; verdict: Verdict; punt: Punt | undefined; after?: Session; answers: Promise<KernelAnswers> }
+
+/** runDifferential compares `packets` generated packets; the same seed gives the same packets. */
+export async function runDifferential(ask: { packets: number; seed: number }): Promise<Differential> {
+  const config = worldConfig();
+  const kernel = openKernelSide(config, SOCKET_PORT);
+  const found: Differential = { packets: 0, counts: {} };
+  try {
+    for (let round = 0; found.packets < ask.packets && found.difference === undefined; round++) {
+      const random = createRandom((ask.seed + Math.imul(round, 0x9e3779b1)) >>> 0);
+      await runRound(random, { kernel, found, round, packets: Math.min(ROUND, ask.packets - found.packets) });
+    }
+  } finally {
+    await kernel.close();
+  }
+  return found;
+}
+
+interface Round { kernel: KernelSide; found: Differential; round: number; packets: number }
+
+async function runRound(random: Random, round: Round): Promise<void> {
+  const sessions = fuzzSessions(random);
+  const peers = [place(4, "peer"), place(6, "peer")];
+  await round.kernel.begin(sessions, peers);
+  const model = openModel(sessions, peers);
+  const pairs = Array.from({ length: round.packets }, () => judge(random, model, round.kernel));
+  const answers = await Promise.all(pairs.map((pair) => pair.answers));
+  for (const [index, pair] of pairs.entries()) {
+    const difference = round.found.difference ?? compare(pair, answers[index] as KernelAnswers);
+    round.found.packets += 1;
+    const label = labelOf(pair.verdict);
+    round.found.counts[label] = (round.found.counts[label] ?? 0) + 1;
+    if (difference !== undefined) round.found.difference = { round: round.round, packet: pair.packet, ...(pair.after && { session: pair.after }), ...difference };
+  }
+}
+
+/** The same world as the kernel's, sessions in the same slots. */
+function openModel(sessions: readonly Session[], peers: readonly IpAddress[]): ModelDatapath {
+  const model = modelDatapath({ nowMs: () => NOW, sessionLimit: 128, hasSocket: (proto, _address, port) => proto === 17 && port === SOCKET_PORT });
+  model.program(worldConfig());
+  for (const address of peers) model.model.locals.set(addressKey(address), { waypoint: false, peer: true });
+  const results = model.shard(0).apply(sessions.map((session) => ({ kind: "install", session })));
+  results.forEach((result, slot) => {
+    if (!result.ok || result.index !== slot) throw new Error(`session ${slot} of the fuzz is not installed: ${JSON.stringify(result)}`);
+    const session = model.model.slots[slot] as Session;
+    session.life = (sessions[slot] as Session).life;
+  });
+  return model;
+}
+
+function judge(random: Random, model: ModelDatapath, kernel: KernelSide): Pair {
+  const slots = model.model.slots.filter((slot) => slot !== undefined);
+  const packet = fuzzPacket(random, slots);
+  const before = slots.map(passedBy);
+  const verdict = model.receive(packet.ifnum, packet.vlan, packet.data, { gsoSize: packet.gsoSize, etherType: packet.etherType });
+  const [punt] = model.shard(0).drain(1, 0);
+  const slot = punt?.session?.index ?? slots.findIndex((session, index) => passedBy(session) !== before[index]);
+  const ran = kernel.run(packet);
+  if (slot < 0) return { packet, verdict, punt, answers: ran };
+  const after = structuredClone(slots[slot] as Session);
+  Object.assign(slots[slot] as Session, { seenMs: [UNTOUCHED, UNTOUCHED], sinceMs: UNTOUCHED });
+  const answers = Promise.all([ran, kernel.show(slot), kernel.forgetTimes(slot)]).then(([first, shown]) => ({ ...first, shown }));
+  return { packet, verdict, punt, after, answers };
+}
+
+/** Packets that a session has passed: one more tells which session a packet hit. */
+function passedBy(session: Session): bigint {
+  return session.packets[0] + session.packets[1];
+}
+
+function labelOf(verdict: Verdict): string {
+  if (verdict.kind === "drop") return `drop ${verdict.reason}`;
+  return verdict.kind === "punt" ? `punt ${verdict.cause}` : verdict.kind;
+}
+
+/** The kernel's verdict in the model's words. */
+function kernelVerdict({ ran, punts }: KernelAnswers): string {
+  if (ran.reason !== 0) return `drop ${reasonOf(ran.reason)?.name ?? ran.reason}`;
+  if (punts[0] !== undefined) return punts.length === 1 ? `punt ${punts[0].cause}` : `${punts.length} punts`;
+  return ran.code === REDIRECT ? "out" : ran.code === PASS ? "pass" : `code ${ran.code}`;
+}
+
+type Found = Pick<Difference, "field" | "model" | "kernel">;
+
+function compare(pair: Pair, answers: KernelAnswers): Found | undefined {
+  const seen = kernelVerdict(answers);
+  if (seen !== labelOf(pair.verdict)) return { field: "verdict", model: labelOf(pair.verdict), kernel: seen };
+  const out = pair.verdict.kind === "out" ? toHex(pair.verdict.data) : undefined;
+  const kernelOut = answers.ran.out.slice(ETHERNET_HEX, ETHERNET_HEX + (out?.length ?? 0)); // link padding may stay behind the packet
+  if (out !== undefined && out !== kernelOut) return { field: "bytes", model: out, kernel: kernelOut };
+  return comparePunt(pair, answers.punts[0]) ?? compareSession(pair, answers.shown);
+}
+
+function comparePunt({ punt }: Pair, seen: PuntSeen | undefined): Found | undefined {
+  if (punt === undefined || seen === undefined) return undefined;
+  const { ifnum, vlan, gsoSize } = punt;
+  const entry = punt.session === undefined ? 0 : ((punt.session.index + 1) << 1) | punt.session.side;
+  const model = { ifnum, vlan, gsoSize, entry, toWaypoint: punt.toWaypoint, data: toHex(punt.data) };
+  const kernel = { ifnum: seen.ifnum, vlan: seen.vlan, gsoSize: seen.gsoSize, entry: seen.entry, toWaypoint: (seen.local & 1) !== 0, data: seen.data };
+  return firstDifference("punt", model, kernel);
+}
+
+function firstDifference(about: string, model: Record<string, unknown>, kernel: Record<string, unknown>): Found | undefined {
+  const name = Object.keys(model).find((key) => String(model[key]) !== String(kernel[key]));
+  return name === undefined ? undefined : { field: `${about} ${name}`, model: model[name], kernel: kernel[name] };
+}
+
+function compareSession({ after }: Pair, shown?: Fields): Found | undefined {
+  if (after === undefined || shown === undefined) return undefined;
+  const touched = (time: number | string | undefined): boolean => Number(time) !== UNTOUCHED;
+  const model = {
+    flags: after.flags, life: after.life, tcp_state: after.tcpState, tcp_before_reset: after.tcpBeforeReset, end_reason: after.endReason,
+    next_seq0: after.nextSeq[0], next_seq1: after.nextSeq[1], last_ack0: after.lastAck[0], last_ack1: after.lastAck[1], packets0: after.packets[0],
+    packets1: after.packets[1], bytes0: after.bytes[0], bytes1: after.bytes[1], isn: after.isn, retransmissions: after.retransmissions,
+    out_of_order: after.outOfOrder, seen0: touched(after.seenMs[0]), seen1: touched(after.seenMs[1]), since: touched(after.sinceMs), setup: after.setupMs !== 0,
+  };
+  const kernel = {
+    ...shown, seen0: touched(shown["seen_ms0"]), seen1: touched(shown["seen_ms1"]), since: touched(shown["since_ms"]), setup: Number(shown["setup_ms"]) !== 0,
+  };
+  return firstDifference("session", model, kernel);
+}
+
+/** describeDifference writes a difference so that a reader can repeat it. */
+export function describeDifference(difference: Difference, seed: number): string {
+  const { packet, field, model, kernel, round, session } = difference;
+  const text = (value: unknown): string => JSON.stringify(value, (_key, part: unknown) => (typeof part === "bigint" ? `${part}n` : part instanceof Uint8Array ? toHex(part) : part));
+  return [
+    `seed ${seed}, round ${round}: ${field}: model ${text(model)}, eBPF ${text(kernel)}`, `packet ${text({ ...packet, data: toHex(packet.data) })}`,
+    `the model's session ${text(session)}`,
+  ].join("\n");
+}

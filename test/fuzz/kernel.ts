@@ -1,0 +1,88 @@
+// The kernel's side of the differential fuzz: the real eBPF program through the harness of test/bpf, told the same world as the
+// model. Commands are queued, so that many packets cost few round trips; answers come in order.
+import { addressBytes, writeAddress } from "../../pkg/base/address.ts";
+import type { IpAddress } from "../../pkg/base/address.ts";
+import type { DatapathConfig } from "../../pkg/ports/datapath.ts";
+import type { Session, SessionSide } from "../../pkg/svr/session.ts";
+import { buildFrame } from "../bpf/packets.ts";
+import { openHarness } from "../bpf/harness.ts";
+import type { Fields, PuntSeen, Ran, Words } from "../bpf/harness.ts";
+import type { FuzzPacket } from "./packets.ts";
+
+/** KernelSide runs packets; every call is queued at once and resolves in order. */
+export interface KernelSide {
+  /** empties the maps and fills them again */
+  begin(sessions: readonly Session[], peers: readonly IpAddress[]): Promise<void>;
+  run(packet: FuzzPacket): Promise<{ ran: Ran; punts: PuntSeen[] }>;
+  show(slot: number): Promise<Fields>;
+  /** sets the times of a session to 1, so that a change shows */
+  forgetTimes(slot: number): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+const SHARED = 1, HOSTS = 2, WAYPOINT = 1, PEER = 2, MAC_KNOWN = 1; // svr_types.h
+
+function wire(address: IpAddress): Uint8Array {
+  const bytes = new Uint8Array(addressBytes(address.family));
+  writeAddress(bytes, 0, address);
+  return bytes;
+}
+
+function sideWords(index: number, side: SessionSide): Words {
+  const words: Words = {
+    remote: wire(side.remote), local: wire(side.local), remote_port_be: side.remotePort, local_port_be: side.localPort, ifnum: side.ifnum, vlan: side.vlan,
+    nexthop: side.nexthop, path: side.path, proto: side.proto, family: side.family,
+  };
+  return Object.fromEntries(Object.entries(words).map(([name, value]) => [`side${index}.${name}`, value]));
+}
+
+function sessionWords(slot: number, session: Session): Words {
+  return {
+    slot, ...sideWords(0, session.side[0]), ...sideWords(1, session.side[1]), flags: session.flags, life: session.life, tcp_state: session.tcpState,
+    tcp_before_reset: session.tcpBeforeReset, end_reason: session.endReason, seen_ms0: session.seenMs[0], seen_ms1: session.seenMs[1], since_ms: session.sinceMs,
+    idle_ms: session.idleMs, next_seq0: session.nextSeq[0], next_seq1: session.nextSeq[1], last_ack0: session.lastAck[0], last_ack1: session.lastAck[1],
+    isn: session.isn, flow_label: session.flowLabel, uuid: session.uuid, created_ms: session.createdMs, context_source_port_be: session.context.sourcePort,
+    context_destination_port_be: session.context.destinationPort, context_proto: session.context.proto, shard: session.shard, setup_ms: session.setupMs,
+  };
+}
+
+/** openKernelSide loads the object; `socketPort` is a UDP port that the host has open. */
+export function openKernelSide(config: DatapathConfig, socketPort: number): KernelSide {
+  const harness = openHarness({ slots: 128, buckets: 128, shards: 1 });
+  let current = -1;
+  const arriveOn = (ifnum: number): Promise<unknown>[] => {
+    if (ifnum === current) return [];
+    current = ifnum;
+    const entry = config.interfaces.find((candidate) => candidate.ifnum === ifnum);
+    return [harness.ask("interface", { ifindex: 1, ifnum, flags: (entry?.shared === true ? SHARED : 0) | (entry?.hosts === true ? HOSTS : 0) })];
+  };
+  const install = async (session: Session, slot: number): Promise<void> => {
+    const answer = await harness.ask("session", sessionWords(slot, session));
+    if (!answer.ok) throw new Error(`the flow index had no place for session ${slot}`);
+  };
+  return {
+    begin: async (sessions, peers) => {
+      current = -1;
+      await harness.ask("reset");
+      const { first, last } = config.waypointPorts;
+      await harness.ask("settings", { waypoint_first: first, waypoint_last: last });
+      const hops = config.nexthops.map(({ index, ifnum, vlan, mtu, mss4, mss6 }) => harness.ask("nexthop", {
+        index, ifindex: 1, ifnum, flags: MAC_KNOWN, destination_mac: "02aaaaaaaaaa", source_mac: "02bbbbbbbbbb", vlan, mtu, mss4, mss6,
+      }));
+      const locals = config.locals.map(({ address, waypoint }) => harness.ask("local", { family: address.family, address: wire(address), flags: waypoint ? WAYPOINT : 0 }));
+      const known = peers.map((address) => harness.ask("local", { family: address.family, address: wire(address), flags: PEER }));
+      await Promise.all([...hops, ...locals, ...known, harness.ask("socket", { port: socketPort, proto: 17 }), ...sessions.map(install)]);
+    },
+    run: async (packet) => {
+      const link = { type: packet.etherType, ...(packet.vlan === 0 ? {} : { vlan: packet.vlan }) };
+      const arrived = arriveOn(packet.ifnum);
+      const [ran, punts] = await Promise.all([
+        harness.ask("run", { data: buildFrame(packet.data, link), gso: packet.gsoSize }), harness.ask("punts"), ...arrived,
+      ]);
+      return { ran, punts };
+    },
+    show: (slot) => harness.ask("show", { slot }),
+    forgetTimes: (slot) => harness.ask("patch", { slot, seen_ms0: 1, seen_ms1: 1, since_ms: 1 }),
+    close: () => harness.close(),
+  };
+}

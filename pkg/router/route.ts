@@ -95,7 +95,7 @@ function translated(turn: Turn, of: Translation): Chosen {
   const { at, remote, address, context, dnat } = of;
   const start = turn.ports.natStart();
   const side = hostSide(at, remote, address, { remote: context.destinationPort, local: NAT_PORT_FIRST + start, proto: context.proto });
-  return { side, flags: Flag.snat | dnat, natSearch: { first: NAT_PORT_FIRST, count: NAT_PORT_COUNT, start }, taken: nothing, giveBack: nothing };
+  return { side, flags: Flag.snat | dnat, natSearch: { first: NAT_PORT_FIRST, count: NAT_PORT_COUNT, start: NAT_PORT_FIRST + start }, taken: nothing, giveBack: nothing };
 }
 
 function nothing(): void {

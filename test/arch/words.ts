@@ -7,18 +7,21 @@ import type { Source } from "./source.ts";
 /** skipHome is the only file that may skip a test: it demands a named probe. */
 const skipHome = "test/support/probe.ts";
 
-/** forbidden pairs a pattern with the reason; the patterns are split so that this file does not hold the words. */
-const forbidden: readonly (readonly [RegExp, string])[] = [
+/** Rule pairs a pattern with the reason; the patterns are split so that this file does not hold the words. */
+type Rule = readonly [RegExp, string];
+const places: readonly Rule[] = [
   [new RegExp("/wor" + "k/"), "a path of one machine"],
   [new RegExp("/tmp/wor" + "k\\b"), "a path of one machine"],
   [new RegExp("\\.libr" + "ary\\b"), "a path of one machine"],
   [new RegExp("\\.\\./sha" + "red\\b"), "a path outside the repository"],
+];
+const unfinished: readonly Rule[] = [
   [new RegExp("\\b(TO" + "DO|FIX" + "ME|X" + "XX)\\b"), "unfinished work"],
 ];
 
-/** checkWords lists forbidden words in all text files. */
+/** checkWords lists places of one machine in all text files, and unfinished work in code. */
 export function checkWords(sources: readonly Source[]): string[] {
-  return sources.filter((file) => file.path !== "package-lock.json").flatMap((file) => forbidden.flatMap(([pattern, why]) => {
+  return sources.filter((file) => file.path !== "package-lock.json").flatMap((file) => (isCode(file.path) ? [...places, ...unfinished] : places).flatMap(([pattern, why]) => {
     const match = pattern.exec(file.text);
     return match === null ? [] : [`${at(file, match.index)}: ${match[0]}: ${why}`];
   }));

@@ -1,0 +1,191 @@
+// Peers of one router and the paths to them (protocol 2, 7, 15.4). Called by compile.ts for each router. A broken path or
+// peer is left out alone; the other peers of the router stay.
+import { sameAddress } from "../base/address.ts";
+import type { IpAddress } from "../base/address.ts";
+import { parseAddress } from "../base/addresstext.ts";
+import { fail, ok } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
+import { parsePorts } from "../api/network.ts";
+import type { RouterPeer } from "../api/peer.ts";
+import type { InterfaceConfig, LocalConfig, NexthopConfig, PathConfig, PeerConfig, PortRange } from "./config.ts";
+import { globalTenant } from "./config.ts";
+import { compareNames } from "./entries.ts";
+import type { Input, PlanInputs } from "./inputs.ts";
+import { rangesOverlap } from "./interfaces.ts";
+import { attachedAt, isOnLink, nexthopOf, pathNexthopKey } from "./links.ts";
+import type { Attached } from "./links.ts";
+import { originIn, unknownName } from "./report.ts";
+import type { Complaint, Report } from "./report.ts";
+
+/** PeerWork is what the peers of a router are compiled from. */
+export interface PeerWork {
+  input: Input<"Router">;
+  inputs: PlanInputs;
+  tenants: ReadonlySet<string>;
+  interfaces: readonly InterfaceConfig[];
+  locals: readonly LocalConfig[];
+  /** next hops of the interfaces, for gateways */
+  nexthops: readonly NexthopConfig[];
+  report: Report;
+}
+
+/** CompiledPeers is what the peers of a router give. */
+export interface CompiledPeers {
+  peers: PeerConfig[];
+  paths: PathConfig[];
+  nexthops: NexthopConfig[];
+}
+
+type PathSpec = RouterPeer["paths"][number];
+type Refusal = { field: string; complaint: Complaint };
+interface PathPlace { work: PeerWork; peer: RouterPeer; spec: PathSpec; field: string }
+
+/** compilePeers compiles the peers of a router, sorted by name, and their paths, sorted by key. */
+export function compilePeers(work: PeerWork): CompiledPeers {
+  const result: CompiledPeers = { peers: [], paths: [], nexthops: [] };
+  for (const [index, peer] of work.input.object.spec.peers.entries()) {
+    const field = `spec.peers[${index}]`;
+    const config = compilePeer(work, peer, field);
+    if (config === undefined) continue;
+    result.peers.push(config);
+    for (const [place, spec] of peer.paths.entries()) addPath({ work, peer, spec, field: `${field}.paths[${place}]` }, result);
+  }
+  result.peers.sort((a, b) => compareNames(a.name, b.name));
+  result.paths.sort((a, b) => compareNames(a.key, b.key));
+  return result;
+}
+
+function compilePeer(work: PeerWork, peer: RouterPeer, field: string): PeerConfig | undefined {
+  const { input, report, tenants } = work;
+  if (peer.name === input.object.metadata.name) {
+    report.error(input, `${field}.name`, { code: "value", message: "a router is no peer of itself", fix: "name the other router" });
+    return undefined;
+  }
+  if (peer.psk === undefined) {
+    report.error(input, `${field}.psk`, { code: "required", message: `peer "${peer.name}" has no pre-shared key; it is left out`, fix: "write psk: { file: FILE }, the same key on both routers" });
+    return undefined;
+  }
+  for (const [index, tenant] of peer.allowedTenants.entries()) {
+    if (tenant !== globalTenant && !tenants.has(tenant)) report.warn(input, `${field}.allowedTenants[${index}]`, unknownName("Tenant", tenant, tenants));
+  }
+  compareSides(work, peer, field);
+  const { enabled, suite, required } = peer.metadataEncryption;
+  return {
+    name: peer.name, psk: peer.psk, hmac: peer.hmac, metadataEncryption: { enabled, suite, required: required ?? enabled },
+    allowedTenants: peer.allowedTenants.map((tenant, index) => ({ tenant, origin: originIn(input, `${field}.allowedTenants[${index}]`) }))
+      .sort((a, b) => compareNames(a.tenant, b.tenant)),
+    origin: originIn(input, field),
+  };
+}
+
+/** What both Router objects must say alike, when the other one is at hand. */
+function compareSides({ input, inputs, report }: PeerWork, peer: RouterPeer, field: string): void {
+  const other = inputs.Router.get(peer.name);
+  if (other === undefined) return;
+  const back = other.object.spec.peers.find((one) => one.name === input.object.metadata.name);
+  const differ = (at: string, ours: unknown, theirs: unknown): void => {
+    if (ours !== theirs) report.warn(input, `${field}.${at}`, { code: "conflict", message: `${other.id} says ${String(theirs)}, this one ${String(ours)}`, fix: "write the same on both routers" });
+  };
+  if (back === undefined) {
+    report.warn(input, `${field}.name`, { code: "conflict", message: `${other.id} does not list this router as a peer`, fix: `add a peer "${input.object.metadata.name}" there` });
+    return;
+  }
+  differ("hmac.mode", peer.hmac.mode, back.hmac.mode);
+  differ("psk.generation", peer.psk?.generation, back.psk?.generation ?? peer.psk?.generation);
+}
+
+function addPath(place: PathPlace, result: CompiledPeers): void {
+  const { work, field } = place;
+  const compiled = compilePath(place);
+  const refusal = compiled.ok ? collision(compiled.value.path, result.paths) : compiled.error;
+  if (refusal !== undefined) work.report.error(work.input, `${field}.${refusal.field}`, refusal.complaint);
+  else if (compiled.ok) {
+    result.paths.push(compiled.value.path);
+    result.nexthops.push(compiled.value.nexthop);
+  }
+}
+
+function compilePath(place: PathPlace): Result<{ path: PathConfig; nexthop: NexthopConfig }, Refusal> {
+  const { work, peer, spec, field } = place;
+  const attached = attachedAt(work.interfaces, spec.interface, spec.vlan ?? 0);
+  if (!attached.ok) return attached;
+  const remote = parseAddress(spec.remoteAddress);
+  if (remote === undefined) return fail({ field: "remoteAddress", complaint: { code: "value", message: "is no address", fix: "write an address" } });
+  const local = localOf(work, { spec, attached: attached.value, remote });
+  if (!local.ok) return local;
+  const gateway = gatewayOf(work, { text: spec.gateway, attached: attached.value, remote });
+  if (!gateway.ok) return gateway;
+  const { interface: one, network } = attached.value;
+  const origin = originIn(work.input, field);
+  const mtu = mtuOf(place, one);
+  const key = pathNexthopKey(peer.name, spec.name);
+  const ports = announcedPorts(place, remote);
+  const path: PathConfig = {
+    key: `${peer.name}/${spec.name}`, peer: peer.name, name: spec.name, ...(spec.vector === undefined ? {} : { vector: spec.vector }),
+    interface: one.name, ifnum: one.ifnum, vlan: network.vlan, family: remote.family, local: local.value, remote, nexthop: key, mtu, pairs: spec.pairs,
+    ...(ports === undefined ? {} : { remotePorts: ports }), origin,
+  };
+  const nexthop = nexthopOf({ key, at: { interface: one, vlan: network.vlan }, family: remote.family, ...(gateway.value === undefined ? {} : { gateway: gateway.value }), mtu, origin });
+  return ok({ path, nexthop });
+}
+
+/** The own waypoint address of a path: the one given, or the first of the network in the family of the remote address. */
+function localOf(work: PeerWork, at: { spec: PathSpec; attached: Attached; remote: IpAddress }): Result<IpAddress, Refusal> {
+  const { interface: one, network } = at.attached;
+  const waypoints = work.locals.filter((local) => local.waypoint && local.interface === one.name && local.vlan === network.vlan && local.address.family === at.remote.family);
+  const wanted = at.spec.localAddress === undefined ? undefined : parseAddress(at.spec.localAddress);
+  const found = wanted === undefined ? waypoints[0] : waypoints.find((local) => sameAddress(local.address, wanted));
+  if (work.locals.some((local) => sameAddress(local.address, at.remote) && local.waypoint)) {
+    return fail({ field: "remoteAddress", complaint: { code: "conflict", message: `${at.spec.remoteAddress} is a waypoint of this router itself`, fix: "write the address of the peer" } });
+  }
+  if (found !== undefined) return ok(found.address);
+  const what = wanted === undefined ? `interface "${one.name}" has no IPv${at.remote.family} waypoint` : `${at.spec.localAddress} is no IPv${at.remote.family} waypoint of interface "${one.name}"`;
+  return fail({ field: wanted === undefined ? "interface" : "localAddress", complaint: { code: "reference", message: what, fix: "add the address to the waypoints of the interface" } });
+}
+
+/** gatewayOf finds the next hop toward an address: the gateway given, nothing on link, else the gateway of the network. */
+export function gatewayOf(work: Pick<PeerWork, "nexthops">, at: { text: string | undefined; attached: Attached; remote: IpAddress }): Result<IpAddress | undefined, Refusal> {
+  const { interface: one, network } = at.attached;
+  const given = at.text === undefined ? undefined : parseAddress(at.text);
+  if (given !== undefined) {
+    if (given.family !== at.remote.family) return fail({ field: "gateway", complaint: { code: "value", message: `gateway ${at.text} is of another family than the destination`, fix: `write an IPv${at.remote.family} gateway` } });
+    if (!isOnLink(network, given)) return fail({ field: "gateway", complaint: { code: "value", message: `gateway ${at.text} is not on link at interface "${one.name}"`, fix: "give the interface an address of the gateway's network" } });
+    return ok(given);
+  }
+  if (isOnLink(network, at.remote)) return ok(undefined);
+  const gateway = work.nexthops.find((nexthop) => nexthop.key === network.gateways[at.remote.family])?.gateway;
+  if (gateway !== undefined) return ok(gateway);
+  return fail({ field: "gateway", complaint: { code: "required", message: `the address is not on link at interface "${one.name}", and there is no IPv${at.remote.family} gateway`, fix: "write a gateway here or on the interface" } });
+}
+
+function mtuOf({ work, spec, field }: PathPlace, one: InterfaceConfig): number {
+  if (spec.mtu === undefined || spec.mtu <= one.mtu) return spec.mtu ?? one.mtu;
+  work.report.warn(work.input, `${field}.mtu`, { code: "range", message: `${spec.mtu} is more than the ${one.mtu} of interface "${one.name}", which is used`, fix: "lower it, or raise the MTU of the interface" });
+  return one.mtu;
+}
+
+/** The range that the peer announced: as written here, else as its Router object says for that address. */
+function announcedPorts({ work, peer, spec, field }: PathPlace, remote: IpAddress): PortRange | undefined {
+  const waypoints = work.inputs.Router.get(peer.name)?.object.spec.interfaces.flatMap((one) => one.waypoints) ?? [];
+  const texts = waypoints.filter((one) => sameText(one.publicAddress ?? one.address, remote)).map((one) => one.ports);
+  const announced = texts.flatMap((text) => (text === undefined ? [] : parsePorts(text) ?? []));
+  const written = spec.ports === undefined ? undefined : parsePorts(spec.ports);
+  if (written === undefined) return announced[0];
+  if (texts.length > 0 && !announced.some((one) => one.first === written.first && one.last === written.last)) {
+    work.report.warn(work.input, `${field}.ports`, { code: "conflict", message: `Router ${peer.name} announces other ports for ${spec.remoteAddress}`, fix: "write the same range on both routers, or leave it out here" });
+  }
+  return written;
+}
+
+function sameText(text: string, address: IpAddress): boolean {
+  const parsed = parseAddress(text);
+  return parsed !== undefined && sameAddress(parsed, address);
+}
+
+/** Two paths to one remote address would share flow keys unless the ranges of the two peers are apart. */
+function collision(path: PathConfig, paths: readonly PathConfig[]): Refusal | undefined {
+  const other = paths.find((one) => one.ifnum === path.ifnum && one.vlan === path.vlan && sameAddress(one.remote, path.remote)
+    && (one.peer === path.peer ? sameAddress(one.local, path.local) : rangesOverlap(one.remotePorts, path.remotePorts)));
+  if (other === undefined) return undefined;
+  return { field: "remoteAddress", complaint: { code: "conflict", message: `path ${other.key} has the same addresses on the same interface; this one is left out`, fix: "remove one, or give each peer a port range of its own" } };
+}

@@ -18,6 +18,7 @@ export const problemCodes = {
   overlap: "prefixes or port ranges overlap",
   conflict: "two objects say different things about the same",
   kept: "the last good version of a broken object stays in force",
+  file: "the file cannot be read",
 } as const;
 
 /** ProblemCode is a code of the table above. */

@@ -11,7 +11,7 @@ export const errorCodes = {
   SVR_NATIVE_LIBRARY: "the native library is missing or does not match",
   SVR_CONFIG_INVALID: "an object of the configuration is invalid",
   SVR_CONFIG_EMPTY: "no Router object with this name",
-  SVR_PSK_FILE: "a pre-shared key file is missing, unreadable by others only, or too short",
+  SVR_PSK_FILE: "a pre-shared key file is missing, open to other users, or holds no key of 32 bytes",
   SVR_STATE_DIR: "the state directory cannot be used",
   SVR_STATE_LOCKED: "another process runs this router",
   SVR_ADMIN_UNREACHABLE: "the router's admin socket does not answer",
@@ -20,4 +20,6 @@ export const errorCodes = {
   SVR_NOT_PERMITTED: "the user may not use the router's admin socket or read the file",
   SVR_ADMIN_ANSWER: "the router answered with a fault, or something else than its admin API answers",
   SVR_INTERRUPTED: "the command was interrupted before it had its answer",
+  SVR_CONFIG_DIR: "the configuration directory is missing, unreadable, too large, or never stands still",
+  SVR_RECORD_FILE: "session records cannot be written to their file",
 } as const;

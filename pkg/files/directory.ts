@@ -1,0 +1,159 @@
+// A directory of YAML files as a source of configuration: every *.yaml and *.yml below it. Constructed by cmd/router and
+// cmd/svrctl. A file that cannot be read is a problem of that file; a directory that cannot is a failure, never an empty configuration.
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { SvrError } from "../base/errors.ts";
+import { documentBounds, parseDocuments } from "../api/document.ts";
+import type { ParseResult, SourceFile } from "../api/document.ts";
+import { compareProblems } from "../api/problem.ts";
+import type { Problem } from "../api/problem.ts";
+import type { ConfigSource } from "../ports/config.ts";
+import { codeOf, listFolder, stampOf } from "./folder.ts";
+import type { FolderBounds, FolderEntry } from "./folder.ts";
+
+/** DirectoryOptions change the bounds and the pace of watching. */
+export interface DirectoryOptions {
+  /** milliseconds between two looks at the directory, 500; a change is told when two looks in a row see the same */
+  pollMs?: number;
+  bounds?: FolderBounds;
+  /** bytes of all YAML files together, 64 MiB */
+  totalBytes?: number;
+}
+
+const defaults = { pollMs: 500, bounds: { entries: 20_000, depth: 16 }, totalBytes: 67_108_864 } as const;
+const mostReads = 5;
+/** looks take at most 1/20 of the time of one thread */
+const restPerLook = 20;
+
+/** createDirectorySource makes a source that reads `folder`; places in problems start with `folder` as given. */
+export function createDirectorySource(folder: string, options: DirectoryOptions = {}): ConfigSource {
+  const { pollMs, bounds, totalBytes } = { ...defaults, ...options };
+  const list = (): Promise<FolderEntry[]> => listFolder(folder, bounds);
+  let known: string | undefined;
+  return {
+    async read() {
+      const { stamp, value } = await readSettled(folder, list, (entries) => readFiles(folder, yamlIn(folder, entries, totalBytes)));
+      known = stamp;
+      return parseRead(value);
+    },
+    watch(changed) {
+      return watchStamp({
+        pollMs, changed,
+        look: () => list().then(stampOf, codeOf),
+        known: () => known,
+        tell: (stamp) => { known = stamp; },
+      });
+    },
+  };
+}
+
+/**
+ * readSettled lists, reads and lists again until nothing changed in between, so that one reading never mixes two versions of
+ * a directory; rejects with SVR_CONFIG_DIR after five vain tries.
+ */
+export async function readSettled<T>(folder: string, list: () => Promise<FolderEntry[]>, read: (entries: FolderEntry[]) => Promise<T>): Promise<{ stamp: string; value: T }> {
+  for (let attempt = 0; attempt < mostReads; attempt += 1) {
+    const before = await list();
+    const value = await read(before);
+    const stamp = stampOf(before);
+    if (stampOf(await list()) === stamp) return { stamp, value };
+  }
+  throw new SvrError("SVR_CONFIG_DIR", { object: folder, attempted: `the configuration directory ${folder} changed during each of ${mostReads} readings`, fix: "write files elsewhere and move them there" });
+}
+
+function yamlIn(folder: string, entries: readonly FolderEntry[], totalBytes: number): FolderEntry[] {
+  const files = entries.filter((entry) => /\.ya?ml$/.test(entry.path));
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  if (bytes <= totalBytes) return files;
+  throw new SvrError("SVR_CONFIG_DIR", { object: folder, attempted: `the YAML files below ${folder} have ${bytes} bytes, more than ${totalBytes}`, fix: "name a directory that holds configuration only" });
+}
+
+interface Reading { files: SourceFile[]; problems: Problem[] }
+
+async function readFiles(folder: string, entries: readonly FolderEntry[]): Promise<Reading> {
+  const reading: Reading = { files: [], problems: [] };
+  for (const entry of entries) {
+    const path = join(folder, entry.path);
+    const refuse = (code: Problem["code"], message: string, fix: string): void => {
+      reading.problems.push({ severity: "error", code, file: path, message, fix });
+    };
+    if (entry.size > documentBounds.fileCharacters) {
+      refuse("size", `the file has more than ${documentBounds.fileCharacters} bytes`, "split the file");
+      continue;
+    }
+    const bytes = await readBounded(path, entry.size).catch((cause: unknown) => refuse("file", `the file cannot be read (${codeOf(cause)})`, "make it readable for the router, or remove it"));
+    if (bytes === undefined) continue;
+    const text = decode(bytes);
+    if (text === undefined) refuse("file", "the file is not UTF-8 text", "save it as UTF-8");
+    else reading.files.push({ path, text });
+  }
+  return reading;
+}
+
+/** Reads what the listing saw; a file that grew meanwhile has another stamp and is read again. */
+async function readBounded(path: string, size: number): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(size), 0, size, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseRead({ files, problems }: Reading): ParseResult {
+  const parsed = parseDocuments(files);
+  return {
+    objects: parsed.objects,
+    problems: [...parsed.problems, ...problems].sort(compareProblems),
+    unreadable: [...parsed.unreadable, ...problems.flatMap((problem) => problem.file ?? [])],
+  };
+}
+
+interface Watching {
+  pollMs: number;
+  changed(): void;
+  /** the stamp now, or the word for why there is none */
+  look(): Promise<string>;
+  known(): string | undefined;
+  tell(stamp: string): void;
+}
+
+/**
+ * Looks again and again instead of asking the kernel for events: events follow inodes, so they miss a link that is swapped,
+ * a directory that is replaced and a network file system, and these are the usual ways to deliver configuration.
+ */
+function watchStamp(watching: Watching): { stop(): void } {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let seen = watching.known();
+  const schedule = (ms: number): void => {
+    if (!stopped) timer = setTimeout(() => void look(), ms).unref();
+  };
+  const look = async (): Promise<void> => {
+    const started = performance.now();
+    const stamp = await watching.look();
+    const rest = Math.max(watching.pollMs, (performance.now() - started) * restPerLook);
+    const settled = stamp === seen && stamp !== watching.known();
+    seen = stamp;
+    schedule(rest);
+    if (!settled || stopped) return;
+    watching.tell(stamp);
+    watching.changed();
+  };
+  schedule(watching.pollMs);
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

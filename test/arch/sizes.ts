@@ -49,9 +49,9 @@ export function functionsOfC(text: string): CFunction[] {
   return found;
 }
 
-/** isSuite tells the function that is the body of `describe(...)`: a list of tests, not an algorithm. */
+/** isSuite tells the function that is the body of `describe(...)`, or of a suite behind probes: a list of tests, not an algorithm. */
 function isSuite(node: ts.Node): boolean {
-  return ts.isCallExpression(node.parent) && /^describe\b/.test(node.parent.expression.getText());
+  return ts.isCallExpression(node.parent) && /^describe(Net|Where)?\b/.test(node.parent.expression.getText());
 }
 
 function longFunctionsOfTs(file: Source): string[] {

@@ -1,0 +1,35 @@
+// Packets from nowhere: sends any bytes as an IP packet out of a device of a namespace. Called by tests that need packets no
+// kernel would send; the packets come from pkg/svr builders.
+import { toHex } from "../../pkg/base/bytes.ts";
+import { frameTool } from "./frames.ts";
+import type { Net } from "./net.ts";
+import type { TestProcess } from "./process.ts";
+
+/** Injector sends packets to one link address. */
+export class Injector {
+  readonly #process: TestProcess;
+
+  constructor(process: TestProcess) {
+    this.#process = process;
+  }
+
+  /** send sends packets in order; when it resolves the device took them all. */
+  async send(...packets: Uint8Array[]): Promise<void> {
+    const from = this.#process.lines.length;
+    for (const packet of packets) this.#process.write(toHex(packet));
+    this.#process.write("=");
+    await this.#process.line(/^sent/, { from, deadlineMs: 60_000 });
+  }
+
+  /** close ends the sender. */
+  async close(): Promise<void> {
+    await this.#process.stop();
+  }
+}
+
+/** openInjector opens a sender in `from` that reaches the link address of `to`, the other end of a link (or anything behind it). */
+export async function openInjector(net: Net, from: { node: string; device: string }, to: { node: string; device: string }): Promise<Injector> {
+  const process = net.start(from.node, [frameTool("inject"), from.device, net.macOf(to.node, to.device)]);
+  await process.line(/^ready$/);
+  return new Injector(process);
+}

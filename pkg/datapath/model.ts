@@ -75,6 +75,7 @@ function datapathPort(world: World): Datapath {
     sessions: (cursor, max) => page(model, { cursor, max, wanted: passes }),
     resting: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.quarantine }),
     gauges: () => gauges(model),
+    takeRecordsLost: () => 0,
     counters: () => ({ drops: Object.fromEntries(model.drops), interfaces: Object.fromEntries(structuredClone([...model.counts])) }),
     adopted: () => false,
     close: () => undefined,

@@ -41,6 +41,10 @@ const patchWriters: readonly ((view: DataView, session: number, fields: Partial<
   (view, s, f) => { if (f.setupMs === undefined) return 0; view.setUint32(s + sessionAt.setup, f.setupMs, true); return 0x0080; },
   (view, s, f) => { if (f.service === undefined) return 0; view.setUint16(s + sessionAt.service, f.service, true); return 0x0100; },
   (view, s, f) => { if (f.tenant === undefined) return 0; view.setUint16(s + sessionAt.tenant, f.tenant, true); return 0x0200; },
+  (view, s, f) => { if (f.tcpBeforeReset === undefined) return 0; view.setUint8(s + sessionAt.tcpBefore, f.tcpBeforeReset); return 0x2000; },
+  (view, s, f) => { if (f.isn === undefined) return 0; view.setUint32(s + sessionAt.isn, f.isn, true); return 0x4000; },
+  (view, s, f) => { if (f.retransmissions === undefined) return 0; view.setUint32(s + sessionAt.retransmissions, f.retransmissions, true); return 0x8000; },
+  (view, s, f) => { if (f.outOfOrder === undefined) return 0; view.setUint32(s + sessionAt.outOfOrder, f.outOfOrder, true); return 0x10000; },
   (view, s, f) => { if (f.answer === undefined) return 0; writeAddress(view, s + sessionAt.answer, f.answer); return 0x0400; },
 ];
 

@@ -42,7 +42,7 @@ export const SESSION_SIZE = sessionLayout.size;
 
 /** sessionAt are the offsets that patches write to. */
 export const sessionAt = {
-  sides: SIDES, sideSize: SIDE_SIZE, tcpState: TCP_STATE, seen: SEEN, since: SINCE, idle: IDLE, nextSeq: NEXT_SEQ, lastAck: LAST_ACK,
+  sides: SIDES, sideSize: SIDE_SIZE, tcpState: TCP_STATE, tcpBefore: TCP_BEFORE, isn: ISN, retransmissions: RETRANSMISSIONS, outOfOrder: OUT_OF_ORDER, seen: SEEN, since: SINCE, idle: IDLE, nextSeq: NEXT_SEQ, lastAck: LAST_ACK,
   packets: PACKETS, bytes: BYTES, setup: SETUP, answer: ANSWER, tenant: TENANT, service: SERVICE,
 } as const;
 

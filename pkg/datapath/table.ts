@@ -16,6 +16,8 @@ export interface Table {
   /** Copies of slots from `cursor` on whose life is in `lives` (bit per life), at most `max`; `next` is absent at the end. */
   scan(lives: number, cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   gauges(limits: { sessions: number; buckets: number }): DatapathGauges;
+  /** Records lost since this was last asked, by this process or an earlier one. */
+  takeLost(): number;
   /** What an earlier process left half done is put right; before any shard runs. */
   repair(): Repair;
   close(): void;
@@ -132,6 +134,7 @@ export function createTable(native: Native, handle: Handle): Table {
   return {
     handle, apply: createApply(native, handle), ...createFind(native, handle), scan: createScan(native, handle),
     gauges: (limits) => readGauges(native, handle, limits), repair: () => repair(native, handle),
+    takeLost: () => Number(native.tableTakeLost(handle)),
     close: () => { native.tableClose(handle); },
   };
 }

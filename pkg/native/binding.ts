@@ -10,7 +10,7 @@ import { SvrError } from "../base/errors.ts";
 export type Handle = bigint;
 
 /** NATIVE_ABI is the version of src/svr_native.h that the signatures below follow. */
-export const NATIVE_ABI = 1;
+export const NATIVE_ABI = 2;
 
 /** SIGNATURES lists every function of the library; `data` parameters take typed arrays in place, without a copy. */
 const SIGNATURES = {
@@ -25,6 +25,41 @@ const SIGNATURES = {
   tableScan: "int svr_table_scan(void *table, void *scan, void *out, uint32_t size)",
   tableGauges: "int svr_table_gauges(void *table, void *out, uint32_t size)",
   tableRepair: "int svr_table_repair(void *table, void *out, uint32_t size)",
+  tableTakeLost: "int64_t svr_table_take_lost(void *table)",
+  ringOpen: "int svr_ring_open(const char *pin, int wake_fd, void *out)",
+  ringClose: "int svr_ring_close(void *ring)",
+  ringDrain: "int svr_ring_drain(void *ring, void *table, void *call, void *buffer, uint32_t size)",
+  ringRecords: "int svr_ring_records(void *ring, void *call, void *buffer, uint32_t size)",
+  wakeOpen: "int svr_ring_wake_open()",
+  wake: "int svr_ring_wake(int wake_fd)",
+  wakeClose: "int svr_ring_wake_close(int wake_fd)",
+  sendOpen: "int svr_send_open(void *inject_mac, uint32_t size, void *out)",
+  sendClose: "int svr_send_close(void *send)",
+  sendFrames: "int svr_send_frames(void *send, void *frames, uint32_t frames_size, void *data, uint32_t data_size)",
+  loadOpen: "int svr_load_open(const char *object, void *out)",
+  loadClose: "int svr_load_close(void *load)",
+  loadLog: "int svr_load_log(void *load, void *out, uint32_t size)",
+  loadResize: "int svr_load_resize(void *load, const char *map, uint32_t entries)",
+  loadReuse: "int svr_load_reuse(void *load, const char *map, const char *pin, void *out, uint32_t size)",
+  loadRun: "int svr_load_run(void *load)",
+  loadPin: "int svr_load_pin(void *load, const char *map, const char *pin)",
+  loadMaps: "int svr_load_maps(void *load, void *out, uint32_t size)",
+  btfDump: "int svr_btf_dump(void *load, void *out, uint32_t size)",
+  attachSet: "int svr_attach_set(void *load, const char *program, uint32_t ifindex, const char *pin)",
+  attachDevice: "int svr_attach_device(const char *pin)",
+  attachCall: "int svr_attach_call(void *load, const char *program)",
+  mapOpen: "int svr_map_open(const char *pin, void *sizes, uint32_t size, void *out)",
+  mapClose: "int svr_map_close(void *map)",
+  mapUpdate: "int svr_map_update(void *map, void *entries, uint32_t size, uint32_t flags)",
+  mapDelete: "int svr_map_delete(void *map, void *keys, uint32_t size)",
+  mapLookup: "int svr_map_lookup(void *map, void *key, uint32_t key_size, void *value, uint32_t value_size)",
+  mapDump: "int svr_map_dump(void *map, void *out, uint32_t size)",
+  mapAddRing: "int svr_map_add_ring(void *rings, uint32_t index, uint32_t bytes, const char *pin)",
+  mapPutRing: "int svr_map_put_ring(void *rings, uint32_t index, const char *pin)",
+  deviceFind: "int svr_device_find(const char *name, void *out, uint32_t size)",
+  deviceVlan: "int svr_device_vlan(const char *name, uint32_t vlan, void *out, uint32_t size)",
+  probeFeature: "int svr_probe_feature(uint32_t feature)",
+  probeMount: "int svr_probe_mount(const char *dir)",
 } as const;
 
 /** Native is the bound library. Sizes are bytes of the array before them. */
@@ -41,6 +76,48 @@ export interface Native {
   tableScan(table: Handle, scan: Uint32Array, out: Uint8Array, size: number): number;
   tableGauges(table: Handle, out: Uint8Array, size: number): number;
   tableRepair(table: Handle, out: Uint32Array, size: number): number;
+  /** records lost since this was last asked, across processes */
+  tableTakeLost(table: Handle): number | bigint;
+  /** wakeFd -1: nobody ends a wait */
+  ringOpen(pin: string, wakeFd: number, out: BigUint64Array): number;
+  ringClose(ring: Handle): number;
+  /** call is struct svr_ring_call: max, timeout_ms, out used, out malformed */
+  ringDrain(ring: Handle, table: Handle, call: Int32Array, buffer: Uint8Array, size: number): number;
+  ringRecords(ring: Handle, call: Int32Array, buffer: Uint8Array, size: number): number;
+  wakeOpen(): number;
+  wake(wakeFd: number): number;
+  wakeClose(wakeFd: number): number;
+  sendOpen(injectMac: Uint8Array, size: number, out: BigUint64Array): number;
+  sendClose(send: Handle): number;
+  sendFrames(send: Handle, frames: Uint32Array, framesSize: number, data: Uint8Array, dataSize: number): number;
+  loadOpen(object: string, out: BigUint64Array): number;
+  loadClose(load: Handle): number;
+  loadLog(load: Handle, out: Uint8Array, size: number): number;
+  loadResize(load: Handle, map: string, entries: number): number;
+  /** out: two struct svr_load_map, wanted and pinned */
+  loadReuse(load: Handle, map: string, pin: string, out: Uint32Array, size: number): number;
+  loadRun(load: Handle): number;
+  loadPin(load: Handle, map: string, pin: string): number;
+  loadMaps(load: Handle, out: Uint8Array, size: number): number;
+  btfDump(load: Handle, out: Uint8Array, size: number): number;
+  attachSet(load: Handle, program: string, ifindex: number, pin: string): number;
+  attachDevice(pin: string): number;
+  attachCall(load: Handle, program: string): number;
+  /** sizes: struct svr_map_sizes */
+  mapOpen(pin: string, sizes: Uint32Array, size: number, out: BigUint64Array): number;
+  mapClose(map: Handle): number;
+  mapUpdate(map: Handle, entries: Uint8Array, size: number, flags: number): number;
+  mapDelete(map: Handle, keys: Uint8Array, size: number): number;
+  mapLookup(map: Handle, key: Uint8Array, keySize: number, value: Uint8Array, valueSize: number): number;
+  mapDump(map: Handle, out: Uint8Array, size: number): number;
+  mapAddRing(rings: Handle, index: number, bytes: number, pin: string): number;
+  mapPutRing(rings: Handle, index: number, pin: string): number;
+  /** out: struct svr_device */
+  deviceFind(name: string, out: Uint8Array, size: number): number;
+  deviceVlan(name: string, vlan: number, out: Uint8Array, size: number): number;
+  /** feature: enum svr_feature; 1 there, 0 not */
+  probeFeature(feature: number): number;
+  probeMount(dir: string): number;
 }
 
 function fault(path: string, attempted: string, fix: string, cause?: unknown): SvrError {

@@ -113,7 +113,7 @@ export interface DatapathGauges { slotsUsed: number; live: number; highWater: nu
 /** The data plane of one router. Owner: the router's main thread; `close` leaves pinned maps forwarding. */
 export interface Datapath {
   program(config: DatapathConfig): void;
-  /** Stable number of a name (tenant, service, router, path, interface), kept with the sessions across restarts; 0 is never used. */
+  /** Stable number of a name (tenant, service, router, path, next hop), kept with the sessions across restarts; 0 when the table of names is full or the name has more than 255 bytes. */
   nameId(name: string): number;
   nameOf(id: number): string | undefined;
   records(max: number): DatapathRecord[];
@@ -122,6 +122,8 @@ export interface Datapath {
   /** Slots in quarantine, for the port allocator at start. */
   resting(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   gauges(): DatapathGauges;
+  /** Records that were lost since this was last asked, by this process or an earlier one: each is told once. */
+  takeRecordsLost(): number;
   /** Drops by reason name since the maps were made, and packets by interface number. */
   counters(): { drops: Record<string, bigint>; interfaces: Record<number, { rxPackets: bigint; rxBytes: bigint; txPackets: bigint; txBytes: bigint }> };
   /** Whether sessions were adopted from an earlier process. */

@@ -44,7 +44,6 @@ export function createRecordPump(options: PumpOptions, datapath: Datapath, relea
   let writing: Promise<void> = Promise.resolve();
   let created = 0;
   let lost = 0;
-  let ringLost = 0n;
   const declare = (count: number): void => {
     lost += count;
     created += count + 1;
@@ -79,9 +78,8 @@ export function createRecordPump(options: PumpOptions, datapath: Datapath, relea
         if (text !== undefined) enqueue(text);
       }
       if (uses.length > 0) release(uses);
-      const gone = BigInt(datapath.gauges().recordsLost);
-      if (gone > ringLost) declare(Number(gone - ringLost));
-      ringLost = gone;
+      const gone = datapath.takeRecordsLost();
+      if (gone > 0) declare(gone);
       writing = writing.then(write);
     },
     denials: (denials) => denials.forEach((denial) => enqueue(writer.denial(denial))),

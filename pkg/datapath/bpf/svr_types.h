@@ -11,7 +11,7 @@
 #include <linux/types.h>
 #endif
 
-#define SVR_LAYOUT_VERSION 1 /* part of every map name; raised when a struct below changes */
+#define SVR_LAYOUT_VERSION 2 /* part of every map name; raised when a struct below changes */
 
 /* ---- sessions ------------------------------------------------------------------------------------------------- */
 
@@ -193,6 +193,7 @@ struct svr_gauges {
 	__u32 quarantined;
 	__u64 records_lost;    /* records that found the ring full */
 	__u64 sweeps;          /* finished walks */
+	__u64 records_taken;   /* of records_lost: declared by user space */
 };
 
 /* ---- interfaces, next hops, addresses -------------------------------------------------------------------------- */

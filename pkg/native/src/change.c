@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define TCP_STATE_SHIFT 8
+#define TCP_BEFORE_SHIFT 16
 #define END_REASON_SHIFT 24
 #define WORD_TRIES 64
 
@@ -73,6 +74,12 @@ static void patch_fields(struct svr_session *to, const struct svr_session *from,
 		set_u32(&to->idle_ms, from->idle_ms);
 	if (fields & SVR_FIELD_SETUP)
 		set_setup(to, from->setup_ms);
+	if (fields & SVR_FIELD_ISN)
+		set_u32(&to->isn, from->isn);
+	if (fields & SVR_FIELD_RETRANSMISSIONS)
+		set_u32(&to->retransmissions, from->retransmissions);
+	if (fields & SVR_FIELD_OUT_OF_ORDER)
+		set_u32(&to->out_of_order, from->out_of_order);
 	if (fields & SVR_FIELD_SERVICE)
 		to->service = from->service;
 	if (fields & SVR_FIELD_TENANT)
@@ -81,6 +88,15 @@ static void patch_fields(struct svr_session *to, const struct svr_session *from,
 		memcpy(to->answer, from->answer, sizeof(to->answer));
 	if (fields & SVR_FIELD_HANDSHAKE)
 		to->hs = from->hs;
+}
+
+/* Both TCP states are in the life word and change in one step. */
+static int patch_word(struct svr_session *to, const struct svr_session *from, __u32 fields)
+{
+	__u32 mask = (fields & SVR_FIELD_TCP_STATE ? 0xffu << TCP_STATE_SHIFT : 0) | (fields & SVR_FIELD_TCP_BEFORE ? 0xffu << TCP_BEFORE_SHIFT : 0);
+	__u32 bits = (__u32)from->tcp_state << TCP_STATE_SHIFT | (__u32)from->tcp_before_reset << TCP_BEFORE_SHIFT;
+
+	return mask ? change_word(to, svr_table_life(to), mask, bits & mask) : 0;
 }
 
 void svr_change_patch(struct svr_table *table, const struct svr_op *op, struct svr_op_result *result)
@@ -93,9 +109,7 @@ void svr_change_patch(struct svr_table *table, const struct svr_op *op, struct s
 	}
 	patch_pairs(session, &op->session, op->fields);
 	patch_fields(session, &op->session, op->fields);
-	if (op->fields & SVR_FIELD_TCP_STATE)
-		result->status = change_word(session, svr_table_life(session), 0xffu << TCP_STATE_SHIFT,
-					     (__u32)op->session.tcp_state << TCP_STATE_SHIFT);
+	result->status = patch_word(session, &op->session, op->fields);
 	if (op->set_flags)
 		__atomic_or_fetch(&session->flags, op->set_flags, __ATOMIC_ACQ_REL);
 	if (op->clear_flags)

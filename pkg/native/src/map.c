@@ -105,7 +105,48 @@ int svr_map_lookup(struct svr_map *map, const __u8 *key, __u32 key_size, __u8 *v
 	return bpf_map_lookup_elem(map->fd, key, value);
 }
 
-int svr_map_dump(struct svr_map *map, __u8 *out, __u32 size)
+static int is_array(__u32 type)
+{
+	return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
+/* A whole array in few calls; `keys` and `values` have room for all of it. */
+static int read_array(struct svr_map *map, __u32 *keys, __u8 *values)
+{
+	__u32 position, done = 0;
+	int error = 0;
+
+	while (!error && done < map->sizes.entries) {
+		__u32 count = map->sizes.entries - done;
+
+		error = bpf_map_lookup_batch(map->fd, done ? &position : NULL, &position, keys + done, values + (size_t)done * map->sizes.stride, &count, NULL);
+		if (!error || error == -ENOENT)
+			done += count;
+	}
+	return error && error != -ENOENT ? error : (int)done;
+}
+
+static int dump_array(struct svr_map *map, __u8 *out, __u32 size)
+{
+	__u32 entries = map->sizes.entries, step = 4 + map->sizes.stride;
+	__u32 *keys = malloc((size_t)entries * 4);
+	__u8 *values = malloc((size_t)entries * map->sizes.stride);
+	int count = -ENOMEM;
+
+	if (size / step < entries)
+		count = -ENOSPC;
+	else if (keys && values)
+		count = read_array(map, keys, values);
+	for (int i = 0; i < count; i++) {
+		memcpy(out + (size_t)i * step, &keys[i], 4);
+		memcpy(out + (size_t)i * step + 4, values + (size_t)i * map->sizes.stride, map->sizes.stride);
+	}
+	free(keys);
+	free(values);
+	return count;
+}
+
+static int dump_keys(struct svr_map *map, __u8 *out, __u32 size)
 {
 	__u32 step = map->sizes.key_size + map->sizes.stride, used = 0;
 	const __u8 *last = NULL;
@@ -126,6 +167,11 @@ int svr_map_dump(struct svr_map *map, __u8 *out, __u32 size)
 			return -errno;
 	}
 	return (int)(used / step); /* a hash that changes meanwhile may start over: the bound ends it */
+}
+
+int svr_map_dump(struct svr_map *map, __u8 *out, __u32 size)
+{
+	return is_array(map->sizes.type) ? dump_array(map, out, size) : dump_keys(map, out, size);
 }
 
 static int put(struct svr_map *rings, __u32 index, int fd)

@@ -9,7 +9,7 @@
 #include "../../datapath/bpf/svr_types.h"
 #include "../../datapath/bpf/svr_hash.h"
 
-#define SVR_ABI_VERSION 1 /* raised when a struct or signature below changes; binding.ts refuses another one */
+#define SVR_ABI_VERSION 2 /* raised when a struct or signature below changes; binding.ts refuses another one */
 #define SVR_EXPORT __attribute__((visibility("default")))
 
 SVR_EXPORT int svr_abi_version(void);
@@ -33,6 +33,7 @@ enum svr_op_field {
 	SVR_FIELD_NEXT_SEQ = 0x0010, SVR_FIELD_LAST_ACK = 0x0020, SVR_FIELD_IDLE = 0x0040, SVR_FIELD_SETUP = 0x0080,
 	SVR_FIELD_SERVICE = 0x0100, SVR_FIELD_TENANT = 0x0200, SVR_FIELD_ANSWER = 0x0400,
 	SVR_FIELD_PACKETS = 0x0800, SVR_FIELD_BYTES = 0x1000, /* added, not set */
+	SVR_FIELD_TCP_BEFORE = 0x2000, SVR_FIELD_ISN = 0x4000, SVR_FIELD_RETRANSMISSIONS = 0x8000, SVR_FIELD_OUT_OF_ORDER = 0x10000,
 };
 
 /* One operation; `session` carries the whole session (install), the new side (replace) or the patched fields. */
@@ -88,6 +89,9 @@ struct svr_scan {
 SVR_EXPORT int svr_table_scan(struct svr_table *table, struct svr_scan *scan, struct svr_slot *out, __u32 out_size);
 
 SVR_EXPORT int svr_table_gauges(struct svr_table *table, struct svr_gauges *out, __u32 out_size);
+
+/* Records lost since this was last asked, by this process or an earlier one. One caller at a time. */
+SVR_EXPORT __s64 svr_table_take_lost(struct svr_table *table);
 
 /* What a start found of an earlier process that died at work. */
 struct svr_repair {
@@ -209,4 +213,17 @@ struct svr_device {
 };
 /* 0, or -ENODEV. */
 SVR_EXPORT int svr_device_find(const char *name, struct svr_device *out, __u32 out_size);
+/* The VLAN device over `name` that carries this tag: 0, or -ENODEV. */
+SVR_EXPORT int svr_device_vlan(const char *name, __u32 vlan, struct svr_device *out, __u32 out_size);
+
+/* ---- probe.c ----------------------------------------------------------------------------------------------------- */
+
+enum svr_feature {
+	SVR_FEATURE_BTF = 1, SVR_FEATURE_MAPPED_ARRAYS = 2, SVR_FEATURE_RING = 3, SVR_FEATURE_NEIGHBOUR = 4, SVR_FEATURE_TIMER = 5,
+	SVR_FEATURE_LOOP = 6, SVR_FEATURE_TCX = 7,
+};
+/* 1 there, 0 not, or why it cannot be told. */
+SVR_EXPORT int svr_probe_feature(__u32 feature);
+/* Mounts a BPF file system on an empty directory. */
+SVR_EXPORT int svr_probe_mount(const char *dir);
 #endif

@@ -205,6 +205,13 @@ int svr_table_apply(struct svr_table *table, const struct svr_op *ops, __u32 ops
 	return (int)count;
 }
 
+__s64 svr_table_take_lost(struct svr_table *table)
+{
+	__u64 lost = __atomic_load_n(&table->gauges->records_lost, __ATOMIC_RELAXED);
+
+	return (__s64)(lost - __atomic_exchange_n(&table->gauges->records_taken, lost, __ATOMIC_RELAXED));
+}
+
 int svr_table_gauges(struct svr_table *table, struct svr_gauges *out, __u32 out_size)
 {
 	if (out_size < sizeof(*out))

@@ -1,0 +1,77 @@
+// The configuration as map entries: interfaces, next hops, addresses, members and rates in the layouts of bpf/svr_types.h. Pure:
+// devices are resolved by program.ts before. No rule about what a configuration may say.
+import type { IpAddress } from "../base/address.ts";
+import type { DatapathConfig, InterfaceEntry, MemberEntry, NexthopEntry } from "../ports/datapath.ts";
+import { addressLayout, interfaceLayout, localLayout, memberKeyLayout, nexthopLayout, offsetOf, rateLayout } from "./layouts.ts";
+import type { MapEntry } from "./maps.ts";
+import { createBytes, writeAddress } from "./sessioncodec.ts";
+
+const SHARED = 1, HOSTS = 2; // SVR_IF_*
+const WAYPOINT = 1; // SVR_LOCAL_WAYPOINT
+const RATE_REMOTE = 0; // SVR_RATE_REMOTE
+const MEMBER_BITS = 64; // ifnum, vlan, family in front of the prefix
+const MTU_MAX = 0xffff;
+
+/** Way is where a next hop's packets go out: a device by its index, and the tag that is still to be pushed. */
+export interface Way { ifindex: number; vlan: number }
+
+/** keyOf is a 32-bit key. */
+export function keyOf(value: number): Uint8Array {
+  const { view, array } = createBytes(4);
+  view.setUint32(0, value, true);
+  return array;
+}
+
+/** interfaceEntry is what the kernel's index says about one of our interfaces. */
+export function interfaceEntry(entry: InterfaceEntry, ifindex: number): MapEntry {
+  const { view, array } = createBytes(interfaceLayout.size);
+  view.setUint16(offsetOf(interfaceLayout, "ifnum"), entry.ifnum, true);
+  view.setUint16(offsetOf(interfaceLayout, "flags"), (entry.shared ? SHARED : 0) | (entry.hosts ? HOSTS : 0), true);
+  return { key: keyOf(ifindex), value: array };
+}
+
+/** nexthopEntry leaves the neighbour to the kernel: no link addresses. */
+export function nexthopEntry(entry: NexthopEntry, way: Way): MapEntry {
+  const { view, array } = createBytes(nexthopLayout.size);
+  const u16 = (name: string, value: number): void => { view.setUint16(offsetOf(nexthopLayout, name), value, true); };
+  view.setUint32(offsetOf(nexthopLayout, "ifindex"), way.ifindex, true);
+  view.setUint8(offsetOf(nexthopLayout, "family"), entry.family);
+  if (entry.gateway !== undefined) writeAddress(view, offsetOf(nexthopLayout, "gateway"), entry.gateway);
+  u16("ifnum", entry.ifnum);
+  u16("vlan", way.vlan);
+  u16("mtu", Math.min(entry.mtu, MTU_MAX));
+  u16("mss4", entry.mss4);
+  u16("mss6", entry.mss6);
+  return { key: keyOf(entry.index), value: array };
+}
+
+/** localEntry is one of our addresses. */
+export function localEntry(local: { address: IpAddress; waypoint: boolean }): MapEntry {
+  const key = createBytes(addressLayout.size), value = createBytes(localLayout.size);
+  key.view.setUint32(offsetOf(addressLayout, "family"), local.address.family, true);
+  writeAddress(key.view, offsetOf(addressLayout, "address"), local.address);
+  value.view.setUint32(offsetOf(localLayout, "flags"), local.waypoint ? WAYPOINT : 0, true);
+  return { key: key.array, value: value.array };
+}
+
+/** memberEntry gives a prefix of sources on an interface its tenant. */
+export function memberEntry(member: MemberEntry): MapEntry {
+  const { view, array } = createBytes(memberKeyLayout.size);
+  view.setUint32(offsetOf(memberKeyLayout, "prefixlen"), MEMBER_BITS + member.prefix.length, true);
+  view.setUint16(offsetOf(memberKeyLayout, "ifnum"), member.ifnum, true);
+  view.setUint16(offsetOf(memberKeyLayout, "vlan"), member.vlan, true);
+  view.setUint8(offsetOf(memberKeyLayout, "family"), member.prefix.address.family);
+  writeAddress(view, offsetOf(memberKeyLayout, "address"), member.prefix.address);
+  return { key: array, value: keyOf(member.tenant) };
+}
+
+/** rateEntries are the token buckets' rates, by tenant, and that of every remote address. */
+export function rateEntries(config: DatapathConfig): MapEntry[] {
+  const entry = (key: number, perSecond: number, burst: number): MapEntry => {
+    const { view, array } = createBytes(rateLayout.size);
+    view.setUint32(offsetOf(rateLayout, "per_second"), perSecond, true);
+    view.setUint32(offsetOf(rateLayout, "burst"), burst, true);
+    return { key: keyOf(key), value: array };
+  };
+  return [entry(RATE_REMOTE, config.remoteRate.perSecond, config.remoteRate.burst), ...config.rates.map((rate) => entry(rate.tenant, rate.perSecond, rate.burst))];
+}

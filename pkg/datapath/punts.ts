@@ -1,0 +1,33 @@
+// Punted packets as svr_ring_drain packs them: ring entries to the Punt of the port. Called by shardport.ts for each drain; packets
+// are views into its buffer, sessions are copies.
+import type { Punt, PuntCause } from "../ports/datapath.ts";
+import { offsetOf, puntLayout, ringEntryLayout } from "./layouts.ts";
+import { readSession, SESSION_SIZE } from "./sessioncodec.ts";
+import type { Bytes } from "./sessioncodec.ts";
+
+const E_SIZE = offsetOf(ringEntryLayout, "size"), E_HAS_SESSION = offsetOf(ringEntryLayout, "has_session"), ENTRY_SIZE = ringEntryLayout.size;
+const punt = (name: string): number => offsetOf(ringEntryLayout, "punt") + offsetOf(puntLayout, name);
+const P_LENGTH = punt("length"), P_ENTRY = punt("entry"), P_CAUSE = punt("cause"), P_IFNUM = punt("ifnum"), P_VLAN = punt("vlan");
+const P_GSO_SIZE = punt("gso_size"), P_LOCAL = punt("local_flags");
+const WAYPOINT = 1; // SVR_LOCAL_WAYPOINT
+
+/** readPunts reads `count` entries from the start of the buffer. */
+export function readPunts(buffer: Bytes, count: number): Punt[] {
+  const punts: Punt[] = [];
+  for (let at = 0; punts.length < count; at += buffer.view.getUint32(at + E_SIZE, true)) punts.push(readPunt(buffer, at));
+  return punts;
+}
+
+function readPunt(buffer: Bytes, at: number): Punt {
+  const { view, array } = buffer;
+  const hasSession = view.getUint32(at + E_HAS_SESSION, true) !== 0;
+  const packet = at + ENTRY_SIZE + (hasSession ? SESSION_SIZE : 0);
+  const read: Punt = {
+    cause: view.getUint16(at + P_CAUSE, true) as PuntCause, ifnum: view.getUint16(at + P_IFNUM, true), vlan: view.getUint16(at + P_VLAN, true),
+    gsoSize: view.getUint16(at + P_GSO_SIZE, true), toWaypoint: (view.getUint16(at + P_LOCAL, true) & WAYPOINT) !== 0,
+    data: array.subarray(packet, packet + view.getUint32(at + P_LENGTH, true)),
+  };
+  if (!hasSession) return read;
+  const entry = view.getUint32(at + P_ENTRY, true); // ((session + 1) << 1) | side
+  return { ...read, session: { index: (entry >>> 1) - 1, side: (entry & 1) === 1 ? 1 : 0, state: readSession(buffer, at + ENTRY_SIZE) } };
+}

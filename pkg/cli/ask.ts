@@ -10,7 +10,7 @@ import { worstExit } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 import type { AdminPort, AdminReply, AdminTrouble } from "./surroundings.ts";
 import { skewNote } from "./skew.ts";
-import { chooseSockets } from "./target.ts";
+import { chooseSockets, severalFailure } from "./target.ts";
 
 /** Question is one resource of the admin API: its path, the shape of its answer, and what it is for people. */
 export interface Question<T> {
@@ -32,17 +32,33 @@ export interface Answers<T> {
   failures: Failure[];
 }
 
-/** connect finds the routers that the options name, and notes those that did not answer. */
-export async function connect(context: Context): Promise<{ routers: Router[]; failures: Failure[] }> {
+/** Connected are the routers that answered, and what kept the others. */
+export interface Connected {
+  routers: Router[];
+  failures: Failure[];
+}
+
+/** connect finds the routers that the options name, else all of this machine; `single`: several are fine only when they were named. */
+export async function connect(context: Context, need: { single: boolean } = { single: false }): Promise<Connected> {
   const chosen = await chooseSockets(context.options, context.around.sockets);
   if (!chosen.ok) return { routers: [], failures: [chosen.error] };
-  const results = await Promise.all(chosen.value.map((path) => greet(context, path)));
+  const { sockets, isNamed } = chosen.value;
+  if (need.single && !isNamed && sockets.length > 1) return { routers: [], failures: [severalFailure(sockets)] };
+  const results = await Promise.all(sockets.map((path) => greet(context, path)));
   const routers = results.flatMap((result) => (result.ok ? [result.value] : []));
   for (const { name, status } of routers) {
     const note = skewNote(context.around.version, { router: name, version: status.version });
     if (note !== undefined) await context.note(note);
   }
-  return { routers, failures: results.flatMap((result) => (result.ok ? [] : [result.error])) };
+  const failures = results.flatMap((result) => (result.ok ? [] : [result.error]));
+  return { routers, failures: isNamed || routers.length === 0 ? failures : await withoutSilent(context, failures) };
+}
+
+/** A socket that nobody named and that nobody answers at, left by a router that ended, is worth a note beside the answers of others. */
+async function withoutSilent(context: Context, failures: readonly Failure[]): Promise<Failure[]> {
+  const isSilent = (failure: Failure): boolean => failure.code === "SVR_ADMIN_UNREACHABLE";
+  for (const failure of failures.filter(isSilent)) await context.note(`note: ${failure.attempted}: ${failure.reason}`);
+  return failures.filter((failure) => !isSilent(failure));
 }
 
 /** askAll puts one question to all routers at once. */

@@ -15,7 +15,7 @@ const exits = {
   SVR_ADMIN_UNREACHABLE: Exit.unreachable,
   SVR_ADMIN_ANSWER: Exit.fault,
   SVR_INTERRUPTED: Exit.interrupted,
-  SVR_CONFIG_INVALID: Exit.no,
+  SVR_CONFIG_INVALID: Exit.fault,
 } as const satisfies Partial<Record<keyof typeof errorCodes, ExitCode>>;
 
 /** FailureCode is a code of the catalogue that svrctl itself reports. */

@@ -10,13 +10,9 @@ import type { ExitCode, Failure } from "./failure.ts";
 import { sessionColumns, sessionRow } from "./sessionrow.ts";
 import { createTable } from "./table.ts";
 
-/** SessionFilter is what the listed sessions have in common; `limit` 0 lists all. */
+/** SessionFilter is what the listed sessions have in common, as query of the admin API; `limit` 0 lists all. */
 export interface SessionFilter {
-  tenant?: string;
-  service?: string;
-  peer?: string;
-  uuid?: string;
-  protocol?: number;
+  match: readonly (readonly [name: string, value: string])[];
   limit: number;
 }
 
@@ -43,13 +39,13 @@ export async function listSessions(context: Context, filter: SessionFilter): Pro
   for (const router of routers) await listRouter(pass, router);
   await context.around.out.write(pass.writer.end(pass.more));
   if (pass.written === 0 && pass.failures.length === 0) await context.note("no session fits");
-  if (pass.more) await context.note(`there are more than ${filter.limit} sessions; --limit 0 shows all`);
+  if (pass.more) await context.note(`more sessions may follow the first ${filter.limit}; --limit 0 shows all`);
   return finish(context, pass.failures);
 }
 
 async function listRouter(pass: Pass, router: Router): Promise<void> {
   let cursor: string | undefined;
-  for (;;) {
+  while (!pass.context.around.out.isGone()) {
     const room = pass.filter.limit === 0 ? pageSize : Math.min(pageSize, pass.filter.limit - pass.written);
     if (room === 0) {
       pass.more = true; // the next router may have sessions, or has: it is not asked
@@ -74,10 +70,7 @@ async function listRouter(pass: Pass, router: Router): Promise<void> {
 
 function queryOf(filter: SessionFilter, limit: number, cursor: string | undefined): string {
   const query = new URLSearchParams({ limit: String(limit) });
-  for (const name of ["tenant", "service", "peer", "uuid", "protocol"] as const) {
-    const value = filter[name];
-    if (value !== undefined) query.set(name, String(value));
-  }
+  for (const [name, value] of filter.match) query.set(name, value);
   if (cursor !== undefined) query.set("cursor", cursor);
   return query.toString();
 }

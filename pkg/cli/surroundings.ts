@@ -1,6 +1,6 @@
 // What the command line needs from the world, as small ports: cmd/svrctl constructs them, tests bring their own.
 // Types only; commands get nothing else to touch the outside with.
-import type { SourceFile } from "../api/document.ts";
+import type { ParseResult } from "../api/document.ts";
 import type { Result } from "../base/result.ts";
 import type { Clock } from "../ports/clock.ts";
 
@@ -42,18 +42,14 @@ export interface SocketFinder {
   of(router: string): Promise<string>;
 }
 
-/** FileTrouble is why a directory could not be read. */
-export interface FileTrouble {
-  kind: "absent" | "forbidden" | "broken";
-  detail: string;
-}
-
-/** ConfigReader reads the configuration files of a directory. */
-export type ConfigReader = (directory: string) => Promise<Result<readonly SourceFile[], FileTrouble>>;
+/** ConfigReader reads the configuration of a directory; rejects with a SvrError, whose cause is the system's, when it cannot be read. */
+export type ConfigReader = (directory: string) => Promise<ParseResult>;
 
 /** TextSink takes text in order; it resolves when the text is handed over and never throws because a reader went away. */
 export interface TextSink {
   write(text: string): Promise<void>;
+  /** the reader went away: what is written goes nowhere */
+  isGone(): boolean;
 }
 
 /** Terminal is what the standard output is; `columns` is absent when it is no terminal. */

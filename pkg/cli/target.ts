@@ -1,4 +1,4 @@
-// Which routers a command asks: those named by --socket and --router, else the only one of this machine. Called by ask.ts.
+// Which routers a command asks: those named by --socket and --router, else all of this machine. Called by ask.ts.
 import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { GlobalOptions } from "./context.ts";
@@ -6,23 +6,31 @@ import { usageFailure } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import type { SocketFinder } from "./surroundings.ts";
 
+/** Choice is the sockets to ask, without doubles, and whether the user named them. */
+export interface Choice {
+  sockets: readonly string[];
+  isNamed: boolean;
+}
+
 const attempted = "cannot choose a router";
 
-/** chooseSockets gives the sockets to ask, without doubles; router names are folder names, never paths. */
-export async function chooseSockets(options: Pick<GlobalOptions, "sockets" | "routers">, finder: SocketFinder): Promise<Result<readonly string[], Failure>> {
+/** chooseSockets gives the sockets to ask; router names are folder names, never paths. */
+export async function chooseSockets(options: Pick<GlobalOptions, "sockets" | "routers">, finder: SocketFinder): Promise<Result<Choice, Failure>> {
   const path = options.routers.find((router) => !/^[a-z0-9][-a-z0-9.]{0,252}$/i.test(router));
   if (path !== undefined) return fail(usageFailure(`"${path}" is no router name; for a path use --socket`, "svrctl"));
   const named = [...options.sockets, ...await Promise.all(options.routers.map((router) => finder.of(router)))];
-  return named.length > 0 ? ok([...new Set(named)]) : onlyOne(finder);
+  return named.length > 0 ? ok({ sockets: [...new Set(named)], isNamed: true }) : allFound(finder);
 }
 
-async function onlyOne(finder: SocketFinder): Promise<Result<readonly string[], Failure>> {
+/** severalFailure says that a command needs one router and several run here. */
+export function severalFailure(sockets: readonly string[]): Failure {
+  const flags = sockets.map((socket) => `--socket ${socket}`).join(", ");
+  return { code: "SVR_USAGE", attempted, reason: `several routers run here: ${flags}`, next: "name one, or more than one" };
+}
+
+async function allFound(finder: SocketFinder): Promise<Result<Choice, Failure>> {
   const { sockets, forbidden } = await finder.list();
-  if (sockets.length === 1) return ok(sockets);
-  if (sockets.length > 1) {
-    const flags = sockets.map((socket) => `--socket ${socket}`).join(", ");
-    return fail({ code: "SVR_USAGE", attempted, reason: `several routers run here: ${flags}`, next: "name one, or more than one" });
-  }
+  if (sockets.length > 0) return ok({ sockets, isNamed: false });
   if (forbidden.length > 0) {
     return fail({ code: "SVR_NOT_PERMITTED", attempted, reason: `you may not look into ${forbidden.join(", ")}`, next: "run svrctl as the user of the router, for example with sudo" });
   }

@@ -25,7 +25,9 @@ export async function showVersion(context: Context): Promise<ExitCode> {
   };
   await context.show({ data, text: (style) => versionText(data, style) });
   const isNamed = context.options.sockets.length + context.options.routers.length > 0;
-  return isNamed ? finish(context, failures) : finish(context, failures).then(() => Exit.ok);
+  if (isNamed || context.around.signal.aborted) return finish(context, failures);
+  for (const failure of failures) await context.note(`note: ${failure.attempted}: ${failure.reason}`);
+  return Exit.ok;
 }
 
 /** versionText writes client and routers as a table. */
@@ -42,7 +44,7 @@ export function versionText(data: VersionData, style: Style): string {
 
 function configurationCell({ configuration }: StatusView, style: Style): Cell {
   const age = durationWord(style.nowMs - Date.parse(configuration.appliedAt));
-  const problems = configuration.problems.length === 0 ? "" : `, ${configuration.problems.length} problems`;
+  const problems = configuration.problems.length === 0 ? "" : `, ${configuration.problems.length} ${configuration.problems.length === 1 ? "problem" : "problems"}`;
   const text = `${age} old${configuration.stale ? ", stale" : ""}${problems}`;
   return configuration.stale || problems !== "" ? { text, tone: "warn" } : text;
 }

@@ -1,6 +1,6 @@
 // The resources of the admin API (behaviour 14) for this router. Built by the app; each answer is made from snapshots.
 import type { CountersView, PeerView, SessionList, SessionView, StatusView, TableView } from "../api/view.ts";
-import { formatAddress } from "../base/addresstext.ts";
+import { formatAddress, parseAddress } from "../base/addresstext.ts";
 import { parseUuid, uuidHex } from "../base/ids.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import { reasons } from "../svr/reasons.ts";
@@ -58,26 +58,40 @@ function sessions(parts: AdminParts, request: AdminRequest): SessionList {
   const { query } = request;
   const limit = boundedNumber(query.get("limit"), { fallback: 100, max: PAGE, name: "limit" });
   let cursor: number | undefined = boundedNumber(query.get("cursor"), { fallback: 0, max: 0xffffffff, name: "cursor" });
+  const wanted = filtersOf(query);
   const items: SessionView[] = [];
   for (let page = 0; page < MAX_SCANNED_PAGES && cursor !== undefined && items.length < limit; page++) {
     const found: ReturnType<Datapath["sessions"]> = parts.datapath.sessions(cursor, Math.min(PAGE, limit - items.length));
     for (const { state } of found.sessions) {
       const view = sessionView(parts.pump.source, state);
-      if (matches(view, query)) items.push(view);
+      if (matches(view, wanted)) items.push(view);
     }
     cursor = found.next;
   }
   return cursor === undefined ? { items } : { items, next: String(cursor) };
 }
 
-const filters = ["tenant", "service", "peer", "role", "life"] as const;
+/** The fields of a session that a list can be narrowed to, by equality with their text; an address counts in any spelling. */
+const filters = ["tenant", "service", "peer", "role", "life", "protocol", "sourceAddress", "sourcePort", "destinationAddress", "destinationPort", "sessionId"] as const;
 
-function matches(view: SessionView, query: URLSearchParams): boolean {
-  const uuid = query.get("uuid");
-  const protocol = query.get("protocol");
-  if (uuid !== null && view.sessionId !== uuid.replaceAll("-", "").toLowerCase()) return false;
-  if (protocol !== null && String(view.protocol) !== protocol) return false;
-  return filters.every((name) => query.get(name) === null || view[name] === query.get(name));
+type Filter = readonly [name: (typeof filters)[number], value: string];
+
+function filtersOf(query: URLSearchParams): Filter[] {
+  return [...query].filter(([name]) => name !== "limit" && name !== "cursor").map(([name, value]) => {
+    const filter = filters.find((one) => one === name);
+    if (filter === undefined) throw new AdminFault(400, "SVR_USAGE", `there is no filter ${name}; there are ${filters.join(", ")}`);
+    return [filter, plainValue(filter, value)];
+  });
+}
+
+function plainValue(name: Filter[0], value: string): string {
+  if (name === "sessionId") return value.replaceAll("-", "").toLowerCase();
+  const address = name.endsWith("Address") ? parseAddress(value) : undefined;
+  return address === undefined ? value : formatAddress(address);
+}
+
+function matches(view: SessionView, wanted: readonly Filter[]): boolean {
+  return wanted.every(([name, value]) => String(view[name] ?? "") === value);
 }
 
 function boundedNumber(text: string | null, bound: { fallback: number; max: number; name: string }): number {

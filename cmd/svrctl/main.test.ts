@@ -1,0 +1,106 @@
+// svrctl as a process against a router's admin socket: streams, exit codes, a pipe that closes, an interrupt.
+import { spawn } from "node:child_process";
+import type { ChildProcessByStdio } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import type { Server, Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { listenAdmin } from "../../pkg/router/admin.ts";
+import { self, statusBody } from "../../test/support/cli.ts";
+import { sessionHops, sessionId } from "../../test/support/sessions.ts";
+
+const root = join(import.meta.dirname, "../..");
+const folder = mkdtempSync(join(tmpdir(), "svrctl-main-"));
+const socketPath = join(folder, "admin.sock");
+const mutePath = join(folder, "mute.sock");
+const muteClients = new Set<Socket>();
+let admin: Server;
+let mute: Server;
+let pagesAsked = 0;
+
+beforeAll(async () => {
+  const page = Array.from({ length: 1_000 }, () => sessionHops.branch);
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  admin = await listenAdmin(socketPath, [
+    { method: "GET", pattern: self, answer: () => statusBody("branch", { version }).body },
+    { method: "GET", pattern: `${self}/tables`, answer: () => [{ name: "sessions", entries: 9, limit: 10, alarm: true }] },
+    { method: "GET", pattern: "/api/v1/sessions/:uuid", answer: () => sessionHops.branch },
+    { method: "GET", pattern: `${self}/sessions`, answer: ({ query }) => { pagesAsked++; return { items: page, next: `${Number(query.get("cursor")) + 1}` }; } },
+  ]);
+  mute = createServer((socket) => { muteClients.add(socket.on("error", () => socket.destroy()).resume()); });
+  await new Promise<void>((resolve) => { mute.listen(mutePath, resolve); });
+});
+
+afterAll(async () => {
+  for (const client of muteClients) client.destroy();
+  await Promise.all([admin, mute].map((server) => new Promise((resolve) => server.close(resolve))));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
+function start(...words: string[]): Child {
+  return spawn(process.execPath, [join(root, "cmd/svrctl/main.ts"), ...words], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, FORCE_COLOR: "1" } });
+}
+
+async function run(...words: string[]): Promise<{ exit: unknown; out: string; err: string }> {
+  const child = start(...words);
+  const exited = once(child, "exit");
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code, signal] = await exited as [number | null, string | null];
+  return { exit: code ?? signal, out, err };
+}
+
+test("a table without colour, because a pipe is no terminal", async () => {
+  expect(await run("tables", "--socket", socketPath)).toEqual({ exit: 0, out: "TABLE     ENTRIES  LIMIT  USED  ALARM\nsessions        9     10   90%  yes\n", err: "" });
+}, 60_000);
+
+test("JSON stands alone on the standard output while failures go to the standard error", async () => {
+  const { exit, out, err } = await run("sessions", "show", sessionId, "-o", "json", "--socket", socketPath, "--socket", join(folder, "none.sock"));
+  expect(JSON.parse(out)).toEqual({ sessionId, hops: [sessionHops.branch] });
+  expect(exit).toBe(6);
+  expect(err).toContain("SVR_ADMIN_UNREACHABLE");
+}, 60_000);
+
+test("a directory is validated without a router", async () => {
+  const { exit, out, err } = await run("config", "validate", join(root, "test/support/config/three"));
+  expect({ exit, err }).toEqual({ exit: 0, err: "" });
+  expect(out).toContain("24 objects, 3 routers: 0 errors, 0 warnings");
+  expect(await run("config", "validate", join(folder, "none"))).toMatchObject({ exit: 4, out: "" });
+}, 60_000);
+
+test("a command line that cannot be read ends with 2, help with 0", async () => {
+  expect(await run("tabels")).toMatchObject({ exit: 2, out: "", err: expect.stringContaining("did you mean tables?") as string });
+  expect(await run("--help")).toMatchObject({ exit: 0, out: expect.stringContaining("Usage: svrctl") as string, err: "" });
+}, 60_000);
+
+test("a router that does not answer in time ends with 6", async () => {
+  expect(await run("tables", "--socket", mutePath, "--request-timeout", "50ms")).toMatchObject({ exit: 6, out: "", err: expect.stringContaining("no answer in 50 ms") as string });
+}, 60_000);
+
+test("an interrupt ends with 130", async () => {
+  const connected = once(mute, "connection");
+  const child = start("tables", "--socket", mutePath, "--request-timeout", "1m");
+  const exited = once(child, "exit");
+  const said = text(child.stderr);
+  await connected;
+  child.kill("SIGINT");
+  expect(await exited).toEqual([130, null]);
+  expect(await said).toContain("SVR_INTERRUPTED");
+}, 60_000);
+
+test("a reader that goes away ends an endless list without a failure", async () => {
+  const child = start("sessions", "--limit", "0", "-o", "json", "--socket", socketPath);
+  const exited = once(child, "exit");
+  const said = text(child.stderr);
+  await once(child.stdout, "data");
+  child.stdout.destroy();
+  expect(await exited).toEqual([0, null]);
+  expect(await said).toBe("");
+  expect(pagesAsked).toBeGreaterThan(0);
+}, 60_000);

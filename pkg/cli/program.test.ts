@@ -1,0 +1,101 @@
+// The command line itself: words, options, help, exit codes of usage, what goes to which stream.
+import { createProgram } from "./program.ts";
+import type { Work } from "./program.ts";
+import type { GlobalOptions } from "./context.ts";
+import { commandPath, SvrCommand, UsageFault } from "./usage.ts";
+import { runCli, self, socketOf, statusBody } from "../../test/support/cli.ts";
+
+const sockets = { [socketOf("branch")]: { [self]: statusBody("branch"), [`${self}/tables`]: { body: [] } } };
+
+interface Parsed { options: GlobalOptions; work: Work }
+
+function parse(words: string): Promise<Parsed> {
+  return new Promise((resolve, reject) => {
+    const program = createProgram({ version: "1", run: (options, work) => Promise.resolve(resolve({ options, work })), help: { width: 100, out: () => undefined, err: () => undefined } });
+    program.parseAsync(words.split(" "), { from: "user" }).catch(reject);
+  });
+}
+
+function everyCommand(program: SvrCommand): SvrCommand[] {
+  return [program, ...program.commands.filter((one) => one instanceof SvrCommand).flatMap(everyCommand)];
+}
+
+const all = everyCommand(createProgram({ version: "1", run: () => Promise.resolve(), help: { width: 100, out: () => undefined, err: () => undefined } }));
+
+test.each([
+  ["sesions", "unknown command 'sesions', did you mean sessions?", "svrctl"],
+  ["frobnicate", "unknown command 'frobnicate'; there are sessions, counters, tables, peers, config, version", "svrctl"],
+  ["sessions lst", "unexpected word 'lst', did you mean list?", "svrctl sessions list"],
+  ["sessions 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f", "did you mean show 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f?", "svrctl sessions list"],
+  ["sessions list more", "unexpected word 'more'", "svrctl sessions list"],
+  ["counters all", "unexpected word 'all'", "svrctl counters"],
+  ["sessions show", "missing required argument 'uuid'", "svrctl sessions show"],
+  ["sessions --tenannt a", "unknown option '--tenannt', did you mean --tenant?", "svrctl sessions list"],
+  ["peers --ruoter a", "unknown option '--ruoter', did you mean --router?", "svrctl peers"],
+  ["config validat", "unknown command 'validat', did you mean validate?", "svrctl config"],
+  ["config validate", "missing required argument 'dir'", "svrctl config validate"],
+  ["-o jsn peers", "'-o, --output <format>' cannot be 'jsn': did you mean json?", "svrctl"],
+  ["-o picture peers", "cannot be 'picture': write table, wide, json, yaml", "svrctl"],
+  ["peers -o", "option '-o, --output <format>' argument missing", "svrctl"],
+  ["peers --request-timeout 5", "write a duration from 1ms to 10m", "svrctl"],
+  ["peers --request-timeout 11m", "write a duration from 1ms to 10m", "svrctl"],
+  ["sessions --protocol tcpp", 'did you mean "tcp"?', "svrctl sessions list"],
+  ["sessions --limit -1", "write a whole number", "svrctl sessions list"],
+  ["sessions --from example.org", "names are not resolved", "svrctl sessions list"],
+  ["peers --router ../branch", '"../branch" is no router name; for a path use --socket', "svrctl"],
+])("%s is refused: %s", async (words, reason, command) => {
+  const { exit, out, err } = await runCli(words);
+  expect({ exit, out }).toEqual({ exit: 2, out: "" });
+  expect(err).toMatch(/^SVR_USAGE: [^\n]*\n$/);
+  expect(err).toContain(reason);
+  expect(err).toContain(`; run "${command} --help"`);
+});
+
+test("global options stand before and behind the command, and keep their values", async () => {
+  const expected = { output: "wide", routers: ["a", "b"], sockets: ["/x", "/y"], timeoutMs: 300, noColour: true };
+  expect((await parse("-o wide --router a --socket /x --request-timeout 300ms --no-color sessions --router b --socket /y")).options).toEqual(expected);
+  expect((await parse("sessions list --router a --router b --socket=/x --socket=/y -owide --request-timeout 300ms --no-color")).options).toEqual(expected);
+  expect((await parse("tables")).options).toEqual({ output: "table", routers: [], sockets: [], timeoutMs: 5_000, noColour: false });
+});
+
+test.each(["", "config"])("'%s' alone is answered with help on the standard error", async (words) => {
+  const { exit, out, err } = await runCli(words);
+  expect({ exit, out }).toEqual({ exit: 2, out: "" });
+  expect(err).toContain("Usage: svrctl");
+});
+
+describe("every level", () => {
+  test("is known to these tests", () => {
+    expect(all.map(commandPath)).toEqual(["svrctl", "svrctl sessions", "svrctl sessions list", "svrctl sessions show", "svrctl counters", "svrctl tables",
+      "svrctl peers", "svrctl config", "svrctl config validate", "svrctl version"]);
+  });
+
+  test.each(all.map((command) => ({ path: commandPath(command), command })))("$path --help shows two examples and the global options", async ({ path, command }) => {
+    const { exit, out, err } = await runCli(`${path.split(" ").slice(1).join(" ")} --help`);
+    expect({ exit, err }).toEqual({ exit: 0, err: "" });
+    expect(command.examples).toHaveLength(2);
+    expect(out).toContain(`Usage: ${path} `);
+    expect(out).toContain("--request-timeout");
+    expect(out.split("\nExamples:\n")[1]?.trimEnd().split("\n")).toEqual(command.examples.map((line) => `  svrctl ${line}`));
+  });
+
+  test.each(all.flatMap((command) => command.examples).map((line) => ({ line })))("the example svrctl $line is understood", async ({ line }) => {
+    await expect(parse(line)).resolves.toBeDefined();
+  });
+
+  test("an example with a mistake would be noticed", async () => { await expect(parse("sessions --gone")).rejects.toThrow(UsageFault); });
+});
+
+test("--version prints the version alone", async () => {
+  expect(await runCli("--version")).toMatchObject({ exit: 0, out: "0.1.0\n", err: "" });
+});
+
+test("a reader that went away is no failure", async () => {
+  expect(await runCli("tables --socket /gone", { sockets, goneAfter: 0 })).toMatchObject({ exit: 0 });
+});
+
+test("an interrupted command says so and ends with 130", async () => {
+  const { exit, out, err } = await runCli("tables", { sockets, interrupted: true });
+  expect({ exit, out }).toEqual({ exit: 130, out: "" });
+  expect(err).toContain("SVR_INTERRUPTED");
+});

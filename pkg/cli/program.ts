@@ -1,0 +1,121 @@
+// The commands of svrctl with their options and help. Called by cmd/svrctl (runProgram) and by the generator of the
+// reference page (createProgram). Declares and dispatches; what a command does stands in its own file.
+import { CommanderError } from "commander";
+import type { Command } from "commander";
+import { validateConfig } from "./configcheck.ts";
+import { createContext } from "./context.ts";
+import type { Context, GlobalOptions } from "./context.ts";
+import { showCounters } from "./counters.ts";
+import { Exit, formatFailure } from "./failure.ts";
+import type { ExitCode } from "./failure.ts";
+import { addGlobalOptions, globalOptionsOf } from "./globaloptions.ts";
+import type { GlobalFlags } from "./globaloptions.ts";
+import { showTables } from "./occupancy.ts";
+import { showPeers } from "./peers.ts";
+import { addSessionFilters, sessionFilterOf } from "./sessionfilter.ts";
+import type { SessionFlags } from "./sessionfilter.ts";
+import { listSessions } from "./sessionlist.ts";
+import { showSession } from "./sessionshow.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { SvrCommand, UsageFault } from "./usage.ts";
+import { showVersion } from "./versions.ts";
+
+/** Work is a command that has been read and waits for its context. */
+export type Work = (context: Context) => Promise<ExitCode>;
+
+/** ProgramParts is what the program needs to be declared: who runs a command, and where help goes. */
+export interface ProgramParts {
+  version: string;
+  run(options: GlobalOptions, work: Work): Promise<void>;
+  help: { width: number; out: (text: string) => void; err: (text: string) => void };
+}
+
+const plainWidth = 100;
+
+/** runProgram reads the words behind the program's name, runs the command and gives the exit code; only faults throw. */
+export async function runProgram(words: readonly string[], around: Surroundings): Promise<ExitCode> {
+  const seen: { exit: ExitCode; out: string; err: string } = { exit: Exit.ok, out: "", err: "" };
+  const program = createProgram({
+    version: around.version,
+    run: async (options, work) => { seen.exit = await work(createContext(around, options)); },
+    help: { width: around.terminal.columns ?? plainWidth, out: (text) => { seen.out += text; }, err: (text) => { seen.err += text; } },
+  });
+  try {
+    await program.parseAsync([...words], { from: "user" });
+  } catch (error) {
+    if (error instanceof UsageFault) {
+      seen.exit = Exit.usage;
+      seen.err += `${formatFailure(error.failure)}\n`;
+    } else if (error instanceof CommanderError) seen.exit = error.exitCode === 0 ? Exit.ok : Exit.usage;
+    else throw error;
+  }
+  await around.out.write(seen.out);
+  await around.err.write(seen.err);
+  return around.out.isGone() ? Exit.ok : seen.exit;
+}
+
+/** createProgram declares all commands; nothing runs before it parses. */
+export function createProgram(parts: ProgramParts): SvrCommand {
+  const program = new SvrCommand("svrctl");
+  program
+    .description("Ask session routers what they do, check a configuration, and explain decisions.")
+    .version(parts.version, "--version", "print the version of svrctl and end")
+    .exitOverride()
+    .configureOutput({ writeOut: parts.help.out, writeErr: parts.help.err, getOutHelpWidth: () => parts.help.width, getErrHelpWidth: () => parts.help.width, getOutHasColors: () => false, getErrHasColors: () => false })
+    .configureHelp({ showGlobalOptions: true })
+    .withExamples("sessions -o wide", "config validate /etc/opensvr");
+  addGlobalOptions(program);
+  const run = runnerOf(parts);
+  addSessions(program, run);
+  addViews(program, run);
+  addConfig(program, run);
+  addVersion(program, run);
+  return program;
+}
+
+/** Run runs the work of a command with the global options that were given anywhere on the line. */
+type Run = (command: Command, work: Work) => Promise<void>;
+
+function runnerOf(parts: ProgramParts): Run {
+  return (command, work) => parts.run(globalOptionsOf(command.optsWithGlobals<GlobalFlags>()), work);
+}
+
+function addSessions(program: SvrCommand, run: Run): void {
+  const sessions = program.command("sessions").description("Sessions of the routers; without a verb they are listed.")
+    .withExamples("sessions --tenant engineering.acme", "sessions show 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f");
+  const list = sessions.command("list", { isDefault: true }).description("List sessions: live ones and those that ended a moment ago.")
+    .withExamples("sessions list --protocol tcp --limit 20", "sessions list --peer transit -o json");
+  addSessionFilters(list);
+  list.action((flags: SessionFlags, command: Command) => run(command, (context) => listSessions(context, sessionFilterOf(flags))));
+  sessions.command("show").argument("<uuid>", "session id: 32 hexadecimal digits, or the form with hyphens")
+    .description("Show one session hop by hop, in the order in which its packets meet the routers.")
+    .withExamples("sessions show 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f", "sessions show 5d0c2a7e-9b1f-4c3d-8e6f-7a8b9c0d1e2f --router branch --router cloud")
+    .action((uuid: string, _flags: unknown, command: Command) => run(command, (context) => showSession(context, uuid)));
+}
+
+function addViews(program: SvrCommand, run: Run): void {
+  program.command("counters").description("Dropped packets by reason, traffic of the interfaces, session records.")
+    .withExamples("counters", "counters -o wide --router branch")
+    .action((_flags: unknown, command: Command) => run(command, showCounters));
+  program.command("tables").description("How full each table is; an alarm stands at 85 %.")
+    .withExamples("tables", "tables -o yaml")
+    .action((_flags: unknown, command: Command) => run(command, showTables));
+  program.command("peers").description("Peers with their paths, addresses and waypoint ports in use.")
+    .withExamples("peers", "peers -o wide --socket /var/lib/opensvr/branch/admin.sock")
+    .action((_flags: unknown, command: Command) => run(command, showPeers));
+}
+
+function addConfig(program: SvrCommand, run: Run): void {
+  const config = program.command("config").description("Configuration files.")
+    .withExamples("config validate /etc/opensvr", "config validate /etc/opensvr -o json");
+  config.command("validate").argument("<dir>", "directory with the YAML files")
+    .description("Check a configuration directory for all its routers: each problem with file, line, column and fix. Exit 1 when there are errors.")
+    .withExamples("config validate /etc/opensvr", "config validate test/support/config/three -o yaml")
+    .action((directory: string, _flags: unknown, command: Command) => run(command, (context) => validateConfig(context, directory)));
+}
+
+function addVersion(program: SvrCommand, run: Run): void {
+  program.command("version").description("Versions of svrctl and of the routers, and whether they fit together.")
+    .withExamples("version", "version -o json")
+    .action((_flags: unknown, command: Command) => run(command, showVersion));
+}

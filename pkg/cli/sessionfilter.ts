@@ -1,0 +1,61 @@
+// Options that choose sessions, as flags and as a filter. Called by program.ts for `sessions list`; reads text only.
+import type { Command } from "commander";
+import { formatAddress } from "../base/addresstext.ts";
+import { parseEndpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { refuse } from "./globaloptions.ts";
+import type { SessionFilter } from "./sessionlist.ts";
+import { parseProtocol } from "./wording.ts";
+
+const usualLimit = 1_000;
+const highestLimit = 1_000_000_000;
+
+/** SessionFlags are the values as the parser keeps them. */
+export interface SessionFlags {
+  tenant?: string;
+  service?: string;
+  protocol?: number;
+  peer?: string;
+  from?: Endpoint;
+  to?: Endpoint;
+  limit: number;
+}
+
+/** addSessionFilters declares the options. */
+export function addSessionFilters(list: Command): void {
+  list
+    .option("--tenant <name>", "sessions of this tenant")
+    .option("--service <name>", "sessions of this service, as namespace/name")
+    .option("--protocol <protocol>", "sessions of this protocol: tcp, udp, icmp, icmp6 or a number", readProtocol)
+    .option("--peer <name>", "sessions that use this peer")
+    .option("--from <address>", "sessions from this source: ADDR, IPv4:PORT or [IPv6]:PORT", readEndpoint)
+    .option("--to <address>", "sessions to this destination: ADDR, IPv4:PORT or [IPv6]:PORT", readEndpoint)
+    .option("--limit <count>", "list at most this many; 0 lists all", readLimit, usualLimit);
+}
+
+/** sessionFilterOf turns the flags into a filter of the admin API. */
+export function sessionFilterOf(flags: SessionFlags): SessionFilter {
+  const { tenant, service, protocol, peer, from, to, limit } = flags;
+  const match: Record<string, string | undefined> = {
+    tenant, service, peer, protocol: protocol?.toString(),
+    sourceAddress: from && formatAddress(from.address), sourcePort: from?.port?.toString(),
+    destinationAddress: to && formatAddress(to.address), destinationPort: to?.port?.toString(),
+  };
+  return { match: Object.entries(match).filter((one): one is [string, string] => one[1] !== undefined), limit };
+}
+
+/** readProtocol reads the value of an option that names a protocol. */
+export function readProtocol(text: string): number {
+  const protocol = parseProtocol(text);
+  return protocol.ok ? protocol.value : refuse(protocol.error);
+}
+
+/** readEndpoint reads the value of an option that names an address, perhaps with a port. */
+export function readEndpoint(text: string): Endpoint {
+  const endpoint = parseEndpoint(text);
+  return endpoint.ok ? endpoint.value : refuse(endpoint.error);
+}
+
+function readLimit(text: string): number {
+  return /^[0-9]{1,10}$/.test(text) && Number(text) <= highestLimit ? Number(text) : refuse(`write a whole number up to ${highestLimit}`);
+}

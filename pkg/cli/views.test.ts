@@ -1,0 +1,129 @@
+// Counters, tables, peers and versions as tables, wide tables, JSON and YAML, of one router and of several.
+import { parse } from "yaml";
+import { runCli, self, socketOf, statusBody } from "../../test/support/cli.ts";
+import type { CliWorld } from "../../test/support/cli.ts";
+
+const counters = {
+  body: {
+    drops: { "no-service": 7, access: 0, "hmac-failure": 2 }, peerDrops: { transit: { "hmac-failure": 2, "unknown-key": 0 } },
+    interfaces: [{ name: "lan0", rxPackets: 1_200, rxBytes: 1_048_576, txPackets: 3, txBytes: 180 }], records: { created: 12, lost: 4 },
+  },
+};
+const tables = {
+  body: [
+    { name: "sessions", entries: 3, limit: 1_000_000, alarm: false }, { name: "waypoints transit/v4", entries: 900, limit: 1_000, alarm: true },
+    { name: "half-open", entries: 0, limit: 0, alarm: false },
+  ],
+};
+const peers = {
+  body: [
+    {
+      name: "transit", state: "up", hmac: "TimeBased", metadataEncryption: "CBC", keys: { send: "00c0ffee", receive: "0badcafe" }, allowedTenants: ["acme", "lab"],
+      paths: [{ name: "transit/v4", interface: "wan0", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1_500, state: "up", waypoints: { used: 5, free: 24_571, size: 24_576 } }],
+    },
+    { name: "cloud", state: "down", hmac: "TimeBased", metadataEncryption: "off", keys: { send: "", receive: "" }, allowedTenants: [], paths: [] },
+  ],
+};
+const answers = { [`${self}/counters`]: counters, [`${self}/tables`]: tables, [`${self}/peers`]: peers };
+const one: CliWorld = { sockets: { [socketOf("branch")]: { [self]: statusBody("branch"), ...answers } } };
+const two: CliWorld = { sockets: { ...one.sockets, [socketOf("cloud")]: { [self]: statusBody("cloud", { version: "0.3.2", configuration: { hash: "ffff", appliedAt: "2026-01-01T00:09:30.000Z", stale: true, problems: ["x"] } }), ...answers } } };
+
+test.each<[string, CliWorld, string]>([
+  ["counters", one, `DROP REASON   PEER     PACKETS
+no-service    -              7
+hmac-failure  -              2
+hmac-failure  transit        2
+
+INTERFACE  RX PACKETS  RX BYTES  TX PACKETS  TX BYTES
+lan0             1200    1.0MiB           3      180B
+
+RECORDS CREATED  LOST
+             12     4
+`],
+  ["counters -o wide", one, `DROP REASON   PEER     PACKETS  MEANING
+no-service    -              7  no service of the tenant matches the destination, or no hosts live on the interface
+access        -              0  a deny entry, or a service without access policy
+hmac-failure  -              2  the tag is wrong
+hmac-failure  transit        2  the tag is wrong
+unknown-key   transit        0  no key with this id
+
+INTERFACE  RX PACKETS  RX BYTES  TX PACKETS  TX BYTES
+lan0             1200    1.0MiB           3      180B
+
+RECORDS CREATED  LOST
+             12     4
+`],
+  ["tables", one, `TABLE                 ENTRIES    LIMIT  USED  ALARM
+sessions                    3  1000000    0%  no
+waypoints transit/v4      900     1000   90%  yes
+half-open                   0     none     -  no
+`],
+  ["tables -o wide", two, `ROUTER  TABLE                 ENTRIES    LIMIT  USED    FREE  ALARM
+branch  sessions                    3  1000000    0%  999997  no
+branch  waypoints transit/v4      900     1000   90%     100  yes
+branch  half-open                   0     none     -       -  no
+cloud   sessions                    3  1000000    0%  999997  no
+cloud   waypoints transit/v4      900     1000   90%     100  yes
+cloud   half-open                   0     none     -       -  no
+`],
+  ["peers", one, `PEER     STATE  PATH        INTERFACE  LOCAL      REMOTE     PATH STATE   MTU  WAYPOINTS USED
+transit  up     transit/v4  wan0       192.0.2.1  192.0.2.2  up          1500         5/24576
+cloud    down   -           -          -          -          -              -               -
+`],
+  ["peers -o wide", one, `PEER     STATE  PATH        INTERFACE  LOCAL      REMOTE     PATH STATE   MTU  WAYPOINTS USED  HMAC       ENCRYPTION  SEND KEY  RECEIVE KEY  TENANTS
+transit  up     transit/v4  wan0       192.0.2.1  192.0.2.2  up          1500         5/24576  TimeBased  CBC         00c0ffee  0badcafe     acme,lab
+cloud    down   -           -          -          -          -              -               -  TimeBased  off         -         -            -
+`],
+  ["version", two, `PROGRAM  NAME    VERSION  UPTIME  SESSIONS  CONFIGURATION              FITS
+svrctl   -       0.1.0    -       -         -                          -
+router   branch  0.1.0    3m12s   3         5m old                     yes
+router   cloud   0.3.2    3m12s   3         30s old, stale, 1 problem  no
+`],
+  ["version -o wide", one, `PROGRAM  NAME    VERSION  UPTIME  SESSIONS  CONFIGURATION  FITS  SHARDS  BOOT  ADOPTED  CONFIGURATION HASH
+svrctl   -       0.1.0    -       -         -              -     -       -     -        -
+router   branch  0.1.0    3m12s   3         5m old         yes   2       b1    no       0123456789abcdef
+`],
+])("svrctl %s", async (words, world, out) => {
+  expect(await runCli(words, world)).toMatchObject({ exit: 0, out });
+});
+
+test("colour repeats an alarm", async () => {
+  expect((await runCli("tables", { ...one, colour: true })).out).toContain("\u001b[31myes\u001b[0m\n");
+  expect((await runCli("tables --no-color", { ...one, colour: true })).out).not.toContain("\u001b");
+});
+
+test("a narrow terminal folds the table, and every line fits", async () => {
+  const { out } = await runCli("peers -o wide", { ...one, columns: 60 });
+  expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(60);
+  expect(out).toContain("24576");
+});
+
+test("nothing dropped is said in words", async () => {
+  const quiet = { body: { ...counters.body, drops: { access: 0 }, peerDrops: {} } };
+  const { out } = await runCli("counters", { sockets: { [socketOf("branch")]: { [self]: statusBody("branch"), [`${self}/counters`]: quiet } } });
+  expect(out).toMatch(/^no packet dropped\n\nINTERFACE/);
+});
+
+test.each([
+  ["counters", [{ ...counters.body, router: "branch" }]],
+  ["tables", tables.body.map((table) => ({ ...table, router: "branch" }))],
+  ["peers", peers.body.map((peer) => ({ ...peer, router: "branch" }))],
+])("svrctl %s -o json and yaml hold the items with their router", async (words, items) => {
+  const [json, yaml] = [await runCli(`${words} -o json`, one), await runCli(`${words} -o yaml`, one)];
+  expect([json, yaml].map(({ exit, err }) => ({ exit, err }))).toEqual([{ exit: 0, err: "" }, { exit: 0, err: "" }]);
+  expect(JSON.parse(json.out)).toEqual({ items });
+  expect(parse(yaml.out)).toEqual({ items });
+});
+
+test("fields of a newer router pass through to json", async () => {
+  const newer = { body: [{ name: "sessions", entries: 3, limit: 10, alarm: false, colour: "green" }] };
+  const { out } = await runCli("tables -o json", { sockets: { [socketOf("branch")]: { [self]: statusBody("branch"), [`${self}/tables`]: newer } } });
+  expect(JSON.parse(out)).toEqual({ items: [{ ...newer.body[0], router: "branch" }] });
+});
+
+test("version without a router answers for itself; a router that was named must answer", async () => {
+  const alone = await runCli("version -o json");
+  expect(alone).toMatchObject({ exit: 0, err: "note: cannot choose a router: there is no admin socket below /state\n" });
+  expect(JSON.parse(alone.out)).toEqual({ client: { version: "0.1.0" }, routers: [] });
+  expect(await runCli("version --router branch")).toMatchObject({ exit: 6 });
+});

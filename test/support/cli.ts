@@ -1,0 +1,103 @@
+// Surroundings of svrctl for tests: routers that answer from a table, a directory of files in memory, a terminal of chosen
+// width, and everything that was written. Imported by tests only.
+import { parseDocuments } from "../../pkg/api/document.ts";
+import { SvrError } from "../../pkg/base/errors.ts";
+import { fail, ok } from "../../pkg/base/result.ts";
+import type { AdminReply, AdminTrouble, Surroundings } from "../../pkg/cli/surroundings.ts";
+import { runProgram } from "../../pkg/cli/program.ts";
+
+/** nowMs is the time of the tests: 2026-01-01T00:10:00Z. */
+export const nowMs = Date.parse("2026-01-01T00:10:00Z");
+
+/** CannedReply is what a router answers: a body with status 200, a whole reply, or a trouble. */
+export type CannedReply = AdminReply | AdminTrouble | { body: unknown };
+
+/** CannedRouters are routers by the path of their socket: replies by the path and query that is asked, or why there is none at all. */
+export type CannedRouters = Record<string, Record<string, CannedReply> | AdminTrouble>;
+
+/** CliWorld is what the tests say about the world. */
+export interface CliWorld {
+  sockets?: CannedRouters;
+  /** found on this machine; absent: every socket above */
+  found?: string[];
+  forbidden?: string[];
+  files?: Record<string, string>;
+  /** what keeps the directory from being read */
+  folderTrouble?: string;
+  columns?: number;
+  colour?: boolean;
+  /** the reader of the standard output has gone after this many writes */
+  goneAfter?: number;
+  interrupted?: boolean;
+}
+
+/** CliOutcome is what a run left behind. */
+export interface CliOutcome { exit: number; out: string; err: string; asked: string[] }
+
+/** runCli runs svrctl with these words in this world. */
+export async function runCli(words: string, world: CliWorld = {}): Promise<CliOutcome> {
+  const outcome: CliOutcome = { exit: -1, out: "", err: "", asked: [] };
+  let writes = 0;
+  const interrupt = new AbortController();
+  if (world.interrupted === true) interrupt.abort();
+  const around: Surroundings = {
+    admin: (socketPath) => ({ get: (path, limits) => Promise.resolve(limits.signal.aborted ? fail({ kind: "interrupted", detail: "interrupted" }) : answer(world, { socketPath, path }, outcome)) }),
+    sockets: {
+      roots: ["/state"],
+      list: () => Promise.resolve({ sockets: world.found ?? Object.keys(world.sockets ?? {}), forbidden: world.forbidden ?? [] }),
+      of: (router) => Promise.resolve(`/state/${router}/admin.sock`),
+    },
+    readConfig: (directory) => (world.folderTrouble === undefined
+      ? Promise.resolve(parseDocuments(Object.entries(world.files ?? {}).map(([path, text]) => ({ path, text }))))
+      : Promise.reject(folderError(directory, world.folderTrouble))),
+    clock: { monotonicMs: () => 0, unixMs: () => nowMs },
+    out: { isGone: () => writes >= (world.goneAfter ?? Infinity), write: (text) => { writes++; outcome.out += text; return Promise.resolve(); } },
+    err: { isGone: () => false, write: (text) => { outcome.err += text; return Promise.resolve(); } },
+    terminal: { colour: world.colour ?? false, ...(world.columns === undefined ? {} : { columns: world.columns }) },
+    version: "0.1.0", signal: interrupt.signal,
+  };
+  outcome.exit = await runProgram(words.split(" ").filter((word) => word !== ""), around);
+  return outcome;
+}
+
+function answer(world: CliWorld, at: { socketPath: string; path: string }, outcome: CliOutcome): ReturnType<typeof ok<AdminReply>> | ReturnType<typeof fail<AdminTrouble>> {
+  outcome.asked.push(`${at.socketPath} ${at.path}`);
+  const router = world.sockets?.[at.socketPath];
+  if (router === undefined) return fail({ kind: "absent", detail: "ENOENT" });
+  if (isTrouble(router)) return fail(router);
+  const reply = router[at.path];
+  if (reply === undefined) return ok({ status: 404, body: problemBody(404, "SVR_NOT_FOUND", `no resource ${at.path}`) });
+  if (isTrouble(reply)) return fail(reply);
+  return ok("status" in reply ? reply : { status: 200, body: reply.body });
+}
+
+function isTrouble(value: object): value is AdminTrouble {
+  return "kind" in value && "detail" in value && typeof value.kind === "string";
+}
+
+/** problemBody is an error of the admin API. */
+export function problemBody(status: number, code: string, detail: string): object {
+  return { type: "about:blank", title: code, status, detail, code };
+}
+
+function folderError(directory: string, code: string): SvrError {
+  return new SvrError("SVR_CONFIG_INVALID", { object: directory, attempted: `${directory} cannot be read`, fix: "make it readable", cause: Object.assign(new Error(code), { code }) });
+}
+
+/** statusBody is the answer of a router about itself. */
+export function statusBody(name: string, change: object = {}): { body: object } {
+  return {
+    body: {
+      name, version: "0.1.0", boot: "b1", uptime: 192, shards: 2, sessions: 3, adopted: false,
+      configuration: { hash: "0123456789abcdef", appliedAt: "2026-01-01T00:05:00.000Z", stale: false, problems: [] }, ...change,
+    },
+  };
+}
+
+/** self is the path of a router's own state. */
+export const self = "/api/v1/routers/self";
+
+/** socketOf is where the router of this name listens in these tests. */
+export function socketOf(router: string): string {
+  return `/state/${router}/admin.sock`;
+}

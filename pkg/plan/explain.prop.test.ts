@@ -1,0 +1,40 @@
+// explain says what the lookup does, for any configuration: its verdict, its service, its reason, its way out.
+import fc from "fast-check";
+import { randomObjects, randomQuestions } from "../../test/support/config/random.ts";
+import { compile } from "./compile.ts";
+import { explain } from "./explain.ts";
+import type { WhyQuestion } from "./explain.ts";
+import { buildLookup } from "./lookup.ts";
+import type { Lookup } from "./lookup.ts";
+
+interface Verdict { allow: boolean; reason?: string; service?: string }
+
+/** The verdict from the lookup's own answers. */
+function verdictOf(lookup: Lookup, { tenant = "", proto, port, destination }: WhyQuestion): Verdict {
+  const found = lookup.find(lookup.tenantId(tenant) ?? -1, proto, port, destination);
+  if (found.access === "miss") return { allow: false, reason: found.why };
+  const service = found.service.name;
+  if (found.access === "deny") return { allow: false, reason: "access", service };
+  const [route] = lookup.routes(service, destination.family);
+  if (route === undefined) return { allow: false, reason: "no-path", service };
+  const translated = route.kind !== "peer" && found.service.sourceNat === "Interface";
+  if (translated && !route.addresses.some((address) => address.family === destination.family)) return { allow: false, reason: "nat", service };
+  return { allow: true, service };
+}
+
+test("P-1 P-2 P-3 the verdict is that of the lookup, and the last step is the one that decides", () => {
+  const seen = new Set<string>();
+  fc.assert(fc.property(randomObjects, randomQuestions, (objects, questions) => {
+    for (const config of compile({ objects }).routers.values()) {
+      const lookup = buildLookup(config);
+      for (const question of questions) {
+        const { steps, tenant, ...verdict } = explain(config, question);
+        expect(verdict).toEqual(verdictOf(lookup, question));
+        expect(tenant).toBe(question.tenant);
+        expect(steps.map((step) => step.ok)).toEqual(steps.map((_step, index) => verdict.allow || index < steps.length - 1));
+        seen.add(verdict.reason ?? "allow");
+      }
+    }
+  }), { numRuns: 300 });
+  expect([...seen]).toEqual(expect.arrayContaining(["access", "allow", "no-path", "no-service"]));
+});

@@ -1,0 +1,104 @@
+// The words of explain.ts: each step of a decision as a sentence with the object and field it comes from. Decides nothing.
+import type { IpFamily } from "../base/address.ts";
+import { formatAddress } from "../base/addresstext.ts";
+import { containsAddress, formatPrefix } from "../base/prefix.ts";
+import { hasPorts, protocolNames } from "../api/network.ts";
+import type { LocalRouteConfig, Origin, PeerRouteConfig, RouteConfig, RouterConfig, ServiceConfig } from "./config.ts";
+import { entryMatches, matchersOf } from "./entries.ts";
+import type { LookupEntry } from "./entries.ts";
+import type { WhyQuestion, WhyStep } from "./explain.ts";
+import type { Lookup } from "./lookup.ts";
+
+/** missSteps tells why the lookup found nothing, with the services that came near. */
+export function missSteps(config: RouterConfig, miss: { question: WhyQuestion; tenant: string; why: "access" | "no-service" }): WhyStep[] {
+  const { question, tenant, why } = miss;
+  const enabled = config.services.filter((service) => service.enabled);
+  const met = enabled.filter((service) => matchersOf(service).some((matcher) => entryMatches(matcher, question)));
+  if (why === "access") {
+    return [
+      { stage: "service", ok: true, text: `${packetText(question)} fits ${namesOf(met)}`, ...originOfFirst(met) },
+      { stage: "access", ok: false, text: `${tenant} has no access to ${namesOf(met)}`, ...originOfFirst(met) },
+    ];
+  }
+  const near = enabled.filter((service) => service.addresses.some(({ prefix }) => containsAddress(prefix, question.destination)));
+  const hint = near.length === 0 ? "no service has the address" : `${namesOf(near)} has the address, with other protocols or ports`;
+  return [{ stage: "service", ok: false, text: `${packetText(question)} fits no service: ${hint}`, ...originOfFirst(near) }];
+}
+
+const mostNames = 5;
+
+function namesOf(services: readonly ServiceConfig[]): string {
+  const names = services.slice(0, mostNames).map((service) => service.name).join(", ");
+  return services.length > mostNames ? `${names} and ${services.length - mostNames} more` : names;
+}
+
+function originOfFirst(services: readonly ServiceConfig[]): { origin?: Origin } {
+  const first = services[0];
+  return first === undefined ? {} : { origin: first.origin };
+}
+
+/** serviceStep tells by which entry a service was found. */
+export function serviceStep(entry: LookupEntry): WhyStep {
+  const { service, prefix, protocol, ports } = entry;
+  const range = ports === undefined ? "every port" : ports.first === ports.last ? `port ${ports.first}` : `ports ${ports.first}-${ports.last}`;
+  const transport = protocol === undefined ? "every protocol" : hasPorts(protocol) ? `${protocolText(protocol)}, ${range}` : protocolText(protocol);
+  return { stage: "service", ok: true, text: `${service.name} by ${formatPrefix(prefix)}, ${transport}`, origin: entry.transport ?? entry.address };
+}
+
+/** accessStep tells by which access line the tenant is admitted or denied. */
+export function accessStep(entry: LookupEntry, tenant: string): WhyStep {
+  const { access, service } = entry;
+  const ok = access.permission === "Allow";
+  const inherited = access.tenant === tenant ? "" : `, as a child of ${access.tenant}`;
+  return { stage: "access", ok, text: `${service.name} ${ok ? "admits" : "denies"} ${tenant}${inherited}`, origin: access.origin };
+}
+
+/** noRouteStep tells why a service cannot be reached in a family. */
+export function noRouteStep({ config }: Lookup, service: ServiceConfig, family: IpFamily): WhyStep {
+  const any = config.routes.some((one) => one.service === service.name);
+  return { stage: "route", ok: false, text: any ? `no route to ${service.name} serves IPv${family} here` : `there is no route to ${service.name} here`, origin: service.origin };
+}
+
+/** routeStep tells which way is taken, of how many. */
+export function routeStep(route: RouteConfig, count: number): WhyStep {
+  const rest = count === 1 ? "" : `, first of ${count} candidates`;
+  return { stage: "route", ok: true, text: `${wayText(route)}, cost ${route.cost}${rest}`, origin: route.origin };
+}
+
+/** natStep tells what becomes of addresses on a way out; not ok when there is no address to send from. */
+export function natStep(lookup: Lookup, way: { service: ServiceConfig; route: RouteConfig; family: IpFamily }): WhyStep {
+  return way.route.kind === "peer" ? peerNat(lookup, way.route) : localNat(way.service, way.route, way.family);
+}
+
+function wayText(route: RouteConfig): string {
+  if (route.kind === "peer") return `to peer ${route.peer} by path ${route.path}`;
+  return `to hosts at ${route.interface}${route.vlan === 0 ? "" : ` VLAN ${route.vlan}`}`;
+}
+
+function peerNat(lookup: Lookup, route: PeerRouteConfig): WhyStep {
+  const path = lookup.path(route.path);
+  const between = path === undefined ? "" : `, ${formatAddress(path.local)} to ${formatAddress(path.remote)}`;
+  return { stage: "nat", ok: true, text: `addresses and ports become waypoints${between}`, origin: route.origin };
+}
+
+function localNat(service: ServiceConfig, route: LocalRouteConfig, family: IpFamily): WhyStep {
+  const target = route.targets.find((one) => one.family === family);
+  const to = target === undefined ? "the destination stays" : `the destination becomes ${formatAddress(target)}`;
+  if (service.sourceNat === "Off") return { stage: "nat", ok: true, text: `${to}, the source stays`, origin: target === undefined ? service.origin : route.origin };
+  const own = route.addresses.find((address) => address.family === family);
+  if (own !== undefined) return { stage: "nat", ok: true, text: `${to}, the source becomes ${formatAddress(own)}`, origin: route.origin };
+  return { stage: "nat", ok: false, text: `${route.interface} has no IPv${family} address to send from`, origin: route.origin };
+}
+
+function packetText({ proto, port, destination }: WhyQuestion): string {
+  const address = formatAddress(destination);
+  if (!hasPorts(proto)) return `${protocolText(proto)} to ${address}`;
+  return `${protocolText(proto)} to ${destination.family === 4 ? address : `[${address}]`}:${port}`;
+}
+
+function protocolText(number: number): string {
+  const found = Object.entries(protocolNames).find(([, one]) => one === number);
+  return found?.[0] ?? (number === icmpVersion6 ? "ICMPv6" : `protocol ${number}`);
+}
+
+const icmpVersion6 = 58;

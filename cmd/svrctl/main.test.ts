@@ -11,6 +11,7 @@ import process from "node:process";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { listenAdmin } from "../../pkg/router/admin.ts";
+import type { AdminServer } from "../../pkg/router/admin.ts";
 import { self, statusBody } from "../../test/support/cli.ts";
 import { sessionHops, sessionId } from "../../test/support/sessions.ts";
 
@@ -19,7 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), "svrctl-main-"));
 const socketPath = join(folder, "admin.sock");
 const mutePath = join(folder, "mute.sock");
 const muteClients = new Set<Socket>();
-let admin: Server;
+let admin: AdminServer;
 let mute: Server;
 let pagesAsked = 0;
 
@@ -38,7 +39,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const client of muteClients) client.destroy();
-  await Promise.all([admin, mute].map((server) => new Promise((resolve) => server.close(resolve))));
+  await Promise.all([admin.close(), new Promise((resolve) => mute.close(resolve))]);
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -32,8 +32,13 @@ export class AdminFault extends Error {
 
 const MAX_BODY = 65_536;
 
+/** AdminServer is a listening admin API; close ends open connections too. */
+export interface AdminServer {
+  close(): Promise<void>;
+}
+
 /** listenAdmin serves the routes on a Unix socket, replacing a stale one; the promise resolves when it listens. */
-export async function listenAdmin(socketPath: string, routes: readonly AdminRoute[]): Promise<Server> {
+export async function listenAdmin(socketPath: string, routes: readonly AdminRoute[]): Promise<AdminServer> {
   rmSync(socketPath, { force: true });
   const server = createServer((request, response) => {
     serve(routes, request, response).catch((error: unknown) => {
@@ -46,7 +51,13 @@ export async function listenAdmin(socketPath: string, routes: readonly AdminRout
     server.listen(socketPath, resolve);
   });
   chmodSync(socketPath, 0o600);
-  return server;
+  return { close: () => closeServer(server) };
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeAllConnections();
+  await closed;
 }
 
 async function serve(routes: readonly AdminRoute[], request: IncomingMessage, response: ServerResponse): Promise<void> {

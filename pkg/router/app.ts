@@ -1,6 +1,5 @@
 // The router's main thread: configuration in, data plane programmed, shards told, records out, admin API. Constructed by
 // cmd/router with its adapters. Established packets need none of it; a fault here ends the process, not the forwarding.
-import type { Server } from "node:http";
 import type { RouterConfig } from "../plan/config.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConfigSource, KeySource } from "../ports/config.ts";
@@ -10,11 +9,14 @@ import type { RecordSink } from "../ports/records.ts";
 import { listenAdmin } from "./admin.ts";
 import { adminRoutes } from "./adminroutes.ts";
 import { adoptedPairs } from "./adopt.ts";
+import { openCounterBound } from "./counterbound.ts";
 import { createCounters } from "./counters.ts";
+import type { Counters } from "./counters.ts";
 import { createIntake } from "./intake.ts";
-import type { Applied, Compiler } from "./intake.ts";
+import type { Applied, Compiler, Intake } from "./intake.ts";
 import { sessionsToEnd } from "./live.ts";
-import type { FromShard, ShardHost } from "./messages.ts";
+import { lockState } from "./lock.ts";
+import type { ShardHost } from "./messages.ts";
 import { datapathConfig } from "./program.ts";
 import { createRecordPump } from "./pump.ts";
 import type { RecordPump } from "./pump.ts";
@@ -24,23 +26,28 @@ import type { PeerKeyPair } from "./tables.ts";
 export interface RouterOptions {
   name: string;
   stateDir: string;
+  /** process id and a test whether another process of that id runs a router, for the lock of the state directory */
+  pid: number;
+  isAlive(pid: number): boolean;
   boot: string;
   version: string;
   source: ConfigSource;
   compiler: Compiler;
   keys: KeySource;
+  /** owned by the router from here on */
   sink: RecordSink;
   clock: Clock;
   log: Log;
   /** opens the data plane with the limits of the first configuration */
   openDatapath(config: RouterConfig): Datapath;
-  /** starts the shards; the count is config.shards, or one per processor */
-  startShards(config: RouterConfig): ShardHost[];
+  /** starts the shards; counterSecond is the first second whose metadata counters nobody used (protocol 8.1) */
+  startShards(config: RouterConfig, counterSecond: number): ShardHost[];
   derive(router: string, peer: string, psk: { key: Uint8Array; generation: number }): PeerKeyPair;
   every(ms: number, work: () => void): { stop(): void };
 }
 
 const PUMP_MS = 50;
+const RESERVE_MS = 3_600_000;
 
 /** RunningRouter is a started router; stop leaves the pinned maps forwarding. */
 export interface RunningRouter {
@@ -51,41 +58,86 @@ export interface RunningRouter {
 
 /** startRouter brings a router up; it resolves when packets are handled, and rejects with a SvrError that says what is missing. */
 export async function startRouter(options: RouterOptions): Promise<RunningRouter> {
-  const intake = createIntake(options);
-  const first = await intake.first();
-  const datapath = options.openDatapath(first.config);
-  const counters = createCounters();
-  const shards = options.startShards(first.config);
-  const pump = createRecordPump(options, datapath, (uses) => shards.forEach((shard) => shard.post({ kind: "release", uses })));
-  for (const shard of shards) shard.onMessage((message) => hear(message, shard));
-  const hear = (message: FromShard, shard: ShardHost): void => {
-    if (message.kind === "counters") counters.take(shard, message.counters);
-    else pump.denials(message.denials);
-  };
-  const adopted = adoptedPairs(datapath);
-  for (const shard of shards) shard.post({ kind: "adopt", uses: adopted });
-  const apply = (applied: Applied): void => applyConfig({ options, datapath, shards, intake, pump }, applied);
-  apply(first);
-  const watch = options.source.watch(() => void intake.again().then((next) => next !== undefined && apply(next)));
-  const pumping = options.every(PUMP_MS, () => {
-    pump.run();
-    const { live } = datapath.gauges();
-    for (const shard of shards) shard.post({ kind: "live", live });
-  });
-  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ options, datapath, intake, counters, pump, startedMs: options.clock.monotonicMs() }));
-  options.log.info({ router: options.name, adopted: datapath.adopted(), shards: shards.length }, "router started");
-  return {
-    stop: () => stopRouter({ watch, pumping, shards, admin, pump, datapath, options }),
-    failed: Promise.race(shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined)))),
-  };
+  const undo = new AsyncDisposableStack(); // each part is stopped in the reverse order of its start
+  try {
+    const failed = await start(options, undo);
+    return { failed, stop: () => undo.disposeAsync() };
+  } catch (error) {
+    await undo.disposeAsync();
+    throw error;
+  }
 }
 
 interface Parts {
   options: RouterOptions;
   datapath: Datapath;
   shards: ShardHost[];
-  intake: { current(): Applied };
+  intake: Intake;
   pump: RecordPump;
+  counters: Counters;
+}
+
+async function start(options: RouterOptions, undo: AsyncDisposableStack): Promise<Promise<never>> {
+  const { clock, log } = options;
+  undo.defer(() => options.sink.close());
+  const lock = lockState(options.stateDir, options.pid, (pid) => options.isAlive(pid));
+  undo.defer(() => lock.release());
+  const intake = createIntake(options);
+  const first = await intake.first();
+  const datapath = options.openDatapath(first.config);
+  undo.defer(() => datapath.close());
+  const parts: Parts = { options, datapath, intake, ...startShards({ options, datapath, first }, undo) };
+  applyConfig(parts, first);
+  undo.defer(endingWith(parts));
+  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, startedMs: clock.monotonicMs() }));
+  undo.defer(() => admin.close());
+  const pumping = options.every(PUMP_MS, () => pumpOnce(parts));
+  undo.defer(() => pumping.stop());
+  const watch = options.source.watch(() => void reload(parts));
+  undo.defer(() => watch.stop());
+  log.info({ router: options.name, adopted: datapath.adopted(), shards: parts.shards.length, configuration: first.hash }, "router started");
+  return Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
+}
+
+function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters"> {
+  const { options, datapath, first } = of;
+  const seconds = (): number => Math.floor(options.clock.unixMs() / 1000);
+  const bound = openCounterBound(options.stateDir, seconds());
+  const reserving = options.every(RESERVE_MS, () => { bound.extend(seconds()); });
+  undo.defer(() => reserving.stop());
+  const shards = options.startShards(first.config, bound.startSecond);
+  const counters = createCounters();
+  const pump = createRecordPump(options, datapath, (uses) => { for (const shard of shards) shard.post({ kind: "release", uses }); });
+  const uses = adoptedPairs(datapath);
+  for (const shard of shards) {
+    shard.onMessage((message) => {
+      if (message.kind === "counters") counters.take(shard, message.counters);
+      else pump.denials(message.denials);
+    });
+    shard.post({ kind: "adopt", uses });
+  }
+  return { shards, pump, counters };
+}
+
+function pumpOnce({ pump, datapath, shards }: Parts): void {
+  pump.run();
+  const { live } = datapath.gauges();
+  for (const shard of shards) shard.post({ kind: "live", live });
+}
+
+/** A configuration that cannot be put in force leaves the one before, and says why. */
+async function reload(parts: Parts): Promise<void> {
+  const { intake, options } = parts;
+  const before = intake.current();
+  const next = await intake.again();
+  if (next === undefined) return;
+  try {
+    applyConfig(parts, next);
+  } catch (error) {
+    intake.back(before);
+    options.log.error({ error }, "configuration could not be programmed; the last good one stays in force");
+    applyConfig(parts, before);
+  }
 }
 
 /** Numbers first, then the data plane, then the shards; then the sessions that policy does not allow any more. */
@@ -102,18 +154,13 @@ function applyConfig(parts: Parts, applied: Applied): void {
   for (const problem of applied.problems) options.log.warn({ problem }, "configuration problem");
 }
 
-async function stopRouter(parts: {
-  watch: { stop(): void }; pumping: { stop(): void }; shards: ShardHost[]; admin: Server; pump: RecordPump; datapath: Datapath; options: RouterOptions;
-}): Promise<void> {
-  parts.watch.stop();
-  parts.pumping.stop();
-  for (const shard of parts.shards) shard.post({ kind: "stop" });
-  await Promise.all(parts.shards.map((shard) => shard.closed));
-  parts.admin.closeAllConnections();
-  await new Promise((resolve) => parts.admin.close(resolve));
-  parts.pump.run();
-  await parts.pump.flush();
-  await parts.options.sink.close();
-  parts.datapath.close();
-  parts.options.log.info({ router: parts.options.name }, "router stopped; established sessions keep forwarding");
+/** Shards first: what they still had to say is in the records then. */
+function endingWith({ options, shards, pump }: Parts): () => Promise<void> {
+  return async () => {
+    for (const shard of shards) shard.post({ kind: "stop" });
+    await Promise.allSettled(shards.map((shard) => shard.closed));
+    pump.run();
+    await pump.flush();
+    options.log.info({ router: options.name }, "router stopped; established sessions keep forwarding");
+  };
 }

@@ -10,6 +10,7 @@ import type { RouterConfig } from "../plan/config.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConfigSource, KeySource } from "../ports/config.ts";
 import type { Log } from "../ports/log.ts";
+import { equalKeyIds } from "../svr/keys.ts";
 import { numberNames } from "./names.ts";
 import type { Ids } from "./names.ts";
 import type { PeerKeyPair } from "./tables.ts";
@@ -32,6 +33,8 @@ export interface Intake {
   /** undefined when nothing changed or nothing could be read; the reason is logged */
   again(): Promise<Applied | undefined>;
   current(): Applied;
+  /** the configuration given out last could not be put in force: this one is */
+  back(before: Applied): void;
   /** true while the source says something that is not in force */
   stale(): boolean;
 }
@@ -88,6 +91,10 @@ export function createIntake(options: IntakeOptions): Intake {
       if (current === undefined) throw noRouter(options.name, [], []);
       return current;
     },
+    back(before) {
+      current = before;
+      isStale = true;
+    },
     stale: () => isStale,
   };
 }
@@ -103,6 +110,12 @@ function applied(options: IntakeOptions, config: RouterConfig, problems: readonl
       if (!(error instanceof SvrError)) throw error;
       lines.push(`peer ${peer.name} is not usable: ${error.message}`);
     }
+  }
+  const clash = equalKeyIds(Object.values(keys).map((pair) => pair.receive));
+  if (clash !== undefined) {
+    const [kept, dropped] = clash;
+    lines.push(`peer ${dropped.sender} is not usable: its key id equals that of peer ${kept.sender}; raise psk.generation of one of them on both routers`);
+    delete keys[dropped.sender];
   }
   const hash = createHash("sha256").update(canonicalJson(config)).update(keyIds(keys)).digest("hex").slice(0, 16);
   return {

@@ -1,0 +1,67 @@
+// The router process: reads flags, constructs adapters, starts the app, handles signals. Logic is in pkg/router.
+import { randomBytes, randomFillSync } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import pino from "pino";
+import { SvrError } from "../../pkg/base/errors.ts";
+import { openDatapath } from "../../pkg/datapath/open.ts";
+import type { EbpfDatapath } from "../../pkg/datapath/open.ts";
+import { createDirectorySource } from "../../pkg/files/directory.ts";
+import { createKeySource } from "../../pkg/files/keys.ts";
+import { createRecordFile } from "../../pkg/files/recordfile.ts";
+import { compile, keepLastGood } from "../../pkg/plan/compile.ts";
+import type { RouterConfig } from "../../pkg/plan/config.ts";
+import { startRouter } from "../../pkg/router/app.ts";
+import { replayMemoryBytes } from "../../pkg/router/shard.ts";
+import { startWorker } from "../../pkg/router/workers.ts";
+import { derivePairKeys } from "../../pkg/security/peerkeys.ts";
+import { programVersion } from "../version.ts";
+import { systemClock } from "./clock.ts";
+import { readFlags } from "./flags.ts";
+import type { ShardData } from "./shard.ts";
+
+const flags = readFlags(process.argv.slice(2), programVersion());
+const log = pino({ level: flags.logLevel, base: { router: flags.name }, serializers: { error: pino.stdSerializers.err } });
+const shardsOf = (config: RouterConfig): number => config.shards || availableParallelism();
+
+function isRouter(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--config-dir");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+async function main(): Promise<void> {
+  let datapath: EbpfDatapath;
+  const replayMemory = new SharedArrayBuffer(replayMemoryBytes);
+  const router = await startRouter({
+    name: flags.name, stateDir: flags.stateDir, pid: process.pid, isAlive: isRouter, boot: randomBytes(8).toString("hex"), version: programVersion(),
+    source: createDirectorySource(flags.configDir), keys: createKeySource(flags.configDir), sink: createRecordFile({ path: flags.records }),
+    compiler: { compile, keepLastGood }, clock: systemClock, log, derive: derivePairKeys,
+    openDatapath: (config) => (datapath = openDatapath({
+      name: flags.name, pinDir: flags.pinDir, sessions: config.limits.sessions, liveLimit: config.limits.sessions, shards: shardsOf(config),
+      random: (count) => randomFillSync(new Uint8Array(count)),
+    })),
+    startShards: (config, counterSecond) => Array.from({ length: shardsOf(config) }, (_, number) => {
+      const data: ShardData = { number, count: shardsOf(config), spec: datapath.shardSpec(number), counterSecond, replayMemory };
+      return startWorker({ entry: new URL("./shard.ts", import.meta.url), number, data, wake: () => { datapath.wake(number); } });
+    }),
+    every: (ms, work) => {
+      const timer = setInterval(work, ms);
+      return { stop: () => { clearInterval(timer); } };
+    },
+  });
+  const signalled = new Promise<string>((resolve) => { for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, resolve); });
+  try {
+    log.info({ signal: await Promise.race([signalled, router.failed]) }, "stopping");
+  } finally {
+    await router.stop();
+  }
+}
+
+main().catch((error: unknown) => {
+  log.error({ error }, error instanceof SvrError ? error.message : "the router ended by a fault");
+  process.exitCode = 1;
+});

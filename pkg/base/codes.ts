@@ -22,4 +22,5 @@ export const errorCodes = {
   SVR_INTERRUPTED: "the command was interrupted before it had its answer",
   SVR_CONFIG_DIR: "the configuration directory is missing, unreadable, too large, or never stands still",
   SVR_RECORD_FILE: "session records cannot be written to their file",
+  SVR_SEAL_JOB: "a packet to be signed or verified is described by offsets outside of it",
 } as const;

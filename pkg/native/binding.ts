@@ -60,6 +60,12 @@ const SIGNATURES = {
   deviceVlan: "int svr_device_vlan(const char *name, uint32_t vlan, void *out, uint32_t size)",
   probeFeature: "int svr_probe_feature(uint32_t feature)",
   probeMount: "int svr_probe_mount(const char *dir)",
+  engineCreate: "int svr_engine_create(uint32_t slots, void *out)",
+  engineClose: "int svr_engine_close(void *engine)",
+  engineArch: "int svr_engine_arch(void *engine)",
+  engineKey: "int svr_engine_key(void *engine, uint32_t slot, void *secret, uint32_t size)",
+  sealRun: "int svr_seal_run(void *engine, void *call, void *arena, void *jobs, void *lists)",
+  openRun: "int svr_open_run(void *engine, void *call, void *arena, void *jobs, void *lists)",
 } as const;
 
 /** Native is the bound library. Sizes are bytes of the array before them. */
@@ -118,6 +124,12 @@ export interface Native {
   /** feature: enum svr_feature; 1 there, 0 not */
   probeFeature(feature: number): number;
   probeMount(dir: string): number;
+  engineCreate(slots: number, out: BigUint64Array): number;
+  engineClose(engine: Handle): number;
+  engineArch(engine: Handle): number;
+  engineKey(engine: Handle, slot: number, secret: Uint8Array, size: number): number;
+  sealRun(engine: Handle, call: Uint32Array, arena: Uint8Array, jobs: Uint32Array, lists: Uint32Array): number;
+  openRun(engine: Handle, call: Uint32Array, arena: Uint8Array, jobs: Uint32Array, lists: Uint32Array): number;
 }
 
 function fault(path: string, attempted: string, fix: string, cause?: unknown): SvrError {

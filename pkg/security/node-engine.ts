@@ -116,9 +116,11 @@ function decryptCbc(job: OpenJob, key: KeyObject): number {
   const { data, plain, cipherLength, iv } = job;
   const cipher = createDecipheriv("aes-256-cbc", key, data.subarray(iv, iv + wire.CBC_IV));
   cipher.setAutoPadding(false);
-  data.set(cipher.update(data.subarray(plain, plain + cipherLength)), plain);
+  const section = cipher.update(data.subarray(plain, plain + cipherLength));
   cipher.final();
-  return unpaddedLength(data, plain, cipherLength);
+  const plainLength = unpaddedLength(section, 0, cipherLength);
+  if (plainLength >= 0) data.set(section, plain);
+  return plainLength;
 }
 
 function decryptGcm(job: OpenJob, key: KeyObject): number {

@@ -1,4 +1,4 @@
-// The published vectors of protocol 16 through the codec and the node:crypto engine, every byte.
+// The published vectors of protocol 16 through the codec and each engine, every byte.
 import { addressOfWords } from "../base/address.ts";
 import { parseAddress } from "../base/addresstext.ts";
 import { fromHex, toHex } from "../base/bytes.ts";
@@ -15,7 +15,8 @@ import { planOpen } from "../svr/open.ts";
 import { planSeal } from "../svr/seal.ts";
 import type { SealOptions } from "../svr/seal.ts";
 import { nodeHkdf } from "./hkdf.ts";
-import { createNodeEngine } from "./node-engine.ts";
+import { sealEngines } from "../../test/support/engines.ts";
+import type { SealEngine } from "../svr/seal.ts";
 
 const psk = Uint8Array.from({ length: 32 }, (_, index) => index);
 const keysOf = (sender: string, receiver: string): PeerKeys => {
@@ -32,11 +33,12 @@ const west = address("198.51.100.1");
 const client = address("10.1.1.10");
 const server = address("10.2.2.20");
 const EPOCH = epochAt(1767225600);
-const engine = createNodeEngine();
 const text = (value: string) => new TextEncoder().encode(value);
 
+type SealRequest = Partial<SealOptions> & { to: Endpoints; tlvs: Metadata; keys: PeerKeys };
+
 /** Seals the inner packet `bare` as it would leave. */
-function seal(bare: Uint8Array, request: Partial<SealOptions> & { to: Endpoints; tlvs: Metadata; keys: PeerKeys }): Uint8Array {
+function sealWith(engine: SealEngine, bare: Uint8Array, request: SealRequest): Uint8Array {
   const packet = parsePacket(bare);
   if (!packet.ok) throw new Error(packet.error);
   const { to, tlvs, keys, ...options } = request;
@@ -68,7 +70,11 @@ const packet162 = "450000a8000240003f114f0dc6336401c000020140014000009430ff4c48d
   + "6d9c0a0c2dd13b73656cf47f106f5858390c61eba44ae064ba6ef28b37f1d4817a990bc1a5125b23596998c0f18b79add9f84a360a8d81b9408797945422295042ae516ae12ce46519a043a4559ac3f2"
   + "706f6e67f16e9d276469486ccb84c17cf0aaaf02";
 
-describe("W-5 vectors of protocol 16", () => {
+const engines = sealEngines();
+
+describe.each(engines)("W-5 vectors of protocol 16, %s", (_name, engine) => {
+  const seal = (bare: Uint8Array, request: SealRequest): Uint8Array => sealWith(engine, bare, request);
+
   test("W-5 keys of both directions", () => {
     expect(eastWest.keyId.toString(16)).toBe("e6b4c9d8");
     expect([eastWest.salt, eastWest.hmac, eastWest.meta].map(toHex)).toEqual([
@@ -125,7 +131,8 @@ describe("W-5 vectors of protocol 16", () => {
     });
 });
 
-describe("authentication", () => {
+describe.each(engines)("authentication, %s", (_name, engine) => {
+  const seal = (bare: Uint8Array, request: SealRequest): Uint8Array => sealWith(engine, bare, request);
   const opens = (data: Uint8Array, epochs = [EPOCH]): string => {
     const packet = parsePacket(data);
     if (!packet.ok) return packet.error;

@@ -226,4 +226,50 @@ enum svr_feature {
 SVR_EXPORT int svr_probe_feature(__u32 feature);
 /* Mounts a BPF file system on an empty directory. */
 SVR_EXPORT int svr_probe_mount(const char *dir);
+
+/* ---- engine.c, seal.c, open.c ------------------------------------------------------------------------------------ */
+
+struct svr_engine;
+
+/* Room for `slots` key sets; -ENOTSUP when this CPU has no AES instructions or libipsec-mb refuses it. */
+SVR_EXPORT int svr_engine_create(__u32 slots, struct svr_engine **out);
+/* Wipes all keys. */
+SVR_EXPORT int svr_engine_close(struct svr_engine *engine);
+/* IMB_ARCH of the code in use: 2 SSE, 3 AVX, 4 AVX2, 5 AVX-512. */
+SVR_EXPORT int svr_engine_arch(struct svr_engine *engine);
+
+struct svr_engine_secret {
+	__u8 id[4];        /* TLV 16, as sent */
+	__u8 hmac[32];
+	__u8 meta[32];
+	__u8 salt[8];
+};
+/* Puts a key set into a slot; what stood there is wiped first. The caller wipes `secret`. */
+SVR_EXPORT int svr_engine_key(struct svr_engine *engine, __u32 slot, const struct svr_engine_secret *secret, __u32 secret_size);
+
+/* One packet, in the order of protocol 7: offsets count from its first byte, 0 is none. */
+struct svr_job {
+	__u32 at, length;                  /* the packet in the arena */
+	__u32 l4, l4_length;
+	__u32 metadata, header_length;     /* base header and header TLVs: the AAD of GCM */
+	__u32 iv;                          /* 16 bytes CBC, 12 bytes GCM */
+	__u32 plain, plain_length, cipher_length;
+	__u32 tag;
+	__u32 suite;                       /* 0 clear, 1 CBC, 2 GCM */
+	__u32 keys, key_count;             /* slots, in `lists` */
+	__u32 epochs, epoch_count;         /* in `lists` */
+	__u64 counter;                     /* seal */
+	__s32 result;                      /* open: bytes of payload TLVs or an enum svr_job_result */
+	__u32 fit;                         /* open: key number x epoch_count + epoch number */
+};
+enum svr_job_result { SVR_JOB_HMAC = -1, SVR_JOB_DECRYPT = -2, SVR_JOB_REFUSED = -3 };
+
+struct svr_job_call {
+	__u32 arena_size, jobs_size, lists_size; /* bytes */
+};
+/* Both run all jobs, or none and give -EINVAL: jobs that point outside of their packet are SVR_JOB_REFUSED then. The arena is
+ * scratch: ports and checksum of a packet are lost, and after svr_open_run its tag; a section is plain only where result >= 0.
+ * A seal job has one key and one epoch. Returns the number of jobs. */
+SVR_EXPORT int svr_seal_run(struct svr_engine *engine, const struct svr_job_call *call, __u8 *arena, struct svr_job *jobs, const __u32 *lists);
+SVR_EXPORT int svr_open_run(struct svr_engine *engine, const struct svr_job_call *call, __u8 *arena, struct svr_job *jobs, const __u32 *lists);
 #endif

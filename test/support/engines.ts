@@ -1,0 +1,21 @@
+// The seal engines that tests and benches run on. Both always run: the native library is built by scripts/setup, and its
+// CPU instructions are as old as the machines that tests run on; without them the test fails and says so.
+import { openNative } from "../../pkg/native/binding.ts";
+import { createNativeEngine } from "../../pkg/security/native-engine.ts";
+import type { NativeEngine } from "../../pkg/security/native-engine.ts";
+import { createNodeEngine } from "../../pkg/security/node-engine.ts";
+import type { SealEngine } from "../../pkg/svr/seal.ts";
+
+/** nativeEngine opens the native engine with room for `keys` key sets; the caller closes it. */
+export function nativeEngine(keys?: number): NativeEngine {
+  const made = createNativeEngine(openNative(), keys);
+  if (!made.ok) throw new Error("this CPU lacks the instructions that libipsec-mb needs");
+  return made.value;
+}
+
+/** sealEngines lists all engines by name, for suites that each must pass; closes them after the suite. */
+export function sealEngines(): [name: string, engine: SealEngine][] {
+  const native = nativeEngine();
+  afterAll(() => native.close());
+  return [["node:crypto", createNodeEngine()], ["libipsec-mb", native]];
+}

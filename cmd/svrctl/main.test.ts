@@ -75,6 +75,13 @@ test("a directory is validated without a router", async () => {
   expect(await run("config", "validate", join(folder, "none"))).toMatchObject({ exit: 4, out: "" });
 }, 60_000);
 
+test("a refusal by the configuration of a directory ends with 3", async () => {
+  const three = join(root, "test/support/config/three");
+  const { exit, out, err } = await run("why", "--tenant", "finance.acme", "--proto", "tcp", "--to", "10.9.0.10:22", "--config-dir", three, "--router", "cloud", "-o", "json");
+  expect({ exit, err }).toEqual({ exit: 3, err: "" });
+  expect(JSON.parse(out)).toMatchObject({ items: [{ router: "cloud", allow: false, reason: "access", service: "shop/admin" }] });
+}, 60_000);
+
 test("a command line that cannot be read ends with 2, help with 0", async () => {
   expect(await run("tabels")).toMatchObject({ exit: 2, out: "", err: expect.stringContaining("did you mean tables?") as string });
   expect(await run("--help")).toMatchObject({ exit: 0, out: expect.stringContaining("Usage: svrctl") as string, err: "" });

@@ -2,6 +2,7 @@
 // clear message and never half a table. Called by ask.ts; fields that are not known here pass through.
 import { z } from "zod";
 import type { CountersView, PeerView, ProblemView, SessionList, SessionView, StatusView, TableView } from "../api/view.ts";
+import type { RouterConfig } from "../plan/config.ts";
 
 const text = z.string();
 const number = z.number();
@@ -56,6 +57,14 @@ export const statusSchema: z.ZodType<StatusView> = z.looseObject({
   name: text, version: text, boot: text, uptime: number, shards: number, sessions: number, adopted: z.boolean(),
   configuration: z.looseObject({ hash: text, appliedAt: text, stale: z.boolean(), problems: z.array(text) }),
 });
+
+const lines = z.array(z.looseObject({}));
+
+/** configurationSchema is RouterConfig: its format says what stands in the lists, so another format is refused. */
+export const configurationSchema: z.ZodType<RouterConfig> = z.looseObject({
+  format: z.literal(1), name: text, interfaces: lines, nexthops: lines, locals: lines, tenants: lines, members: lines, services: lines,
+  routes: lines, peers: lines, paths: lines, limits: z.looseObject({}), timers: z.looseObject({}),
+}).transform((value) => value as unknown as RouterConfig);
 
 /** problemSchema is ProblemView. */
 export const problemSchema: z.ZodType<ProblemView> = z.looseObject({ type: text, title: text, status: number, detail: text, code: text });

@@ -61,9 +61,9 @@ async function withoutSilent(context: Context, failures: readonly Failure[]): Pr
   return failures.filter((failure) => !isSilent(failure));
 }
 
-/** askAll puts one question to all routers at once. */
-export async function askAll<T>(context: Context, question: Question<T>): Promise<Answers<T>> {
-  const { routers, failures } = await connect(context);
+/** askAll puts one question to all routers at once; `need` as for connect. */
+export async function askAll<T>(context: Context, question: Question<T>, need?: { single: boolean }): Promise<Answers<T>> {
+  const { routers, failures } = await connect(context, need);
   const results = await Promise.all(routers.map((router) => router.ask(question)));
   const found = results.flatMap((result, index) => (result.ok ? [{ router: routers[index]?.name ?? "", value: result.value }] : []));
   return { found, failures: [...failures, ...results.flatMap((result) => (result.ok ? [] : [result.error]))] };

@@ -1,12 +1,10 @@
 // `svrctl config validate`: good, warned and broken directories; places, fixes, counts and exit codes.
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { parse } from "yaml";
 import type { CheckData } from "./configcheck.ts";
 import { runCli } from "../../test/support/cli.ts";
+import { threeFiles } from "../../test/support/config/three.ts";
 
-const three = join(import.meta.dirname, "../../test/support/config/three");
-const good = Object.fromEntries(readdirSync(three).map((name) => [`three/${name}`, readFileSync(join(three, name), "utf8")]));
+const good = Object.fromEntries(threeFiles().map(({ path, text }) => [`three/${path}`, text]));
 const routers = `apiVersion: opensvr.io/v1alpha1
 kind: Router
 metadata: { name: one }

@@ -1,10 +1,11 @@
 // The options that every command takes, as flags and as values. Called by program.ts; reads text only.
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import type { Command } from "commander";
 import { parseDuration } from "../api/duration.ts";
 import { suggestWord } from "../api/suggest.ts";
 import { outputFormats } from "./context.ts";
 import type { GlobalOptions, OutputFormat } from "./context.ts";
+import { append, refuse } from "./optionvalues.ts";
 
 const shortestTimeoutMs = 1;
 const longestTimeoutMs = 600_000;
@@ -32,16 +33,6 @@ export function addGlobalOptions(program: Command): void {
 /** globalOptionsOf turns the flags into what commands are given. */
 export function globalOptionsOf(flags: GlobalFlags): GlobalOptions {
   return { sockets: flags.socket ?? [], routers: flags.router ?? [], output: flags.output, noColour: !flags.color, timeoutMs: flags.requestTimeout };
-}
-
-/** append collects the values of a repeatable option. */
-export function append(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
-}
-
-/** refuse ends the parsing of one option with a reason. */
-export function refuse(reason: string): never {
-  throw new InvalidArgumentError(reason);
 }
 
 function parseOutput(text: string): OutputFormat {

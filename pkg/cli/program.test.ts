@@ -24,7 +24,7 @@ const all = everyCommand(createProgram({ version: "1", run: () => Promise.resolv
 
 test.each([
   ["sesions", "unknown command 'sesions', did you mean sessions?", "svrctl"],
-  ["frobnicate", "unknown command 'frobnicate'; there are sessions, counters, tables, peers, config, version", "svrctl"],
+  ["frobnicate", "unknown command 'frobnicate'; there are sessions, counters, tables, peers, config, why, version", "svrctl"],
   ["sessions lst", "unexpected word 'lst', did you mean list?", "svrctl sessions list"],
   ["sessions 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f", "did you mean show 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f?", "svrctl sessions list"],
   ["sessions list more", "unexpected word 'more'", "svrctl sessions list"],
@@ -42,6 +42,13 @@ test.each([
   ["sessions --protocol tcpp", 'did you mean "tcp"?', "svrctl sessions list"],
   ["sessions --limit -1", "write a whole number", "svrctl sessions list"],
   ["sessions --from example.org", "names are not resolved", "svrctl sessions list"],
+  ["why --proto tcp", "required option '--to <address>' not specified", "svrctl why"],
+  ["why --to 10.9.0.10:443", "required option '--proto <protocol>' not specified", "svrctl why"],
+  ["why --proto tcp --to 10.9.0.10", "--to needs a port for tcp: IPv4:PORT or [IPv6]:PORT", "svrctl why"],
+  ["why --proto icmp --to 10.9.0.10:443", "icmp has no ports: write --to 10.9.0.10", "svrctl why"],
+  ["why --proto tcp --to 10.9.0.10:443 --from 10.1.0.0/24", "it is no address", "svrctl why"],
+  ["why --proto tcp --to 10.9.0.10:443 --from fd00::1", "--from and --to are of different families", "svrctl why"],
+  ["why --proto tcp --to 10.9.0.10:443 --config-dir conf --socket /x", "give one of them", "svrctl why"],
   ["peers --router ../branch", '"../branch" is no router name; for a path use --socket', "svrctl"],
 ])("%s is refused: %s", async (words, reason, command) => {
   const { exit, out, err } = await runCli(words);
@@ -67,7 +74,7 @@ test.each(["", "config"])("'%s' alone is answered with help on the standard erro
 describe("every level", () => {
   test("is known to these tests", () => {
     expect(all.map(commandPath)).toEqual(["svrctl", "svrctl sessions", "svrctl sessions list", "svrctl sessions show", "svrctl counters", "svrctl tables",
-      "svrctl peers", "svrctl config", "svrctl config validate", "svrctl version"]);
+      "svrctl peers", "svrctl config", "svrctl config validate", "svrctl why", "svrctl version"]);
   });
 
   test.each(all.map((command) => ({ path: commandPath(command), command })))("$path --help shows two examples and the global options", async ({ path, command }) => {

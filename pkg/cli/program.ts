@@ -11,6 +11,7 @@ import type { ExitCode } from "./failure.ts";
 import { addGlobalOptions, globalOptionsOf } from "./globaloptions.ts";
 import type { GlobalFlags } from "./globaloptions.ts";
 import { showTables } from "./occupancy.ts";
+import { readAddress, readEndpoint, readProtocol } from "./optionvalues.ts";
 import { showPeers } from "./peers.ts";
 import { addSessionFilters, sessionFilterOf } from "./sessionfilter.ts";
 import type { SessionFlags } from "./sessionfilter.ts";
@@ -19,6 +20,8 @@ import { showSession } from "./sessionshow.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { SvrCommand, UsageFault } from "./usage.ts";
 import { showVersion } from "./versions.ts";
+import { explainWhy } from "./why.ts";
+import type { WhyFlags } from "./why.ts";
 
 /** Work is a command that has been read and waits for its context. */
 export type Work = (context: Context) => Promise<ExitCode>;
@@ -63,12 +66,13 @@ export function createProgram(parts: ProgramParts): SvrCommand {
     .exitOverride()
     .configureOutput({ writeOut: parts.help.out, writeErr: parts.help.err, getOutHelpWidth: () => parts.help.width, getErrHelpWidth: () => parts.help.width, getOutHasColors: () => false, getErrHasColors: () => false })
     .configureHelp({ showGlobalOptions: true })
-    .withExamples("sessions -o wide", "config validate /etc/opensvr");
+    .withExamples("sessions -o wide", "why --tenant engineering.acme --proto tcp --to 10.9.0.10:443");
   addGlobalOptions(program);
   const run = runnerOf(parts);
   addSessions(program, run);
   addViews(program, run);
   addConfig(program, run);
+  addWhy(program, run);
   addVersion(program, run);
   return program;
 }
@@ -112,6 +116,17 @@ function addConfig(program: SvrCommand, run: Run): void {
     .description("Check a configuration directory for all its routers: each problem with file, line, column and fix. Exit 1 when there are errors.")
     .withExamples("config validate /etc/opensvr", "config validate test/support/config/three -o yaml")
     .action((directory: string, _flags: unknown, command: Command) => run(command, (context) => validateConfig(context, directory)));
+}
+
+function addWhy(program: SvrCommand, run: Run): void {
+  program.command("why").description("Explain why a connection is allowed or refused. Exit 3 when the answer is no.")
+    .option("--tenant <name>", "who asks, by tenant")
+    .option("--from <address>", "who asks, by the address of the host; its tenant is looked up", readAddress)
+    .requiredOption("--proto <protocol>", "tcp, udp, icmp or a protocol number", readProtocol)
+    .requiredOption("--to <address>", "to what: IPv4:PORT, [IPv6]:PORT, or an address for protocols without ports", readEndpoint)
+    .option("--config-dir <dir>", "explain by the configuration in this directory, for the router that --router names; no router needs to run")
+    .withExamples("why --tenant engineering.acme --proto tcp --to 10.9.0.10:443", "why --from 10.1.0.10 --proto icmp --to 10.9.0.10 --config-dir /etc/opensvr --router cloud")
+    .action((flags: WhyFlags, command: Command) => run(command, (context) => explainWhy(context, flags)));
 }
 
 function addVersion(program: SvrCommand, run: Run): void {

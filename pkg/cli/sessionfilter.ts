@@ -1,11 +1,9 @@
 // Options that choose sessions, as flags and as a filter. Called by program.ts for `sessions list`; reads text only.
 import type { Command } from "commander";
 import { formatAddress } from "../base/addresstext.ts";
-import { parseEndpoint } from "./endpoint.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { refuse } from "./globaloptions.ts";
+import { readEndpoint, readProtocol, refuse } from "./optionvalues.ts";
 import type { SessionFilter } from "./sessionlist.ts";
-import { parseProtocol } from "./wording.ts";
 
 const usualLimit = 1_000;
 const highestLimit = 1_000_000_000;
@@ -42,18 +40,6 @@ export function sessionFilterOf(flags: SessionFlags): SessionFilter {
     destinationAddress: to && formatAddress(to.address), destinationPort: to?.port?.toString(),
   };
   return { match: Object.entries(match).filter((one): one is [string, string] => one[1] !== undefined), limit };
-}
-
-/** readProtocol reads the value of an option that names a protocol. */
-export function readProtocol(text: string): number {
-  const protocol = parseProtocol(text);
-  return protocol.ok ? protocol.value : refuse(protocol.error);
-}
-
-/** readEndpoint reads the value of an option that names an address, perhaps with a port. */
-export function readEndpoint(text: string): Endpoint {
-  const endpoint = parseEndpoint(text);
-  return endpoint.ok ? endpoint.value : refuse(endpoint.error);
 }
 
 function readLimit(text: string): number {

@@ -1,0 +1,35 @@
+// Values of options, read from text or refused with a reason that the parser puts behind the option's name. Called by the
+// files that declare options.
+import { InvalidArgumentError } from "commander";
+import type { IpAddress } from "../base/address.ts";
+import { parseAddress } from "../base/addresstext.ts";
+import { parseEndpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { parseProtocol } from "./wording.ts";
+
+/** refuse ends the reading of one option with a reason. */
+export function refuse(reason: string): never {
+  throw new InvalidArgumentError(reason);
+}
+
+/** append collects the values of a repeatable option. */
+export function append(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+/** readProtocol reads the value of an option that names a protocol. */
+export function readProtocol(text: string): number {
+  const protocol = parseProtocol(text);
+  return protocol.ok ? protocol.value : refuse(protocol.error);
+}
+
+/** readEndpoint reads the value of an option that names an address, perhaps with a port. */
+export function readEndpoint(text: string): Endpoint {
+  const endpoint = parseEndpoint(text);
+  return endpoint.ok ? endpoint.value : refuse(endpoint.error);
+}
+
+/** readAddress reads the value of an option that names an address alone. */
+export function readAddress(text: string): IpAddress {
+  return parseAddress(text) ?? refuse("it is no address; write one IPv4 or IPv6 address");
+}

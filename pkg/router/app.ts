@@ -60,7 +60,7 @@ export interface RunningRouter {
 export async function startRouter(options: RouterOptions): Promise<RunningRouter> {
   const undo = new AsyncDisposableStack(); // each part is stopped in the reverse order of its start
   try {
-    const failed = await start(options, undo);
+    const { failed } = await start(options, undo);
     return { failed, stop: () => undo.disposeAsync() };
   } catch (error) {
     await undo.disposeAsync();
@@ -77,7 +77,8 @@ interface Parts {
   counters: Counters;
 }
 
-async function start(options: RouterOptions, undo: AsyncDisposableStack): Promise<Promise<never>> {
+/** In an object, because a promise of a promise is one promise. */
+async function start(options: RouterOptions, undo: AsyncDisposableStack): Promise<Pick<RunningRouter, "failed">> {
   const { clock, log } = options;
   undo.defer(() => options.sink.close());
   const lock = lockState(options.stateDir, options.pid, (pid) => options.isAlive(pid));
@@ -95,8 +96,8 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   undo.defer(() => pumping.stop());
   const watch = options.source.watch(() => void reload(parts));
   undo.defer(() => watch.stop());
-  log.info({ router: options.name, adopted: datapath.adopted(), shards: parts.shards.length, configuration: first.hash }, "router started");
-  return Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
+  log.info({ adopted: datapath.adopted(), shards: parts.shards.length, configuration: first.hash }, "router started");
+  return { failed: Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined)))) };
 }
 
 function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters"> {
@@ -161,6 +162,6 @@ function endingWith({ options, shards, pump }: Parts): () => Promise<void> {
     await Promise.allSettled(shards.map((shard) => shard.closed));
     pump.run();
     await pump.flush();
-    options.log.info({ router: options.name }, "router stopped; established sessions keep forwarding");
+    options.log.info({}, "router stopped; established sessions keep forwarding");
   };
 }

@@ -19,6 +19,7 @@ export const problemCodes = {
   conflict: "two objects say different things about the same",
   kept: "the last good version of a broken object stays in force",
   file: "the file cannot be read",
+  test: "a test of a service has another outcome",
 } as const;
 
 /** ProblemCode is a code of the table above. */
@@ -38,6 +39,8 @@ export interface Problem extends Partial<Position> {
   file?: string;
   /** `Kind namespace/name` or `Kind name`; absent when the document does not say */
   object?: string;
+  /** the other object of a conflict, named as `object` is */
+  beside?: string;
   /** `spec.access[0].tenant`; absent for the object as a whole */
   field?: string;
   message: string;

@@ -26,7 +26,6 @@ const testField = z.strictObject({
   protocol: protocolField.default("TCP"),
   to: addressField("Destination address.", "10.1.0.10"),
   port: z.int().min(0).max(65_535).default(0).meta({ description: "Destination port. Default: 0.", examples: [443] }),
-  from: addressField("Source address.", "10.2.0.10").optional(),
   router: routerNameField.optional().meta({ description: "Router to ask. Default: every router.", examples: ["branch"] }),
   expect: choiceField(["Allow", "Deny"], { description: "What the answer must be. Default: Allow." }).default("Allow"),
 }).meta({ description: "A connection and what must become of it." });

@@ -105,7 +105,6 @@ export interface TenantConfig {
   name: string;
   /** number in this configuration: 0 is `<global>`, others count in name order; changes when tenants change */
   id: number;
-  parent?: string;
   /** 0 unlimited */
   maxSessions: number;
   /** 0 unlimited */

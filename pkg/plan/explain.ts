@@ -42,7 +42,11 @@ interface Asked { lookup: Lookup; question: WhyQuestion; tenant: string; steps: 
 
 /** explain decides a connection as the router with this configuration does for the first packet of a host. */
 export function explain(config: RouterConfig, question: WhyQuestion): Explanation {
-  const lookup = buildLookup(config);
+  return explainIn(buildLookup(config), question);
+}
+
+/** explainIn is explain for many questions about one configuration. */
+export function explainIn(lookup: Lookup, question: WhyQuestion): Explanation {
   const found = question.tenant === undefined ? tenantOfSource(lookup, question.from) : tenantByName(lookup, question.tenant);
   const asked: Asked = { lookup, question, tenant: found.tenant, steps: [found.step] };
   if (!found.step.ok) return { allow: false, tenant: found.tenant, steps: asked.steps };

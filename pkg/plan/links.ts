@@ -21,8 +21,7 @@ export function attachedAt(interfaces: readonly InterfaceConfig[], name: string,
   if (found === undefined) return fail({ field: "interface", complaint: unknownName("interface", name, interfaces.map((one) => one.name)) });
   const network = found.networks.find((one) => one.vlan === vlan);
   if (network !== undefined) return ok({ interface: found, network });
-  const known = found.networks.filter((one) => one.vlan !== 0).map((one) => String(one.vlan));
-  return fail({ field: "vlan", complaint: { ...unknownName(`VLAN on interface "${name}"`, String(vlan), known), fix: `add VLAN ${vlan} to the interface, or correct the number` } });
+  return fail({ field: "vlan", complaint: { code: "reference", message: `interface "${name}" has no VLAN ${vlan}`, fix: `add VLAN ${vlan} to the interface, or correct the number` } });
 }
 
 /** isOnLink tells whether an address is a neighbour on a network; IPv6 link-local ones are (RFC 4291). */

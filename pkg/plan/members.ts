@@ -4,7 +4,6 @@ import { comparePrefixes, containsPrefix, formatPrefix, networkOf, parsePrefix }
 import type { Prefix } from "../base/prefix.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { InterfaceConfig, MemberConfig } from "./config.ts";
-import { compareNames } from "./entries.ts";
 import type { Input, PlanInputs } from "./inputs.ts";
 import { attachedAt } from "./links.ts";
 import type { Attached } from "./links.ts";
@@ -12,7 +11,7 @@ import { originIn, unknownName } from "./report.ts";
 import type { Report } from "./report.ts";
 
 type Member = Tenant["spec"]["members"][number];
-interface MemberWork { router: string; interfaces: readonly InterfaceConfig[]; inputs: PlanInputs; tenants: ReadonlySet<string>; report: Report }
+interface MemberWork { router: string; interfaces: readonly InterfaceConfig[]; inputs: PlanInputs; report: Report }
 interface Line extends MemberConfig { input: Input<"Tenant"> }
 
 const everything: readonly Prefix[] = ["0.0.0.0/0", "::/0"].flatMap((text) => parsePrefix(text) ?? []);
@@ -41,12 +40,8 @@ export function reportUnusedMembers(inputs: PlanInputs, interfaces: ReadonlyMap<
 }
 
 function linesOf(work: MemberWork, make: (member: Member, input: Input<"Tenant">, field: string) => Line[]): Line[] {
-  return [...work.tenants].sort(compareNames).flatMap((name) => {
-    const input = work.inputs.Tenant.get(name);
-    if (input === undefined) return [];
-    return input.object.spec.members.flatMap((member, index) =>
-      member.router !== undefined && member.router !== work.router ? [] : make(member, input, `spec.members[${index}]`));
-  });
+  return [...work.inputs.Tenant.values()].flatMap((input) => input.object.spec.members.flatMap((member, index) =>
+    member.router !== undefined && member.router !== work.router ? [] : make(member, input, `spec.members[${index}]`)));
 }
 
 interface MemberAt { member: Member; input: Input<"Tenant">; field: string }
@@ -80,16 +75,19 @@ function neighbourhoodLines(work: MemberWork, at: MemberAt): Line[] {
   return inside.flatMap((one) => one.networks.flatMap((network) => networkLines(work, at, { interface: one, network })));
 }
 
-/** Of equal lines the first tenant by name stays; another tenant with the same line is reported. */
+/** Of equal lines the first tenant by name stays; another tenant with the same line is reported, once a field. */
 function withoutRepeats(lines: readonly Line[], report: Report): Line[] {
   const first = new Map<string, Line>();
+  const told = new Set<string>();
   for (const line of lines) {
     const key = `${line.ifnum} ${line.vlan} ${formatPrefix(line.prefix)}`;
     const other = first.get(key);
+    const about = `${line.origin.object} ${line.origin.field} ${other?.tenant ?? ""}`;
     if (other === undefined) first.set(key, line);
-    else if (other.tenant !== line.tenant) {
+    else if (other.tenant !== line.tenant && !told.has(about)) {
+      told.add(about);
       report.error(line.input, line.origin.field, {
-        code: "overlap", message: `Tenant ${other.tenant} has ${formatPrefix(line.prefix)} on the same interface already`,
+        code: "overlap", beside: other.input.id, message: `Tenant ${other.tenant} has ${formatPrefix(line.prefix)} on the same interface already`,
         fix: "give the tenants separate prefixes, interfaces or VLANs",
       });
     }

@@ -91,6 +91,7 @@ function compareSides({ input, inputs, report }: PeerWork, peer: RouterPeer, fie
     return;
   }
   differ("hmac.mode", peer.hmac.mode, back.hmac.mode);
+  if (back.metadataEncryption.required ?? back.metadataEncryption.enabled) differ("metadataEncryption.enabled", peer.metadataEncryption.enabled, true);
   differ("psk.generation", peer.psk?.generation, back.psk?.generation ?? peer.psk?.generation);
 }
 

@@ -5,8 +5,11 @@ import { suggestWord } from "../api/suggest.ts";
 import type { Problem } from "../api/problem.ts";
 import type { Origin } from "./config.ts";
 
-/** Complaint is what is wrong and how to fix it. */
-export type Complaint = Pick<Problem, "code" | "message" | "fix">;
+/** Complaint is what is wrong, beside which other object if it is a conflict of two, and how to fix it. */
+export type Complaint = Pick<Problem, "code" | "message" | "fix" | "beside">;
+
+/** Refusal names an object with an error, and the other one when the error is a conflict of two. */
+export type Refusal = Pick<Problem, "beside"> & { object: string };
 
 /** Report collects problems; an error marks its object as refused, a warning changes nothing. */
 export interface Report {
@@ -15,14 +18,14 @@ export interface Report {
   /** An error about one document of several with the same name: the other one stays good. */
   errorOfCopy(object: ParsedObject, complaint: Complaint): void;
   readonly problems: Problem[];
-  /** ids of objects with errors */
-  readonly refused: ReadonlySet<string>;
+  /** one for each error */
+  readonly refused: readonly Refusal[];
 }
 
 /** createReport makes an empty report. */
 export function createReport(): Report {
   const problems: Problem[] = [];
-  const refused = new Set<string>();
+  const refused: Refusal[] = [];
   const add = (severity: Problem["severity"], object: ParsedObject, field: string, complaint: Complaint): void => {
     const position = object.source === undefined ? undefined : positionOf(object.source, field);
     problems.push({ severity, ...complaint, object: object.id, field, ...(object.source === undefined ? {} : { file: object.source.file }), ...position });
@@ -31,7 +34,7 @@ export function createReport(): Report {
     problems,
     refused,
     error(object, field, complaint) {
-      refused.add(object.id);
+      refused.push({ object: object.id, ...(complaint.beside === undefined ? {} : { beside: complaint.beside }) });
       add("error", object, field, complaint);
     },
     warn: (object, field, complaint) => add("warning", object, field, complaint),

@@ -71,7 +71,7 @@ function candidatesOf(place: RoutePlace): RouteConfig[] {
 function peerCandidates(place: RoutePlace, peer: string): PeerRouteConfig[] {
   const { work, input } = place;
   if (!work.peers.some((one) => one.name === peer)) {
-    work.report.error(input, "spec.peer.peer", unknownName(`peer of Router ${work.router}`, peer, work.peers.map((one) => one.name)));
+    work.report.error(input, "spec.peer.peer", { ...unknownName("peer", peer, work.peers.map((one) => one.name)), message: `Router ${work.router} has no peer "${peer}"` });
     return [];
   }
   const found = work.paths.filter((path) => path.peer === peer).flatMap((path): PeerRouteConfig[] => {

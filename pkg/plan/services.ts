@@ -10,7 +10,7 @@ import type { LookupEntry } from "./entries.ts";
 import type { Input, PlanInputs } from "./inputs.ts";
 import { originIn, unknownName } from "./report.ts";
 import type { Report } from "./report.ts";
-import { checkSecurityPolicy, warnServicePolicy } from "./support.ts";
+import { checkSecurityPolicy } from "./support.ts";
 
 type ServiceInput = Input<"Service">;
 
@@ -100,11 +100,6 @@ function policiesOf({ input, inputs, report }: ServiceWork): { servicePolicy?: s
   return found;
 }
 
-/** reportPolicies says once per policy what of it has no effect in this version. */
-export function reportPolicies(inputs: PlanInputs, report: Report): void {
-  for (const policy of inputs.ServicePolicy.values()) warnServicePolicy(policy, report);
-}
-
 /** Two services with one entry: the lower name in byte order wins every lookup, so the other is told, once per pair. */
 function reportEqualEntries(services: readonly ServiceConfig[], inputs: PlanInputs, report: Report): void {
   const owners = new Map<string, string>();
@@ -118,7 +113,7 @@ function reportEqualEntries(services: readonly ServiceConfig[], inputs: PlanInpu
       if (owner === service.name || told.has(owner) || input === undefined) continue;
       told.add(owner);
       report.error(input, (entry.transport ?? entry.address).field, {
-        code: "conflict", message: `Service ${owner} has the same entry for ${entry.access.tenant} and ${formatPrefix(entry.prefix)}, and wins`,
+        code: "conflict", beside: `Service ${owner}`, message: `Service ${owner} has the same entry for ${entry.access.tenant} and ${formatPrefix(entry.prefix)}, and wins`,
         fix: "narrow the addresses or ports of one of the two, or remove one",
       });
     }

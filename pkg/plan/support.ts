@@ -1,6 +1,8 @@
-// What this version does not do yet, asked for in policies. A wish for protection is refused, so that nothing runs weaker
-// than asked; a wish for convenience is a warning. Called by services.ts.
-import type { Input } from "./inputs.ts";
+// What this version does not do yet, asked for in configuration. A wish for protection is refused, so that nothing runs weaker
+// than asked; a wish for convenience is a warning. Called by services.ts and whole.ts.
+import type { ParsedObject } from "../api/document.ts";
+import type { ServicePolicy } from "../api/servicepolicy.ts";
+import type { Input, PlanInputs } from "./inputs.ts";
 import type { Report } from "./report.ts";
 
 /** checkSecurityPolicy tells whether a service may run under a policy; if not, the service is reported. */
@@ -20,20 +22,30 @@ export function checkSecurityPolicy(ask: { service: Input<"Service">; policy: In
   return false;
 }
 
-/** warnServicePolicy reports fields of a policy that have no effect in this version. */
-export function warnServicePolicy(policy: Input<"ServicePolicy">, report: Report): void {
-  const { spec } = policy.object;
-  const wishes: [field: string, asked: boolean][] = [
-    ["criterion", spec.criterion !== "Vector"],
-    ["bestEffort", !spec.bestEffort],
-    ["loadBalancing", spec.loadBalancing !== "Hunt"],
-    ["resiliency", spec.resiliency !== "None"],
-    ["sessionRecovery", spec.sessionRecovery !== "PacketBased"],
-    ["reverseFlowEnforcement", spec.reverseFlowEnforcement !== "None"],
-    ["preserveDscp", spec.preserveDscp],
-    ["ttlPadding", spec.ttlPadding !== 0],
-  ];
-  for (const [field, asked] of wishes) {
-    if (asked) report.warn(policy, `spec.${field}`, { code: "unsupported", message: "has no effect in this version", fix: "leave it out, or keep it for a later version" });
+/** warnWithoutEffect reports fields of policies, tenants and routes that have no effect in this version. */
+export function warnWithoutEffect(inputs: PlanInputs, report: Report): void {
+  const warn = (input: ParsedObject, fields: Record<string, boolean>): void => {
+    for (const [field, asked] of Object.entries(fields)) {
+      if (asked) report.warn(input, `spec.${field}`, { code: "unsupported", message: "has no effect in this version", fix: "leave it out, or keep it for a later version" });
+    }
+  };
+  for (const input of inputs.ServicePolicy.values()) warn(input, policyFields(input.object.spec));
+  for (const input of inputs.Tenant.values()) warn(input, { "budgets.sessions": input.object.spec.budgets.sessions !== undefined });
+  for (const input of inputs.ServiceRoute.values()) {
+    const { maxSessions, sessionRate } = input.object.spec;
+    warn(input, { maxSessions: maxSessions !== undefined, sessionRate: sessionRate !== undefined });
   }
+}
+
+/** Each field that differs from what this version does. */
+function policyFields(spec: ServicePolicy["spec"]): Record<string, boolean> {
+  const { maxLossPercent, maxLatency, maxJitter, minMos } = spec.sla;
+  return {
+    criterion: spec.criterion !== "Vector",
+    "sla.maxLossPercent": maxLossPercent !== 0.5, "sla.maxLatency": maxLatency !== "250ms", "sla.maxJitter": maxJitter !== "100ms", "sla.minMos": minMos !== undefined,
+    bestEffort: !spec.bestEffort,
+    loadBalancing: spec.loadBalancing !== "Hunt", highWater: spec.highWater !== 100, lowWater: spec.lowWater !== 80,
+    resiliency: spec.resiliency !== "None", sessionRecovery: spec.sessionRecovery !== "PacketBased",
+    reverseFlowEnforcement: spec.reverseFlowEnforcement !== "None", preserveDscp: spec.preserveDscp, ttlPadding: spec.ttlPadding !== 0,
+  };
 }

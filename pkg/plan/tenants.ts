@@ -1,7 +1,7 @@
 // The tenant tree: names, parents, budgets (behaviour 2.1). Called once per compile; the same for every router.
 import { parentOf } from "../api/names.ts";
 import { globalTenant } from "./config.ts";
-import type { AccessConfig, ServiceConfig, TenantConfig } from "./config.ts";
+import type { ServiceConfig, TenantConfig } from "./config.ts";
 import { compareNames } from "./entries.ts";
 import type { PlanInputs } from "./inputs.ts";
 import { originIn, unknownName } from "./report.ts";
@@ -9,7 +9,7 @@ import type { Report } from "./report.ts";
 
 type TenantDraft = Omit<TenantConfig, "id">;
 
-/** knownTenants gives the names of tenants whose ancestors all exist; the others are reported and left out. */
+/** knownTenants gives the names of tenants whose ancestors all exist; the others are reported, and nobody can allow them anything. */
 export function knownTenants(inputs: PlanInputs, report: Report): Set<string> {
   const known = new Set<string>();
   const byDepth = [...inputs.Tenant.keys()].sort((a, b) => a.split(".").length - b.split(".").length);
@@ -22,28 +22,25 @@ export function knownTenants(inputs: PlanInputs, report: Report): Set<string> {
   return known;
 }
 
-/** compileTenants numbers the tenants: `<global>` is 0, the others count in name order. */
-export function compileTenants(inputs: PlanInputs, known: ReadonlySet<string>, services: readonly ServiceConfig[]): TenantConfig[] {
-  const drafts: TenantDraft[] = [...known].flatMap((name) => {
-    const input = inputs.Tenant.get(name);
-    if (input === undefined) return [];
+/**
+ * compileTenants numbers the tenants: `<global>` is 0, the others count in name order. Names that are denied somewhere and
+ * tenants that are refused are among them: so a removed Tenant gets no access through its parent, and the hosts of a refused
+ * one do not become those of a wider prefix.
+ */
+export function compileTenants(inputs: PlanInputs, services: readonly ServiceConfig[]): TenantConfig[] {
+  const own = [...inputs.Tenant].map(([name, input]): TenantDraft => {
     const { budgets } = input.object.spec;
-    return [{ name, ...parentPart(name), maxSessions: budgets.sessions ?? 0, firstPacketsPerSecond: budgets.firstPacketsPerSecond ?? 0, origin: originIn(input, "metadata.name") }];
+    return { name, maxSessions: budgets.sessions ?? 0, firstPacketsPerSecond: budgets.firstPacketsPerSecond ?? 0, origin: originIn(input, "metadata.name") };
   });
-  const all = [...drafts, ...deniedTenants(services, known)].sort((a, b) => compareNames(a.name, b.name));
+  const all = [...own, ...deniedTenants(services, inputs)].sort((a, b) => compareNames(a.name, b.name));
   const global: TenantDraft = { name: globalTenant, maxSessions: 0, firstPacketsPerSecond: 0, origin: { object: `Tenant ${globalTenant}`, field: "built in" } };
   return [global, ...all].map((draft, id) => ({ ...draft, id }));
 }
 
-/** A deny for a tenant that has no object stays in force, so that removing a Tenant never widens access through its parent. */
-function deniedTenants(services: readonly ServiceConfig[], known: ReadonlySet<string>): TenantDraft[] {
-  const denied = services.flatMap((service) => service.access).filter((access) => access.permission === "Deny" && !known.has(access.tenant) && access.tenant !== globalTenant);
-  const first = new Map<string, AccessConfig>();
-  for (const access of denied) if (!first.has(access.tenant)) first.set(access.tenant, access);
-  return [...first.values()].map(({ tenant, origin }) => ({ name: tenant, ...parentPart(tenant), maxSessions: 0, firstPacketsPerSecond: 0, origin }));
-}
-
-function parentPart(name: string): { parent?: string } {
-  const parent = parentOf(name);
-  return parent === undefined ? {} : { parent };
+/** Each name that a deny line is for and no Tenant has, once. */
+function deniedTenants(services: readonly ServiceConfig[], inputs: PlanInputs): TenantDraft[] {
+  const denied = services.flatMap((service) => service.access)
+    .filter((access) => access.permission === "Deny" && !inputs.Tenant.has(access.tenant) && access.tenant !== globalTenant);
+  const byName = new Map(denied.toReversed().map((access) => [access.tenant, access]));
+  return [...byName.values()].map(({ tenant, origin }) => ({ name: tenant, maxSessions: 0, firstPacketsPerSecond: 0, origin }));
 }

@@ -1,0 +1,78 @@
+// All objects together: sorted, checked against each other, compiled to one RouterConfig a router, in one fixed order of
+// steps. Called by compile.ts only. Pure and deterministic.
+import type { ParsedObject } from "../api/document.ts";
+import { millisOf } from "../api/duration.ts";
+import type { Router } from "../api/router.ts";
+import type { LimitsConfig, RouterConfig, ServiceConfig, TenantConfig, TimersConfig } from "./config.ts";
+import { compareNames } from "./entries.ts";
+import { sortInputs } from "./inputs.ts";
+import type { Input, PlanInputs } from "./inputs.ts";
+import { compileInterfaces } from "./interfaces.ts";
+import { reportLoops } from "./loops.ts";
+import { compileMembers, reportUnusedMembers } from "./members.ts";
+import { compilePeers } from "./peers.ts";
+import { createReport, originIn } from "./report.ts";
+import type { Report } from "./report.ts";
+import { compileRoutes, reportRoutes } from "./routes.ts";
+import { compileServices } from "./services.ts";
+import { runServiceTests } from "./servicetests.ts";
+import { warnWithoutEffect } from "./support.ts";
+import { compileTenants, knownTenants } from "./tenants.ts";
+
+/** Whole is what objects make: routers in name order, and what is wrong. */
+export interface Whole {
+  routers: Map<string, RouterConfig>;
+  report: Report;
+}
+
+interface Shared { inputs: PlanInputs; known: ReadonlySet<string>; services: ServiceConfig[]; tenants: TenantConfig[]; report: Report }
+
+/** compileWhole compiles every Router among the objects. */
+export function compileWhole(objects: readonly ParsedObject[]): Whole {
+  const shared = prepare(objects);
+  const { inputs, report } = shared;
+  const routers = new Map([...inputs.Router].map(([name, input]) => [name, compileOne(shared, input)]));
+  reportUnusedMembers(inputs, new Map([...routers].map(([name, config]) => [name, config.interfaces])), report);
+  reportLoops(routers, inputs, report);
+  runServiceTests(routers, inputs, report);
+  return { routers, report };
+}
+
+function prepare(objects: readonly ParsedObject[]): Shared {
+  const report = createReport();
+  const inputs = sortInputs(objects, report);
+  const known = knownTenants(inputs, report);
+  const services = compileServices(inputs, known, report);
+  warnWithoutEffect(inputs, report);
+  reportRoutes(inputs, report);
+  return { inputs, known, services, tenants: compileTenants(inputs, services), report };
+}
+
+function compileOne(shared: Shared, input: Input<"Router">): RouterConfig {
+  const { inputs, known, report, services, tenants } = shared;
+  const { name } = input.object.metadata;
+  const { spec } = input.object;
+  const { interfaces, locals, nexthops: links } = compileInterfaces(input, report);
+  const peering = compilePeers({ input, inputs, tenants: known, interfaces, locals, nexthops: links, report });
+  const nexthops = [...links, ...peering.nexthops];
+  const routes = compileRoutes({ router: name, inputs, services, interfaces, peers: peering.peers, paths: peering.paths, nexthops, report });
+  return {
+    format: 1, name, origin: originIn(input, "metadata.name"), interfaces, locals, tenants, services, routes,
+    nexthops: nexthops.sort((a, b) => compareNames(a.key, b.key)),
+    members: compileMembers({ router: name, interfaces, inputs, report }),
+    peers: peering.peers, paths: peering.paths,
+    limits: limitsOf(spec.limits), timers: timersOf(spec), mssClamp: spec.mssClamp, shards: spec.shards ?? 0,
+  };
+}
+
+function limitsOf(limits: Router["spec"]["limits"]): LimitsConfig {
+  return { sessions: limits.sessions, halfOpen: limits.halfOpen ?? 0, firstPacketRate: limits.firstPacketRate ?? 0, perRemoteRate: limits.perRemoteRate ?? 0 };
+}
+
+function timersOf({ timers, quarantine }: Router["spec"]): TimersConfig {
+  return {
+    quarantineMs: millisOf(quarantine), guardMs: millisOf(timers.guard), synSentMs: millisOf(timers.synSent), synRcvdMs: millisOf(timers.synReceived),
+    halfClosedIdleMs: millisOf(timers.halfClosedIdle), closingMs: millisOf(timers.closing), resetMs: millisOf(timers.reset), interimMs: millisOf(timers.interim),
+    tcpIdleMs: millisOf(timers.tcpIdle), udpIdleMs: millisOf(timers.udpIdle), icmpIdleMs: millisOf(timers.icmpIdle), otherIdleMs: millisOf(timers.otherIdle),
+  };
+}

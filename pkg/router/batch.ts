@@ -2,6 +2,7 @@
 // duration of one turn; decisions write into it through the functions below and nowhere else.
 import type { Frame, NatSearch, OpResult, SessionOp, SessionPatchFields, SessionRef } from "../ports/datapath.ts";
 import type { HandshakeMemory, Session, SideIndex } from "../svr/session.ts";
+import type { FragmentPlan, WholePacket } from "../svr/fragment.ts";
 import type { SealJob } from "../svr/seal.ts";
 
 /** Handle is a session as this batch sees it: one object however many packets of it came up. */
@@ -24,6 +25,8 @@ export const MAX_WAITING = 32;
 export interface Output {
   frame: Frame;
   seal?: SealJob;
+  /** it leaves in fragments, cut after it was signed as a whole (protocol 10.2) */
+  cut?: { whole: WholePacket; plan: FragmentPlan };
 }
 
 /** Install is a draft waiting for its slot; exactly one of the two callbacks runs, after the batch was applied. */

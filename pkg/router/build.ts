@@ -64,8 +64,21 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
       const nexthop = lookup.nexthopTo(ifnum, vlan, remote);
       return nexthop === undefined ? 0 : idOf("nexthop", nexthop.key);
     },
+    ...networkTables(config, idOf),
     interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`,
     limits: { live: config.limits.sessions, halfOpen: config.limits.halfOpen },
+  };
+}
+
+function networkTables(config: RouterConfig, idOf: IdOf): Pick<Tables, "mtuOf" | "addressOn" | "isOwn"> {
+  const mtus = new Map(config.nexthops.map((nexthop) => [idOf("nexthop", nexthop.key), nexthop.mtu]));
+  const own = new Set(config.locals.map((local) => addressKey(local.address)));
+  const addresses = new Map(config.interfaces.flatMap(({ ifnum, networks }) => networks.flatMap(({ vlan, addresses: list }) =>
+    list.toReversed().map(({ address }) => [`${ifnum}.${vlan}.${address.family}`, address] as const)))); // the first of a family stays
+  return {
+    mtuOf: (nexthop) => mtus.get(nexthop) ?? 0,
+    addressOn: (ifnum, vlan, family) => addresses.get(`${ifnum}.${vlan}.${family}`),
+    isOwn: (address) => own.has(addressKey(address)),
   };
 }
 

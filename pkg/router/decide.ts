@@ -9,6 +9,7 @@ import { arriveKnown } from "./arrive.ts";
 import { arrivalKey } from "./arrivalkey.ts";
 import { MAX_WAITING, endSession, handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
+import { complain } from "./complain.ts";
 import { answerUnknown } from "./say.ts";
 import type { Arrival, Opened, Turn } from "./turn.ts";
 
@@ -21,11 +22,24 @@ export const Cause = {
 export function decide(turn: Turn, arrival: Arrival): void {
   const { punt } = arrival;
   const session = punt.session;
-  if (punt.cause === Cause.ttl) return turn.count("ttl");
+  if (isExhausted(arrival)) return refuseExhausted(turn, arrival);
   if (session === undefined) return decideNew(turn, arrival);
   const handle = handleOf(turn.batch, session.index, session.state);
   if (punt.cause === Cause.newSyn) return decideNewSyn(turn, arrival, { handle, side: session.side });
   arriveKnown(turn, arrival, { handle, side: session.side, opener: decideFresh });
+}
+
+/** The TTL of a packet that would go on has no step left (protocol 2.7); what ends here needs none. */
+function isExhausted({ packet, punt, opened }: Arrival): boolean {
+  const endsHere = opened === undefined ? punt.session === undefined && punt.toWaypoint : opened.tlvs.control !== undefined;
+  return packet.ttl <= 1 && !endsHere;
+}
+
+/** A host learns where its packet ended; over SVR the error is only counted here. */
+function refuseExhausted(turn: Turn, { packet, punt }: Arrival): void {
+  turn.count("ttl");
+  const isFromHost = punt.session === undefined ? !punt.toWaypoint : punt.session.state.side[punt.session.side].path === 0;
+  if (isFromHost) complain(turn, { packet, ifnum: punt.ifnum, vlan: punt.vlan }, { kind: "time-exceeded" });
 }
 
 /** A packet without a session: the first of its flow, or one that raced with the installation of it. */
@@ -43,7 +57,7 @@ function decideNew(turn: Turn, arrival: Arrival): void {
 function decideFresh(turn: Turn, arrival: Arrival): void {
   const { punt, opened } = arrival;
   if (punt.cause === Cause.unknown) return answerUnknown(turn, arrival);
-  if (!punt.toWaypoint) return admitHost(turn, arrival, again);
+  if (!punt.toWaypoint) return turn.tables.isOwn(arrival.packet.destination) ? turn.count("no-flow") : admitHost(turn, arrival, again);
   if (opened === undefined) return answerUnknown(turn, arrival);
   decideMetadata(turn, { ...arrival, opened });
 }

@@ -1,40 +1,40 @@
-// Packets as they leave: to a host with the inner addresses, to a peer on its waypoints with or without metadata. Called by
-// relay.ts and say.ts; the bytes are laid out by pkg/svr, signed and sent when the batch ends.
+// Packets as they leave toward peers, on waypoints, with or without metadata. Called by relay.ts and say.ts; the bytes are
+// laid out by pkg/svr, signed and sent when the batch ends. Those to hosts are emithost.ts.
 import { buildPacket } from "../svr/build.ts";
 import { PROTO_TCP, TCP_ACK } from "../svr/constants.ts";
 import { startsWithCookie } from "../svr/decode.ts";
-import type { Endpoints, LayoutOptions } from "../svr/layout.ts";
+import type { Endpoints } from "../svr/layout.ts";
 import type { Metadata } from "../svr/metadata.ts";
 import { parsePacket } from "../svr/packet.ts";
 import type { Packet } from "../svr/packet.ts";
-import { rewritePacket } from "../svr/rewrite.ts";
 import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
 import { planOutput } from "./sealing.ts";
 import type { PathEntry } from "./tables.ts";
-import type { Carried, Turn } from "./turn.ts";
+import type { Carried, Original, Turn } from "./turn.ts";
 
 const EMPTY: Metadata = {}; // the empty header of protocol 3.4
 
-/** emitToHost sends a body as the host expects it: inner addresses, right checksums, nothing of ours. */
-export function emitToHost(turn: Turn, to: { side: SessionSide; carried: Carried }): void {
-  const { side, carried } = to;
-  emitPlain(turn, side, carried, { carrier: side.proto, bodyAt: carried.bodyAt, bodyEnd: carried.bodyEnd });
+/** ToPeer is a body for the waypoints of a side; `tlvs` where the handshake wants metadata. */
+export interface ToPeer {
+  side: SessionSide;
+  path: PathEntry;
+  carried: Carried;
+  tlvs?: Metadata;
+  original?: Original;
 }
 
 /** emitToPeer sends a body on the waypoints; without metadata only when it does not look like metadata (protocol 3.4). */
-export function emitToPeer(turn: Turn, session: Session, to: { side: SessionSide; path: PathEntry; carried: Carried; tlvs?: Metadata }): void {
-  const { side, path, carried } = to;
-  const looksLikeOurs = startsWithCookie(carried.packet.data, carried.bodyAt, carried.bodyEnd);
-  const options = { carrier: side.proto, bodyAt: carried.bodyAt, bodyEnd: carried.bodyEnd, flowLabel: session.flowLabel, mss: path.mss };
+export function emitToPeer(turn: Turn, session: Session, to: ToPeer): ReturnType<typeof planOutput> {
+  const { side, path, carried, original } = to;
+  const { packet, bodyAt, bodyEnd } = carried;
+  const looksLikeOurs = startsWithCookie(packet.data, bodyAt, bodyEnd);
   const tlvs = to.tlvs ?? (looksLikeOurs ? EMPTY : undefined);
-  if (tlvs === undefined) emitPlain(turn, side, carried, options);
-  else planOutput(turn, { packet: carried.packet, to: endpoints(side), options, path, tlvs, nexthop: side.nexthop });
-}
-
-function emitPlain(turn: Turn, side: SessionSide, carried: Carried, options: LayoutOptions): void {
-  const data = rewritePacket(carried.packet, endpoints(side), options);
-  if (data.ok) turn.batch.outputs.push({ frame: { nexthop: side.nexthop, data: data.value } });
-  else turn.count(data.error);
+  const hadMetadata = carried.tlvs !== undefined;
+  return planOutput(turn, {
+    packet, to: endpoints(side), body: { at: bodyAt, end: bodyEnd }, path, nexthop: side.nexthop, isVerified: hadMetadata,
+    options: { carrier: side.proto, flowLabel: session.flowLabel, mss: path.mss, ...(hadMetadata ? { bodyAt, bodyEnd } : {}) },
+    ...(tlvs === undefined ? {} : { tlvs }), ...(original === undefined ? {} : { original }),
+  });
 }
 
 /** emitControl sends metadata without a body on the waypoints of a session. */
@@ -73,7 +73,11 @@ function emitGenerated(turn: Turn, message: Generated): void {
   const bare = buildPacket({ source: to.source, destination: to.destination },
     proto === PROTO_TCP ? { kind: "tcp", ...ports, ...tcp, flags: TCP_ACK } : { kind: "udp", ...ports });
   const packet = parsePacket(bare);
-  if (packet.ok) planOutput(turn, { packet: packet.value, to, options: { ttl: packet.value.ttl }, path, tlvs, nexthop });
+  if (!packet.ok) return turn.count(packet.error);
+  const sent = planOutput(turn, {
+    packet: packet.value, to, options: { ttl: packet.value.ttl }, body: { at: packet.value.payload, end: packet.value.end }, path, tlvs, nexthop, isVerified: true,
+  });
+  if (!sent.ok) turn.count(sent.error, path.peer);
 }
 
 /** endpoints are the addresses and ports of packets that leave on a side. */

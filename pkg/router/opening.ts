@@ -1,5 +1,6 @@
-// From punts to arrivals: cut super-packets, parse, choose keys, verify and decrypt all metadata of a turn in one call of
-// the engine (receive order of protocol 7.3, steps 1 to 6). Drops are counted here; nothing is decided about sessions.
+// From punts to arrivals: cut super-packets, parse, join fragments, choose keys, verify and decrypt all metadata of a turn in
+// one call of the engine (receive order of protocol 7.3, steps 1 to 6). Drops are counted here; no session is decided.
+import { TAG_BYTES } from "../svr/constants.ts";
 import { isEmptyHeader, parseHeader, startsWithCookie } from "../svr/decode.ts";
 import type { MetadataHeader } from "../svr/decode.ts";
 import { acceptedEpochs, epochAt, skewEpochs } from "../svr/epoch.ts";
@@ -28,23 +29,46 @@ export function openArrivals(turn: Turn, punts: readonly Punt[], engine: SealEng
   const pending: Pending[] = [];
   for (const punt of punts) {
     for (const data of cutSegments(punt.data, punt.gsoSize)) {
-      const packet = parsePacket(data);
-      if (!packet.ok) {
-        turn.count(packet.error);
-        continue;
-      }
-      const insane = punt.session === undefined ? checkSanity(packet.value) : undefined; // before decryption changes the bytes
-      if (insane !== undefined) {
-        refuseFirst(turn, { punt, packet: packet.value }, insane);
-        continue;
-      }
-      const arrival: Arrival = { punt, packet: packet.value };
-      if (!carriesMetadata(punt, packet.value)) arrivals.push(arrival);
-      else if (prepare(turn, arrival, pending)) arrivals.push(arrival);
+      const arrival = enter(turn, punt, data);
+      if (arrival !== undefined && prepare(turn, arrival, pending)) arrivals.push(arrival);
     }
   }
   const refused = openAll(turn, pending, engine);
   return arrivals.filter((arrival) => !refused.has(arrival));
+}
+
+/** One wire packet; an IP fragment is kept until the rest of its packet is there. */
+function enter(turn: Turn, punt: Punt, data: Uint8Array): Arrival | undefined {
+  const packet = parsePacket(data);
+  if (!packet.ok) {
+    turn.count(packet.error);
+    return undefined;
+  }
+  const arrival = sane(turn, { punt, packet: packet.value });
+  return arrival?.packet.fragment === undefined ? arrival : joined(turn, arrival);
+}
+
+/** Checks in front of any session, before decryption changes the bytes (behaviour 10.2). */
+function sane(turn: Turn, arrival: Arrival): Arrival | undefined {
+  const insane = arrival.punt.session === undefined ? checkSanity(arrival.packet) : undefined;
+  if (insane === undefined) return arrival;
+  refuseFirst(turn, arrival, insane);
+  return undefined;
+}
+
+/** The whole of an IP packet whose last missing fragment this is; only now its ports, and so its session, are known (protocol 10.1). */
+function joined(turn: Turn, fragment: Arrival): Arrival | undefined {
+  const { punt } = fragment;
+  const whole = turn.fragments.ip({ packet: fragment.packet, ifnum: punt.ifnum, vlan: punt.vlan }, turn.nowMs);
+  if (whole === undefined) return undefined;
+  const packet = parsePacket(whole.data);
+  if (!packet.ok) {
+    turn.count(packet.error);
+    return undefined;
+  }
+  const arrival: Arrival = { punt, packet: packet.value, original: whole.original };
+  const session = turn.find.byArrival(arrival);
+  return sane(turn, session === undefined ? arrival : { ...arrival, punt: { ...punt, session } });
 }
 
 /** Metadata arrives on waypoint addresses only; a host's body that starts with the cookie is just a body. */
@@ -53,19 +77,46 @@ function carriesMetadata(punt: Punt, packet: Packet): boolean {
   return fromPeer && startsWithCookie(packet.data, packet.payload, packet.end);
 }
 
-/** Steps 1 and 2: base header, header TLVs, keys. */
+/** Steps 1 and 2: base header, header TLVs, keys; false when nothing is left to decide. */
 function prepare(turn: Turn, arrival: Arrival, pending: Pending[]): boolean {
+  if (!carriesMetadata(arrival.punt, arrival.packet)) return true;
+  const header = headerOf(turn, arrival);
+  if (header === undefined) return false;
   const { packet, punt } = arrival;
-  const header = parseHeader(packet.data, packet.payload, packet.end);
-  if (!header.ok) return refuse(turn, header.error);
-  const peer = ownerOf(turn, punt, header.value);
-  if (peer === undefined) return refuse(turn, header.value.metadata.keyId === undefined ? "metadata-incomplete" : "unknown-key");
-  const job = planOpen(packet, header.value, {
+  const peer = ownerOf(turn, punt, header);
+  if (peer === undefined) return refuse(turn, header.metadata.keyId === undefined ? "metadata-incomplete" : "unknown-key");
+  const job = planOpen(packet, header, {
     mode: peer.mode, keys: [peer.receive], epochs: acceptedEpochs(peer.mode, epochAt(turn.nowUnixMs / 1000), peer.window),
   });
   if (!job.ok) return refuse(turn, job.error, peer);
-  pending.push({ arrival, header: header.value, peer, job: job.value });
+  pending.push({ arrival, header, peer, job: job.value });
   return true;
+}
+
+/** The header of a packet, or of the whole that an SVR fragment completes: it then takes the place of the fragment. */
+function headerOf(turn: Turn, arrival: Arrival): MetadataHeader | undefined {
+  const header = headerIn(turn, arrival.packet);
+  if (header?.metadata.fragment === undefined) return header;
+  const { punt, packet } = arrival;
+  const { ifnum, vlan } = punt;
+  const whole = turn.fragments.svr({ packet, ifnum, vlan, fragment: header.metadata.fragment, body: header.body, tag: tagBytes(turn, arrival, header) }, turn.nowMs);
+  if (whole === undefined) return undefined;
+  arrival.packet = whole;
+  return headerIn(turn, whole);
+}
+
+function headerIn(turn: Turn, packet: Packet): MetadataHeader | undefined {
+  const header = parseHeader(packet.data, packet.payload, packet.end);
+  if (header.ok) return header.value;
+  turn.count(header.error);
+  return undefined;
+}
+
+/** Only the first fragment has TLV 16; the others belong to the peer of the flow, or to one that may be at their source. */
+function tagBytes(turn: Turn, arrival: Arrival, header: MetadataHeader): number {
+  const { punt, packet } = arrival;
+  const peer = ownerOf(turn, punt, header) ?? turn.tables.pathsAt(punt.ifnum, punt.vlan, packet.source)[0]?.peer;
+  return peer?.mode === "disabled" ? 0 : TAG_BYTES;
 }
 
 /** TLV 16 selects the key set; without it the flow's peer counts (protocol 7.3). */

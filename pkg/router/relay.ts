@@ -1,29 +1,55 @@
 // Hands a body to the other side of its session: to a host as the host expects it, to a peer on the waypoints, with
 // metadata when the handshake wants it (protocol 3, 5). Called by admit.ts, accept.ts and arrive.ts.
 import type { Metadata } from "../svr/metadata.ts";
-import type { Modify } from "../svr/segment.ts";
-import type { SideIndex } from "../svr/session.ts";
+import type { HandshakeEffect, Modify } from "../svr/segment.ts";
+import type { SessionSide, SideIndex } from "../svr/session.ts";
 import type { Handle } from "./batch.ts";
+import { complain } from "./complain.ts";
 import { forwardMetadata, reverseMetadata } from "./compose.ts";
-import { emitToHost, emitToPeer } from "./emit.ts";
+import { emitToPeer } from "./emit.ts";
+import { emitToHost } from "./emithost.ts";
 import { stepSegment } from "./segments.ts";
 import type { Carried, Turn } from "./turn.ts";
 
-/** leave sends a body out of a side. */
+/** leave sends a body out of a side; a host whose packet is too big for it is told. */
 export function leave(turn: Turn, handle: Handle, to: SideIndex, carried: Carried): void {
   const side = handle.state.side[to];
-  if (side.path === 0) return emitToHost(turn, { side, carried });
+  const from = handle.state.side[to === 0 ? 1 : 0];
+  const isDirect = from.path === 0;
+  if (side.path !== 0) return leaveToPeer(turn, handle, { to, from, carried });
+  const mtu = emitToHost(turn, { side, carried, isDirect });
+  if (mtu !== undefined) tooBig(turn, { from, carried, mtu });
+}
+
+interface ToPeer { to: SideIndex; from: SessionSide; carried: Carried }
+
+function leaveToPeer(turn: Turn, handle: Handle, { to, from, carried }: ToPeer): void {
+  const side = handle.state.side[to];
   const path = turn.tables.pathById(side.path);
   if (path === undefined) return turn.count("no-path");
-  const effects = stepSegment(turn, handle, to, { kind: to === 1 ? "forwardPacket" : "reversePacket" });
-  for (const effect of effects) {
-    if (effect.kind === "sendForwardMetadata" || effect.kind === "sendReverseMetadata") {
-      const tlvs = metadataOf(turn, handle, to, { copied: carried.tlvs, modify: effect.modify, retriggered: "retriggered" in effect && effect.retriggered });
-      emitToPeer(turn, handle.state, { side, path, carried, tlvs });
-    } else if (effect.kind === "forwardBody") {
-      emitToPeer(turn, handle.state, { side, path, carried });
-    }
+  const original = carried.original ?? (from.path === 0 ? { ipId: 0, largest: 0, dontFragment: carried.packet.dontFragment } : undefined);
+  for (const effect of stepSegment(turn, handle, to, { kind: to === 1 ? "forwardPacket" : "reversePacket" })) {
+    const tlvs = sayingOf(turn, handle, { to, copied: carried.tlvs, effect });
+    if (tlvs === undefined && effect.kind !== "forwardBody") continue;
+    const sent = emitToPeer(turn, handle.state, { side, path, carried, ...(tlvs === undefined ? {} : { tlvs }), ...(original === undefined ? {} : { original }) });
+    if (sent.ok) continue;
+    if (sent.error === "too-big") tooBig(turn, { from, carried, mtu: path.mtu });
+    else turn.count(sent.error, path.peer);
   }
+}
+
+/** Only the host of this router can be told; over SVR the error is only counted here. */
+function tooBig(turn: Turn, at: { from: SessionSide; carried: Carried; mtu: number }): void {
+  const { from, carried, mtu } = at;
+  turn.count("too-big");
+  if (from.path === 0) complain(turn, { packet: carried.packet, ifnum: from.ifnum, vlan: from.vlan }, { kind: "too-big", mtu });
+}
+
+/** The metadata that an effect wants on the packet, if it wants any. */
+function sayingOf(turn: Turn, handle: Handle, of: { to: SideIndex; copied: Metadata | undefined; effect: HandshakeEffect }): Metadata | undefined {
+  const { to, copied, effect } = of;
+  if (effect.kind !== "sendForwardMetadata" && effect.kind !== "sendReverseMetadata") return undefined;
+  return metadataOf(turn, handle, to, { copied, modify: effect.modify, retriggered: "retriggered" in effect && effect.retriggered });
 }
 
 interface Wanted {

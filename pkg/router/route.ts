@@ -43,7 +43,7 @@ export function egressSides(turn: Turn, service: ServiceEntry, context: SessionC
 }
 
 function isUsable(route: RouteEntry, context: SessionContext, entrance: Entrance): boolean {
-  if (route.kind === "peer") return entrance.path === undefined || entrance.path.peer !== route.path.peer;
+  if (route.kind === "peer") return route.path.family === context.family && entrance.path?.peer !== route.path.peer;
   const target = route.target ?? context.destination;
   return target.family === context.family && route.nexthop[context.family] !== 0;
 }

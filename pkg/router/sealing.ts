@@ -1,15 +1,19 @@
-// Metadata on its way out: which keys, which counter, which epoch. planOutput is called by emit.ts, signOutputs by the shard
-// when the batch ends (one call of the engine for all).
-import { epochAt } from "../svr/epoch.ts";
-import { firstCounter } from "../svr/keys.ts";
-import type { Endpoints, LayoutOptions } from "../svr/layout.ts";
-import type { Metadata } from "../svr/metadata.ts";
-import type { Packet } from "../svr/packet.ts";
+// Packets on their way to peers: without metadata as they are, with metadata as jobs that are signed when the batch ends (one
+// call of the engine for all), in fragments where they do not fit. planOutput is called by emit.ts, the rest by the shard.
+import { fail, ok } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
+import type { Frame } from "../ports/datapath.ts";
 import { finishChecksum } from "../svr/checksum.ts";
+import { cutPacket } from "../svr/fragment.ts";
+import { firstCounter } from "../svr/keys.ts";
+import { rewritePacket } from "../svr/rewrite.ts";
+import { hasGoodChecksum } from "../svr/sanity.ts";
 import { planSeal } from "../svr/seal.ts";
 import type { SealEngine } from "../svr/seal.ts";
 import type { Output } from "./batch.ts";
-import type { PathEntry } from "./tables.ts";
+import { planCut } from "./cutting.ts";
+import { contentOf, signingOf } from "./outputplan.ts";
+import type { OutputPlan } from "./outputplan.ts";
 import type { Turn } from "./turn.ts";
 
 /** SealSource counts this shard's metadata packets: a counter never repeats under a key (protocol 8.1). */
@@ -23,26 +27,40 @@ export function createSealSource(from: { shard: number; counterSecond: number })
   return { nextCounter: () => counter++ };
 }
 
-/** OutputPlan is a packet with metadata toward a peer. */
-export interface OutputPlan {
-  packet: Packet;
-  to: Endpoints;
-  options: LayoutOptions;
-  path: PathEntry;
-  tlvs: Metadata;
-  nexthop: number;
+type Refusal = "limit" | "too-big" | "filter";
+
+/** planOutput queues a packet for a peer, or says why it cannot be sent: `too-big` above what fragments can carry. */
+export function planOutput(turn: Turn, plan: OutputPlan): Result<void, Refusal> {
+  const arrivedInPieces = plan.original !== undefined && plan.original.largest !== 0;
+  const whole = arrivedInPieces ? undefined : inOnePiece(turn, plan);
+  if (whole?.ok === true && whole.value.frame.data.length <= plan.path.mtu) return push(turn, whole.value);
+  if (whole?.ok === false && whole.error !== "too-big") return whole;
+  if (!isSound(plan)) return fail("filter");
+  const pieces = planCut(turn, plan);
+  return pieces.ok ? push(turn, pieces.value) : pieces;
 }
 
-/** planOutput lays the packet out and queues it; what cannot be said within the limits is counted, not sent. */
-export function planOutput(turn: Turn, plan: OutputPlan): void {
-  const { peer } = plan.path;
-  const isEmpty = Object.values(plan.tlvs).every((value) => value === undefined);
-  const job = planSeal(plan.packet, plan.to, {
-    ...plan.options, metadata: isEmpty ? {} : { ...plan.tlvs, keyId: peer.send.keyId }, suite: peer.suite, key: peer.send, mode: peer.mode,
-    counter: turn.seals.nextCounter(), epoch: epochAt(turn.nowUnixMs / 1000),
-  });
-  if (job.ok) turn.batch.outputs.push({ frame: { nexthop: plan.nexthop, data: job.value.data }, seal: job.value });
-  else turn.count(job.error, peer);
+function push(turn: Turn, output: Output): Result<void, Refusal> {
+  turn.batch.outputs.push(output);
+  return ok(undefined);
+}
+
+function inOnePiece(turn: Turn, plan: OutputPlan): Result<Output, Refusal> {
+  const { packet, to, options, nexthop, path } = plan;
+  const metadata = contentOf(plan);
+  if (metadata === undefined) {
+    const data = rewritePacket(packet, to, options);
+    return data.ok ? ok({ frame: { nexthop, data: data.value } }) : data;
+  }
+  if (!isSound(plan)) return fail("filter");
+  const signing = signingOf(turn, path.peer);
+  const job = planSeal(packet, to, { ...options, ...signing, bodyAt: plan.body.at, bodyEnd: plan.body.end, metadata, suite: path.peer.suite });
+  return job.ok ? ok({ frame: { nexthop, data: job.value.data }, seal: job.value }) : job;
+}
+
+/** A new checksum over damaged bytes would hide the damage (behaviour 10.2). */
+function isSound(plan: OutputPlan): boolean {
+  return plan.isVerified || hasGoodChecksum(plan.packet);
 }
 
 /** signOutputs seals all planned packets in one call and finishes their checksums. */
@@ -50,5 +68,18 @@ export function signOutputs(outputs: readonly Output[], engine: SealEngine): voi
   const jobs = outputs.flatMap((output) => (output.seal === undefined ? [] : [output.seal]));
   if (jobs.length === 0) return;
   engine.seal(jobs);
-  for (const job of jobs) finishChecksum(job.data, job.l4);
+  for (const { seal, cut } of outputs) if (seal !== undefined && cut === undefined) finishChecksum(seal.data, seal.l4);
+}
+
+/** framesOf gives the packets that signed outputs leave as: one each, or its fragments. */
+export function framesOf(outputs: readonly Output[]): Frame[] {
+  return outputs.flatMap(({ frame, cut }) => {
+    if (cut === undefined) return [frame];
+    return cutPacket(cut.whole, cut.plan, keepsId).map((data) => ({ nexthop: frame.nexthop, data }));
+  });
+}
+
+/** Never asked: DF is set toward peers, so the identification stays (protocol 2.7). */
+function keepsId(): number {
+  return 0;
 }

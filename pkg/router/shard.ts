@@ -3,7 +3,10 @@
 // its replay lists; everything that lives longer than a turn is in the data plane's maps.
 import type { Clock, RandomSource } from "../ports/clock.ts";
 import type { SessionRef, ShardPort } from "../ports/datapath.ts";
+import { readU32 } from "../base/bytes.ts";
 import { WINDOW_MAX } from "../svr/constants.ts";
+import { ExtIds } from "../svr/fragment.ts";
+import { Life } from "../svr/session.ts";
 import { ReplayWindow, replayBytes } from "../svr/replay.ts";
 import type { SealEngine } from "../svr/seal.ts";
 import { flowKey } from "./arrivalkey.ts";
@@ -13,16 +16,18 @@ import type { ShardConfig } from "./build.ts";
 import { decide } from "./decide.ts";
 import { createDenialGate } from "./denials.ts";
 import { endByDecision } from "./ending.ts";
-import { createEnableGate, createSkewGate } from "./gate.ts";
+import { createEnableGate, createErrorGate, createSkewGate } from "./gate.ts";
 import type { FromShard, ShardCounters, ToShard } from "./messages.ts";
 import { openArrivals } from "./opening.ts";
 import { createShardPorts } from "./ports.ts";
 import type { ShardPorts } from "./ports.ts";
-import { createSealSource, signOutputs } from "./sealing.ts";
+import { createFragmentJoiner } from "./reassemble.ts";
+import type { FragmentJoiner } from "./reassemble.ts";
+import { createSealSource, framesOf, signOutputs } from "./sealing.ts";
 import type { SealSource } from "./sealing.ts";
 import type { Tables } from "./tables.ts";
 import { createTally } from "./tally.ts";
-import type { Turn } from "./turn.ts";
+import type { ErrorGate, FindSession, Turn } from "./turn.ts";
 
 /** ShardOptions wires a shard; the caller owns port and engine and closes them. */
 export interface ShardOptions {
@@ -56,6 +61,9 @@ export class Shard {
   readonly #enableGate = createEnableGate();
   readonly #skewGate = createSkewGate();
   readonly #tally = createTally();
+  readonly #errorGate: ErrorGate;
+  readonly #fragments: FragmentJoiner;
+  readonly #ids: ExtIds;
   readonly #replay: ReplayWindow;
   #tables: Tables | undefined;
   #live = 0;
@@ -63,8 +71,12 @@ export class Shard {
   #stopped = false;
 
   constructor(options: ShardOptions) {
+    const slice = { number: options.number, count: options.count };
     this.#options = options;
-    this.#ports = createShardPorts({ number: options.number, count: options.count }, seedOf(options.random));
+    this.#ports = createShardPorts(slice, seedOf(options.random));
+    this.#errorGate = createErrorGate(options.count);
+    this.#fragments = createFragmentJoiner(options.count);
+    this.#ids = new ExtIds(seedOf(options.random), slice);
     this.#replay = new ReplayWindow({ window: WINDOW_MAX, slots: REPLAY_SLOTS, memory: options.replayMemory });
     this.#seals = createSealSource({ shard: options.number, counterSecond: options.counterSecond });
   }
@@ -94,12 +106,24 @@ export class Shard {
   turn(timeoutMs: number): number {
     if (this.#tables === undefined) return 0;
     const came = this.#options.port.drain(MAX_BATCH, timeoutMs);
+    this.#expire();
     if (came.length === 0) return 0;
     this.#punts += came.length;
     const turn = this.#newTurn(this.#tables);
     for (const arrival of openArrivals(turn, came, this.#options.engine)) decide(turn, arrival);
     this.#finish(turn);
+    this.#countDiscarded();
     return came.length;
+  }
+
+  /** What time alone ends: fragments whose packet stays incomplete. Runs with every turn, packets or none. */
+  #expire(): void {
+    this.#fragments.expire(this.#options.clock.monotonicMs());
+    this.#countDiscarded();
+  }
+
+  #countDiscarded(): void {
+    for (let discarded = this.#fragments.takeDiscarded(); discarded > 0; discarded--) this.#tally.count("reassembly");
   }
 
   /** report gives what the app should know; denials only once. */
@@ -128,8 +152,8 @@ export class Shard {
     const nowMs = clock.monotonicMs();
     return {
       tables, batch: newBatch(), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
-      enableGate: this.#enableGate, skewGate: this.#skewGate, live: this.#live, replay: this.#replay,
-      find: { byArrival: (arrival) => port.find(flowKey(arrival)), byUuid: (uuid) => port.findUuid(uuid) },
+      enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, fragments: this.#fragments, ids: this.#ids,
+      live: this.#live, replay: this.#replay, find: finder(port),
       count: (reason, peer) => this.#tally.count(reason, peer?.name), deny: (denial) => this.#denials.offer(denial, nowMs),
     };
   }
@@ -140,11 +164,17 @@ export class Shard {
     const { batch } = turn;
     for (let round = 0; round < MAX_ROUNDS && batch.ops.length > 0; round++) settle(batch, port.apply(batch.ops));
     signOutputs(batch.outputs, engine);
-    if (batch.outputs.length > 0) port.send(batch.outputs.map((output) => output.frame));
+    if (batch.outputs.length > 0) port.send(framesOf(batch.outputs));
   }
 }
 
+/** Sessions that still pass packets: one in quarantine only keeps others from its ports. */
+function finder(port: ShardPort): FindSession {
+  const passing = <Found extends { state: { life: Life } }>(found: Found | undefined): Found | undefined =>
+    (found?.state.life === Life.live || found?.state.life === Life.guard ? found : undefined);
+  return { byArrival: (arrival) => passing(port.find(flowKey(arrival))), byUuid: (uuid) => passing(port.findUuid(uuid)) };
+}
+
 function seedOf(random: RandomSource): number {
-  const [a = 0, b = 0, c = 0, d = 0] = random.bytes(4);
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  return readU32(random.bytes(4), 0);
 }

@@ -103,6 +103,12 @@ export interface Tables {
   pathsAt(ifnum: number, vlan: number, remote: IpAddress): PathEntry[];
   /** next hop toward an address on a network; 0 none */
   nexthopTo(ifnum: number, vlan: number, remote: IpAddress): number;
+  /** bytes of an IP packet that a next hop takes; 0 when it is not known */
+  mtuOf(nexthop: number): number;
+  /** own address on a network, the source of what this router says to hosts there */
+  addressOn(ifnum: number, vlan: number, family: IpFamily): IpAddress | undefined;
+  /** whether an address is one of this router's */
+  isOwn(address: IpAddress): boolean;
   interfaceName(ifnum: number): string;
   limits: { live: number; halfOpen: number };
 }

@@ -5,9 +5,12 @@ import type { Metadata } from "../svr/metadata.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { DropReason } from "../svr/reasons.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
+import type { ExtIds } from "../svr/fragment.ts";
+import type { WholeIp } from "../svr/ipfragments.ts";
 import type { ReplayWindow } from "../svr/replay.ts";
 import type { Batch } from "./batch.ts";
 import type { Denial } from "./records.ts";
+import type { FragmentJoiner } from "./reassemble.ts";
 import type { SealSource } from "./sealing.ts";
 import type { PathEntry, PeerEntry, Tables } from "./tables.ts";
 
@@ -44,6 +47,11 @@ export interface Turn {
   /** limits code 2 (protocol 6.4) */
   readonly enableGate: EnableGate;
   readonly skewGate: SkewGate;
+  /** limits ICMP errors (behaviour 10.3) */
+  readonly errorGate: ErrorGate;
+  readonly fragments: FragmentJoiner;
+  /** fresh identifications: of fragmented packets toward peers, and of IP fragments toward hosts */
+  readonly ids: ExtIds;
   /** live sessions of the router, for the limit */
   readonly live: number;
   /** session that holds a flow key, for packets that raced with their own installation */
@@ -62,6 +70,14 @@ export interface SkewGate {
   permits(peer: PeerEntry, nowMs: number): boolean;
 }
 
+/** ErrorGate permits ICMP errors of ours 100 times a second and interface. */
+export interface ErrorGate {
+  permits(ifnum: number, nowMs: number): boolean;
+}
+
+/** Original is how a host sent a packet, as TLV 1 tells it: identification and largest fragment are 0 when it arrived whole. */
+export type Original = WholeIp["original"];
+
 /** FindSession looks a session up in the data plane by the key of a received packet, or by uuid. */
 export interface FindSession {
   byArrival(arrival: Arrival): { index: number; side: SideIndex; state: Session } | undefined;
@@ -75,6 +91,8 @@ export interface Carried {
   bodyEnd: number;
   /** metadata it arrived with, whose session-scoped TLVs go on (protocol 5) */
   tlvs?: Metadata;
+  /** absent: nobody told */
+  original?: Original;
 }
 
 /** Opened is metadata whose tag, where one is due, was right, and whose payload section is clear now. */
@@ -98,11 +116,15 @@ export interface Arrival {
   punt: Punt;
   packet: Packet;
   opened?: Opened;
+  /** it came in IP fragments */
+  original?: Original;
 }
 
 /** carriedOf is the body of a packet without its metadata: for ICMP the whole message (protocol 3.3). */
-export function carriedOf(arrival: Pick<Arrival, "packet" | "opened">): Carried {
+export function carriedOf(arrival: Pick<Arrival, "packet" | "opened" | "original">): Carried {
   const { packet, opened } = arrival;
-  if (opened !== undefined) return { packet, bodyAt: opened.bodyAt, bodyEnd: opened.bodyEnd, tlvs: opened.tlvs };
-  return { packet, bodyAt: packet.icmpType === undefined ? packet.payload : packet.l4, bodyEnd: packet.end };
+  const original = opened?.tlvs.fragment ?? arrival.original;
+  const known = original === undefined ? {} : { original };
+  if (opened !== undefined) return { packet, bodyAt: opened.bodyAt, bodyEnd: opened.bodyEnd, tlvs: opened.tlvs, ...known };
+  return { packet, bodyAt: packet.icmpType === undefined ? packet.payload : packet.l4, bodyEnd: packet.end, ...known };
 }

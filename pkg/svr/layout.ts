@@ -31,6 +31,8 @@ export interface LayoutOptions {
   flowLabel?: number;
   /** highest MSS option of a SYN, absent or 0: unchanged */
   mss?: number;
+  /** the packet is cut before it leaves (protocol 10.2): its length fields may wrap */
+  willBeCut?: boolean;
   /** gives zeroed bytes for the packet, default a buffer of its own */
   take?: (length: number) => Uint8Array;
 }
@@ -50,7 +52,7 @@ export interface Layout {
   changed: boolean;
 }
 
-/** layoutPacket lays out; `too-big` above 65,535 bytes, `filter` when the packet cannot take that carrier (TCP only TCP; too short for ICMP). */
+/** layoutPacket lays out; `too-big` above 65,535 bytes unless it will be cut, `filter` when the packet cannot take that carrier (TCP only TCP; too short for ICMP). */
 export function layoutPacket(packet: Packet, to: Endpoints, options: LayoutOptions & { room: Room }): Result<Layout, "too-big" | "filter"> {
   const proto = options.carrier ?? packet.proto;
   if ((proto === wire.PROTO_TCP) !== (packet.tcp !== undefined)) return fail("filter");
@@ -62,7 +64,7 @@ export function layoutPacket(packet: Packet, to: Endpoints, options: LayoutOptio
   const l4 = to.source.family === 4 ? wire.IPV4_HEADER : wire.IPV6_HEADER;
   const { before, behind } = options.room;
   const length = l4 + header + before + (bodyEnd - bodyAt) + behind;
-  if (length - (l4 === wire.IPV6_HEADER ? l4 : 0) > wire.IP_LENGTH_MAX) return fail("too-big");
+  if (options.willBeCut !== true && length - (l4 === wire.IPV6_HEADER ? l4 : 0) > wire.IP_LENGTH_MAX) return fail("too-big");
   const data = options.take === undefined ? new Uint8Array(length) : options.take(length);
   const payload = l4 + header;
   copyBytes(packet.data, { from: bodyAt, to: bodyEnd }, data, payload + before);

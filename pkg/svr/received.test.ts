@@ -80,6 +80,11 @@ describe("planSeal", () => {
     expect(planSeal(packet, to, options)).toEqual({ ok: false, error: reason });
   });
 
+  test("RB-18 what will be cut may be longer than an IP packet", () => {
+    const job = planSeal(packet, to, { ...signing, metadata: { tenant: "corp" }, willBeCut: true });
+    expect(job).toMatchObject({ ok: true, value: { tag: packet.end + 12 + 8 } });
+  });
+
   test("a packet without metadata gets a tag only", () => {
     const job = planSeal(packet, to, signing);
     expect(job).toMatchObject({ ok: true, value: { metadata: 0, suite: 0, epoch: 5, tag: packet.end } });

@@ -9,7 +9,7 @@ import { cutPacket, planFragments } from "./fragment.ts";
 import type { WholePacket } from "./fragment.ts";
 import { parsePacket } from "./packet.ts";
 import { Reassembler, ROUTER_LIMITS } from "./reassembly.ts";
-import { joinSvr } from "./svrfragments.ts";
+import { joinSvr, packetOfWhole } from "./svrfragments.ts";
 import type { SvrFragment } from "./svrfragments.ts";
 
 interface Shape { family: 4 | 6; tcp: boolean; body: number; pathMtu: number; extId?: number }
@@ -99,4 +99,20 @@ test("M-5 key exchange has no tag: all of the last fragment is body", () => {
   const { whole, packets } = sent({ family: 4, tcp: false, body: 2_000, pathMtu: 1_400 });
   const joined = joinAll(new Reassembler(ROUTER_LIMITS), packets, { tag: 0 })!;
   expect(joined.data.length).toBe(whole.data.length);
+});
+
+test("RB-18 the parsed view of a whole: its own headers and bytes, also where the lengths wrapped", () => {
+  for (const shape of [{ family: 4, tcp: true, body: 3_000, pathMtu: 1_400 }, { family: 6, tcp: false, body: 65_535, pathMtu: 1_400 }] as const) {
+    const whole = joinAll(new Reassembler(ROUTER_LIMITS), sent(shape).packets)!;
+    const packet = packetOfWhole(whole)!;
+    expect([packet.data === whole.data, packet.end, packet.l4, packet.payload]).toEqual([true, whole.data.length, whole.l4, whole.payload]);
+    expect([packet.sourcePort, packet.destinationPort, packet.family, packet.tcp !== undefined]).toEqual([16384, 16385, shape.family, shape.tcp]);
+    expect(parseHeader(packet.data, packet.payload, packet.end)).toMatchObject({ ok: true, value: { body: whole.body } });
+  }
+});
+
+test("W-6 a whole whose headers do not fit is no packet", () => {
+  const data = new Uint8Array(60);
+  data.set([0x45, 0, 0, 0, 0, 0, 0, 0, 9, 17]);
+  expect(packetOfWhole({ data, l4: 20, payload: 22, body: 40 })).toBeUndefined(); // two bytes of a UDP header
 });

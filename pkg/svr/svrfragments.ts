@@ -7,6 +7,7 @@ import { finishIpv4Header } from "./checksum.ts";
 import * as wire from "./constants.ts";
 import type { WholePacket } from "./fragment.ts";
 import type { FragmentTlv } from "./metadata.ts";
+import { parsePacket } from "./packet.ts";
 import type { Packet } from "./packet.ts";
 import { isMarked, markWhole, type Joined, type Reassembler } from "./reassembly.ts";
 
@@ -51,4 +52,14 @@ function wholeOf(joined: Joined): WholePacket {
   writeU16(data, isV4 ? 2 : 4, isV4 ? data.length : data.length - l4);
   if (isV4) finishIpv4Header(data);
   return { data, l4, payload: l4 + (isUdp ? wire.UDP_HEADER : (data[l4 + 12]! >>> 4) * 4), body: headLength };
+}
+
+/** packetOfWhole is the parsed view of a joined packet; undefined when the headers of its first fragment do not fit its bytes. */
+export function packetOfWhole(whole: WholePacket): Packet | undefined {
+  const { data, l4, payload } = whole;
+  const head = data.slice(0, payload); // lengths of the whole may have wrapped, so the headers are read as a packet of their own
+  const isV4 = head[0]! >>> 4 === 4;
+  writeU16(head, isV4 ? 2 : 4, isV4 ? head.length : head.length - l4);
+  const packet = parsePacket(head);
+  return packet.ok ? { ...packet.value, data, end: data.length } : undefined;
 }

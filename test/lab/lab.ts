@@ -6,15 +6,17 @@ import type { ModelDatapath, SentFrame } from "../../pkg/datapath/model.ts";
 import { pskKeys } from "../../pkg/svr/keys.ts";
 import type { PeerKeys } from "../../pkg/svr/keys.ts";
 import type { RouterConfig } from "../../pkg/plan/config.ts";
+import { pairOf } from "../../pkg/router/adopt.ts";
 import { datapathConfig } from "../../pkg/router/program.ts";
 import { numberNames } from "../../pkg/router/names.ts";
 import { Shard, replayMemoryBytes } from "../../pkg/router/shard.ts";
-import type { FromShard } from "../../pkg/router/messages.ts";
+import type { ShardCounters, FromShard } from "../../pkg/router/messages.ts";
+import { Life } from "../../pkg/svr/session.ts";
 import type { Session } from "../../pkg/svr/session.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
 import { nodeHkdf } from "../../pkg/security/hkdf.ts";
-import { chainConfig } from "./config.ts";
-import type { Chain } from "./config.ts";
+import { chainConfig, ifnumOf } from "./config.ts";
+import type { Chain, Side } from "./config.ts";
 
 /** Wire is a packet on a link between routers `left` and `left + 1`. */
 export interface Wire {
@@ -24,104 +26,188 @@ export interface Wire {
   data: Uint8Array;
 }
 
+/** Delivered is a packet that reached the hosts of an end. */
+export interface Delivered {
+  end: Side;
+  vlan: number;
+  data: Uint8Array;
+}
+
 /** LabRouter is one router with its parts in reach. */
 export interface LabRouter {
   name: string;
   config: RouterConfig;
   datapath: ModelDatapath;
-  shard: Shard;
+  shards: Shard[];
+  /** live and guarded sessions */
   sessions(): Session[];
+  live(): Session[];
   reports(): FromShard[];
   drops(): Record<string, number>;
+  counters(): ShardCounters[];
 }
 
-/** Lab is a chain of routers with a host network at each end. */
-export interface Lab {
-  routers: LabRouter[];
-  /** packets that left toward the hosts at the left and right end, oldest first */
-  left: Uint8Array[];
-  right: Uint8Array[];
-  /** everything that crossed a link */
-  wires: Wire[];
-  /** decides what happens to a packet on a link: change it, return undefined to lose it */
-  onWire: (wire: Wire) => Uint8Array | undefined;
-  fromLeft(data: Uint8Array, gsoSize?: number): void;
-  fromRight(data: Uint8Array, gsoSize?: number): void;
-  /** until nothing moves; bounded */
-  run(): void;
-  /** time passes, the sweepers walk once a second */
-  wait(ms: number): void;
-  now(): number;
-  restart(index: number): void;
-  /** hands a packet to a router as if it came over a link */
-  inject(index: number, ifnum: number, data: Uint8Array): void;
+/** Flight is a packet on its way to a router. */
+export interface Flight {
+  index: number;
+  ifnum: number;
+  vlan: number;
+  data: Uint8Array;
+  gsoSize: number;
 }
 
-const MAX_TURNS = 1000;
+/** LabOptions are those of each router's configuration, and of the model. */
+export interface LabOptions extends Omit<Chain, "names" | "index"> {
+  sessionLimit?: number;
+}
+
+const MAX_TURNS = 20_000;
 const START_MS = 1_000_000;
 const START_UNIX_S = 1_767_225_600;
 
-/** createLab makes a chain of the named routers; options are those of each router's configuration. */
-export function createLab(names: string[], options: Omit<Chain, "names" | "index">, each: (index: number) => Partial<Chain> = () => ({})): Lab {
-  let nowMs = START_MS;
-  const pending: { index: number; ifnum: number; data: Uint8Array; gsoSize: number }[] = [];
-  const lab: Lab = {
-    routers: [], left: [], right: [], wires: [], onWire: (wire) => wire.data,
-    fromLeft: (data, gsoSize = 0) => void pending.push({ index: 0, ifnum: 1, data, gsoSize }),
-    fromRight: (data, gsoSize = 0) => void pending.push({ index: names.length - 1, ifnum: 2, data, gsoSize }),
-    inject: (index, ifnum, data) => void pending.push({ index, ifnum, data, gsoSize: 0 }),
-    run() {
-      for (let turn = 0; turn < MAX_TURNS; turn++) if (!step()) return;
-      throw new Error("the lab does not come to rest");
-    },
-    wait(ms) {
-      for (const end = nowMs + ms; nowMs < end;) {
-        nowMs = Math.min(end, nowMs + 1000);
-        for (const router of lab.routers) sweepRouter(router);
-      }
-    },
-    now: () => nowMs,
-    restart: (index) => void (lab.routers[index] = makeRouter(index)),
-  };
-  const step = (): boolean => {
-    const packet = pending.shift();
-    if (packet !== undefined) lab.routers[packet.index]?.datapath.receive(packet.ifnum, 0, packet.data, { gsoSize: packet.gsoSize });
-    const turned = lab.routers.map((router) => router.shard.turn(0));
-    return packet !== undefined || turned.some((count) => count > 0) || pending.length > 0;
-  };
-  const carry = (index: number, frame: SentFrame): void => {
-    const forward = frame.ifnum === 2;
-    const next = index + (forward ? 1 : -1);
-    if (next < 0) lab.left.push(frame.data);
-    else if (next >= names.length) lab.right.push(frame.data);
-    else {
-      const wire = { link: forward ? index : next, forward, data: frame.data };
-      lab.wires.push(wire);
-      const data = lab.onWire(wire);
-      if (data !== undefined) pending.push({ index: next, ifnum: forward ? 1 : 2, data, gsoSize: 0 });
-    }
-  };
-  const makeRouter = (index: number): LabRouter => {
-    const config = chainConfig({ ...options, ...each(index), names, index });
-    const datapath = modelDatapath({ nowMs: () => nowMs, onSent: (frame) => carry(index, frame) });
-    const shard = new Shard({
-      number: 0, count: 1, port: datapath.shard(0), engine: createNodeEngine(), counterSecond: START_UNIX_S, replayMemory: new ArrayBuffer(replayMemoryBytes),
-      clock: { monotonicMs: () => nowMs, unixMs: () => START_UNIX_S * 1000 + (nowMs - START_MS) }, random: { bytes: (count) => randomFillSync(new Uint8Array(count)) },
-    });
-    configure({ config, datapath, shard });
-    return { name: config.name, config, datapath, shard, sessions: () => datapath.sessions(0, 4096).sessions.map((one) => one.state), reports: () => shard.report(), drops: () => dropsOf(datapath, shard) };
-  };
-  lab.routers = names.map((_name, index) => makeRouter(index));
-  return lab;
+/** createLab makes a chain of the named routers; `each` changes the options of one. */
+export function createLab(names: string[], options: LabOptions, each: (index: number) => Partial<Chain> = () => ({})): Lab {
+  return new Lab(names, options, each);
 }
 
-/** configure programs a router's data plane and tells its shard, as the app does. */
-export function configure(router: { config: RouterConfig; datapath: ModelDatapath; shard: Shard }): void {
-  const { config, datapath, shard } = router;
+/** Lab is a chain of routers with a host network at each end. */
+export class Lab {
+  readonly routers: LabRouter[];
+  /** packets that left toward the hosts at the left and right end, oldest first */
+  readonly left: Uint8Array[] = [];
+  readonly right: Uint8Array[] = [];
+  readonly delivered: Delivered[] = [];
+  /** everything that crossed a link */
+  readonly wires: Wire[] = [];
+  /** packets that have not arrived yet, oldest first */
+  readonly flights: Flight[] = [];
+  /** decides what happens to a packet on a link: change it, return undefined to lose it */
+  onWire: (wire: Wire) => Uint8Array | undefined = (wire) => wire.data;
+  readonly #names: string[];
+  readonly #options: LabOptions;
+  readonly #each: (index: number) => Partial<Chain>;
+  #nowMs = START_MS;
+
+  constructor(names: string[], options: LabOptions, each: (index: number) => Partial<Chain>) {
+    this.#names = names;
+    this.#options = options;
+    this.#each = each;
+    this.routers = names.map((_name, index) => this.#makeRouter(index));
+  }
+
+  fromLeft(data: Uint8Array, gsoSize = 0, vlan = 0): void {
+    this.flights.push({ index: 0, ifnum: ifnumOf.left, vlan, data, gsoSize });
+  }
+
+  fromRight(data: Uint8Array, gsoSize = 0, vlan = 0): void {
+    this.flights.push({ index: this.#names.length - 1, ifnum: ifnumOf.right, vlan, data, gsoSize });
+  }
+
+  /** hands a packet to a router as if it came by an interface of it */
+  inject(index: number, ifnum: number, data: Uint8Array, gsoSize = 0): void {
+    this.flights.push({ index, ifnum, vlan: 0, data, gsoSize });
+  }
+
+  /** the packet at a place of the queue arrives; no shard looks at it yet */
+  land(place = 0): void {
+    const [flight] = this.flights.splice(place, 1);
+    if (flight !== undefined) this.routers[flight.index]?.datapath.receive(flight.ifnum, flight.vlan, flight.data, { gsoSize: flight.gsoSize });
+  }
+
+  /** one turn of every shard; the number of packets they had */
+  think(): number {
+    let handled = 0;
+    for (const router of this.routers) for (const shard of router.shards) handled += shard.turn(0);
+    return handled;
+  }
+
+  /** until nothing moves; bounded */
+  run(): void {
+    for (let turn = 0; turn < MAX_TURNS; turn++) {
+      const arrives = this.flights.length > 0;
+      if (arrives) this.land();
+      if (this.think() === 0 && !arrives && this.flights.length === 0) return;
+    }
+    throw new Error("the lab does not come to rest");
+  }
+
+  /** time passes, the sweepers walk once a second */
+  wait(ms: number): void {
+    for (const end = this.#nowMs + ms; this.#nowMs < end;) {
+      this.#nowMs = Math.min(end, this.#nowMs + 1000);
+      for (const router of this.routers) sweepRouter(router);
+      this.think();
+    }
+  }
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  unixMs(): number {
+    return START_UNIX_S * 1000 + (this.#nowMs - START_MS);
+  }
+
+  /** the router comes back with empty maps */
+  restart(index: number): void {
+    this.routers[index] = this.#makeRouter(index);
+  }
+
+  /** puts the configuration of a router, as the test changed it, in force */
+  reconfigure(index: number): void {
+    const router = this.routers[index];
+    if (router !== undefined) configure(router);
+  }
+
+  #carry(index: number, frame: SentFrame): void {
+    const forward = frame.ifnum === ifnumOf.right;
+    const next = index + (forward ? 1 : -1);
+    if (next < 0 || next >= this.#names.length) {
+      const end = next < 0 ? "left" : "right";
+      this[end].push(frame.data);
+      this.delivered.push({ end, vlan: frame.vlan, data: frame.data });
+      return;
+    }
+    const wire = { link: forward ? index : next, forward, data: frame.data };
+    this.wires.push(wire);
+    const data = this.onWire(wire);
+    if (data !== undefined) this.flights.push({ index: next, ifnum: forward ? ifnumOf.left : ifnumOf.right, vlan: 0, data, gsoSize: 0 });
+  }
+
+  #makeRouter(index: number): LabRouter {
+    const config = chainConfig({ ...this.#options, ...this.#each(index), names: this.#names, index });
+    const datapath = modelDatapath({
+      nowMs: () => this.#nowMs, onSent: (frame) => this.#carry(index, frame), shards: config.shards, sessionLimit: this.#options.sessionLimit ?? 1024, ringLimit: 100_000,
+    });
+    const clock = { monotonicMs: () => this.#nowMs, unixMs: () => this.unixMs() };
+    const replayMemory = new ArrayBuffer(replayMemoryBytes);
+    const shards = Array.from({ length: config.shards }, (_, number) => new Shard({
+      number, count: config.shards, port: datapath.shard(number), engine: createNodeEngine(), counterSecond: START_UNIX_S, replayMemory, clock,
+      random: { bytes: (count) => randomFillSync(new Uint8Array(count)) },
+    }));
+    configure({ config, datapath, shards });
+    return labRouter(config, datapath, shards);
+  }
+}
+
+function labRouter(config: RouterConfig, datapath: ModelDatapath, shards: Shard[]): LabRouter {
+  const sessions = (): Session[] => datapath.sessions(0, 1_000_000).sessions.map((one) => one.state);
+  const counters = (): ShardCounters[] => shards.flatMap((shard) => shard.report()).flatMap((message) => (message.kind === "counters" ? [message.counters] : []));
+  return {
+    name: config.name, config, datapath, shards, sessions, counters,
+    live: () => sessions().filter((session) => session.life === Life.live),
+    reports: () => shards.flatMap((shard) => shard.report()),
+    drops: () => dropsOf(datapath, counters()),
+  };
+}
+
+/** configure programs a router's data plane and tells its shards, as the app does. */
+export function configure(router: { config: RouterConfig; datapath: ModelDatapath; shards: readonly Shard[] }): void {
+  const { config, datapath, shards } = router;
   const { ids } = numberNames(config, (name) => datapath.nameId(name));
   datapath.program(datapathConfig(config, ids));
   const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }]));
-  shard.tell({ kind: "config", posted: { config, ids, keys } });
+  for (const shard of shards) shard.tell({ kind: "config", posted: { config, ids, keys } });
 }
 
 /** keysOf derives the keys of one direction; the secret of a pair is made of the two names. */
@@ -134,16 +220,17 @@ export function keysOf(sender: string, receiver: string): PeerKeys {
 
 function sweepRouter(router: LabRouter): void {
   router.datapath.tick();
-  const uses = router.datapath.records(4096).filter((record) => record.type === "release")
-    .map(({ session }) => ({ path: session.side[1].path, local: session.side[1].localPort, remote: session.side[1].remotePort }));
-  router.shard.tell({ kind: "release", uses });
-  router.shard.tell({ kind: "live", live: router.datapath.gauges().live });
+  const uses = router.datapath.records(1_000_000).filter((record) => record.type === "release").flatMap(({ session }) => pairOf(session) ?? []);
+  for (const shard of router.shards) {
+    shard.tell({ kind: "release", uses });
+    shard.tell({ kind: "live", live: router.datapath.gauges().live });
+  }
 }
 
-function dropsOf(datapath: ModelDatapath, shard: Shard): Record<string, number> {
-  const report = shard.report().find((message) => message.kind === "counters");
-  const shardDrops = report?.kind === "counters" ? report.counters.drops : {};
-  const total: Record<string, number> = { ...shardDrops };
-  for (const [reason, count] of Object.entries(datapath.counters().drops)) total[reason] = (total[reason] ?? 0) + Number(count);
+function dropsOf(datapath: ModelDatapath, counters: readonly ShardCounters[]): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const drops of [...counters.map((one) => one.drops), datapath.counters().drops]) {
+    for (const [reason, count] of Object.entries(drops)) total[reason] = (total[reason] ?? 0) + Number(count);
+  }
   return total;
 }

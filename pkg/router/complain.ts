@@ -1,0 +1,23 @@
+// ICMP errors to hosts whose packets cannot go on: too big (protocol 10.2, 10.5) and TTL exhausted (2.7). Called by decide.ts
+// and relay.ts. A packet that a peer delivered is only counted: errors over SVR (12.3) come with the issue on ICMP.
+import { buildIcmpError } from "../svr/icmperror.ts";
+import type { IcmpError } from "../svr/icmperror.ts";
+import type { Packet } from "../svr/packet.ts";
+import type { Turn } from "./turn.ts";
+
+/** Complaint is a packet as its host sent it, and the interface and VLAN it came by. */
+export interface Complaint {
+  packet: Packet;
+  ifnum: number;
+  vlan: number;
+}
+
+/** complain tells the host that sent a packet what is wrong with it, within the limit of its interface. */
+export function complain(turn: Turn, about: Complaint, error: IcmpError): void {
+  const { packet, ifnum, vlan } = about;
+  const source = turn.tables.addressOn(ifnum, vlan, packet.family);
+  const nexthop = turn.tables.nexthopTo(ifnum, vlan, packet.source);
+  if (source === undefined || nexthop === 0) return;
+  const data = buildIcmpError(packet, source, error);
+  if (data !== undefined && turn.errorGate.permits(ifnum, turn.nowMs)) turn.batch.outputs.push({ frame: { nexthop, data } });
+}

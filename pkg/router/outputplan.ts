@@ -1,0 +1,39 @@
+// A packet on its way to a peer before its size is known: what it says and with which keys. Shared by sealing.ts, which
+// sends it in one piece, and cutting.ts, which sends it in fragments.
+import { epochAt } from "../svr/epoch.ts";
+import type { Endpoints, LayoutOptions } from "../svr/layout.ts";
+import type { Metadata } from "../svr/metadata.ts";
+import type { Packet } from "../svr/packet.ts";
+import type { Signing } from "../svr/seal.ts";
+import type { PathEntry, PeerEntry } from "./tables.ts";
+import type { Original, Turn } from "./turn.ts";
+
+/** OutputPlan is a packet toward a peer. */
+export interface OutputPlan {
+  packet: Packet;
+  to: Endpoints;
+  options: LayoutOptions;
+  /** body in packet.data */
+  body: { at: number; end: number };
+  path: PathEntry;
+  /** absent: it goes without metadata where it fits; an object without values is the empty header of protocol 3.4 */
+  tlvs?: Metadata;
+  nexthop: number;
+  /** the bytes were authentic, or are our own: the L4 checksum need not be looked at before a new one is made */
+  isVerified: boolean;
+  /** how its host sent it, when that is known */
+  original?: Original;
+}
+
+/** contentOf is the metadata of a plan with its key id (TLV 16); undefined when it has none. */
+export function contentOf(plan: OutputPlan): Metadata | undefined {
+  const { tlvs, path } = plan;
+  if (tlvs === undefined) return undefined;
+  const isEmpty = Object.values(tlvs).every((value) => value === undefined);
+  return isEmpty ? {} : { ...tlvs, keyId: path.peer.send.keyId };
+}
+
+/** signingOf takes a fresh counter under the keys of a peer. */
+export function signingOf(turn: Turn, peer: PeerEntry): Signing {
+  return { key: peer.send, mode: peer.mode, epoch: epochAt(turn.nowUnixMs / 1000), counter: turn.seals.nextCounter() };
+}

@@ -1,0 +1,145 @@
+// The configuration of a topology: Router objects made from its devices and addresses, tenants and services as a test says,
+// service routes along the shortest way, pre-shared keys per router pair. Called by router.ts and by tests that change one
+// object while routers run. Knows the form of the objects, not what becomes of them.
+import { createHash } from "node:crypto";
+import type { End, Topology } from "./net.ts";
+
+/** ConfigObject is one object as it stands in a YAML file. */
+export interface ConfigObject { apiVersion: string; kind: string; metadata: { name: string; namespace?: string }; spec: Record<string, unknown> }
+
+/** SiteTenant is a tenant and where its hosts are. */
+export interface SiteTenant { name: string; members?: { router: string; interface: string; vlan?: number; prefixes?: string[] }[]; budgets?: Record<string, number> }
+
+/** SiteService is a service and the router and interface it is behind. */
+export interface SiteService {
+  name: string;
+  addresses: string[];
+  transports?: { protocol: string; ports?: (number | string)[] }[];
+  /** tenants that may, default all of the site; `!name` is denied */
+  access?: string[];
+  at: { router: string; interface: string };
+  /** destination NAT: addresses that answer instead */
+  targets?: string[];
+  /** further fields of the Service */
+  more?: Record<string, unknown>;
+}
+
+/** SiteRouter changes what is made of the topology. */
+export interface SiteRouter {
+  /** fields of spec: limits, timers, quarantine, shards, mssClamp */
+  more?: Record<string, unknown>;
+  /** fields of each peer, by its name: hmac, metadataEncryption, allowedTenants */
+  peers?: Record<string, Record<string, unknown>>;
+  /** fields of each path toward a peer: pairs, mtu, ports */
+  paths?: Record<string, Record<string, unknown>>;
+  /** fields of waypoints by device: ports */
+  waypoints?: Record<string, Record<string, unknown>>;
+}
+
+/** Site is what is configured on a topology. */
+export interface Site { tenants: SiteTenant[]; services: SiteService[]; routers?: Record<string, SiteRouter> }
+
+const VERSION = "opensvr.io/v1alpha1";
+const NAMESPACE = "test";
+
+/** objectsOf gives all objects of a site; each is a value of its own that a test may change. */
+export function objectsOf(topology: Topology, site: Site): ConfigObject[] {
+  return structuredClone([
+    ...site.tenants.map((tenant) => clusterObject("Tenant", tenant.name, { ...(tenant.members && { members: tenant.members }), ...(tenant.budgets && { budgets: tenant.budgets }) })),
+    ...site.services.flatMap((service) => [serviceObject(site, service), ...routeObjects(topology, service)]),
+    ...routersOf(topology).map((name) => routerObject(topology, site, name)),
+  ]);
+}
+
+/** routersOf are the names of the routers of a topology. */
+export function routersOf(topology: Topology): string[] {
+  return Object.entries(topology.nodes).filter(([, node]) => node.kind === "router").map(([name]) => name);
+}
+
+/** pskOf is the pre-shared key of a pair: secret enough for a test, and every test can derive it. */
+export function pskOf(a: string, b: string): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(["opensvr test psk", ...[a, b].sort()].join(" ")).digest());
+}
+
+/** pskFile is the file of a pair below the configuration directory. */
+export function pskFile(a: string, b: string): string {
+  return `keys/${[a, b].sort().join("-")}.psk`;
+}
+
+/** neighboursOf are the routers linked with one, with both ends of the link. */
+export function neighboursOf(topology: Topology, router: string): { name: string; own: End; theirs: End; mtu: number }[] {
+  const routers = new Set(routersOf(topology));
+  return topology.links.flatMap(({ ends: [a, b], mtu = 1500 }) => {
+    const [own, theirs] = a.node === router ? [a, b] : [b, a];
+    return own.node === router && routers.has(theirs.node) ? [{ name: theirs.node, own, theirs, mtu }] : [];
+  });
+}
+
+function clusterObject(kind: string, name: string, spec: Record<string, unknown>): ConfigObject {
+  return { apiVersion: VERSION, kind, metadata: { name }, spec };
+}
+
+function namespacedObject(kind: string, name: string, spec: Record<string, unknown>): ConfigObject {
+  return { apiVersion: VERSION, kind, metadata: { name, namespace: NAMESPACE }, spec };
+}
+
+function serviceObject(site: Site, service: SiteService): ConfigObject {
+  const access = service.access ?? site.tenants.map((tenant) => tenant.name);
+  return namespacedObject("Service", service.name, {
+    addresses: service.addresses, ...(service.transports && { transports: service.transports }),
+    access: access.map((text) => (text.startsWith("!") ? { tenant: text.slice(1), permission: "Deny" } : { tenant: text })), ...service.more,
+  });
+}
+
+/** One route where the service is, one toward the next router on every other. */
+function routeObjects(topology: Topology, service: SiteService): ConfigObject[] {
+  const { at, targets } = service;
+  const way = { interface: at.interface };
+  const last = targets === undefined ? { type: "Local", local: way } : { type: "Host", host: { ...way, targets } };
+  return routersOf(topology).flatMap((router) => {
+    const next = router === at.router ? undefined : nextToward(topology, router, at.router);
+    if (router !== at.router && next === undefined) return [];
+    const spec = { serviceRef: { name: service.name }, routers: [router], ...(next === undefined ? last : { type: "Peer", peer: { peer: next } }) };
+    return [namespacedObject("ServiceRoute", `${service.name}-${router}`, spec)];
+  });
+}
+
+/** The neighbour on a shortest way: rings of routers around the far end, until one touches `from`. */
+function nextToward(topology: Topology, from: string, to: string): string | undefined {
+  const seen = new Set([to]);
+  for (let ring = [to]; ring.length > 0;) {
+    const next = ring.find((name) => neighboursOf(topology, name).some((neighbour) => neighbour.name === from));
+    if (next !== undefined) return next;
+    ring = ring.flatMap((name) => neighboursOf(topology, name).map((neighbour) => neighbour.name)).filter((name) => !seen.has(name));
+    for (const name of ring) seen.add(name);
+  }
+  return undefined;
+}
+
+function routerObject(topology: Topology, site: Site, name: string): ConfigObject {
+  const own = site.routers?.[name] ?? {};
+  const neighbours = neighboursOf(topology, name);
+  const interfaces = topology.links.flatMap(({ ends, mtu = 1500 }) => ends.filter((end) => end.node === name).map((end) => ({ end, mtu })));
+  return clusterObject("Router", name, {
+    interfaces: interfaces.map(({ end, mtu }, index) => interfaceOf(end, { id: index + 1, mtu, own, wan: neighbours.some((one) => one.own === end) })),
+    peers: [...Map.groupBy(neighbours, (one) => one.name)].map(([peer, links]) => ({
+      name: peer, psk: { file: pskFile(name, peer) }, allowedTenants: site.tenants.map((tenant) => tenant.name), ...own.peers?.[peer],
+      paths: links.flatMap(({ own: { device }, theirs }) => addressesOf(theirs).map((remoteAddress) => ({
+        name: `${device}-${remoteAddress.includes(":") ? "v6" : "v4"}`, interface: device, remoteAddress, ...own.paths?.[peer],
+      }))),
+    })),
+    ...own.more,
+  });
+}
+
+function interfaceOf(end: End, of: { id: number; mtu: number; own: SiteRouter; wan: boolean }): Record<string, unknown> {
+  const { id, mtu, own, wan } = of;
+  return {
+    name: end.device, id, type: wan ? "WAN" : "LAN", addresses: end.addresses ?? [], mtu, ...(end.vlans && { vlans: end.vlans }),
+    ...(wan && { waypoints: addressesOf(end).map((address) => ({ address, ...own.waypoints?.[end.device] })) }),
+  };
+}
+
+function addressesOf(end: End): string[] {
+  return (end.addresses ?? []).map((text) => text.split("/", 1)[0] ?? "");
+}

@@ -1,9 +1,9 @@
 // The operations of a shard on the model's tables: install, patch, replace a side, end. Called by model.ts; each operation
 // succeeds or changes nothing. The native library does the same on the pinned maps.
 import { toHex } from "../base/bytes.ts";
-import type { FlowKey, NatSearch, OpResult, SessionOp } from "../ports/datapath.ts";
+import type { NatSearch, OpResult, SessionOp } from "../ports/datapath.ts";
 import { Flag, Life } from "../svr/session.ts";
-import type { Session, SideIndex } from "../svr/session.ts";
+import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
 import { flowKeyText, removeFlow, sameSideKey, sessionOf, sideKey } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
 
@@ -32,7 +32,7 @@ export function restsAfterEnd(session: Session): boolean {
 
 function install(model: Model, op: Install): OpResult {
   const session = structuredClone(op.session);
-  const taken = searchPort(model, session, op.natSearch) ?? holder(model, sideKey(session.side[0])) ?? holderOfUuid(model, session.uuid);
+  const taken = searchPort(model, session, op.natSearch) ?? holder(model, session.side[0], 0) ?? holderOfUuid(model, session.uuid);
   if (taken !== undefined) return taken;
   const index = model.slots.indexOf(undefined);
   const live = model.slots.filter((slot) => slot?.life === Life.live).length;
@@ -47,20 +47,20 @@ function install(model: Model, op: Install): OpResult {
 
 /** Source NAT: the first free local port of the range, cyclic; without a range the key stands as given. */
 function searchPort(model: Model, session: Session, search: NatSearch | undefined): OpResult | undefined {
-  if (search === undefined) return holder(model, sideKey(session.side[1]));
+  if (search === undefined) return holder(model, session.side[1], 1);
   let taken: OpResult | undefined;
   for (let tried = 0; tried < search.count; tried++) {
     session.side[1].localPort = search.first + ((search.start - search.first + tried) % search.count);
-    taken = holder(model, sideKey(session.side[1]));
+    taken = holder(model, session.side[1], 1);
     if (taken === undefined) return undefined;
   }
   return taken;
 }
 
-/** The answer "exists" when somebody holds the key, resting sessions too. */
-function holder(model: Model, key: FlowKey): OpResult | undefined {
-  const entry = model.flows.get(flowKeyText(key));
-  return entry === undefined ? undefined : exists(model, entry.index, entry.side);
+/** The answer "exists" when somebody holds the key that a side wants, resting sessions too. */
+function holder(model: Model, wanted: SessionSide, side: SideIndex): OpResult | undefined {
+  const entry = model.flows.get(flowKeyText(sideKey(wanted)));
+  return entry === undefined ? undefined : exists(model, entry.index, side);
 }
 
 function holderOfUuid(model: Model, uuid: Uint8Array): OpResult | undefined {
@@ -97,7 +97,7 @@ function replaceSide(model: Model, op: ReplaceSide): OpResult {
   if (session === undefined) return GONE;
   const old = sideKey(session.side[op.side]);
   const same = sameSideKey(session.side[op.side], op.to);
-  const taken = same ? undefined : holder(model, sideKey(op.to));
+  const taken = same ? undefined : holder(model, op.to, op.side);
   if (taken !== undefined) return taken;
   session.side[op.side] = structuredClone(op.to);
   model.flows.delete(flowKeyText(old));

@@ -45,7 +45,7 @@ export interface SessionPatchFields {
   setupMs: number; service: number; tenant: number; answer: IpAddress;
 }
 
-/** Result of one operation: index of the session and, for an install, its side-1 local port; or why not. */
+/** Result of one operation: index of the session and, for an install, its side-1 local port; or why not. `exists`: `other` holds the key that `side` of this session wants, or its uuid (side 0). */
 export type OpResult =
   | { ok: true; index: number; localPort: number }
   | { ok: false; why: "exists"; other: SessionRef; side: SideIndex }

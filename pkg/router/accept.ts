@@ -149,11 +149,16 @@ function arrivalPath(arrival: Arrival & { opened: Opened }): PathEntry | undefin
   return here.find((path) => sameAddress(path.remote, packet.source)) ?? here[0];
 }
 
+/** The path of a packet whose source is an address where its peer is known; a copy of it comes from anywhere (protocol 6.1). */
+function knownPath(turn: Turn, { packet, punt, opened }: Arrival & { opened: Opened }): PathEntry | undefined {
+  return turn.tables.pathsAt(punt.ifnum, punt.vlan, packet.source).find((path) => path.peer === opened.peer);
+}
+
 /** The uuid is live: another segment of it (move, NAT rebinding, transit restart), or somebody's mistake. */
 function joinSession(turn: Turn, arrival: Arrival & { opened: Opened }, live: { index: number; state: Session }): void {
   const { opened } = arrival;
   const session = live.state;
-  const path = arrivalPath(arrival);
+  const path = knownPath(turn, arrival);
   const permitted = path !== undefined && session.side[0].path !== 0
     && turn.tables.nameOf(session.tenant) === nameKey("tenant", opened.tlvs.tenant as string)
     && sameContext(session.context, opened.tlvs.forwardContext as SessionContext);

@@ -8,16 +8,14 @@ import type { SideIndex } from "../svr/session.ts";
 import { account } from "./account.ts";
 import { endSession } from "./batch.ts";
 import type { Handle } from "./batch.ts";
+import { resolveWaypoint } from "./contend.ts";
 import { arriveControl } from "./control.ts";
 import { leave } from "./relay.ts";
 import { storeReverse } from "./reverse.ts";
 import { sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
 import { carriedOf } from "./turn.ts";
-import type { Arrival, Opened, Turn } from "./turn.ts";
-
-/** Opener is what a packet with forward metadata of another session is given to (protocol 6.1, last rows). */
-export type Opener = (turn: Turn, arrival: Arrival) => void;
+import type { Arrival, Opened, Opener, Turn } from "./turn.ts";
 
 /** arriveKnown decides a packet that belongs to a session, on the side where it arrived. */
 export function arriveKnown(turn: Turn, arrival: Arrival, at: { handle: Handle; side: SideIndex; opener: Opener }): void {
@@ -40,6 +38,7 @@ function arrivePlain(turn: Turn, arrival: Arrival, handle: Handle, side: SideInd
 function arriveMetadata(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handle: Handle; side: SideIndex; opener: Opener }): void {
   const { handle, side } = at;
   const { opened } = arrival;
+  if (side === 1 && opened.tlvs.forwardContext !== undefined) return arriveOpposed(turn, arrival, at);
   const complete = side === 0 ? checkForward(opened.tlvs) : checkReverse(opened.tlvs);
   if (!complete) return turn.count("metadata-incomplete", opened.peer);
   const facts: MetadataArrival = {
@@ -53,6 +52,18 @@ function arriveMetadata(turn: Turn, arrival: Arrival & { opened: Opened }, at: {
   }
   const effects = stepSegment(turn, handle, side, event);
   for (const effect of effects) carryOut(turn, arrival, { ...at, effect });
+}
+
+/** Forward metadata on a segment that we opened: the peer chose the same 5-tuple for a session of its own, or ours came back. */
+function arriveOpposed(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handle: Handle; opener: Opener }): void {
+  const { opened } = arrival;
+  const { handle, opener } = at;
+  if (!checkForward(opened.tlvs)) return turn.count("metadata-incomplete", opened.peer);
+  const uuidEqual = equalBytes(opened.tlvs.uuid as Uint8Array, handle.state.uuid);
+  for (const effect of stepSegment(turn, handle, 1, { kind: "forwardMetadata", uuidEqual })) {
+    if (effect.kind === "drop") turn.count(effect.reason, opened.peer);
+    else if (effect.kind === "resolveGlare") resolveWaypoint(turn, arrival, { handle, opener });
+  }
 }
 
 function carryOut(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handle: Handle; side: SideIndex; effect: HandshakeEffect }): void {

@@ -39,7 +39,7 @@ export interface ShardOptions {
   random: RandomSource;
   /** first second whose metadata counters nobody used (protocol 8.1) */
   counterSecond: number;
-  /** shared by all shards of the router, see replayMemoryBytes */
+  /** shared by all shards of the router; its size, by default replayMemoryBytes, bounds the sessions that peers create in 2 s */
   replayMemory: ArrayBufferLike;
 }
 
@@ -48,6 +48,11 @@ const REPLAY_SLOTS = 131_072;
 
 /** replayMemoryBytes is the size of the replay memory that the shards of a router share. */
 export const replayMemoryBytes = replayBytes(WINDOW_MAX, REPLAY_SLOTS);
+
+/** The largest power of two that a memory has room for. */
+function replaySlots(memory: ArrayBufferLike): number {
+  return 2 ** Math.floor(Math.log2(memory.byteLength / replayBytes(WINDOW_MAX, 1)));
+}
 
 const MAX_BATCH = 256;
 const MAX_ROUNDS = 8; // an install may lead to another operation; bounded by the tries of route.ts
@@ -77,7 +82,7 @@ export class Shard {
     this.#errorGate = createErrorGate(options.count);
     this.#fragments = createFragmentJoiner(options.count);
     this.#ids = new ExtIds(seedOf(options.random), slice);
-    this.#replay = new ReplayWindow({ window: WINDOW_MAX, slots: REPLAY_SLOTS, memory: options.replayMemory });
+    this.#replay = new ReplayWindow({ window: WINDOW_MAX, slots: replaySlots(options.replayMemory), memory: options.replayMemory });
     this.#seals = createSealSource({ shard: options.number, counterSecond: options.counterSecond });
   }
 

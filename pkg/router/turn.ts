@@ -120,6 +120,9 @@ export interface Arrival {
   original?: Original;
 }
 
+/** Opener is what a packet with forward metadata of another session is given to (protocol 6.1, last rows). */
+export type Opener = (turn: Turn, arrival: Arrival) => void;
+
 /** carriedOf is the body of a packet without its metadata: for ICMP the whole message (protocol 3.3). */
 export function carriedOf(arrival: Pick<Arrival, "packet" | "opened" | "original">): Carried {
   const { packet, opened } = arrival;

@@ -5,11 +5,13 @@ import { modelDatapath } from "../../pkg/datapath/model.ts";
 import type { ModelDatapath, SentFrame } from "../../pkg/datapath/model.ts";
 import { pskKeys } from "../../pkg/svr/keys.ts";
 import type { PeerKeys } from "../../pkg/svr/keys.ts";
+import { WINDOW_MAX } from "../../pkg/svr/constants.ts";
+import { replayBytes } from "../../pkg/svr/replay.ts";
 import type { RouterConfig } from "../../pkg/plan/config.ts";
 import { pairOf } from "../../pkg/router/adopt.ts";
 import { datapathConfig } from "../../pkg/router/program.ts";
 import { numberNames } from "../../pkg/router/names.ts";
-import { Shard, replayMemoryBytes } from "../../pkg/router/shard.ts";
+import { Shard } from "../../pkg/router/shard.ts";
 import type { ShardCounters, FromShard } from "../../pkg/router/messages.ts";
 import { Life } from "../../pkg/svr/session.ts";
 import type { Session } from "../../pkg/svr/session.ts";
@@ -62,6 +64,7 @@ export interface LabOptions extends Omit<Chain, "names" | "index"> {
 }
 
 const MAX_TURNS = 20_000;
+const REPLAY_SLOTS = 1024;
 const START_MS = 1_000_000;
 const START_UNIX_S = 1_767_225_600;
 
@@ -180,7 +183,7 @@ export class Lab {
       nowMs: () => this.#nowMs, onSent: (frame) => this.#carry(index, frame), shards: config.shards, sessionLimit: this.#options.sessionLimit ?? 1024, ringLimit: 100_000,
     });
     const clock = { monotonicMs: () => this.#nowMs, unixMs: () => this.unixMs() };
-    const replayMemory = new ArrayBuffer(replayMemoryBytes);
+    const replayMemory = new ArrayBuffer(replayBytes(WINDOW_MAX, REPLAY_SLOTS));
     const shards = Array.from({ length: config.shards }, (_, number) => new Shard({
       number, count: config.shards, port: datapath.shard(number), engine: createNodeEngine(), counterSecond: START_UNIX_S, replayMemory, clock,
       random: { bytes: (count) => randomFillSync(new Uint8Array(count)) },

@@ -1,15 +1,20 @@
 // What hosts of the lab send, and how tests read what arrives or crosses a link. Builders and readers only.
+import { sameAddress } from "../../pkg/base/address.ts";
 import type { IpAddress, IpFamily } from "../../pkg/base/address.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import type { IpFields, TcpSpec } from "../../pkg/svr/build.ts";
 import { parseHeader, startsWithCookie } from "../../pkg/svr/decode.ts";
 import type { MetadataHeader } from "../../pkg/svr/decode.ts";
+import { finishChecksum } from "../../pkg/svr/checksum.ts";
+import type { Suite } from "../../pkg/svr/encode.ts";
 import { acceptedEpochs, epochAt } from "../../pkg/svr/epoch.ts";
+import type { AuthMode } from "../../pkg/svr/epoch.ts";
 import type { PeerKeys } from "../../pkg/svr/keys.ts";
 import type { Metadata } from "../../pkg/svr/metadata.ts";
 import { finishOpen, planOpen } from "../../pkg/svr/open.ts";
 import { parsePacket } from "../../pkg/svr/packet.ts";
 import type { Packet } from "../../pkg/svr/packet.ts";
+import { planSeal } from "../../pkg/svr/seal.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
 import { address } from "./config.ts";
 import type { LabService } from "./config.ts";
@@ -136,4 +141,32 @@ function openWith(keys: PeerKeys, data: Uint8Array, unixMs: number): Metadata {
   const opened = finishOpen({ packet, header, job: job.value, requireEncryption: false }, createNodeEngine().open([job.value])[0]!);
   if (!opened.ok) throw new Error(opened.error);
   return opened.value.metadata;
+}
+
+/** Forged is a packet that a neighbour of the chain could have sent: `like` gives the addresses, turned round when it went the other way. */
+export interface Forged { link: number; forward: boolean; like: Uint8Array; tlvs: Metadata; body?: Uint8Array; suite?: Suite; mode?: AuthMode; unixMs?: number }
+
+/** authentic seals a packet with the keys of the neighbour on a link; key id unless the TLVs bring one. */
+export function authentic(lab: Lab, forged: Forged): Uint8Array {
+  const { link, forward, like, tlvs, body = new Uint8Array(0), suite = 1, mode = "time-based", unixMs = lab.unixMs() } = forged;
+  const [left, right] = [lab.routers[link]!.name, lab.routers[link + 1]!.name];
+  const key = forward ? keysOf(left, right) : keysOf(right, left);
+  const seen = parsed(like);
+  const [source, destination, sourcePort, destinationPort] = wentForward(seen, lab, link) === forward
+    ? [seen.source, seen.destination, seen.sourcePort, seen.destinationPort] : [seen.destination, seen.source, seen.destinationPort, seen.sourcePort];
+  const ports = { sourcePort, destinationPort };
+  const bare = parsed(buildPacket({ source, destination }, seen.tcp === undefined ? { kind: "udp", ...ports } : { kind: "tcp", ...ports, seq: seen.tcp.seq, ack: seen.tcp.ack, flags: ACK }, body));
+  const job = planSeal(bare, { source, destination, ...ports }, {
+    ttl: 64, metadata: { keyId: key.keyId, ...tlvs }, suite, key, mode, epoch: epochAt(unixMs / 1000), counter: forgedCounter++,
+  });
+  if (!job.ok) throw new Error(job.error);
+  createNodeEngine().seal([job.value]);
+  finishChecksum(job.value.data, job.value.l4);
+  return job.value.data;
+}
+
+let forgedCounter = 1n << 62n;
+
+function wentForward(packet: Packet, lab: Lab, link: number): boolean {
+  return lab.routers[link + 1]!.config.locals.some((local) => sameAddress(local.address, packet.destination));
 }

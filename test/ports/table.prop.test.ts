@@ -28,8 +28,10 @@ class Model {
   }
 
   install(uuid: string, side: [string, string], rests: boolean, flags: number): string {
-    const other = this.holder(side[1]) ?? this.holder(side[0]);
-    if (other !== undefined) return `exists ${other[0].uuid} ${other[1]}`;
+    for (const own of [1, 0] as const) {
+      const other = this.holder(side[own]);
+      if (other !== undefined) return `exists ${other[0].uuid} ${own}`;
+    }
     if (this.sessions.some((held) => held.keys.has(uuid))) return `exists ${uuid} 0`;
     if (this.sessions.filter((held) => !held.ended).length >= SLOTS || this.sessions.length >= SLOTS) return "full";
     this.sessions.push({ uuid, side, keys: new Set([...side, uuid]), rests, flags, ended: false });
@@ -38,7 +40,7 @@ class Model {
 
   replace(held: Held, side: SideIndex, to: string): string {
     const other = this.holder(to);
-    if (other !== undefined && (other[0] !== held || other[1] !== side)) return `exists ${other[0].uuid} ${other[1]}`;
+    if (other !== undefined && (other[0] !== held || other[1] !== side)) return `exists ${other[0].uuid} ${side}`;
     held.keys.delete(held.side[side]);
     held.side[side] = to;
     held.keys.add(to);

@@ -63,10 +63,14 @@ describe("session table", () => {
       { kind: "install", session: sampleSession(2, { side: [hostSide(2), peerSide(1)] }) },
       { kind: "install", session: sampleSession(3, { side: [hostSide(1), peerSide(3)] }) },
       { kind: "install", session: sampleSession(4, { uuid: first.uuid }) },
+      { kind: "install", session: sampleSession(5, { side: [peerSide(5), hostSide(1)] }) },
+      { kind: "install", session: sampleSession(6, { side: [peerSide(1), hostSide(6)] }) },
     ]);
     expect(results).toEqual([
       { ok: false, why: "exists", other: { index, uuid: first.uuid }, side: 1 },
       { ok: false, why: "exists", other: { index, uuid: first.uuid }, side: 0 },
+      { ok: false, why: "exists", other: { index, uuid: first.uuid }, side: 0 },
+      { ok: false, why: "exists", other: { index, uuid: first.uuid }, side: 1 }, // W-10: its way out is the way in of the other
       { ok: false, why: "exists", other: { index, uuid: first.uuid }, side: 0 },
     ]);
     expect(table.gauges(limits)).toMatchObject({ slotsUsed: 1, live: 1 });

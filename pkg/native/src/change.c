@@ -131,7 +131,7 @@ static int replace(struct svr_table *table, struct svr_session *session, const s
 	other = same ? 0 : svr_index_find(table, &new);
 	if (other) {
 		result->index = SVR_ENTRY_INDEX(other);
-		result->side = other & 1;
+		result->side = op->side;
 		memcpy(result->uuid, table->sessions[result->index].uuid, 16);
 		return -EEXIST;
 	}

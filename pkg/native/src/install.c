@@ -20,11 +20,12 @@ struct install {
 	__u32 index;
 };
 
-static int refuse_existing(struct svr_table *table, __u32 entry, struct svr_op_result *result)
+/* `side`: whose key of the new session is taken. */
+static int refuse_existing(struct svr_table *table, __u32 entry, __u16 side, struct svr_op_result *result)
 {
 	result->status = -EEXIST;
 	result->index = SVR_ENTRY_INDEX(entry);
-	result->side = entry & 1;
+	result->side = side;
 	memcpy(result->uuid, table->sessions[result->index].uuid, 16);
 	return -EEXIST;
 }
@@ -52,16 +53,19 @@ static __u32 search_port(struct svr_table *table, const struct svr_op *op, struc
 static int check_keys(struct svr_table *table, const struct svr_op *op, struct install *in, struct svr_op_result *result)
 {
 	__u32 entry;
+	__u16 side = 1;
 
 	svr_index_probe_side(table, &in->session.side[0], &in->probe[SIDE0]);
 	svr_index_probe_uuid(table, in->session.uuid, &in->probe[UUID]);
 	entry = search_port(table, op, in);
-	if (!entry)
+	if (!entry) {
+		side = 0;
 		entry = svr_index_find(table, &in->probe[SIDE0]);
+	}
 	if (!entry)
 		entry = svr_index_find_uuid(table, &in->probe[UUID]);
 	if (entry)
-		return refuse_existing(table, entry, result);
+		return refuse_existing(table, entry, side, result);
 	if (memcmp(&in->probe[SIDE0].key, &in->probe[SIDE1].key, sizeof(struct svr_key)))
 		return 0;
 	result->index = NO_SLOT; /* the session stands in its own way */

@@ -55,7 +55,7 @@ struct svr_op {
 };
 
 struct svr_op_result {
-	__s32 status;      /* 0, -EEXIST (index, side, uuid name the other session), -ENOSPC, -ENOENT (gone), -EINVAL */
+	__s32 status;      /* 0, -EEXIST (index, uuid of the holder; side of this session that it is about), -ENOSPC, -ENOENT (gone), -EINVAL */
 	__u32 index;
 	__u16 local_port;  /* install: of side 1, host order */
 	__u16 side;

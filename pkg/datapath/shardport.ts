@@ -38,7 +38,7 @@ function must(handle: Handle | number, spec: ShardSpec, what: string): Handle {
 }
 
 /** createDrain reads the ring into one buffer; a drain ends the life of the views of the one before. */
-function createDrain(native: Native, ring: Handle, table: Handle): ShardPort["drain"] {
+export function createDrain(native: Native, ring: Handle, table: Handle): ShardPort["drain"] {
   const buffer = createBytes(DRAIN_BYTES);
   const call = new Int32Array(4); // struct svr_ring_call
   return (max, timeoutMs): Punt[] => {
@@ -51,7 +51,7 @@ function createDrain(native: Native, ring: Handle, table: Handle): ShardPort["dr
 }
 
 /** createSend packs frames behind each other; a frame longer than an IP packet can be is a mistake of the caller. */
-function createSend(native: Native, send: Handle): ShardPort["send"] {
+export function createSend(native: Native, send: Handle): ShardPort["send"] {
   const data = new Uint8Array(SEND_BYTES);
   const words = new Uint32Array(FRAMES_PER_CALL * FRAME_WORDS);
   const pack = (frames: readonly Frame[], first: number): { count: number; used: number } => {

@@ -6,7 +6,7 @@ export interface Clock {
   unixMs(): number;
 }
 
-/** RandomSource fills fresh bytes from the operating system's generator (or a seeded one in tests). */
+/** RandomSource gives fresh bytes from the operating system's generator (or a seeded one in tests); they are the caller's. */
 export interface RandomSource {
   bytes(count: number): Uint8Array;
 }

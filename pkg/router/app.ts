@@ -110,10 +110,13 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
   const counters = createCounters();
   const pump = createRecordPump(options, datapath, (uses) => { for (const shard of shards) shard.post({ kind: "release", uses }); });
   const uses = adoptedPairs(datapath);
-  for (const shard of shards) {
+  for (const [number, shard] of shards.entries()) {
     shard.onMessage((message) => {
-      if (message.kind === "counters") counters.take(shard, message.counters);
-      else pump.denials(message.denials);
+      switch (message.kind) {
+        case "started": return options.log.info({ shard: number, engine: message.engine }, "shard started");
+        case "counters": return counters.take(shard, message.counters);
+        case "denials": return pump.denials(message.denials);
+      }
     });
     shard.post({ kind: "adopt", uses });
   }

@@ -27,6 +27,8 @@ export interface ShardCounters {
 
 /** FromShard goes from a shard to the app. */
 export type FromShard =
+  /** the thread is up; `engine` says what signs and encrypts metadata */
+  | { kind: "started"; engine: string }
   | { kind: "counters"; counters: ShardCounters }
   | { kind: "denials"; denials: Denial[] };
 

@@ -44,7 +44,7 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
     ...firstCounts(carried, beginning), isn: packet.tcp?.seq ?? 0,
     tenant: beginning.tenant, service: service.id, uuid, createdMs: turn.nowMs, context,
     role: roleOf(sides), shard: turn.shard, sourceRouter: beginning.sourceRouter, security: 0,
-    span: turn.random.bytes(8).slice(), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
+    span: turn.random.bytes(8), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
     trafficClass: service.trafficClass, interfaceOut: sides[1].ifnum, handshake: emptyHandshake(),
     setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: now32,
     answer: sides[1].path === 0 ? sides[1].remote : addressOfWords(context.family, 0), flowLabel: crc32(uuid) & 0xfffff,

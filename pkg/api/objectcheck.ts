@@ -120,8 +120,8 @@ function exampleFix(schema: Schema | undefined): string {
 function schemaAt(schema: Schema, path: readonly PropertyKey[]): Schema | undefined {
   let at: unknown = schema;
   for (const part of path) {
-    if (!isRecord(at)) return undefined;
-    at = typeof part === "number" ? at["items"] : isRecord(at["properties"]) ? at["properties"][String(part)] : undefined;
+    const { items, properties } = isRecord(at) ? at : {};
+    at = typeof part === "number" ? items : isRecord(properties) ? properties[String(part)] : undefined;
   }
   return isRecord(at) ? at : undefined;
 }

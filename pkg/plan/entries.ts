@@ -1,5 +1,5 @@
 // Lookup entries of behaviour 2.3: one per address, transport and access line of a service.
-// Called by the lookup, by the compiler's check for equal entries, and by explain. Pure; the order of precedence lives here.
+// Called by the lookup, by the compiler's check for equal entries, and by explain. Pure; which entry wins is decided by servicetable.ts.
 import { containsAddress } from "../base/prefix.ts";
 import type { IpAddress } from "../base/address.ts";
 import type { Prefix } from "../base/prefix.ts";
@@ -62,11 +62,6 @@ export function entryMatches(matcher: Matcher, packet: { proto: number; port: nu
   return matcher.ports === undefined || (packet.port >= matcher.ports.first && packet.port <= matcher.ports.last);
 }
 
-/** tenantDepth counts the levels of a tenant name; more levels are more specific. */
-export function tenantDepth(name: string): number {
-  return name === globalTenant ? 1 : name.split(".").length;
-}
-
 /** tenantLine lists a tenant and its ancestors, most specific first (behaviour 2.1: `child.parent`). */
 export function tenantLine(name: string): string[] {
   if (name === globalTenant) return [name];
@@ -74,21 +69,7 @@ export function tenantLine(name: string): string[] {
   return labels.map((_label, index) => labels.slice(index).join("."));
 }
 
-/** compareEntries orders entries that match one packet, the winner first (behaviour 2.3). */
-export function compareEntries(a: LookupEntry, b: LookupEntry): number {
-  return a.class - b.class || b.prefix.length - a.prefix.length || tenantDepth(b.access.tenant) - tenantDepth(a.access.tenant)
-    || portWidth(a) - portWidth(b) || compareNames(a.service.name, b.service.name) || firstPort(a) - firstPort(b);
-}
-
 /** compareNames orders names by their bytes; names are ASCII. */
 export function compareNames(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
-}
-
-function portWidth(matcher: Matcher): number {
-  return matcher.ports === undefined ? 65_536 : matcher.ports.last - matcher.ports.first + 1;
-}
-
-function firstPort(matcher: Matcher): number {
-  return matcher.ports?.first ?? 0;
 }

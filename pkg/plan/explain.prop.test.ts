@@ -35,6 +35,6 @@ test("P-1 P-2 P-3 the verdict is that of the lookup, and the last step is the on
         seen.add(verdict.reason ?? "allow");
       }
     }
-  }), { numRuns: 300 });
+  }), { numRuns: 150 });
   expect([...seen]).toEqual(expect.arrayContaining(["access", "allow", "no-path", "no-service"]));
 });

@@ -1,12 +1,10 @@
 // Interfaces of one router with their numbers, networks, own addresses and next hops. Called by compile.ts for each router.
-import { parseAddress } from "../base/addresstext.ts";
 import type { IpAddress } from "../base/address.ts";
 import { sameAddress } from "../base/address.ts";
-import { parsePrefix } from "../base/prefix.ts";
 import type { Prefix } from "../base/prefix.ts";
-import { parsePorts } from "../api/network.ts";
 import type { RouterInterface } from "../api/router.ts";
 import { highestIfnum } from "../api/router.ts";
+import { acceptedAddress, acceptedPorts, acceptedPrefix } from "./accepted.ts";
 import type { InterfaceConfig, LocalConfig, NetworkConfig, NexthopConfig, PortRange } from "./config.ts";
 import type { Input } from "./inputs.ts";
 import { gatewayKey, isOnLink, linkKey, nexthopOf } from "./links.ts";
@@ -88,7 +86,7 @@ function networkOfPlace(place: Place, block: { addresses: string[]; gateways: st
   const at = { interface: place, vlan };
   const origin = originIn(work.input, field);
   for (const family of [4, 6] as const) work.nexthops.push(nexthopOf({ key: linkKey(name, vlan, family), at, family, origin }));
-  const addresses = block.addresses.flatMap((text) => parsePrefix(text) ?? []);
+  const addresses = block.addresses.map(acceptedPrefix);
   return { vlan, addresses, gateways: gatewaysOf(place, block.gateways, addresses), onLink: { 4: linkKey(name, vlan, 4), 6: linkKey(name, vlan, 6) } };
 }
 
@@ -96,8 +94,7 @@ function gatewaysOf(place: Place, texts: readonly string[], addresses: Prefix[])
   const { work, name, vlan } = place;
   const gateways: NetworkConfig["gateways"] = {};
   for (const [index, text] of texts.entries()) {
-    const gateway = parseAddress(text);
-    if (gateway === undefined) continue;
+    const gateway = acceptedAddress(text);
     const field = `${place.field}.gateways[${index}]`;
     if (!isOnLink({ addresses }, gateway)) {
       work.report.error(work.input, field, { code: "value", message: `gateway ${text} is not on link`, fix: "give the interface an address of the gateway's network" });
@@ -127,14 +124,14 @@ function waypointsOf({ work, field, one, compiled }: LocalPart): LocalConfig[] {
   const found: LocalConfig[] = [];
   for (const [index, waypoint] of one.waypoints.entries()) {
     const at = `${field}.waypoints[${index}]`;
-    const address = parseAddress(waypoint.address);
-    const network = address === undefined ? undefined : networkWith(compiled, address);
-    if (address === undefined || network === undefined) {
+    const address = acceptedAddress(waypoint.address);
+    const network = networkWith(compiled, address);
+    if (network === undefined) {
       work.report.error(work.input, `${at}.address`, { code: "reference", message: `${waypoint.address} is not an address of interface "${compiled.name}"`, fix: "add it to the addresses of the interface, or correct it" });
       continue;
     }
-    const ports = waypoint.ports === undefined ? undefined : parsePorts(waypoint.ports);
-    const publicAddress = waypoint.publicAddress === undefined ? undefined : parseAddress(waypoint.publicAddress);
+    const ports = waypoint.ports === undefined ? undefined : acceptedPorts(waypoint.ports);
+    const publicAddress = waypoint.publicAddress === undefined ? undefined : acceptedAddress(waypoint.publicAddress);
     const local: LocalConfig = {
       address, interface: compiled.name, vlan: network.vlan, waypoint: true, origin: originIn(work.input, at),
       ...(publicAddress === undefined ? {} : { publicAddress }), ...(ports === undefined ? {} : { ports }),

@@ -3,12 +3,20 @@ import fc from "fast-check";
 import type { IpAddress } from "../base/address.ts";
 import { globalTenant } from "./config.ts";
 import type { RouterConfig } from "./config.ts";
-import { compareEntries, entriesOf, entryMatches, matchersOf, tenantLine } from "./entries.ts";
+import { compareNames, entriesOf, entryMatches, matchersOf, tenantLine } from "./entries.ts";
+import type { LookupEntry } from "./entries.ts";
 import { buildLookup } from "./lookup.ts";
 import { addressOf, configOf } from "../../test/support/config/sample.ts";
 import type { ServiceSketch } from "../../test/support/config/sample.ts";
 
 interface Packet { tenant: string; proto: number; port: number; destination: IpAddress }
+
+/** The order of behaviour 2.3, the winner first. */
+function compareEntries(a: LookupEntry, b: LookupEntry): number {
+  const levels = (entry: LookupEntry): number => entry.access.tenant.split(".").length;
+  const width = ({ ports }: LookupEntry): number => (ports === undefined ? 65_536 : ports.last - ports.first + 1);
+  return a.class - b.class || b.prefix.length - a.prefix.length || levels(b) - levels(a) || width(a) - width(b) || compareNames(a.service.name, b.service.name);
+}
 
 /** The slow truth: all entries of the tenant and its ancestors that match, best first by behaviour 2.3. */
 function slowFind(config: RouterConfig, packet: Packet): { access: string; why: string; service?: string } {

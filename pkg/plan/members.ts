@@ -1,8 +1,9 @@
 // Who is behind the interfaces of one router: member lines of tenants as one flat table (behaviour 2.1 (2), (3)).
 // Called by compile.ts for each router. Longest prefix match on the result gives exactly the order of the text.
-import { comparePrefixes, containsPrefix, formatPrefix, networkOf, parsePrefix } from "../base/prefix.ts";
+import { comparePrefixes, containsPrefix, formatPrefix } from "../base/prefix.ts";
 import type { Prefix } from "../base/prefix.ts";
 import type { Tenant } from "../api/tenant.ts";
+import { acceptedPrefix } from "./accepted.ts";
 import type { InterfaceConfig, MemberConfig } from "./config.ts";
 import type { Input, PlanInputs } from "./inputs.ts";
 import { attachedAt } from "./links.ts";
@@ -14,7 +15,7 @@ type Member = Tenant["spec"]["members"][number];
 interface MemberWork { router: string; interfaces: readonly InterfaceConfig[]; inputs: PlanInputs; report: Report }
 interface Line extends MemberConfig { input: Input<"Tenant"> }
 
-const everything: readonly Prefix[] = ["0.0.0.0/0", "::/0"].flatMap((text) => parsePrefix(text) ?? []);
+const everything: readonly Prefix[] = ["0.0.0.0/0", "::/0"].map(acceptedPrefix);
 
 /** compileMembers gives the member lines of a router, sorted by interface, VLAN and prefix. */
 export function compileMembers(work: MemberWork): MemberConfig[] {
@@ -61,9 +62,9 @@ function networkLines(work: MemberWork, { member, input, field }: MemberAt, { in
     work.report.error(input, `${field}.interface`, { code: "value", message: `interface "${one.name}" of Router ${work.router} is of type WAN: no hosts are behind it`, fix: "name a LAN interface, or make it type Shared" });
     return [];
   }
-  const prefixes = member.prefixes.length === 0 ? everything : member.prefixes.flatMap((text) => parsePrefix(text) ?? []);
+  const prefixes = member.prefixes.length === 0 ? everything : member.prefixes.map(acceptedPrefix);
   return prefixes.map((prefix, index) => ({
-    ifnum: one.ifnum, vlan: network.vlan, prefix: networkOf(prefix), tenant: input.object.metadata.name, input,
+    ifnum: one.ifnum, vlan: network.vlan, prefix, tenant: input.object.metadata.name, input,
     origin: originIn(input, member.prefixes.length === 0 ? field : `${field}.prefixes[${index}]`),
   }));
 }

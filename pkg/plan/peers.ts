@@ -2,11 +2,10 @@
 // peer is left out alone; the other peers of the router stay.
 import { sameAddress } from "../base/address.ts";
 import type { IpAddress } from "../base/address.ts";
-import { parseAddress } from "../base/addresstext.ts";
 import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
-import { parsePorts } from "../api/network.ts";
 import type { RouterPeer } from "../api/peer.ts";
+import { acceptedAddress, acceptedPorts } from "./accepted.ts";
 import type { InterfaceConfig, LocalConfig, NexthopConfig, PathConfig, PeerConfig, PortRange } from "./config.ts";
 import { globalTenant } from "./config.ts";
 import { compareNames } from "./entries.ts";
@@ -110,8 +109,7 @@ function compilePath(place: PathPlace): Result<{ path: PathConfig; nexthop: Next
   const { work, peer, spec, field } = place;
   const attached = attachedAt(work.interfaces, spec.interface, spec.vlan ?? 0);
   if (!attached.ok) return attached;
-  const remote = parseAddress(spec.remoteAddress);
-  if (remote === undefined) return fail({ field: "remoteAddress", complaint: { code: "value", message: "is no address", fix: "write an address" } });
+  const remote = acceptedAddress(spec.remoteAddress);
   const local = localOf(work, { spec, attached: attached.value, remote });
   if (!local.ok) return local;
   const gateway = gatewayOf(work, { text: spec.gateway, attached: attached.value, remote });
@@ -134,7 +132,7 @@ function compilePath(place: PathPlace): Result<{ path: PathConfig; nexthop: Next
 function localOf(work: PeerWork, at: { spec: PathSpec; attached: Attached; remote: IpAddress }): Result<IpAddress, Refusal> {
   const { interface: one, network } = at.attached;
   const waypoints = work.locals.filter((local) => local.waypoint && local.interface === one.name && local.vlan === network.vlan && local.address.family === at.remote.family);
-  const wanted = at.spec.localAddress === undefined ? undefined : parseAddress(at.spec.localAddress);
+  const wanted = at.spec.localAddress === undefined ? undefined : acceptedAddress(at.spec.localAddress);
   const found = wanted === undefined ? waypoints[0] : waypoints.find((local) => sameAddress(local.address, wanted));
   if (work.locals.some((local) => sameAddress(local.address, at.remote) && local.waypoint)) {
     return fail({ field: "remoteAddress", complaint: { code: "conflict", message: `${at.spec.remoteAddress} is a waypoint of this router itself`, fix: "write the address of the peer" } });
@@ -147,7 +145,7 @@ function localOf(work: PeerWork, at: { spec: PathSpec; attached: Attached; remot
 /** gatewayOf finds the next hop toward an address: the gateway given, nothing on link, else the gateway of the network. */
 export function gatewayOf(work: Pick<PeerWork, "nexthops">, at: { text: string | undefined; attached: Attached; remote: IpAddress }): Result<IpAddress | undefined, Refusal> {
   const { interface: one, network } = at.attached;
-  const given = at.text === undefined ? undefined : parseAddress(at.text);
+  const given = at.text === undefined ? undefined : acceptedAddress(at.text);
   if (given !== undefined) {
     if (given.family !== at.remote.family) return fail({ field: "gateway", complaint: { code: "value", message: `gateway ${at.text} is of another family than the destination`, fix: `write an IPv${at.remote.family} gateway` } });
     if (!isOnLink(network, given)) return fail({ field: "gateway", complaint: { code: "value", message: `gateway ${at.text} is not on link at interface "${one.name}"`, fix: "give the interface an address of the gateway's network" } });
@@ -168,19 +166,14 @@ function mtuOf({ work, spec, field }: PathPlace, one: InterfaceConfig): number {
 /** The range that the peer announced: as written here, else as its Router object says for that address. */
 function announcedPorts({ work, peer, spec, field }: PathPlace, remote: IpAddress): PortRange | undefined {
   const waypoints = work.inputs.Router.get(peer.name)?.object.spec.interfaces.flatMap((one) => one.waypoints) ?? [];
-  const texts = waypoints.filter((one) => sameText(one.publicAddress ?? one.address, remote)).map((one) => one.ports);
-  const announced = texts.flatMap((text) => (text === undefined ? [] : parsePorts(text) ?? []));
-  const written = spec.ports === undefined ? undefined : parsePorts(spec.ports);
+  const texts = waypoints.filter((one) => sameAddress(acceptedAddress(one.publicAddress ?? one.address), remote)).map((one) => one.ports);
+  const announced = texts.filter((text) => text !== undefined).map(acceptedPorts);
+  const written = spec.ports === undefined ? undefined : acceptedPorts(spec.ports);
   if (written === undefined) return announced[0];
   if (texts.length > 0 && !announced.some((one) => one.first === written.first && one.last === written.last)) {
     work.report.warn(work.input, `${field}.ports`, { code: "conflict", message: `Router ${peer.name} announces other ports for ${spec.remoteAddress}`, fix: "write the same range on both routers, or leave it out here" });
   }
   return written;
-}
-
-function sameText(text: string, address: IpAddress): boolean {
-  const parsed = parseAddress(text);
-  return parsed !== undefined && sameAddress(parsed, address);
 }
 
 /** Two paths to one remote address would share flow keys unless the ranges of the two peers are apart. */

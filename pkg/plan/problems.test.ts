@@ -153,6 +153,9 @@ describe("service routes", () => {
     ["a target that cannot be reached", [acme, router(), web, host(["10.66.0.7", "10.1.0.7"])], '7 "10.66.0.7" error required ServiceRoute s/r spec.host.targets[0]: target 10.66.0.7: the address is not on link at interface "lan0", and there is no IPv4 gateway; write a gateway here or on the interface'],
     ["a circle", [acme, peers({}), two(), web, route({ routers: ["one"], type: "Peer", peer: { peer: "two" } }), route({ routers: ["two"], type: "Peer", peer: { peer: "one" } }, "s/q")],
       '9 "peer" warning cycle ServiceRoute s/r spec.peer.peer: Service s/web runs in a circle: one -> two -> one; give one of these routers a cheaper way out of the circle, or remove a route'],
+    ["a circle that others lead into is told once", [acme, ...["one", "two", "zen"].map((name) => line("Router", name, { interfaces: [wan0], peers: ["one", "two", "zen"].filter((other) => other !== name).map((other, index) => ({ name: other, psk, paths: [{ ...path, remoteAddress: `192.0.2.${index + 5}` }] })) })), web,
+      route({ routers: ["one"], type: "Peer", peer: { peer: "two" } }), route({ routers: ["two"], type: "Peer", peer: { peer: "zen" } }, "s/p"), route({ routers: ["zen"], type: "Peer", peer: { peer: "two" } }, "s/q")],
+    '13 "peer" warning cycle ServiceRoute s/p spec.peer.peer: Service s/web runs in a circle: two -> zen -> two; give one of these routers a cheaper way out of the circle, or remove a route'],
     ["a way that ends", [acme, peers({}), two(), web, route({ routers: ["one"], type: "Peer", peer: { peer: "two" } })], []],
   ];
   test.each(rows)("%s", check);

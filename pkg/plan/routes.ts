@@ -1,10 +1,10 @@
 // Candidate ways to each service from one router, by cost (behaviour 6.1-6.3). Called by compile.ts for each router.
 import type { IpAddress, IpFamily } from "../base/address.ts";
-import { parseAddress } from "../base/addresstext.ts";
 import { formatPrefix } from "../base/prefix.ts";
 import { orderedCosts } from "../api/servicepolicy.ts";
 import type { ServicePolicy } from "../api/servicepolicy.ts";
 import type { ServiceRoute } from "../api/serviceroute.ts";
+import { acceptedAddress } from "./accepted.ts";
 import type { InterfaceConfig, LocalRouteConfig, NexthopConfig, PathConfig, PeerConfig, PeerRouteConfig, RouteConfig, ServiceConfig } from "./config.ts";
 import { compareNames } from "./entries.ts";
 import { inputName } from "./inputs.ts";
@@ -136,8 +136,7 @@ function targetsOf(place: RoutePlace, way: Way, attached: Attached): IpAddress[]
   const families = familiesOf(service);
   const texts = way.targets ?? [];
   const targets = texts.flatMap((text, index) => {
-    const target = parseAddress(text);
-    if (target === undefined) return [];
+    const target = acceptedAddress(text);
     const field = `spec.host.targets[${index}]`;
     if (!families.has(target.family)) {
       work.report.error(input, field, { code: "unsupported", message: `the service has no IPv${target.family} address: NAT46 and NAT64 are not supported`, fix: "name a target of the service's own family" });
@@ -158,7 +157,7 @@ interface WayPlan { way: Way; kind: "local" | "host"; attached: Attached; target
 
 /** Next hop by family: the gateway given, the link when everything is on link, else the gateway of the network. */
 function nexthopsOf(place: RoutePlace, plan: WayPlan): LocalRouteConfig["nexthops"] {
-  const given = plan.way.gateway === undefined ? undefined : parseAddress(plan.way.gateway);
+  const given = plan.way.gateway === undefined ? undefined : acceptedAddress(plan.way.gateway);
   if (given !== undefined) return givenGateway(place, plan, given);
   const nexthops: LocalRouteConfig["nexthops"] = {};
   const { network } = plan.attached;

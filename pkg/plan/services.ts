@@ -1,8 +1,9 @@
 // Services with their lookup lines and policies (behaviour 2.2, 2.3). Called once per compile; the same for every router.
 // A service that cannot run as asked denies everybody: its traffic must not fall through to a wider service.
-import { formatPrefix, networkOf, parsePrefix } from "../base/prefix.ts";
+import { formatPrefix } from "../base/prefix.ts";
 import { millisOf } from "../api/duration.ts";
-import { parsePorts, protocolNumber } from "../api/network.ts";
+import { protocolNumber } from "../api/network.ts";
+import { acceptedPorts, acceptedPrefix } from "./accepted.ts";
 import { globalTenant } from "./config.ts";
 import type { AccessConfig, ServiceConfig, TransportConfig } from "./config.ts";
 import { compareNames, entriesOf, expansionOf, largestExpansion } from "./entries.ts";
@@ -47,10 +48,10 @@ function compileService(work: ServiceWork): ServiceConfig {
 function addressesOf(input: ServiceInput): ServiceConfig["addresses"] {
   const seen = new Set<string>();
   return input.object.spec.addresses.flatMap((text, index) => {
-    const prefix = parsePrefix(text);
-    if (prefix === undefined || seen.has(formatPrefix(prefix))) return [];
+    const prefix = acceptedPrefix(text);
+    if (seen.has(formatPrefix(prefix))) return [];
     seen.add(formatPrefix(prefix));
-    return [{ prefix: networkOf(prefix), origin: originIn(input, `spec.addresses[${index}]`) }];
+    return [{ prefix, origin: originIn(input, `spec.addresses[${index}]`) }];
   });
 }
 
@@ -59,10 +60,7 @@ function transportsOf(input: ServiceInput): TransportConfig[] {
     const numbers = { protocol4: protocolNumber(protocol, 4), protocol6: protocolNumber(protocol, 6) };
     const field = `spec.transports[${index}]`;
     if (ports.length === 0) return [{ ...numbers, origin: originIn(input, field) }];
-    return ports.flatMap((text, place) => {
-      const range = parsePorts(text);
-      return range === undefined ? [] : [{ ...numbers, ports: range, origin: originIn(input, `${field}.ports[${place}]`) }];
-    });
+    return ports.map((text, place) => ({ ...numbers, ports: acceptedPorts(text), origin: originIn(input, `${field}.ports[${place}]`) }));
   });
 }
 

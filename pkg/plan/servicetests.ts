@@ -1,8 +1,8 @@
 // The tests of services: connections that must be allowed or denied, asked of the compiled configuration. Called by whole.ts
 // when all routers are compiled, so a test sees what the routers will do. A test that fails is an error of its service.
-import { parseAddress } from "../base/addresstext.ts";
 import { protocolNumber } from "../api/network.ts";
 import type { Service } from "../api/service.ts";
+import { acceptedAddress } from "./accepted.ts";
 import type { RouterConfig } from "./config.ts";
 import { explainIn } from "./explain.ts";
 import type { Explanation, WhyQuestion } from "./explain.ts";
@@ -44,7 +44,7 @@ function runTest(place: TestPlace, lookups: ReadonlyMap<string, Lookup>): void {
 }
 
 function questionOf({ tenant, protocol, to, port }: ServiceTest): WhyQuestion {
-  const destination = parseAddress(to) as NonNullable<ReturnType<typeof parseAddress>>; // the schema has accepted it
+  const destination = acceptedAddress(to);
   return { tenant, proto: protocolNumber(protocol, destination.family), destination, port };
 }
 

@@ -32,7 +32,7 @@ beforeAll(async () => {
     { method: "GET", pattern: `${self}/tables`, answer: () => [{ name: "sessions", entries: 9, limit: 10, alarm: true }] },
     { method: "GET", pattern: "/api/v1/sessions/:uuid", answer: () => sessionHops.branch },
     { method: "GET", pattern: `${self}/sessions`, answer: ({ query }) => { pagesAsked++; return { items: page, next: `${Number(query.get("cursor")) + 1}` }; } },
-  ]);
+  ], (error) => { throw error; });
   mute = createServer((socket) => { muteClients.add(socket.on("error", () => socket.destroy()).resume()); });
   await new Promise<void>((resolve) => { mute.listen(mutePath, resolve); });
 });

@@ -15,9 +15,12 @@ export interface SessionRecord {
   /** 32 hex digits, the trace id; absent on loss and on denials before a session existed */
   sessionId?: string;
   spanId?: string;
+  /** absent at the first router of a session */
   parentSpanId?: string;
   tenant?: string;
   service?: string;
+  /** BestEffort, Low, Medium or High */
+  trafficClass?: string;
   protocol?: number;
   sourceAddress?: string;
   sourcePort?: number;
@@ -26,13 +29,17 @@ export interface SessionRecord {
   ingressInterface?: string;
   egressInterface?: string;
   vlan?: number;
+  /** address:port after NAT, empty without */
   natSource?: string;
   natDestination?: string;
   waypointLocal?: string;
   waypointRemote?: string;
   peer?: string;
   peerPath?: string;
+  /** where forward packets leave: key of the next hop in the router's configuration */
+  nextHop?: string;
   security?: string;
+  /** tcp or udp: what carries packets between routers; absent when no peer takes part */
   carrier?: string;
   startTime?: string;
   /** milliseconds */

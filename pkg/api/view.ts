@@ -42,8 +42,10 @@ export interface CountersView {
   /** by peer, then reason; those counted in user space */
   peerDrops: Record<string, Record<string, number>>;
   interfaces: { name: string; rxPackets: number; rxBytes: number; txPackets: number; txBytes: number }[];
-  /** metadata and control packets by peer and direction */
-  records: { created: number; lost: number };
+  /** by shard: packets that came up from eBPF, and denials that were not reported because one like them just was */
+  shards: { punts: number; denialsSuppressed: number }[];
+  /** session records of this boot; those that wait are neither delivered nor lost */
+  records: { created: number; lost: number; waiting: number };
 }
 
 /** TableView is the occupancy of one bounded thing. */

@@ -20,7 +20,7 @@ export const sessionSchema: z.ZodType<SessionView> = z.looseObject({
   upstream: z.enum(["R-META", "R-QUIET"]).exactOptional(), downstream: z.enum(["I-META", "I-QUIET"]).exactOptional(),
   router: optionalText, role: optionalText, spanId: optionalText, parentSpanId: optionalText, tenant: optionalText, service: optionalText,
   protocol: optionalNumber, sourceAddress: optionalText, sourcePort: optionalNumber, destinationAddress: optionalText, destinationPort: optionalNumber,
-  ingressInterface: optionalText, egressInterface: optionalText, natSource: optionalText, natDestination: optionalText,
+  ingressInterface: optionalText, egressInterface: optionalText, trafficClass: optionalText, nextHop: optionalText, endReason: optionalText, natSource: optionalText, natDestination: optionalText,
   waypointLocal: optionalText, waypointRemote: optionalText, peer: optionalText, peerPath: optionalText, security: optionalText, carrier: optionalText,
   startTime: optionalText, duration: optionalNumber, forwardPackets: optionalNumber, forwardBytes: optionalNumber,
   reversePackets: optionalNumber, reverseBytes: optionalNumber, retransmissions: optionalNumber, outOfOrder: optionalNumber,
@@ -34,7 +34,7 @@ export const sessionListSchema: z.ZodType<SessionList> = z.looseObject({ items: 
 export const countersSchema: z.ZodType<CountersView> = z.looseObject({
   drops: z.record(text, number), peerDrops: z.record(text, z.record(text, number)),
   interfaces: z.array(z.looseObject({ name: text, rxPackets: number, rxBytes: number, txPackets: number, txBytes: number })),
-  records: z.looseObject({ created: number, lost: number }),
+  shards: z.array(z.looseObject({ punts: number, denialsSuppressed: number })), records: z.looseObject({ created: number, lost: number, waiting: number }),
 });
 
 /** tablesSchema is the list of TableView. */

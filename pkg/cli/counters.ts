@@ -1,4 +1,4 @@
-// `svrctl counters`: drops by reason, interfaces and records of each router. Called by program.ts.
+// `svrctl counters`: drops by reason, interfaces, shards and records of each router. Called by program.ts.
 import type { CountersView } from "../api/view.ts";
 import { reasons } from "../svr/reasons.ts";
 import { countersSchema } from "./answers.ts";
@@ -30,11 +30,13 @@ export function countersText(items: readonly Counters[], style: Style): string {
   const drops = items.flatMap((item) => dropRows(item, style.wide).map((row) => named(item.router, row)));
   const interfaces = items.flatMap((item) => item.interfaces.map((one) => named(item.router, [
     one.name, String(one.rxPackets), bytesWord(one.rxBytes), String(one.txPackets), bytesWord(one.txBytes)])));
-  const records = items.map((item) => named(item.router, [String(item.records.created), item.records.lost === 0 ? "0" : { text: String(item.records.lost), tone: "bad" }]));
+  const shards = items.flatMap((item) => item.shards.map((one, at) => named(item.router, [String(at), String(one.punts), String(one.denialsSuppressed)])));
+  const records = items.map((item) => named(item.router, [String(item.records.created), item.records.lost === 0 ? "0" : { text: String(item.records.lost), tone: "bad" }, String(item.records.waiting)]));
   return [
     drops.length === 0 ? "no packet dropped\n" : renderTable(columns([{ header: "DROP REASON" }, { header: "PEER" }, number("PACKETS"), ...(style.wide ? [{ header: "MEANING" }] : [])]), drops, style),
     renderTable(columns([{ header: "INTERFACE" }, number("RX PACKETS"), number("RX BYTES"), number("TX PACKETS"), number("TX BYTES")]), interfaces, style),
-    renderTable(columns([number("RECORDS CREATED"), number("LOST")]), records, style),
+    renderTable(columns([number("SHARD"), number("FIRST PACKETS"), number("DENIALS NOT REPORTED")]), shards, style),
+    renderTable(columns([number("RECORDS CREATED"), number("LOST"), number("WAITING")]), records, style),
   ].join("\n");
 }
 

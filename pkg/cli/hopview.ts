@@ -56,7 +56,8 @@ function startWord(hop: Hop, style: Style): string {
 
 function stateFact(hop: Hop): Cell {
   const cell = stateCell(hop);
-  const text = `${plainText(cell)}, idle ${durationWord(hop.idle)}`;
+  const ended = hop.endReason === undefined ? "" : `, ended by ${hop.endReason}`;
+  const text = `${plainText(cell)}${ended}, idle ${durationWord(hop.idle)}`;
   return typeof cell === "string" ? text : { text, tone: cell.tone };
 }
 

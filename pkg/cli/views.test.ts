@@ -6,7 +6,8 @@ import type { CliWorld } from "../../test/support/cli.ts";
 const counters = {
   body: {
     drops: { "no-service": 7, access: 0, "hmac-failure": 2 }, peerDrops: { transit: { "hmac-failure": 2, "unknown-key": 0 } },
-    interfaces: [{ name: "lan0", rxPackets: 1_200, rxBytes: 1_048_576, txPackets: 3, txBytes: 180 }], records: { created: 12, lost: 4 },
+    interfaces: [{ name: "lan0", rxPackets: 1_200, rxBytes: 1_048_576, txPackets: 3, txBytes: 180 }], records: { created: 12, lost: 4, waiting: 0 },
+    shards: [{ punts: 90, denialsSuppressed: 6 }, { punts: 14, denialsSuppressed: 0 }],
   },
 };
 const tables = {
@@ -37,8 +38,12 @@ hmac-failure  transit        2
 INTERFACE  RX PACKETS  RX BYTES  TX PACKETS  TX BYTES
 lan0             1200    1.0MiB           3      180B
 
-RECORDS CREATED  LOST
-             12     4
+SHARD  FIRST PACKETS  DENIALS NOT REPORTED
+    0             90                     6
+    1             14                     0
+
+RECORDS CREATED  LOST  WAITING
+             12     4        0
 `],
   ["counters -o wide", one, `DROP REASON   PEER     PACKETS  MEANING
 no-service    -              7  no service of the tenant matches the destination, or no hosts live on the interface
@@ -50,8 +55,12 @@ unknown-key   transit        0  no key with this id
 INTERFACE  RX PACKETS  RX BYTES  TX PACKETS  TX BYTES
 lan0             1200    1.0MiB           3      180B
 
-RECORDS CREATED  LOST
-             12     4
+SHARD  FIRST PACKETS  DENIALS NOT REPORTED
+    0             90                     6
+    1             14                     0
+
+RECORDS CREATED  LOST  WAITING
+             12     4        0
 `],
   ["tables", one, `TABLE                 ENTRIES    LIMIT  USED  ALARM
 sessions                    3  1000000    0%  no

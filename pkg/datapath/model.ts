@@ -74,6 +74,7 @@ function datapathPort(world: World): Datapath {
     records: (max) => records.splice(0, max),
     sessions: (cursor, max) => page(model, { cursor, max, wanted: passes }),
     resting: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.quarantine }),
+    findUuid: (uuid) => findUuid(model, uuid),
     gauges: () => gauges(model),
     takeRecordsLost: () => 0,
     counters: () => ({ drops: Object.fromEntries(model.drops), interfaces: Object.fromEntries(structuredClone([...model.counts])) }),

@@ -128,6 +128,7 @@ function assemble(parts: Parts, shards: number, keep: Keep): Omit<EbpfDatapath, 
   return {
     ...createNameTable(names), program: (config) => { programmer.program(config); }, records: (max) => records.take(max),
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
+    findUuid: (uuid) => table.findUuid(uuid),
     gauges: () => table.gauges(readSizes(settings.bytes)), takeRecordsLost: () => table.takeLost(),
     counters: () => counters.read(programmer.ifnums()), adopted: () => adopted,
     shardSpec: (number) => ({ number, pinDir: pins.dir, suffix: MAP_SUFFIX, injectMac: readInjectSecret(settings.bytes), wakeFd: wakes.fd(number) }),

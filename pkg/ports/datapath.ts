@@ -66,7 +66,7 @@ export interface ShardPort {
   send(frames: readonly Frame[]): number;
   /** Sessions by flow key, absent when there is none. */
   find(key: FlowKey): { index: number; side: SideIndex; state: Session } | undefined;
-  /** Live session with this uuid, through its key in the flow index. */
+  /** Session with this uuid, live or in guard, through its key in the flow index. */
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
   /** As Datapath.nameId and nameOf, safe beside other shards. */
   nameId(name: string): number;
@@ -119,6 +119,8 @@ export interface Datapath {
   records(max: number): DatapathRecord[];
   /** Slots from `cursor` on that are live or in guard, at most `max`; next cursor, absent at the end. Copies, no lock. */
   sessions(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
+  /** Session with this uuid, live or in guard, through its key in the flow index; a copy. */
+  findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
   /** Slots in quarantine, for the port allocator at start. */
   resting(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   gauges(): DatapathGauges;

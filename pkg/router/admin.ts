@@ -1,9 +1,12 @@
 // The local admin API: HTTP with JSON on a Unix socket in the state directory, resources as in behaviour 14. Started by the
-// app; answers from snapshots and never blocks a packet. Who may use it is decided by the permissions of the socket (0600).
+// app; answers from snapshots and never blocks a packet. Who may use it is decided by the permission of the socket (0600, decision 006).
+import process from "node:process";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { chmodSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import type { ProblemView } from "../api/view.ts";
+import { SvrError } from "../base/errors.ts";
+import type { ErrorCode } from "../base/errors.ts";
 
 /** AdminRequest is one request after parsing: path segments behind the router's name, query, JSON body. */
 export interface AdminRequest {
@@ -11,7 +14,7 @@ export interface AdminRequest {
   body: unknown;
 }
 
-/** AdminRoute answers one resource; `pattern` segments that start with ":" match anything and are passed in order. */
+/** AdminRoute answers one resource, or throws AdminFault; `pattern` segments that start with ":" match anything and are passed in order. */
 export interface AdminRoute {
   method: "GET" | "POST";
   pattern: string;
@@ -21,9 +24,9 @@ export interface AdminRoute {
 /** AdminFault is thrown by a route to answer with an error status. */
 export class AdminFault extends Error {
   readonly status: number;
-  readonly code: string;
+  readonly code: ErrorCode;
 
-  constructor(status: number, code: string, detail: string) {
+  constructor(status: number, code: ErrorCode, detail: string) {
     super(detail);
     this.status = status;
     this.code = code;
@@ -31,27 +34,50 @@ export class AdminFault extends Error {
 }
 
 const MAX_BODY = 65_536;
+const MAX_CONNECTIONS = 64;
 
 /** AdminServer is a listening admin API; close ends open connections too. */
 export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** listenAdmin serves the routes on a Unix socket, replacing a stale one; the promise resolves when it listens. */
-export async function listenAdmin(socketPath: string, routes: readonly AdminRoute[]): Promise<AdminServer> {
-  rmSync(socketPath, { force: true });
+/**
+ * listenAdmin serves the routes on a Unix socket, replacing a stale one; it resolves when it listens, and rejects with
+ * SVR_STATE_DIR when it cannot. `onFault` hears of what a route threw beside AdminFaults; the client is told no more than that.
+ */
+export async function listenAdmin(socketPath: string, routes: readonly AdminRoute[], onFault: (error: unknown) => void): Promise<AdminServer> {
   const server = createServer((request, response) => {
     serve(routes, request, response).catch((error: unknown) => {
+      if (!(error instanceof AdminFault)) onFault(error);
       if (!response.headersSent) sendProblem(response, error);
       else response.destroy();
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(socketPath, resolve);
-  });
-  chmodSync(socketPath, 0o600);
+  server.maxConnections = MAX_CONNECTIONS;
+  try {
+    rmSync(socketPath, { force: true });
+    await listenPrivately(server, socketPath);
+  } catch (cause) {
+    throw new SvrError("SVR_STATE_DIR", {
+      object: socketPath, attempted: `the admin socket ${socketPath} cannot be made (${(cause as NodeJS.ErrnoException).code ?? String(cause)})`,
+      fix: "make its directory writable, and its path shorter than 108 bytes", cause,
+    });
+  }
   return { close: () => closeServer(server) };
+}
+
+/** The socket is made by listen itself, so a mask around the call leaves no moment in which others could connect. */
+async function listenPrivately(server: Server, socketPath: string): Promise<void> {
+  const listening = new Promise<void>((resolve, reject) => {
+    server.once("error", reject).once("listening", resolve);
+  });
+  const mask = process.umask(0o177);
+  try {
+    server.listen(socketPath);
+  } finally {
+    process.umask(mask);
+  }
+  await listening;
 }
 
 async function closeServer(server: Server): Promise<void> {
@@ -62,11 +88,20 @@ async function closeServer(server: Server): Promise<void> {
 
 async function serve(routes: readonly AdminRoute[], request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://router");
-  const found = routes.map((route) => ({ route, parameters: match(route.pattern, url.pathname) }))
-    .find(({ route, parameters }) => parameters !== undefined && route.method === request.method);
-  if (found?.parameters === undefined) throw new AdminFault(404, "SVR_NOT_FOUND", `no resource ${request.method} ${url.pathname}`);
+  const { route, parameters } = find(routes, request.method ?? "", url.pathname);
   const body = await readBody(request);
-  sendJson(response, 200, found.route.answer({ query: url.searchParams, body }, found.parameters));
+  sendJson(response, 200, await route.answer({ query: url.searchParams, body }, parameters));
+}
+
+function find(routes: readonly AdminRoute[], method: string, path: string): { route: AdminRoute; parameters: string[] } {
+  const fitting = routes.flatMap((route) => {
+    const parameters = match(route.pattern, path);
+    return parameters === undefined ? [] : [{ route, parameters }];
+  });
+  const found = fitting.find(({ route }) => route.method === method);
+  if (found !== undefined) return found;
+  if (fitting.length === 0) throw new AdminFault(404, "SVR_NOT_FOUND", `there is no resource ${path}`);
+  throw new AdminFault(405, "SVR_USAGE", `${path} takes ${fitting.map(({ route }) => route.method).join(", ")}, not ${method}`);
 }
 
 function match(pattern: string, path: string): string[] | undefined {
@@ -106,16 +141,14 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function sendJson(response: ServerResponse, status: number, value: unknown): void {
+function sendJson(response: ServerResponse, status: number, value: unknown, type = "application/json"): void {
   const text = JSON.stringify(value);
-  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text), "cache-control": "no-store" });
+  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text), "cache-control": "no-store" });
   response.end(text);
 }
 
 function sendProblem(response: ServerResponse, error: unknown): void {
   const fault = error instanceof AdminFault ? error : new AdminFault(500, "SVR_INTERNAL", "the router could not answer; its log has the reason");
   const problem: ProblemView = { type: "about:blank", title: fault.code, status: fault.status, detail: fault.message, code: fault.code };
-  const text = JSON.stringify(problem);
-  response.writeHead(fault.status, { "content-type": "application/problem+json", "content-length": Buffer.byteLength(text) });
-  response.end(text);
+  sendJson(response, fault.status, problem, "application/problem+json");
 }

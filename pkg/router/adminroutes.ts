@@ -1,10 +1,9 @@
 // The resources of the admin API (behaviour 14) for this router. Built by the app; each answer is made from snapshots.
 import type { CountersView, PeerView, SessionList, SessionView, StatusView, TableView } from "../api/view.ts";
-import { formatAddress, parseAddress } from "../base/addresstext.ts";
+import { formatAddress } from "../base/addresstext.ts";
 import { parseUuid, uuidHex } from "../base/ids.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import { reasons } from "../svr/reasons.ts";
-import type { Session } from "../svr/session.ts";
 import { AdminFault } from "./admin.ts";
 import type { AdminRequest, AdminRoute } from "./admin.ts";
 import type { RouterOptions } from "./app.ts";
@@ -12,6 +11,7 @@ import type { Counters } from "./counters.ts";
 import type { Intake } from "./intake.ts";
 import { nameKey } from "./names.ts";
 import type { RecordPump } from "./pump.ts";
+import { boundedNumber, sessionTest } from "./sessionquery.ts";
 import { sessionView } from "./sessionview.ts";
 
 /** AdminParts is what the resources read. */
@@ -24,22 +24,30 @@ export interface AdminParts {
   startedMs: number;
 }
 
-const PAGE = 1000;
-const MAX_SCANNED_PAGES = 64; // of one request; the cursor goes on where it stopped
+const PAGE = 1000; // most sessions of one answer (behaviour 14), and slots of one copy
+const USUAL_PAGE = 100;
+const MAX_SCANNED_PAGES = 16; // of one request, so that the main thread is not held; the cursor goes on where it stopped
 const ALARM = 0.85; // behaviour 3.8
 
-/** adminRoutes lists the resources. */
+/** adminRoutes lists the resources; `self` stands for the name of this router. */
 export function adminRoutes(parts: AdminParts): AdminRoute[] {
-  const router = "/api/v1/routers/:router";
+  const own = (path: string, answer: (request: AdminRequest) => unknown): AdminRoute => ({
+    method: "GET", pattern: `/api/v1/routers/:router${path}`,
+    answer(request, [name = ""]) {
+      if (name !== "self" && name !== parts.options.name) throw new AdminFault(404, "SVR_NOT_FOUND", `this is router ${parts.options.name}, not ${name}`);
+      return answer(request);
+    },
+  });
   return [
     { method: "GET", pattern: "/healthz", answer: () => ({ status: "ok" }) },
-    { method: "GET", pattern: router, answer: () => status(parts) },
-    { method: "GET", pattern: `${router}/sessions`, answer: (request) => sessions(parts, request) },
+    { method: "GET", pattern: "/api/v1/routers", answer: () => [status(parts)] },
+    own("", () => status(parts)),
+    own("/sessions", (request) => sessions(parts, request)),
     { method: "GET", pattern: "/api/v1/sessions/:uuid", answer: (_request, [uuid = ""]) => oneSession(parts, uuid) },
-    { method: "GET", pattern: `${router}/counters`, answer: () => counters(parts) },
-    { method: "GET", pattern: `${router}/tables`, answer: () => tables(parts) },
-    { method: "GET", pattern: `${router}/peers`, answer: () => peers(parts) },
-    { method: "GET", pattern: `${router}/configuration`, answer: () => parts.intake.current().config },
+    own("/counters", () => counters(parts)),
+    own("/tables", () => tables(parts)),
+    own("/peers", () => peers(parts)),
+    own("/configuration", () => parts.intake.current().config),
   ];
 }
 
@@ -54,67 +62,30 @@ function status(parts: AdminParts): StatusView {
   };
 }
 
-function sessions(parts: AdminParts, request: AdminRequest): SessionList {
-  const { query } = request;
-  const limit = boundedNumber(query.get("limit"), { fallback: 100, max: PAGE, name: "limit" });
-  let cursor: number | undefined = boundedNumber(query.get("cursor"), { fallback: 0, max: 0xffffffff, name: "cursor" });
-  const wanted = filtersOf(query);
+/** Reads pages of slots until enough sessions pass, the end, or the bound of one request; the cursor is the next slot. */
+function sessions(parts: AdminParts, { query }: AdminRequest): SessionList {
+  const limit = boundedNumber(query.get("limit"), { fallback: USUAL_PAGE, min: 1, max: PAGE, name: "limit" });
+  const passes = sessionTest(query, parts.pump.source);
+  let cursor: number | undefined = boundedNumber(query.get("cursor"), { fallback: 0, min: 0, max: 0xffffffff, name: "cursor" });
   const items: SessionView[] = [];
-  for (let page = 0; page < MAX_SCANNED_PAGES && cursor !== undefined && items.length < limit; page++) {
-    const found: ReturnType<Datapath["sessions"]> = parts.datapath.sessions(cursor, Math.min(PAGE, limit - items.length));
-    for (const { state } of found.sessions) {
-      const view = sessionView(parts.pump.source, state);
-      if (matches(view, wanted)) items.push(view);
+  for (let page = 0; page < MAX_SCANNED_PAGES && cursor !== undefined; page++) {
+    const found: ReturnType<Datapath["sessions"]> = parts.datapath.sessions(cursor, PAGE);
+    for (const { index, state } of found.sessions) {
+      if (!passes(state)) continue;
+      if (items.length === limit) return { items, next: String(index) };
+      items.push(sessionView(parts.pump.source, state));
     }
     cursor = found.next;
   }
   return cursor === undefined ? { items } : { items, next: String(cursor) };
 }
 
-/** The fields of a session that a list can be narrowed to, by equality with their text; an address counts in any spelling. */
-const filters = ["tenant", "service", "peer", "role", "life", "protocol", "sourceAddress", "sourcePort", "destinationAddress", "destinationPort", "sessionId"] as const;
-
-type Filter = readonly [name: (typeof filters)[number], value: string];
-
-function filtersOf(query: URLSearchParams): Filter[] {
-  return [...query].filter(([name]) => name !== "limit" && name !== "cursor").map(([name, value]) => {
-    const filter = filters.find((one) => one === name);
-    if (filter === undefined) throw new AdminFault(400, "SVR_USAGE", `there is no filter ${name}; there are ${filters.join(", ")}`);
-    return [filter, plainValue(filter, value)];
-  });
-}
-
-function plainValue(name: Filter[0], value: string): string {
-  if (name === "sessionId") return value.replaceAll("-", "").toLowerCase();
-  const address = name.endsWith("Address") ? parseAddress(value) : undefined;
-  return address === undefined ? value : formatAddress(address);
-}
-
-function matches(view: SessionView, wanted: readonly Filter[]): boolean {
-  return wanted.every(([name, value]) => String(view[name] ?? "") === value);
-}
-
-function boundedNumber(text: string | null, bound: { fallback: number; max: number; name: string }): number {
-  if (text === null) return bound.fallback;
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > bound.max) {
-    throw new AdminFault(400, "SVR_USAGE", `${bound.name}=${text} is not a whole number up to ${bound.max}`);
-  }
-  return value;
-}
-
 function oneSession(parts: AdminParts, text: string): SessionView {
   const uuid = parseUuid(text);
   if (uuid === undefined) throw new AdminFault(400, "SVR_USAGE", `${text} is not a session id of 32 hex digits`);
-  const wanted = uuidHex(uuid);
-  let cursor: number | undefined = 0;
-  while (cursor !== undefined) {
-    const page: ReturnType<Datapath["sessions"]> = parts.datapath.sessions(cursor, PAGE);
-    const found: { state: Session } | undefined = page.sessions.find(({ state }) => uuidHex(state.uuid) === wanted);
-    if (found !== undefined) return sessionView(parts.pump.source, found.state);
-    cursor = page.next;
-  }
-  throw new AdminFault(404, "SVR_NOT_FOUND", `no session ${wanted} on router ${parts.options.name}`);
+  const found = parts.datapath.findUuid(uuid);
+  if (found === undefined) throw new AdminFault(404, "SVR_NOT_FOUND", `no session ${uuidHex(uuid)} on router ${parts.options.name}`);
+  return sessionView(parts.pump.source, found.state);
 }
 
 function counters(parts: AdminParts): CountersView {
@@ -128,16 +99,16 @@ function counters(parts: AdminParts): CountersView {
       name: parts.pump.source.interfaceName(Number(ifnum)),
       rxPackets: Number(of.rxPackets), rxBytes: Number(of.rxBytes), txPackets: Number(of.txPackets), txBytes: Number(of.txBytes),
     })),
-    records: parts.pump.totals(),
+    shards: parts.counters.shards(), records: parts.pump.totals(),
   };
 }
 
 function tables(parts: AdminParts): TableView[] {
   const gauges = parts.datapath.gauges();
   const applied = parts.intake.current();
-  const row = (name: string, entries: number, limit: number): TableView => ({ name, entries, limit, alarm: entries >= limit * ALARM });
+  const row = (name: string, entries: number, limit: number): TableView => ({ name, entries, limit, alarm: limit > 0 && entries >= limit * ALARM });
   return [
-    row("sessions", gauges.live, gauges.sessionLimit), row("session slots", gauges.slotsUsed, gauges.sessionLimit),
+    row("sessions", gauges.live, applied.config.limits.sessions), row("session slots", gauges.slotsUsed, gauges.sessionLimit),
     row("flow index", gauges.flowEntries, gauges.flowLimit), row("quarantine", gauges.quarantined, gauges.sessionLimit),
     ...applied.config.paths.map((path) => {
       const pool = parts.counters.pool(parts.datapath.nameId(nameKey("path", path.key)));

@@ -90,7 +90,7 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const parts: Parts = { options, datapath, intake, ...startShards({ options, datapath, first }, undo) };
   applyConfig(parts, first);
   undo.defer(endingWith(parts));
-  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, startedMs: clock.monotonicMs() }));
+  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, startedMs: clock.monotonicMs() }), (error) => { log.error({ error }, "the admin API could not answer"); });
   undo.defer(() => admin.close());
   const pumping = options.every(PUMP_MS, () => pumpOnce(parts));
   undo.defer(() => pumping.stop());

@@ -7,6 +7,7 @@ export interface Counters {
   take(shard: ShardHost, counters: ShardCounters): void;
   drops(): Record<string, number>;
   peerDrops(): Record<string, Record<string, number>>;
+  shards(): { punts: number; denialsSuppressed: number }[];
   pool(path: number): Omit<PoolCount, "path">;
 }
 
@@ -20,6 +21,7 @@ export function createCounters(): Counters {
       const peers = new Set([...reports.values()].flatMap((report) => Object.keys(report.peerDrops)));
       return Object.fromEntries([...peers].map((peer) => [peer, sum([...reports.values()].map((report) => report.peerDrops[peer] ?? {}))]));
     },
+    shards: () => [...reports.values()].map((report) => ({ punts: report.punts, denialsSuppressed: report.denialsSuppressed })),
     pool(path) {
       const pools = [...reports.values()].flatMap((report) => report.pools).filter((pool) => pool.path === path);
       const total = { used: 0, free: 0, size: 0 };

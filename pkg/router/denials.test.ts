@@ -23,6 +23,13 @@ describe("denial gate", () => {
     expect(gate.take()).toHaveLength(1);
   });
 
+  test("P-1 two tenants with the same addresses are two events", () => {
+    const gate = createDenialGate();
+    gate.offer(denial(1), 1000);
+    gate.offer({ ...denial(1), tenant: "other" }, 1000);
+    expect(gate.take().map((one) => one.tenant)).toEqual(["corp", "other"]);
+  });
+
   test("a scan of many tuples stays bounded and is counted", () => {
     const gate = createDenialGate();
     for (let port = 0; port < 20_000; port++) gate.offer(denial(port), 1000 + port / 10);

@@ -1,4 +1,4 @@
-// One traffic.denied event per 5-tuple and 10 s (behaviour 2.6), in bounded memory. Owned by one shard; what is suppressed
+// One traffic.denied event per tenant, 5-tuple and 10 s (behaviour 2.6), in bounded memory. Owned by one shard; what is suppressed
 // is counted.
 import type { IpAddress } from "../base/address.ts";
 import type { Denial } from "./records.ts";
@@ -46,7 +46,7 @@ export function createDenialGate(): DenialGate {
 }
 
 function tupleKey(denial: Denial): string {
-  return [denial.reason, denial.ifnum, denial.vlan, denial.proto, denial.sourcePort, denial.destinationPort, words(denial.source), words(denial.destination)].join(".");
+  return [denial.reason, denial.tenant, denial.ifnum, denial.vlan, denial.proto, denial.sourcePort, denial.destinationPort, words(denial.source), words(denial.destination)].join(".");
 }
 
 function words(address: IpAddress): string {

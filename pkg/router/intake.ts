@@ -24,6 +24,8 @@ export interface Applied {
   /** SHA-256 of the canonical configuration, 16 hex digits */
   hash: string;
   at: string;
+  /** the source says more than this: something is refused, or stays as it was */
+  isPartial: boolean;
   number(nameId: (name: string) => number): Ids;
 }
 
@@ -67,8 +69,9 @@ export function createIntake(options: IntakeOptions): Intake {
     const config = routers.get(options.name);
     if (config === undefined) throw noRouter(options.name, [...routers.keys()], problems);
     good = kept;
-    isStale = problems.some((problem) => problem.severity === "error");
-    return applied(options, config, problems);
+    const next = applied(options, { config, problems }, current?.keys ?? {});
+    isStale = next.isPartial;
+    return next;
   };
   return {
     async first() {
@@ -99,33 +102,42 @@ export function createIntake(options: IntakeOptions): Intake {
   };
 }
 
-function applied(options: IntakeOptions, config: RouterConfig, problems: readonly Problem[]): Applied {
-  const lines = problems.map(formatProblem);
-  const keys: Record<string, PeerKeyPair> = {};
-  for (const peer of config.peers) {
-    try {
-      const psk = { key: options.keys.psk(peer.psk.file), generation: peer.psk.generation };
-      keys[peer.name] = options.derive(config.name, peer.name, psk);
-    } catch (error) {
-      if (!(error instanceof SvrError)) throw error;
-      lines.push(`peer ${peer.name} is not usable: ${error.message}`);
-    }
-  }
-  const clash = equalKeyIds(Object.values(keys).map((pair) => pair.receive));
-  if (clash !== undefined) {
-    const [kept, dropped] = clash;
-    lines.push(`peer ${dropped.sender} is not usable: its key id equals that of peer ${kept.sender}; raise psk.generation of one of them on both routers`);
-    delete keys[dropped.sender];
-  }
+function applied(options: IntakeOptions, compiled: { config: RouterConfig; problems: readonly Problem[] }, before: Applied["keys"]): Applied {
+  const { config, problems } = compiled;
+  const { keys, troubles } = peerKeys(options, config, before);
   const hash = createHash("sha256").update(canonicalJson(config)).update(keyIds(keys)).digest("hex").slice(0, 16);
   return {
-    config, keys, problems: lines, hash, at: new Date(options.clock.unixMs()).toISOString(),
+    config, keys, problems: [...problems.map(formatProblem), ...troubles], hash, at: new Date(options.clock.unixMs()).toISOString(),
+    isPartial: troubles.length > 0 || problems.some((problem) => problem.severity === "error"),
     number: (nameId) => {
       const { ids, refused } = numberNames(config, nameId);
       for (const name of refused) options.log.error({ name }, "no number left for this name; it is not in force");
       return ids;
     },
   };
+}
+
+/** A key file that cannot be read any more does not take a peer away: its last key stays, like the last good version of an object. */
+function peerKeys(options: IntakeOptions, config: RouterConfig, before: Applied["keys"]): { keys: Applied["keys"]; troubles: string[] } {
+  const keys: Applied["keys"] = {};
+  const troubles: string[] = [];
+  for (const peer of config.peers) {
+    try {
+      keys[peer.name] = options.derive(config.name, peer.name, { key: options.keys.psk(peer.psk.file), generation: peer.psk.generation });
+    } catch (error) {
+      if (!(error instanceof SvrError)) throw error;
+      const last = before[peer.name];
+      if (last !== undefined) keys[peer.name] = last;
+      troubles.push(`peer ${peer.name} ${last === undefined ? "is not usable" : "keeps its last key"}: ${error.message}`);
+    }
+  }
+  const clash = equalKeyIds(Object.values(keys).map((pair) => pair.receive));
+  if (clash !== undefined) {
+    const [kept, dropped] = clash;
+    troubles.push(`peer ${dropped.sender} is not usable: its key id equals that of peer ${kept.sender}; raise psk.generation of one of them on both routers`);
+    delete keys[dropped.sender];
+  }
+  return { keys, troubles };
 }
 
 /** Key ids change when a key does; key bytes stay out of the hash. */

@@ -22,7 +22,7 @@ export interface ShardCounters {
   peerDrops: Record<string, Record<string, number>>;
   punts: number;
   pools: PoolCount[];
-  deniesSuppressed: number;
+  denialsSuppressed: number;
 }
 
 /** FromShard goes from a shard to the app. */

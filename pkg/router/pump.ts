@@ -1,6 +1,5 @@
 // Moves records from the data plane to the sink, in sequence, and tells the shards which pairs may be used again. Driven by
-// the app's timer; a slow or failing sink costs records, which are declared as lost, never packets.
-import type { SessionRecord } from "../api/record.ts";
+// the app's timer. A slow or failing sink is tried again; when too much waits it costs records, declared as lost, never packets.
 import type { RouterConfig } from "../plan/config.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Datapath } from "../ports/datapath.ts";
@@ -8,11 +7,14 @@ import type { Log } from "../ports/log.ts";
 import type { RecordSink } from "../ports/records.ts";
 import { pairOf } from "./adopt.ts";
 import type { PairUse } from "./ports.ts";
+import { createRecordQueue } from "./recordqueue.ts";
+import type { RecordQueue, RecordTotals } from "./recordqueue.ts";
 import { createRecordWriter } from "./records.ts";
 import type { Denial, RecordSource } from "./records.ts";
 
 const PER_RUN = 8192;
 const MAX_QUEUED = 65_536;
+const PER_WRITE = 4096;
 
 /** RecordPump owns the queue in front of the sink. */
 export interface RecordPump {
@@ -20,7 +22,7 @@ export interface RecordPump {
   denials(denials: readonly Denial[]): void;
   follow(config: RouterConfig): void;
   flush(): Promise<void>;
-  totals(): { created: number; lost: number };
+  totals(): RecordTotals;
   source: RecordSource;
 }
 
@@ -33,40 +35,15 @@ interface PumpOptions {
 }
 
 /** createRecordPump makes a pump; `release` hears of waypoint pairs whose quarantine is over. */
-export function createRecordPump(options: PumpOptions, datapath: Datapath, release: (uses: PairUse[]) => void): RecordPump {
+export function createRecordPump(options: PumpOptions, datapath: Pick<Datapath, "records" | "takeRecordsLost" | "nameOf">, release: (uses: PairUse[]) => void): RecordPump {
   let interfaces = new Map<number, string>();
   const source: RecordSource = {
     router: options.name, boot: options.boot, clock: options.clock,
     nameOf: (id) => datapath.nameOf(id), interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`,
   };
   const writer = createRecordWriter(source);
-  let queue: SessionRecord[] = [];
-  let writing: Promise<void> = Promise.resolve();
-  let created = 0;
-  let lost = 0;
-  const declare = (count: number): void => {
-    lost += count;
-    created += count + 1;
-    queue.push(writer.loss(count));
-  };
-  const enqueue = (record: SessionRecord): void => {
-    created++;
-    if (queue.length < MAX_QUEUED) queue.push(record);
-    else lost++;
-  };
-  const write = async (): Promise<void> => {
-    while (queue.length > 0) {
-      const batch = queue;
-      queue = [];
-      try {
-        await options.sink.write(batch);
-      } catch (error) {
-        options.log.error({ error, records: batch.length }, "records lost: the sink refused them");
-        declare(batch.length);
-        return;
-      }
-    }
-  };
+  const queue = createRecordQueue({ capacity: MAX_QUEUED, batch: PER_WRITE }, (lost) => writer.loss(lost));
+  const deliver = createDelivery(options, queue);
   return {
     source,
     run() {
@@ -75,18 +52,44 @@ export function createRecordPump(options: PumpOptions, datapath: Datapath, relea
         const pair = record.type === "release" ? pairOf(record.session) : undefined;
         if (pair !== undefined) uses.push(pair);
         const text = writer.fromDatapath(record);
-        if (text !== undefined) enqueue(text);
+        if (text !== undefined) queue.push(text);
       }
       if (uses.length > 0) release(uses);
       const gone = datapath.takeRecordsLost();
-      if (gone > 0) declare(gone);
-      writing = writing.then(write);
+      if (gone > 0) queue.lose(gone);
+      void deliver();
     },
-    denials: (denials) => denials.forEach((denial) => enqueue(writer.denial(denial))),
+    denials: (denials) => denials.forEach((denial) => queue.push(writer.denial(denial))),
     follow(config) {
       interfaces = new Map(config.interfaces.map((one) => [one.ifnum, one.name]));
     },
-    flush: () => (writing = writing.then(write)),
-    totals: () => ({ created, lost }),
+    async flush() {
+      await deliver(); // what is on its way
+      await deliver(); // what came meanwhile
+      const { waiting } = queue.totals();
+      if (waiting > 0) options.log.error({ records: waiting }, "records lost: the sink refuses them and the router stops");
+    },
+    totals: () => queue.totals(),
   };
+}
+
+/** One writer at a time; it ends when nothing waits, or at a refusal, and the next run tries again. Never rejects. */
+function createDelivery(options: Pick<PumpOptions, "sink" | "log">, queue: RecordQueue): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let refusing = false;
+  const write = async (): Promise<void> => {
+    for (let batch = queue.take(); batch.length > 0; batch = queue.take()) {
+      try {
+        await options.sink.write(batch);
+      } catch (error) {
+        if (!refusing) options.log.error({ error, ...queue.totals() }, "the sink refuses records; they wait, and the oldest are lost when too many do");
+        refusing = true;
+        return;
+      }
+      queue.delivered();
+      if (refusing) options.log.info(queue.totals(), "the sink takes records again");
+      refusing = false;
+    }
+  };
+  return () => (running ??= write().finally(() => { running = undefined; }));
 }

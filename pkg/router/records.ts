@@ -3,6 +3,7 @@
 import { formatAddress } from "../base/addresstext.ts";
 import type { IpAddress } from "../base/address.ts";
 import { toHex } from "../base/bytes.ts";
+import { isZeroBytes } from "../base/ids.ts";
 import type { SessionRecord } from "../api/record.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { DatapathRecord } from "../ports/datapath.ts";
@@ -43,6 +44,7 @@ export interface Denial {
   peer?: string;
 }
 
+const trafficClassNames = ["BestEffort", "Low", "Medium", "High"] as const; // by Session.trafficClass, as build.ts numbers them
 const roleNames = { [Role.single]: "single", [Role.ingress]: "ingress", [Role.transit]: "transit", [Role.egress]: "egress" };
 const tcpNames = {
   [TcpState.none]: "none", [TcpState.synSent]: "syn-sent", [TcpState.synRcvd]: "syn-rcvd", [TcpState.established]: "established",
@@ -89,24 +91,24 @@ export function identityFields(source: RecordSource, session: Session): Partial<
   const context = session.context;
   return {
     role: roleName(session),
-    sessionId: toHex(session.uuid), spanId: toHex(session.span), parentSpanId: toHex(session.parentSpan),
-    tenant: nameText(source, session.tenant), service: nameText(source, session.service),
+    sessionId: toHex(session.uuid), spanId: toHex(session.span), ...(isZeroBytes(session.parentSpan) ? {} : { parentSpanId: toHex(session.parentSpan) }),
+    tenant: nameText(source, session.tenant), service: nameText(source, session.service), trafficClass: trafficClassNames[session.trafficClass] ?? String(session.trafficClass),
     protocol: context.proto,
     sourceAddress: formatAddress(context.source), sourcePort: context.sourcePort,
     destinationAddress: formatAddress(context.destination), destinationPort: context.destinationPort,
     ingressInterface: source.interfaceName(from.ifnum), egressInterface: source.interfaceName(to.ifnum), vlan: from.vlan,
-    ...natFields(session), ...waypointFields(source, session),
+    ...natFields(session), ...waypointFields(source, session), ...(to.nexthop === 0 ? {} : { nextHop: nameText(source, to.nexthop) }),
     security: session.security === 0 ? "clear" : "encrypted",
-    carrier: carrierName(to.path === 0 ? from : to),
   };
 }
 
+/** Address and port after NAT, empty without. */
 function natFields(session: Session): Partial<SessionRecord> {
   const to = session.side[1];
-  const fields: Partial<SessionRecord> = {};
-  if ((session.flags & Flag.snat) !== 0) fields.natSource = endpoint(to.local, to.localPort);
-  if ((session.flags & Flag.dnat) !== 0) fields.natDestination = endpoint(to.remote, to.remotePort);
-  return fields;
+  return {
+    natSource: (session.flags & Flag.snat) === 0 ? "" : endpoint(to.local, to.localPort),
+    natDestination: (session.flags & Flag.dnat) === 0 ? "" : endpoint(to.remote, to.remotePort),
+  };
 }
 
 /** The segment toward the egress is the one reported; an egress reports the one it came by. */
@@ -116,7 +118,7 @@ function waypointFields(source: RecordSource, session: Session): Partial<Session
   const path = nameText(source, side.path);
   return {
     waypointLocal: endpoint(side.local, side.localPort), waypointRemote: endpoint(side.remote, side.remotePort),
-    peer: path.split("/")[0] ?? path, peerPath: path,
+    peer: peerOfPath(path), peerPath: path, carrier: carrierName(side),
   };
 }
 
@@ -127,15 +129,18 @@ export function totals(session: Session, at: { atMs: number; unixOffsetMs: numbe
     startTime: timeText(at.unixOffsetMs + session.createdMs), duration: Math.max(0, Math.round(at.atMs - session.createdMs)),
     forwardPackets: Number(session.packets[0]), forwardBytes: Number(session.bytes[0]),
     reversePackets: Number(session.packets[1]), reverseBytes: Number(session.bytes[1]),
-    retransmissions: session.retransmissions, outOfOrder: session.outOfOrder,
-    ...(state === undefined ? {} : { tcpState: state }),
+    ...(state === undefined ? {} : { retransmissions: session.retransmissions, outOfOrder: session.outOfOrder, tcpState: state }),
     ...(session.setupMs === 0 ? {} : { setupTime: session.setupMs - 1 }),
   };
 }
 
 function ending(record: DatapathRecord): Partial<SessionRecord> {
-  if (record.type !== "end") return {};
-  return { endReason: endReasonOf(record.session.endReason) ?? "error" };
+  return record.type === "end" ? { endReason: endReasonName(record.session) } : {};
+}
+
+/** endReasonName is the record's word for why a session ended; `error` when it did not say. */
+export function endReasonName(session: Session): string {
+  return endReasonOf(session.endReason) ?? "error";
 }
 
 function denialFields(source: RecordSource, denial: Denial): Partial<SessionRecord> {
@@ -159,7 +164,13 @@ function carrierName(side: SessionSide): string {
   return side.proto === 17 ? "udp" : `protocol-${side.proto}`;
 }
 
-function nameText(source: RecordSource, id: number): string {
+/** peerOfPath is the peer that a path leads to: paths are named `peer/path`. */
+export function peerOfPath(path: string): string {
+  return path.split("/", 1)[0] ?? path;
+}
+
+/** nameText is the plain name of a number, `unknown-N` when it is not known any more. */
+export function nameText(source: Pick<RecordSource, "nameOf">, id: number): string {
   const name = source.nameOf(id);
   return name === undefined ? `unknown-${id}` : plainName(name);
 }

@@ -4,17 +4,18 @@ import { toHex } from "../base/bytes.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { Session, SessionSide } from "../svr/session.ts";
 import { elapsedMs } from "../svr/segment.ts";
-import { endpoint, identityFields, totals } from "./records.ts";
+import { endReasonName, endpoint, identityFields, totals } from "./records.ts";
 import type { RecordSource } from "./records.ts";
 
 /** sessionView shows a live session or one in guard. */
 export function sessionView(source: RecordSource, session: Session): SessionView {
   const now = source.clock.monotonicMs();
   return {
+    router: source.router,
     ...identityFields(source, session),
     ...totals(session, { atMs: now, unixOffsetMs: source.clock.unixMs() - now }),
     sessionId: toHex(session.uuid),
-    life: session.life === Life.guard ? "guard" : "live",
+    ...(session.life === Life.guard ? { life: "guard", endReason: endReasonName(session) } : { life: "live" }),
     ...metadataStates(session),
     flows: [flow(source, session, 0), flow(source, session, 1)],
     idle: Math.min(...session.seenMs.filter((seen) => seen !== 0).map((seen) => elapsedMs(now, seen)), Math.max(0, now - session.createdMs)),

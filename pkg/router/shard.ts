@@ -135,7 +135,7 @@ export class Shard {
   report(): FromShard[] {
     const denials = this.#denials.take();
     const counters: ShardCounters = {
-      ...this.#tally.totals(), punts: this.#punts, pools: this.#ports.counts(), deniesSuppressed: this.#denials.suppressed(),
+      ...this.#tally.totals(), punts: this.#punts, pools: this.#ports.counts(), denialsSuppressed: this.#denials.suppressed(),
     };
     return [{ kind: "counters", counters }, ...(denials.length === 0 ? [] : [{ kind: "denials" as const, denials }])];
   }

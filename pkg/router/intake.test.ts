@@ -1,0 +1,149 @@
+// Configuration intake over the real compiler, a source in memory and key files that can be taken away.
+import { parseDocuments } from "../api/document.ts";
+import { SvrError } from "../base/errors.ts";
+import { compile, keepLastGood } from "../plan/compile.ts";
+import type { PeerKeys } from "../svr/keys.ts";
+import { createIntake } from "./intake.ts";
+import type { Intake } from "./intake.ts";
+
+const tenant = (name: string): string => `apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { name: ${name} }\n`;
+const router = (name: string, more = ""): string => `apiVersion: opensvr.io/v1alpha1
+kind: Router
+metadata: { name: ${name} }
+spec:
+  interfaces:
+    - { name: wan0, type: WAN, addresses: [192.0.2.1/24], waypoints: [{ address: 192.0.2.1 }] }
+  peers:
+    - { name: west, psk: { file: west.psk }, paths: [{ name: a, interface: wan0, remoteAddress: 192.0.2.2 }] }
+${more}`;
+
+interface World {
+  intake: Intake;
+  files: Record<string, string>;
+  keys: Record<string, string>;
+  unreadable: boolean;
+  errors: string[];
+  now: number;
+}
+
+function makeWorld(files: Record<string, string>): World {
+  const errors: string[] = [];
+  const world: Omit<World, "intake"> = { files, keys: { "west.psk": "k1" }, unreadable: false, errors, now: 1_767_225_600_000 };
+  const say = (_fields: object, message: string): void => { errors.push(message); };
+  const key = (from: string, to: string, text: string): PeerKeys => ({
+    keyId: text.charCodeAt(1) * 100 + from.charCodeAt(0), hmac: new Uint8Array(32), meta: new Uint8Array(32), salt: new Uint8Array(8), sender: from, receiver: to, generation: 1,
+  });
+  const intake = createIntake({
+    compiler: { compile, keepLastGood }, name: "branch",
+    source: {
+      read: () => (world.unreadable ? Promise.reject(new Error("gone")) : Promise.resolve(parseDocuments(Object.entries(world.files).map(([path, text]) => ({ path, text }))))),
+      watch: () => ({ stop: () => undefined }),
+    },
+    keys: {
+      psk(file) {
+        const text = world.keys[file];
+        if (text === undefined) throw new SvrError("SVR_PSK_FILE", { object: file, attempted: `cannot read ${file}`, fix: "make it readable" });
+        return new TextEncoder().encode(text);
+      },
+    },
+    clock: { monotonicMs: () => 0, unixMs: () => world.now }, log: { info: say, warn: say, error: say },
+    derive: (own, peer, psk) => ({ send: key(own, peer, new TextDecoder().decode(psk.key)), receive: key(peer, own, new TextDecoder().decode(psk.key)) }),
+  });
+  return Object.assign(world, { intake });
+}
+
+test("the first reading gives the router's configuration, its keys and a hash", async () => {
+  const { intake } = makeWorld({ "r.yaml": router("branch"), "t.yaml": tenant("acme") });
+  const applied = await intake.first();
+  expect(applied).toMatchObject({ config: { name: "branch" }, problems: [], isPartial: false, at: "2026-01-01T00:00:00.000Z" });
+  expect(applied.hash).toMatch(/^[0-9a-f]{16}$/);
+  expect(Object.keys(applied.keys)).toEqual(["west"]);
+  expect([intake.current(), intake.stale()]).toEqual([applied, false]);
+});
+
+test("nothing new is no change; a change gives another hash", async () => {
+  const world = makeWorld({ "r.yaml": router("branch"), "t.yaml": tenant("acme") });
+  const first = await world.intake.first();
+  world.now += 1_000;
+  expect(await world.intake.again()).toBeUndefined();
+  expect(world.intake.current()).toBe(first);
+  world.files = { ...world.files, "t.yaml": tenant("other") };
+  const next = await world.intake.again();
+  expect(next?.config.tenants.map((one) => one.name)).toEqual(["<global>", "other"]);
+  expect(next?.hash).not.toBe(first.hash);
+});
+
+test("another key gives another hash, and the hash is of key ids, not of keys", async () => {
+  const world = makeWorld({ "r.yaml": router("branch") });
+  const first = await world.intake.first();
+  world.keys = { "west.psk": "k2" };
+  const next = await world.intake.again();
+  expect(next?.hash).not.toBe(first.hash);
+  world.keys = { "west.psk": "k2 with other bytes behind its id" };
+  expect(await world.intake.again()).toBeUndefined();
+});
+
+test("a broken object keeps its last good version, is told with its place, and makes the configuration stale", async () => {
+  const world = makeWorld({ "r.yaml": router("branch"), "t.yaml": tenant("acme") });
+  const first = await world.intake.first();
+  world.files = { ...world.files, "r.yaml": router("branch", "  shards: many\n") };
+  const next = await world.intake.again();
+  expect(next?.config).toEqual(first.config);
+  expect(next?.problems).toEqual([expect.stringContaining("the last good version stays in force"), expect.stringMatching(/^r\.yaml:9:3: error: Router branch spec\.shards: /)]);
+  expect(world.intake.stale()).toBe(true);
+  world.files = { ...world.files, "r.yaml": router("branch") };
+  expect(await world.intake.again()).toMatchObject({ problems: [] });
+  expect(world.intake.stale()).toBe(false);
+});
+
+test("a source that cannot be read leaves everything as it is, and says so", async () => {
+  const world = makeWorld({ "r.yaml": router("branch") });
+  const first = await world.intake.first();
+  world.unreadable = true;
+  expect(await world.intake.again()).toBeUndefined();
+  expect([world.intake.current(), world.intake.stale(), world.errors]).toEqual([first, true, ["configuration refused; the last good one stays in force"]]);
+});
+
+test("a router that disappears from the source stays in force", async () => {
+  const world = makeWorld({ "r.yaml": router("branch") });
+  const first = await world.intake.first();
+  world.files = { "r.yaml": router("other") };
+  expect(await world.intake.again()).toBeUndefined();
+  expect([world.intake.current(), world.intake.stale()]).toEqual([first, true]);
+});
+
+test("without this router there is no start: the others and the first problem are named", async () => {
+  await expect(makeWorld({ "r.yaml": router("other") }).intake.first()).rejects.toMatchObject({ code: "SVR_CONFIG_EMPTY", message: expect.stringContaining("there are other") as string });
+  await expect(makeWorld({ "r.yaml": router("branch", "  shards: many\n") }).intake.first()).rejects.toMatchObject({ code: "SVR_CONFIG_EMPTY", message: expect.stringContaining("r.yaml:") as string });
+});
+
+test("a peer without key is not usable and the rest is; a key that goes away later stays in force", async () => {
+  const world = makeWorld({ "r.yaml": router("branch") });
+  world.keys = {};
+  expect(await world.intake.first()).toMatchObject({ keys: {}, isPartial: true, problems: [expect.stringContaining("peer west is not usable: SVR_PSK_FILE: cannot read west.psk")] });
+  world.keys = { "west.psk": "k1" };
+  const good = await world.intake.again();
+  expect([Object.keys(good?.keys ?? {}), world.intake.stale()]).toEqual([["west"], false]);
+  world.keys = {};
+  const kept = await world.intake.again();
+  expect(kept).toMatchObject({ hash: good?.hash, keys: good?.keys, problems: [expect.stringContaining("peer west keeps its last key: SVR_PSK_FILE")] });
+  expect(world.intake.stale()).toBe(true);
+});
+
+test("a configuration that could not be programmed is taken back", async () => {
+  const world = makeWorld({ "r.yaml": router("branch") });
+  const first = await world.intake.first();
+  world.files = { ...world.files, "t.yaml": tenant("acme") };
+  await world.intake.again();
+  world.intake.back(first);
+  expect([world.intake.current(), world.intake.stale()]).toEqual([first, true]);
+});
+
+test("names are numbered by the data plane; one that gets no number is told", async () => {
+  const world = makeWorld({ "r.yaml": router("branch") });
+  const applied = await world.intake.first();
+  const ids = applied.number((name) => (name === "router/west" ? 0 : name.length));
+  expect(ids["path/west/a"]).toBe("path/west/a".length);
+  expect(ids).not.toHaveProperty("router/west");
+  expect(world.errors).toEqual(["no number left for this name; it is not in force"]);
+});

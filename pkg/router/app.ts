@@ -129,18 +129,23 @@ function pumpOnce({ pump, datapath, shards }: Parts): void {
   for (const shard of shards) shard.post({ kind: "live", live });
 }
 
-/** A configuration that cannot be put in force leaves the one before, and says why. */
+/** A configuration that cannot be put in force leaves the one before, and says so; the data plane may have taken half of it. */
 async function reload(parts: Parts): Promise<void> {
-  const { intake, options } = parts;
+  const { intake } = parts;
   const before = intake.current();
   const next = await intake.again();
-  if (next === undefined) return;
+  if (next === undefined || tryApply(parts, next, "configuration could not be programmed; the last good one stays in force")) return;
+  intake.back(before);
+  tryApply(parts, before, "the last good configuration could not be programmed again; sessions go on as the data plane has it");
+}
+
+function tryApply(parts: Parts, applied: Applied, otherwise: string): boolean {
   try {
-    applyConfig(parts, next);
+    applyConfig(parts, applied);
+    return true;
   } catch (error) {
-    intake.back(before);
-    options.log.error({ error }, "configuration could not be programmed; the last good one stays in force");
-    applyConfig(parts, before);
+    parts.options.log.error({ error }, otherwise);
+    return false;
   }
 }
 

@@ -23,7 +23,7 @@ const main = join(import.meta.dirname, "../../cmd/router/main.ts");
 /** LogLine is one line of a router's JSON log. */
 export interface LogLine { level: number; msg: string; [field: string]: unknown }
 
-/** ConfigDirectory is the directory all routers of a test read: one file per object, keys beside. */
+/** ConfigDirectory is what one router reads: one file per object, keys beside. */
 export class ConfigDirectory {
   readonly folder: string;
   #written = 0;
@@ -59,15 +59,15 @@ export function fileOf(object: ConfigObject): string {
 /** Router is one router process, which may be started again. */
 export class Router {
   readonly name: string;
+  readonly config: ConfigDirectory;
   readonly stateDir: string;
   readonly #net: Net;
-  readonly #config: ConfigDirectory;
   #process: TestProcess | undefined;
 
-  constructor(net: Net, config: ConfigDirectory, name: string) {
+  constructor(net: Net, name: string) {
     this.#net = net;
-    this.#config = config;
     this.name = name;
+    this.config = new ConfigDirectory(join(net.folder, "config", name));
     this.stateDir = join(net.folder, "state", name);
     mkdirSync(this.stateDir, { recursive: true });
   }
@@ -79,7 +79,7 @@ export class Router {
 
   /** launch starts the process without waiting for anything. */
   launch(): TestProcess {
-    const words = ["--config-dir", this.#config.folder, "--name", this.name, "--state-dir", this.stateDir, "--pin-dir", this.#net.pinFolder(this.name), "--records", this.#recordFile];
+    const words = ["--config-dir", this.config.folder, "--name", this.name, "--state-dir", this.stateDir, "--pin-dir", this.#net.pinFolder(this.name), "--records", this.#recordFile];
     this.#process = this.#net.start(this.name, [process.execPath, "--disable-warning=ExperimentalWarning", main, ...words]);
     return this.#process;
   }
@@ -171,18 +171,20 @@ export class Router {
 /** Fabric is a network with its running routers and their configuration. */
 export class Fabric {
   readonly net: Net;
-  readonly config: ConfigDirectory;
   readonly objects: ConfigObject[];
   readonly #routers: Map<string, Router>;
 
   constructor(net: Net, site: Site) {
     this.net = net;
-    this.config = new ConfigDirectory(join(net.folder, "config"));
     this.objects = objectsOf(net.topology, site);
-    this.config.put(...this.objects);
-    const names = routersOf(net.topology);
-    for (const name of names) for (const peer of neighboursOf(net.topology, name)) this.config.write(pskFile(name, peer.name), toHex(pskOf(name, peer.name)));
-    this.#routers = new Map(names.map((name) => [name, new Router(net, this.config, name)]));
+    this.#routers = new Map(routersOf(net.topology).map((name) => [name, new Router(net, name)]));
+    for (const { name, config } of this.routers) for (const peer of neighboursOf(net.topology, name)) config.write(pskFile(name, peer.name), toHex(pskOf(name, peer.name)));
+    this.put(...this.objects);
+  }
+
+  /** put gives objects to every router. */
+  put(...objects: ConfigObject[]): void {
+    for (const { config } of this.routers) config.put(...objects);
   }
 
   get routers(): Router[] { return [...this.#routers.values()]; }
@@ -194,11 +196,11 @@ export class Fabric {
     return found;
   }
 
-  /** object gives a configuration object by kind and name, to be changed and put. */
-  object(kind: string, name: string): ConfigObject {
+  /** object gives a copy of a configuration object as it was at the start, with other fields of spec. */
+  object(kind: string, name: string, change: Record<string, unknown> = {}): ConfigObject {
     const found = this.objects.find((one) => one.kind === kind && one.metadata.name === name);
     if (found === undefined) throw new Error(`the site has no ${kind} ${name}`);
-    return found;
+    return { ...structuredClone(found), spec: { ...structuredClone(found.spec), ...change } };
   }
 
   /** keys are those of a router pair. */

@@ -41,6 +41,18 @@ export interface Site { tenants: SiteTenant[]; services: SiteService[]; routers?
 
 const VERSION = "opensvr.io/v1alpha1";
 const NAMESPACE = "test";
+const FEW_SESSIONS = 20_000; // small maps, so that a router starts sooner
+
+/** openSite lets hosts on both LANs of r1 and r2 reach each other, one tenant, no source NAT. */
+export function openSite(change: { more?: Record<string, unknown>; routers?: Record<string, SiteRouter> } = {}): Site {
+  const service = (name: string, router: string, network: number): SiteService => ({
+    name, addresses: [`10.${network}.0.0/24`, `fd00:${network}::/64`], at: { router, interface: "lan0" }, ...(change.more && { more: change.more }),
+  });
+  return {
+    tenants: [{ name: "corp", members: [{ router: "r1", interface: "lan0" }, { router: "r2", interface: "lan0" }] }],
+    services: [service("west", "r1", 1), service("east", "r2", 2)], ...(change.routers && { routers: change.routers }),
+  };
+}
 
 /** objectsOf gives all objects of a site; each is a value of its own that a test may change. */
 export function objectsOf(topology: Topology, site: Site): ConfigObject[] {
@@ -128,7 +140,7 @@ function routerObject(topology: Topology, site: Site, name: string): ConfigObjec
         name: `${device}-${remoteAddress.includes(":") ? "v6" : "v4"}`, interface: device, remoteAddress, ...own.paths?.[peer],
       }))),
     })),
-    ...own.more,
+    ...own.more, limits: { sessions: FEW_SESSIONS, ...(own.more?.["limits"] as Record<string, unknown> | undefined) },
   });
 }
 

@@ -6,7 +6,7 @@ import type { Net } from "./net.ts";
 import type { TestProcess } from "./process.ts";
 
 /** TcpClientSettings of tcp-client.ts; without everyMs each session sends one message when it is connected and when told `say`. */
-export interface TcpClientSettings { to: string; port: number; sessions: number; messageBytes?: number; everyMs?: number; from?: string; firstPort?: number }
+export interface TcpClientSettings { to: string; port: number; sessions: number; messageBytes?: number; everyMs?: number; from?: string; firstPort?: number; pattern?: "numbers" | "cookies" }
 
 /** TcpReport counts sessions; `wrong` had a byte that did not belong, blackoutMs is the longest wait for an answer. */
 export interface TcpReport {
@@ -65,6 +65,9 @@ export class UdpServer {
 
   /** report gives what came until now. */
   async report(): Promise<UdpServerReport> { return asked(this.process, "report"); }
+
+  /** push sends a datagram to the last sender without being asked. */
+  async push(): Promise<void> { await asked(this.process, "push"); }
 }
 
 /** TcpClient is a started TCP client. */

@@ -95,6 +95,24 @@ export function conversationsOf(packets: readonly WirePacket[]): WirePacket[][] 
   return [...Map.groupBy(packets, conversationKey).values()];
 }
 
+/** isHandshake tells metadata that says something: no empty header, no control message. */
+export function isHandshake({ metadata }: WirePacket): boolean {
+  return metadata !== undefined && !metadata.empty && metadata.tlvs.control === undefined;
+}
+
+/** directionsOf splits a conversation into the direction of its first packet and the other one. */
+export function directionsOf(conversation: readonly WirePacket[]): { forward: WirePacket[]; reverse: WirePacket[] } {
+  const [first] = conversation;
+  const isForward = (one: WirePacket): boolean => one.source === first?.source && one.packet.sourcePort === first.packet.sourcePort;
+  return { forward: conversation.filter(isForward), reverse: conversation.filter((one) => !isForward(one)) };
+}
+
+/** innerKey is what SVR leaves as it is: TCP numbers and flags, and the body. Inner and outer packet have the same. */
+export function innerKey({ packet, body }: WirePacket): string {
+  const { tcp } = packet;
+  return [tcp === undefined ? "" : `${tcp.seq} ${tcp.ack} ${tcp.flags} ${tcp.window}`, body.length, digestOf(body)].join(" ");
+}
+
 /** ipLength is what a packet takes on the wire from its IP header on. */
 export function ipLength({ packet }: WirePacket): number {
   return packet.end;

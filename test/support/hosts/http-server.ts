@@ -3,13 +3,14 @@
 import { createServer } from "node:http";
 import process from "node:process";
 import { Readable } from "node:stream";
-import { patternAt } from "./pattern.ts";
+import { patternOf } from "./pattern.ts";
 
 const [address = "", port = ""] = process.argv.slice(2);
 const CHUNK = 65_536;
+const pattern = patternOf();
 
 function* chunks(total: number): Generator<Uint8Array> {
-  for (let at = 0; at < total; at += CHUNK) yield patternAt(at, Math.min(CHUNK, total - at));
+  for (let at = 0; at < total; at += CHUNK) yield pattern.bytes(at, Math.min(CHUNK, total - at));
 }
 
 const server = createServer((request, response) => {

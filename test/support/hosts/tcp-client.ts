@@ -6,10 +6,11 @@ import type { Socket } from "node:net";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import type { TcpClientSettings, TcpReport } from "../traffic.ts";
-import { firstWrong, patternAt } from "./pattern.ts";
+import { patternOf } from "./pattern.ts";
 
 const settings = JSON.parse(process.argv[2] ?? "{}") as TcpClientSettings;
 const MESSAGE = settings.messageBytes ?? 64;
+const pattern = patternOf(settings.pattern);
 
 interface Session { socket: Socket; sent: number; received: number; connected: boolean; ended: boolean; wrongAt: number; waitingSince: number; blackoutMs: number; fault?: string }
 
@@ -30,12 +31,12 @@ function openSession(localPort: number | undefined): void {
 function speak(session: Session): void {
   if (!session.connected || session.ended || session.fault !== undefined) return;
   if (session.waitingSince === 0) session.waitingSince = performance.now();
-  session.socket.write(patternAt(session.sent, MESSAGE));
+  session.socket.write(pattern.bytes(session.sent, MESSAGE));
   session.sent += MESSAGE;
 }
 
 function hear(session: Session, data: Buffer): void {
-  const wrong = firstWrong(session.received, data);
+  const wrong = pattern.firstWrong(session.received, data);
   if (wrong >= 0 && session.wrongAt < 0) session.wrongAt = wrong;
   session.received += data.length;
   if (session.waitingSince !== 0) session.blackoutMs = Math.max(session.blackoutMs, performance.now() - session.waitingSince);

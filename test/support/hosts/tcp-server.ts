@@ -4,16 +4,17 @@
 import { createServer } from "node:net";
 import type { Socket } from "node:net";
 import process from "node:process";
-import { patternAt } from "./pattern.ts";
+import { patternOf } from "./pattern.ts";
 
 const [address = "", port = "", mode = "echo", bytes = "0"] = process.argv.slice(2);
 const CHUNK = 65_536;
+const pattern = patternOf();
 
 function stream(socket: Socket, total: number): void {
   let sent = 0;
   const push = (): void => {
     while (sent < total) {
-      const chunk = patternAt(sent, Math.min(CHUNK, total - sent));
+      const chunk = pattern.bytes(sent, Math.min(CHUNK, total - sent));
       sent += chunk.length;
       if (!socket.write(chunk)) return void socket.once("drain", push);
     }

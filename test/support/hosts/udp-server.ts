@@ -1,6 +1,6 @@
 // UDP server of a host: echoes each datagram, as a DNS server answers, or only counts them. Run by test/support/traffic.ts
-// inside a namespace: `udp-server.ts ADDRESS PORT [echo|sink]`; `report` on standard input prints what came: count, bytes, and
-// the last datagrams with their senders.
+// inside a namespace: `udp-server.ts ADDRESS PORT [echo|sink]`. `report` on standard input prints what came: count, bytes, and
+// the last datagrams with their senders; `push` sends one more datagram to the last sender.
 import { createSocket } from "node:dgram";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -18,5 +18,9 @@ const socket = createSocket({ type: address.includes(":") ? "udp6" : "udp4", rec
   if (mode === "echo") socket.send(data, from.port, from.address);
 });
 socket.bind(Number(port), address, () => { console.log("listening"); });
-createInterface({ input: process.stdin }).on("line", () => { console.log(JSON.stringify(report)); });
+createInterface({ input: process.stdin }).on("line", (line) => {
+  const { from, port: to } = report.last.at(-1) ?? {};
+  if (line === "push" && from !== undefined) socket.send("pushed", to, from);
+  console.log(JSON.stringify(report));
+});
 process.once("SIGTERM", () => { process.exit(0); });

@@ -50,7 +50,9 @@ function authorise(turn: Turn, arrival: Arrival & { opened: Opened }, again: Aga
   const tenant = turn.tables.idOf("tenant", opened.tlvs.tenant as string);
   const sourceRouter = turn.tables.idOf("router", opened.tlvs.sourceRouter as string);
   if (tenant === 0 || sourceRouter === 0) return refuse(turn, arrival, "limit");
-  const selected = turn.tables.select(tenant, context.proto, context.destinationPort, context.destination);
+  // A child that is not configured here has the access of its nearest ancestor (behaviour 2.1); the session keeps its name.
+  const asking = turn.tables.tenantId(opened.tlvs.tenant as string) ?? tenant;
+  const selected = turn.tables.select(asking, context.proto, context.destinationPort, context.destination);
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
   if (endsConnection(packet) && context.proto === 6) return refuse(turn, arrival, "state", selected.service);
   if (turn.live + turn.batch.installs.length >= turn.tables.limits.live) return refuse(turn, arrival, "limit", selected.service);

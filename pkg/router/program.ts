@@ -12,7 +12,8 @@ export function datapathConfig(config: RouterConfig, ids: Ids): DatapathConfig {
   return {
     interfaces: config.interfaces.map((i) => ({ ifnum: i.ifnum, name: i.device, shared: i.sharedWithHost, hosts: i.hosts })),
     nexthops: config.nexthops.flatMap((nexthop) => nexthopEntry(config, nexthop, ids)),
-    locals: config.locals.map((local) => ({ address: local.address, waypoint: local.waypoint })),
+    // The data plane knows an address once: where it is a waypoint on one interface, that counts.
+    locals: config.locals.map(({ address, waypoint }) => ({ address, waypoint })).sort((a, b) => Number(a.waypoint) - Number(b.waypoint)),
     members: config.members.flatMap((member) => {
       const tenant = ids[nameKey("tenant", member.tenant)];
       return tenant === undefined ? [] : [{ ifnum: member.ifnum, vlan: member.vlan, prefix: member.prefix, tenant }];

@@ -61,6 +61,8 @@ export interface Flight {
 /** LabOptions are those of each router's configuration, and of the model. */
 export interface LabOptions extends Omit<Chain, "names" | "index"> {
   sessionLimit?: number;
+  /** compiled configurations by router name; interface 1 leads to the left, 2 to the right */
+  compiled?: ReadonlyMap<string, RouterConfig>;
 }
 
 const MAX_TURNS = 20_000;
@@ -178,7 +180,7 @@ export class Lab {
   }
 
   #makeRouter(index: number): LabRouter {
-    const config = chainConfig({ ...this.#options, ...this.#each(index), names: this.#names, index });
+    const config = this.#options.compiled?.get(this.#names[index] ?? "") ?? chainConfig({ ...this.#options, ...this.#each(index), names: this.#names, index });
     const datapath = modelDatapath({
       nowMs: () => this.#nowMs, onSent: (frame) => this.#carry(index, frame), shards: config.shards, sessionLimit: this.#options.sessionLimit ?? 1024, ringLimit: 100_000,
     });

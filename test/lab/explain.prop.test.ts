@@ -1,0 +1,54 @@
+// explain against the tables that shards decide by: for any configuration and connection the same verdict, service and reason.
+import fc from "fast-check";
+import { randomObjects, randomQuestions } from "../support/config/random.ts";
+import { addressOf } from "../support/config/sample.ts";
+import { compile } from "../../pkg/plan/compile.ts";
+import type { RouterConfig } from "../../pkg/plan/config.ts";
+import { explain } from "../../pkg/plan/explain.ts";
+import type { WhyQuestion } from "../../pkg/plan/explain.ts";
+import { buildTables } from "../../pkg/router/build.ts";
+import { numberNames } from "../../pkg/router/names.ts";
+import { egressSides } from "../../pkg/router/route.ts";
+import type { Tables } from "../../pkg/router/tables.ts";
+import type { Turn } from "../../pkg/router/turn.ts";
+import { keysOf } from "./lab.ts";
+
+/** Tables as a shard gets them, with numbers in an order of their own. */
+function tablesOf(config: RouterConfig): Tables {
+  const numbered = new Map<string, number>();
+  const nameId = (name: string): number => {
+    numbered.set(name, numbered.get(name) ?? 5_000 - numbered.size);
+    return numbered.get(name) ?? 0;
+  };
+  const { ids } = numberNames(config, nameId);
+  const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }]));
+  return buildTables({ config, ids, keys }, { nameId, nameOf: (id) => [...numbered].find(([, one]) => one === id)?.[0] });
+}
+
+/** A turn that has ports for everybody, which is all that choosing a way asks of it. */
+const turn = { nowMs: 0, ports: { natStart: () => 0, pair: () => ({ local: 16_384, remote: 16_385 }) } } as unknown as Turn;
+
+function decide(tables: Tables, { tenant = "", proto, port, destination }: WhyQuestion): { allow: boolean; reason?: string; service?: string } {
+  const selected = tables.select(tables.tenantId(tenant) ?? -1, proto, port, destination);
+  if (selected.kind === "deny") return { allow: false, reason: selected.reason, ...(selected.service === undefined ? {} : { service: selected.service.name }) };
+  const service = selected.service.name;
+  const source = addressOf(destination.family === 4 ? "10.1.0.77" : "fd00:1::77");
+  const ways = egressSides(turn, selected.service, { source, destination, sourcePort: 40_000, destinationPort: port, proto, family: destination.family }, { ifnum: 2_000, vlan: 0 });
+  if (!ways.ok) return { allow: false, reason: ways.error, service };
+  return [...ways.value].length === 0 ? { allow: false, reason: "nat", service } : { allow: true, service };
+}
+
+test("P-1 P-2 P-3 svrctl why says what a shard decides", () => {
+  const seen = new Set<string>();
+  fc.assert(fc.property(randomObjects, randomQuestions, (objects, questions) => {
+    for (const config of compile({ objects }).routers.values()) {
+      const tables = tablesOf(config);
+      for (const question of questions) {
+        const { allow, reason, service } = explain(config, question);
+        expect({ allow, reason, service }).toEqual({ reason: undefined, service: undefined, ...decide(tables, question) });
+        seen.add(reason ?? "allow");
+      }
+    }
+  }), { numRuns: 150 });
+  expect([...seen]).toEqual(expect.arrayContaining(["access", "allow", "no-path", "no-service"]));
+});

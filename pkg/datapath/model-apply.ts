@@ -4,7 +4,7 @@ import { toHex } from "../base/bytes.ts";
 import type { NatSearch, OpResult, SessionOp } from "../ports/datapath.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
-import { flowKeyText, removeFlow, sameSideKey, sessionOf, sideKey } from "./model-state.ts";
+import { flowKeyText, freeSlot, removeFlow, sameSideKey, sessionOf, sideKey } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
 
 type Install = Extract<SessionOp, { kind: "install" }>;
@@ -34,15 +34,19 @@ function install(model: Model, op: Install): OpResult {
   const session = structuredClone(op.session);
   const taken = searchPort(model, session, op.natSearch) ?? holder(model, session.side[0], 0) ?? holderOfUuid(model, session.uuid);
   if (taken !== undefined) return taken;
-  const index = model.slots.indexOf(undefined);
-  const live = model.slots.filter((slot) => slot?.life === Life.live).length;
-  if (index < 0 || live >= model.liveLimit || sameSideKey(session.side[0], session.side[1])) return FULL;
+  const index = freeSlot(model);
+  if (index < 0 || isFull(model) || sameSideKey(session.side[0], session.side[1])) return FULL;
   session.life = Life.live;
   model.slots[index] = session;
   model.flows.set(flowKeyText(sideKey(session.side[1])), { index, side: 1 });
   model.uuids.set(toHex(session.uuid), index);
   model.flows.set(flowKeyText(sideKey(session.side[0])), { index, side: 0 });
   return { ok: true, index, localPort: session.side[1].localPort };
+}
+
+/** Every live session has its uuid key, so counting is only needed where those reach the limit. */
+function isFull(model: Model): boolean {
+  return model.uuids.size >= model.liveLimit && model.slots.filter((slot) => slot?.life === Life.live).length >= model.liveLimit;
 }
 
 /** Source NAT: the first free local port of the range, cyclic; without a range the key stands as given. */

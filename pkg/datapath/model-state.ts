@@ -20,6 +20,8 @@ export interface InterfaceCount { rxPackets: bigint; rxBytes: bigint; txPackets:
 /** Model is the whole state of the model; owned by modelDatapath, changed in place. */
 export interface Model {
   slots: (Session | undefined)[];
+  /** no slot below it is free, as far as is known */
+  lowestFree: number;
   flows: Map<string, FlowEntry>;
   uuids: Map<string, number>;
   liveLimit: number;
@@ -49,7 +51,7 @@ const NO_CONFIG: DatapathConfig = {
 /** createModel makes an empty model: `sessionLimit` slots, at most `liveLimit` of them live. */
 export function createModel(options: { sessionLimit: number; liveLimit: number; shards: number; hasSocket?: Model["hasSocket"] }): Model {
   return {
-    slots: new Array<Session | undefined>(options.sessionLimit).fill(undefined), flows: new Map(), uuids: new Map(), liveLimit: options.liveLimit,
+    slots: new Array<Session | undefined>(options.sessionLimit).fill(undefined), lowestFree: 0, flows: new Map(), uuids: new Map(), liveLimit: options.liveLimit,
     shards: options.shards, mssClamp: true, interfaces: new Map(), nexthops: new Map(), locals: new Map(), config: NO_CONFIG,
     hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), drops: new Map(), counts: new Map(), sweeps: 0n,
   };
@@ -99,6 +101,19 @@ export function passes(session: Session): boolean {
 export function sessionOf(model: Model, ref: SessionRef): Session | undefined {
   const session = model.slots[ref.index];
   return session !== undefined && passes(session) && equalBytes(session.uuid, ref.uuid) ? session : undefined;
+}
+
+/** freeSlot gives the lowest free slot, -1 when all are taken. */
+export function freeSlot(model: Model): number {
+  const near = model.slots.indexOf(undefined, model.lowestFree);
+  model.lowestFree = near < 0 ? 0 : near;
+  return near < 0 ? model.slots.indexOf(undefined) : near;
+}
+
+/** emptySlot makes a slot free again. */
+export function emptySlot(model: Model, index: number): void {
+  model.slots[index] = undefined;
+  model.lowestFree = Math.min(model.lowestFree, index);
 }
 
 /** removeFlow deletes the key of one side, if it still is this session's. */

@@ -7,7 +7,7 @@ import type { EndReason } from "../svr/reasons.ts";
 import { Flag, Life, TcpState } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
 import { restsAfterEnd } from "./model-apply.ts";
-import { removeFlow } from "./model-state.ts";
+import { emptySlot, removeFlow } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
 
 type RecordType = DatapathRecord["type"];
@@ -103,12 +103,12 @@ function sweepGuard(model: Model, index: number, walk: Walk): void {
     return;
   }
   removeFlow(model, index, 1);
-  model.slots[index] = undefined;
+  emptySlot(model, index);
 }
 
 function sweepQuarantine(model: Model, index: number, walk: Walk): void {
   if (!isOlder(walk.now, (model.slots[index] as Session).sinceMs, model.config.timers.quarantineMs)) return;
   removeFlow(model, index, 1);
   walk.tell("release");
-  model.slots[index] = undefined;
+  emptySlot(model, index);
 }

@@ -137,8 +137,8 @@ function enqueue(world: World, packet: PacketIn, judged: Judged): Verdict {
 /** The same shard for both directions of a flow; any symmetric function will do. */
 function shardOf(model: Model, { parsed }: Judged): number {
   const ends = [`${addressKey(parsed.source)}:${parsed.sourcePort}`, `${addressKey(parsed.destination)}:${parsed.destinationPort}`].sort();
-  const sum = [...ends.join()].reduce((hash, letter) => (hash * 31 + letter.charCodeAt(0)) >>> 0, parsed.proto);
-  return sum % model.shards;
+  const sum = [...ends.join()].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 0x01000193), parsed.proto); // FNV-1a
+  return ((sum ^ (sum >>> 15)) >>> 0) % model.shards;
 }
 
 function leave(world: World, frame: Frame, segments: number): boolean {

@@ -4,46 +4,53 @@ import { reasonNumber } from "../svr/reasons.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { SideIndex } from "../svr/session.ts";
 import { tcpStep } from "../svr/tcpstate.ts";
+import type { TcpVerdict } from "../svr/tcpstate.ts";
 import { innerBytes } from "./newsession.ts";
 import { changeFields, changeFlags, countPackets, endSession } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import type { Carried, Turn } from "./turn.ts";
 
-/** account books a packet that arrived on a side; false when the TCP table refuses it (counted as `state`). */
-export function account(turn: Turn, handle: Handle, side: SideIndex, carried: Carried): boolean {
-  if (!accountTcp(turn, handle, side, carried)) {
-    turn.count("state");
-    return false;
-  }
+/** account books a packet that arrived on a side; nothing of one that the TCP table does not forward. */
+export function account(turn: Turn, handle: Handle, side: SideIndex, carried: Carried): TcpVerdict {
+  const { verdict, restart, setUp } = accountTcp(turn, handle, side, carried);
+  if (verdict !== "forward") return verdict;
   const session = handle.state;
+  const isLive = session.life === Life.live;
   countPackets(turn.batch, handle, side, { packets: 1, bytes: innerBytes(carried, session.side[side], session.context.proto) });
-  if (session.life !== Life.live) return true;
+  if (setUp || (isLive && side === 1 && carried.packet.tcp === undefined)) bookSetup(turn, handle);
+  if (!restart || !isLive) return verdict;
   const seen: [number, number] = [...session.seenMs];
   seen[side] = (turn.nowMs >>> 0) || 1;
-  changeFields(turn.batch, handle, { seenMs: seen, ...setup(turn, handle, side, carried) });
-  if (side === 1 && (session.flags & Flag.setup) === 0 && session.setupMs !== 0) changeFlags(turn.batch, handle, { set: Flag.setup });
-  return true;
+  changeFields(turn.batch, handle, { seenMs: seen });
+  return verdict;
 }
 
-
-/** Set-up time: TCP until the first acknowledged payload is the data plane's to see; else the first reverse packet. */
-function setup(turn: Turn, handle: Handle, side: SideIndex, carried: Carried): { setupMs?: number } {
-  if (side !== 1 || handle.state.setupMs !== 0 || carried.packet.tcp !== undefined) return {};
-  return { setupMs: Math.max(0, Math.round(turn.nowMs - handle.state.createdMs)) + 1 };
+/** Set-up time in milliseconds + 1 (behaviour 13.1): TCP until payload is acknowledged, else until the first reverse packet. */
+function bookSetup(turn: Turn, handle: Handle): void {
+  if ((handle.state.flags & Flag.setup) !== 0) return;
+  changeFields(turn.batch, handle, { setupMs: Math.max(0, Math.round(turn.nowMs - handle.state.createdMs)) + 1 });
+  changeFlags(turn.batch, handle, { set: Flag.setup });
 }
 
-function accountTcp(turn: Turn, handle: Handle, side: SideIndex, carried: Carried): boolean {
+interface Booked {
+  verdict: TcpVerdict;
+  /** the idle timer starts again */
+  restart: boolean;
+  setUp: boolean;
+}
+
+function accountTcp(turn: Turn, handle: Handle, side: SideIndex, carried: Carried): Booked {
   const tcp = carried.packet.tcp;
   const before = handle.state;
-  if (tcp === undefined) return true;
+  if (tcp === undefined) return { verdict: "forward", restart: true, setUp: false };
   const segment = { side, flags: tcp.flags, seq: tcp.seq, ack: tcp.ack, payload: carried.bodyEnd - carried.bodyAt };
-  const { verdict, state, ended } = tcpStep(before, segment, turn.nowMs >>> 0);
-  if (verdict !== "forward") return false;
-  if (ended !== undefined) endSession(turn.batch, handle, reasonNumber(ended), false);
+  const { verdict, state, ended, restart, setUp = false } = tcpStep(before, segment, turn.nowMs >>> 0);
+  if (verdict !== "forward") return { verdict, restart: false, setUp: false };
   changeFlags(turn.batch, handle, { set: state.flags & ~before.flags });
   changeFields(turn.batch, handle, {
     tcpState: state.tcpState, tcpBeforeReset: state.tcpBeforeReset, sinceMs: state.sinceMs, nextSeq: state.nextSeq, lastAck: state.lastAck,
     retransmissions: state.retransmissions, outOfOrder: state.outOfOrder, isn: state.isn,
   });
-  return true;
+  if (ended !== undefined) endSession(turn.batch, handle, reasonNumber(ended), false);
+  return { verdict, restart, setUp };
 }

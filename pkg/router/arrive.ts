@@ -17,25 +17,43 @@ import { stepSegment } from "./segments.ts";
 import { carriedOf } from "./turn.ts";
 import type { Arrival, Opened, Opener, Turn } from "./turn.ts";
 
+/** Known is the session of a packet, the side where it arrived, and who opens another session on its flow. */
+export interface Known {
+  handle: Handle;
+  side: SideIndex;
+  opener: Opener;
+}
+
 /** arriveKnown decides a packet that belongs to a session, on the side where it arrived. */
-export function arriveKnown(turn: Turn, arrival: Arrival, at: { handle: Handle; side: SideIndex; opener: Opener }): void {
+export function arriveKnown(turn: Turn, arrival: Arrival, at: Known): void {
   const { handle, side } = at;
   const { opened } = arrival;
-  if (handle.state.side[side].path === 0 || opened === undefined || opened.empty) return arrivePlain(turn, arrival, handle, side);
+  if (handle.state.side[side].path === 0 || opened === undefined || opened.empty) return arrivePlain(turn, arrival, at);
   if (!isFlowPeer(turn, handle, side, opened)) return turn.count("peer-mismatch", opened.peer);
   if (opened.tlvs.control !== undefined) return arriveControl(turn, { ...arrival, opened }, { handle, side });
-  if (opened.headerOnly) return arrivePlain(turn, arrival, handle, side);
+  if (opened.headerOnly) return arrivePlain(turn, arrival, at);
   arriveMetadata(turn, { ...arrival, opened }, at);
 }
 
-function arrivePlain(turn: Turn, arrival: Arrival, handle: Handle, side: SideIndex): void {
+function arrivePlain(turn: Turn, arrival: Arrival, at: Known): void {
+  const { handle, side } = at;
   const carried = carriedOf(arrival);
-  if (!account(turn, handle, side, carried)) return;
+  const verdict = account(turn, handle, side, carried);
+  if (verdict === "newSyn") return openAnew(turn, arrival, at);
+  if (verdict === "drop") return turn.count("state");
   const effects = stepSegment(turn, handle, side, { kind: side === 0 ? "forwardPacket" : "reversePacket" });
   if (handle.state.side[side].path === 0 || effects.some((effect) => effect.kind === "forwardBody")) leave(turn, handle, other(side), carried);
 }
 
-function arriveMetadata(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handle: Handle; side: SideIndex; opener: Opener }): void {
+/** openAnew ends what is left of an old connection when a host begins the next one on its tuple (behaviour 3.3, RESET and GUARD). */
+export function openAnew(turn: Turn, arrival: Arrival, at: Known): void {
+  const { handle, side, opener } = at;
+  if (handle.state.side[side].path !== 0) return turn.count("state"); // a new connection of a peer comes with metadata
+  endSession(turn.batch, handle, reasonNumber("rst"), true);
+  opener(turn, arrival);
+}
+
+function arriveMetadata(turn: Turn, arrival: Arrival & { opened: Opened }, at: Known): void {
   const { handle, side } = at;
   const { opened } = arrival;
   if (side === 1 && opened.tlvs.forwardContext !== undefined) return arriveOpposed(turn, arrival, at);
@@ -55,7 +73,7 @@ function arriveMetadata(turn: Turn, arrival: Arrival & { opened: Opened }, at: {
 }
 
 /** Forward metadata on a segment that we opened: the peer chose the same 5-tuple for a session of its own, or ours came back. */
-function arriveOpposed(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handle: Handle; opener: Opener }): void {
+function arriveOpposed(turn: Turn, arrival: Arrival & { opened: Opened }, at: Known): void {
   const { opened } = arrival;
   const { handle, opener } = at;
   if (!checkForward(opened.tlvs)) return turn.count("metadata-incomplete", opened.peer);
@@ -71,7 +89,8 @@ function carryOut(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handl
   switch (effect.kind) {
     case "forwardBody": {
       const carried = carriedOf(arrival);
-      if (account(turn, handle, side, carried)) leave(turn, handle, other(side), carried);
+      if (account(turn, handle, side, carried) === "forward") leave(turn, handle, other(side), carried);
+      else turn.count("state");
       return;
     }
     case "storeReverse": return storeReverse(turn, arrival.opened, handle);

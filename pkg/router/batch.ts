@@ -1,6 +1,7 @@
 // One batch of a shard: what came up, what decisions ask of the data plane, what is to be sent. Owned by shard.ts for the
 // duration of one turn; decisions write into it through the functions below and nowhere else.
 import type { Frame, NatSearch, OpResult, SessionOp, SessionPatchFields, SessionRef } from "../ports/datapath.ts";
+import { Life } from "../svr/session.ts";
 import type { HandshakeMemory, Session, SideIndex } from "../svr/session.ts";
 import type { FragmentPlan, WholePacket } from "../svr/fragment.ts";
 import type { SealJob } from "../svr/seal.ts";
@@ -15,11 +16,11 @@ export interface Handle {
   patch?: Extract<SessionOp, { kind: "patch" }>;
 }
 
-/** Waiting is a packet that is decided when its session has its slot, or knows that it gets none. */
-export type Waiting = (installed: boolean) => void;
+/** Waiting is a packet that is decided when the first of its flow has its session, or knows that it gets none. */
+export type Waiting = () => void;
 
-/** MAX_WAITING is how many further packets of one flow wait for the first (behaviour 3.8). */
-export const MAX_WAITING = 32;
+/** MAX_WAITING is how many further packets of one flow wait for the first, MAX_WAITING_ROUTER how many of all flows of a router (behaviour 3.8). */
+export const MAX_WAITING = 32, MAX_WAITING_ROUTER = 4096;
 
 /** Output is a packet that leaves when the batch ends; a sealed one is signed first. */
 export interface Output {
@@ -32,6 +33,8 @@ export interface Output {
 /** Install is a draft waiting for its slot; exactly one of the two callbacks runs, after the batch was applied. */
 export interface Install {
   op: number;
+  /** of the draft */
+  key: string;
   handle: Handle;
   installed(): void;
   failed(result: Extract<OpResult, { ok: false }>): void;
@@ -44,11 +47,22 @@ export interface Batch {
   installs: Install[];
   known: Map<number, Handle>;
   drafts: Map<string, Handle>;
+  /** packets that wait for a draft, and how many may */
+  waiting: number;
+  maxWaiting: number;
 }
 
-/** newBatch is an empty batch. */
-export function newBatch(): Batch {
-  return { ops: [], outputs: [], installs: [], known: new Map(), drafts: new Map() };
+/** newBatch is an empty batch of one of `shards` shards, which share the limit of waiting packets evenly. */
+export function newBatch(shards: number): Batch {
+  return { ops: [], outputs: [], installs: [], known: new Map(), drafts: new Map(), waiting: 0, maxWaiting: Math.floor(MAX_WAITING_ROUTER / shards) };
+}
+
+/** waitFor lets a packet wait for a draft; false at a limit. */
+export function waitFor(batch: Batch, draft: Handle, decide: Waiting): boolean {
+  if (draft.waiting.length >= MAX_WAITING || batch.waiting >= batch.maxWaiting) return false;
+  draft.waiting.push(decide);
+  batch.waiting++;
+  return true;
 }
 
 /** handleOf gives the one handle of a session in this batch. */
@@ -75,7 +89,7 @@ export function enterDraft(batch: Batch, draft: Draft): void {
   const { session, natSearch } = draft;
   const handle: Handle = { state: session, waiting: batch.drafts.get(draft.key)?.waiting ?? [] };
   const op = batch.ops.push(natSearch === undefined ? { kind: "install", session } : { kind: "install", session, natSearch }) - 1;
-  batch.installs.push({ op, handle, installed: () => draft.installed(handle), failed: (result) => draft.failed(result) });
+  batch.installs.push({ op, key: draft.key, handle, installed: () => draft.installed(handle), failed: (result) => draft.failed(result) });
   batch.drafts.set(draft.key, handle);
 }
 
@@ -95,13 +109,19 @@ function settleInstall(batch: Batch, install: Install, result: OpResult | undefi
   const handle = install.handle;
   if (result === undefined || !result.ok) {
     install.failed(result ?? { ok: false, why: "gone" });
+    if (batch.drafts.get(install.key) === handle) release(batch, install); // no other try was entered
     return;
   }
   handle.ref = { index: result.index, uuid: handle.state.uuid };
   handle.state.side[1].localPort = result.localPort;
   batch.known.set(result.index, handle);
   install.installed();
-  for (const wait of handle.waiting.splice(0)) wait(true);
+  for (const decide of handle.waiting.splice(0)) decide();
+}
+
+function release(batch: Batch, { key, handle }: Install): void {
+  batch.drafts.delete(key);
+  for (const decide of handle.waiting.splice(0)) decide();
 }
 
 function patchOf(batch: Batch, handle: Handle, ref: SessionRef): Extract<SessionOp, { kind: "patch" }> {
@@ -151,4 +171,5 @@ export function countPackets(batch: Batch, handle: Handle, side: SideIndex, more
 export function endSession(batch: Batch, handle: Handle, reason: number, now: boolean): void {
   if (handle.ref === undefined) return;
   batch.ops.push({ kind: "end", ref: handle.ref, reason, now });
+  if (handle.state.life === Life.live) Object.assign(handle.state, { life: Life.guard, endReason: reason });
 }

@@ -4,7 +4,7 @@ import { equalBytes } from "../base/bytes.ts";
 import type { SessionRef } from "../ports/datapath.ts";
 import { decideGlare } from "../svr/glare.ts";
 import { reasonNumber } from "../svr/reasons.ts";
-import { Flag, Role } from "../svr/session.ts";
+import { Flag, Life, Role } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
 import { account } from "./account.ts";
 import { refuse } from "./admit.ts";
@@ -30,6 +30,7 @@ export function resolveCollision(turn: Turn, collision: Collision): void {
   const found = turn.find.byUuid(collision.other.uuid);
   if (found === undefined) return refuse(turn, collision.arrival, "nat");
   const held = handleOf(turn.batch, found.index, found.state);
+  if (held.state.life === Life.guard && held.state.tenant === collision.session.tenant) return yieldGuarded(turn, held, collision);
   const ours = {
     uuid: held.state.uuid, context: held.state.context, tenant: held.state.tenant,
     meta: (held.state.flags & Flag.fwdMeta) !== 0, transit: held.state.role === Role.transit,
@@ -44,7 +45,14 @@ export function resolveCollision(turn: Turn, collision: Collision): void {
 /** The kept session is ours: the peer's first packet is a reverse packet of it, and creates nothing. */
 function deliverAsReverse(turn: Turn, collision: Collision, kept: Handle): void {
   const carried = carriedOf(collision.arrival);
-  if (account(turn, kept, 1, carried)) leave(turn, kept, 0, carried);
+  if (account(turn, kept, 1, carried) === "forward") leave(turn, kept, 0, carried);
+  else turn.count("state", collision.arrival.opened.peer);
+}
+
+/** The old session is over already, everywhere: it only kept late packets from opening a new one (behaviour 3.2). */
+function yieldGuarded(turn: Turn, old: Handle, collision: Collision): void {
+  endSession(turn.batch, old, reasonNumber("evicted"), true);
+  collision.retry();
 }
 
 /** The old session goes, its peers are told, the new one takes its place. */

@@ -1,13 +1,12 @@
 // What happens to one packet that came up. The dispatch of the packet path's slow half: first packet of a host, first
 // metadata of a peer, packet of a known session, question about an unknown flow. Called by shard.ts; pure but for what it
 // writes into the turn's batch.
-import { reasonNumber } from "../svr/reasons.ts";
 import type { SideIndex } from "../svr/session.ts";
 import { acceptForward } from "./accept.ts";
 import { admitHost } from "./admit.ts";
-import { arriveKnown } from "./arrive.ts";
+import { arriveKnown, openAnew } from "./arrive.ts";
 import { arrivalKey } from "./arrivalkey.ts";
-import { MAX_WAITING, endSession, handleOf } from "./batch.ts";
+import { handleOf, waitFor } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import { complain } from "./complain.ts";
 import { answerUnknown } from "./say.ts";
@@ -47,8 +46,7 @@ function decideNew(turn: Turn, arrival: Arrival): void {
   const waiting = turn.batch.drafts.get(arrivalKey(arrival));
   if (waiting !== undefined) {
     if (waiting.ref !== undefined) return again(turn, arrival);
-    if (waiting.waiting.length >= MAX_WAITING) return turn.count("limit");
-    waiting.waiting.push((installed) => (installed ? again(turn, arrival) : turn.count("limit")));
+    if (!waitFor(turn.batch, waiting, () => again(turn, arrival))) turn.count("limit");
     return;
   }
   decideFresh(turn, arrival);
@@ -72,14 +70,12 @@ function decideMetadata(turn: Turn, arrival: Arrival & { opened: Opened }): void
   acceptForward(turn, arrival, again);
 }
 
-/** A SYN with another ISN ends what is left of the old connection at once (behaviour 3.3). */
+/** A SYN with another ISN, as eBPF saw it (behaviour 3.3). */
 function decideNewSyn(turn: Turn, arrival: Arrival, at: { handle: Handle; side: SideIndex }): void {
-  if (at.side !== 0 || at.handle.state.side[0].path !== 0) return turn.count("state");
-  endSession(turn.batch, at.handle, reasonNumber("rst"), true);
-  admitHost(turn, arrival, again);
+  openAnew(turn, arrival, { ...at, opener: decideFresh });
 }
 
-/** again decides a packet whose flow another packet installed meanwhile; once, so it cannot loop. */
+/** again decides a packet whose flow another packet installed meanwhile, or was refused; once, so it cannot loop. */
 function again(turn: Turn, arrival: Arrival): void {
   const found = turn.find.byArrival(arrival);
   if (found === undefined) return turn.count("nat");

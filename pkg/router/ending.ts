@@ -3,15 +3,15 @@
 import type { SessionRef } from "../ports/datapath.ts";
 import { endSession, handleOf } from "./batch.ts";
 import { sendDelete } from "./say.ts";
+import { Life } from "../svr/session.ts";
 import { resetHosts } from "./enforce.ts";
 import type { Turn } from "./turn.ts";
-import { equalBytes } from "../base/bytes.ts";
 
 /** endByDecision ends sessions with a reason number; those that are gone meanwhile are left out. */
 export function endByDecision(turn: Turn, refs: readonly SessionRef[], reason: number): void {
   for (const ref of refs) {
     const found = turn.find.byUuid(ref.uuid);
-    if (found === undefined || !equalBytes(found.state.uuid, ref.uuid)) continue;
+    if (found?.state.life !== Life.live) continue;
     const handle = handleOf(turn.batch, found.index, found.state);
     for (const side of [0, 1] as const) if (handle.state.side[side].path !== 0) sendDelete(turn, handle, side);
     resetHosts(turn, handle.state);

@@ -55,7 +55,7 @@ function replaySlots(memory: ArrayBufferLike): number {
 }
 
 const MAX_BATCH = 256;
-const MAX_ROUNDS = 8; // an install may lead to another operation; bounded by the tries of route.ts
+const MAX_ROUNDS = 32; // a refused install leads to the next one: pairs, and one source NAT address after the other
 
 /** Shard is driven by its owner: messages in, turns, messages out. Every call is synchronous. */
 export class Shard {
@@ -153,10 +153,10 @@ export class Shard {
   }
 
   #newTurn(tables: Tables): Turn {
-    const { clock, port, random, number } = this.#options;
+    const { clock, port, random, number, count } = this.#options;
     const nowMs = clock.monotonicMs();
     return {
-      tables, batch: newBatch(), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
+      tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
       enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, fragments: this.#fragments, ids: this.#ids,
       live: this.#live, replay: this.#replay, find: finder(port),
       count: (reason, peer) => this.#tally.count(reason, peer?.name), deny: (denial) => this.#denials.offer(denial, nowMs),
@@ -168,6 +168,7 @@ export class Shard {
     const { port, engine } = this.#options;
     const { batch } = turn;
     for (let round = 0; round < MAX_ROUNDS && batch.ops.length > 0; round++) settle(batch, port.apply(batch.ops));
+    for (const install of batch.installs) install.failed({ ok: false, why: "full" }); // rounds ran out
     signOutputs(batch.outputs, engine);
     if (batch.outputs.length > 0) port.send(framesOf(batch.outputs));
   }

@@ -37,9 +37,12 @@ export function offsetOf(layout: StructLayout, name: string): number {
 
 /** sideLayout is struct svr_side. */
 export const sideLayout = struct("svr_side", [
-  ["remote", "u8", 16], ["local", "u8", 16], ["remote_port_be", "u16"], ["local_port_be", "u16"], ["ifnum", "u16"], ["vlan", "u16"],
+  ["remote_be", "u32"], ["local_be", "u32"], ["remote_port_be", "u16"], ["local_port_be", "u16"], ["ifnum", "u16"], ["vlan", "u16"],
   ["nexthop", "u16"], ["path", "u16"], ["proto", "u8"], ["family", "u8"], ["reserved", "u16"],
 ]);
+
+/** tailLayout is struct svr_tail. */
+export const tailLayout = struct("svr_tail", [["remote_be", "u32", 3], ["local_be", "u32", 3]]);
 
 /** handshakeLayout is struct svr_handshake. */
 export const handshakeLayout = struct("svr_handshake", [
@@ -50,8 +53,8 @@ export const handshakeLayout = struct("svr_handshake", [
 /** sessionLayout is struct svr_session. */
 export const sessionLayout = struct("svr_session", [
   ["side", sideLayout, 2], ["flags", "u32"], ["life", "u8"], ["tcp_state", "u8"], ["tcp_before_reset", "u8"], ["end_reason", "u8"],
-  ["seen_ms", "u32", 2], ["since_ms", "u32"], ["idle_ms", "u32"], ["next_seq", "u32", 2],
-  ["last_ack", "u32", 2], ["packets", "u64", 2], ["bytes", "u64", 2], ["isn", "u32"], ["flow_label", "u32"], ["uuid", "u8", 16],
+  ["seen_ms", "u32", 2], ["packets", "u64", 2], ["bytes", "u64", 2], ["next_seq", "u32", 2], ["last_ack", "u32", 2],
+  ["since_ms", "u32"], ["idle_ms", "u32"], ["isn", "u32"], ["flow_label", "u32"], ["tail", tailLayout, 2], ["uuid", "u8", 16],
   ["created_ms", "u64"], ["context_source", "u8", 16], ["context_destination", "u8", 16], ["context_source_port_be", "u16"],
   ["context_destination_port_be", "u16"], ["context_proto", "u8"], ["context_family", "u8"], ["role", "u8"], ["shard", "u8"],
   ["source_router", "u16"], ["security", "u16"], ["span", "u8", 8], ["parent_span", "u8", 8], ["trace_flags", "u8"],
@@ -124,7 +127,7 @@ export const ifstatsLayout = struct("svr_ifstats", [["rx_packets", "u64"], ["rx_
 
 /** bpfLayouts are the structs shared with the eBPF programs; compared with the object's BTF at load. */
 export const bpfLayouts: readonly StructLayout[] = [
-  sideLayout, handshakeLayout, sessionLayout, keyLayout, bucketLayout, settingsLayout, gaugesLayout, interfaceLayout, nexthopLayout,
+  sideLayout, tailLayout, handshakeLayout, sessionLayout, keyLayout, bucketLayout, settingsLayout, gaugesLayout, interfaceLayout, nexthopLayout,
   addressLayout, localLayout, rateLayout, memberKeyLayout, puntLayout, recordLayout, ifstatsLayout,
 ];
 

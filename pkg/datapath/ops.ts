@@ -85,7 +85,7 @@ export function writeOp(to: Bytes, at: number, from: SessionOp): void {
       break;
     case "replaceSide":
       view.setUint8(at + O_SIDE, from.side);
-      writeSide(view, at + O_SESSION + sessionAt.sides + from.side * sessionAt.sideSize, from.to);
+      writeSide(view, at + O_SESSION, from.side, from.to);
       break;
     case "end":
       view.setUint8(at + O_REASON, from.reason);

@@ -2,8 +2,8 @@
 // session and for every install, so it reads one DataView by constant offsets. Called by punts.ts, ops.ts, open.ts.
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import { addressOfWords } from "../base/address.ts";
-import type { HandshakeMemory, Life, Role, Session, SessionContext, SessionSide, TcpState } from "../svr/session.ts";
-import { handshakeLayout, offsetOf, sessionLayout, sideLayout } from "./layouts.ts";
+import type { HandshakeMemory, Life, Role, Session, SessionContext, SessionSide, SideIndex, TcpState } from "../svr/session.ts";
+import { handshakeLayout, offsetOf, sessionLayout, sideLayout, tailLayout } from "./layouts.ts";
 
 /** Bytes is one buffer seen both ways; made once per buffer, never per field. */
 export interface Bytes { readonly array: Uint8Array; readonly view: DataView }
@@ -16,7 +16,9 @@ export function createBytes(size: number): Bytes {
 
 const side = (name: string): number => offsetOf(sideLayout, name);
 const SIDE_SIZE = sideLayout.size;
-const S_REMOTE = side("remote"), S_LOCAL = side("local"), S_REMOTE_PORT = side("remote_port_be"), S_LOCAL_PORT = side("local_port_be");
+const tail = (name: string): number => offsetOf(tailLayout, name);
+const TAIL_SIZE = tailLayout.size, T_REMOTE = tail("remote_be"), T_LOCAL = tail("local_be");
+const S_REMOTE = side("remote_be"), S_LOCAL = side("local_be"), S_REMOTE_PORT = side("remote_port_be"), S_LOCAL_PORT = side("local_port_be");
 const S_IFNUM = side("ifnum"), S_VLAN = side("vlan"), S_NEXTHOP = side("nexthop"), S_PATH = side("path"), S_PROTO = side("proto"), S_FAMILY = side("family");
 
 const hs = (name: string): number => offsetOf(sessionLayout, "hs") + offsetOf(handshakeLayout, name);
@@ -25,7 +27,7 @@ const H_MODIFY_FLAGS = hs("modify_flags"), H_HAVE_REVERSE = hs("have_reverse"), 
 const H_SERVICE = hs("reverse_service"), H_EGRESS = hs("egress_router");
 
 const field = (name: string): number => offsetOf(sessionLayout, name);
-const SIDES = field("side"), FLAGS = field("flags"), LIFE = field("life"), TCP_STATE = field("tcp_state"), TCP_BEFORE = field("tcp_before_reset");
+const SIDES = field("side"), TAILS = field("tail"), FLAGS = field("flags"), LIFE = field("life"), TCP_STATE = field("tcp_state"), TCP_BEFORE = field("tcp_before_reset");
 const END_REASON = field("end_reason"), SEEN = field("seen_ms"), SINCE = field("since_ms"), IDLE = field("idle_ms"), NEXT_SEQ = field("next_seq");
 const LAST_ACK = field("last_ack"), PACKETS = field("packets"), BYTES = field("bytes"), ISN = field("isn"), FLOW_LABEL = field("flow_label");
 const UUID = field("uuid"), CREATED = field("created_ms"), C_SOURCE = field("context_source"), C_DESTINATION = field("context_destination");
@@ -42,7 +44,7 @@ export const SESSION_SIZE = sessionLayout.size;
 
 /** sessionAt are the offsets that patches write to. */
 export const sessionAt = {
-  sides: SIDES, sideSize: SIDE_SIZE, tcpState: TCP_STATE, tcpBefore: TCP_BEFORE, isn: ISN, retransmissions: RETRANSMISSIONS, outOfOrder: OUT_OF_ORDER, seen: SEEN, since: SINCE, idle: IDLE, nextSeq: NEXT_SEQ, lastAck: LAST_ACK,
+  tcpState: TCP_STATE, tcpBefore: TCP_BEFORE, isn: ISN, retransmissions: RETRANSMISSIONS, outOfOrder: OUT_OF_ORDER, seen: SEEN, since: SINCE, idle: IDLE, nextSeq: NEXT_SEQ, lastAck: LAST_ACK,
   packets: PACKETS, bytes: BYTES, setup: SETUP, answer: ANSWER, tenant: TENANT, service: SERVICE,
 } as const;
 
@@ -71,10 +73,24 @@ export function readU64(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * WORD;
 }
 
-/** writeSide writes struct svr_side. */
-export function writeSide(view: DataView, at: number, from: SessionSide): void {
-  writeAddress(view, at + S_REMOTE, from.remote);
-  writeAddress(view, at + S_LOCAL, from.local);
+/** A side's address: four bytes in the side, twelve in the tail. */
+function writeSplit(view: DataView, head: number, rest: number, address: IpAddress): void {
+  view.setInt32(head, address.w0);
+  view.setInt32(rest, address.w1);
+  view.setInt32(rest + 4, address.w2);
+  view.setInt32(rest + 8, address.w3);
+}
+
+function readSplit(view: DataView, head: number, rest: number, family: IpFamily): IpAddress {
+  if (family === 4) return addressOfWords(4, view.getInt32(head));
+  return addressOfWords(6, view.getInt32(head), view.getInt32(rest), view.getInt32(rest + 4), view.getInt32(rest + 8));
+}
+
+/** writeSide writes one side of the session at `session`: struct svr_side and its tail. */
+export function writeSide(view: DataView, session: number, index: SideIndex, from: SessionSide): void {
+  const at = session + SIDES + index * SIDE_SIZE, rest = session + TAILS + index * TAIL_SIZE;
+  writeSplit(view, at + S_REMOTE, rest + T_REMOTE, from.remote);
+  writeSplit(view, at + S_LOCAL, rest + T_LOCAL, from.local);
   view.setUint16(at + S_REMOTE_PORT, from.remotePort);
   view.setUint16(at + S_LOCAL_PORT, from.localPort);
   view.setUint16(at + S_IFNUM, from.ifnum, true);
@@ -89,10 +105,11 @@ function familyOf(value: number): IpFamily {
   return value === 6 ? 6 : 4;
 }
 
-function readSide(view: DataView, at: number): SessionSide {
+function readSide(view: DataView, session: number, index: SideIndex): SessionSide {
+  const at = session + SIDES + index * SIDE_SIZE, rest = session + TAILS + index * TAIL_SIZE;
   const family = familyOf(view.getUint8(at + S_FAMILY));
   return {
-    remote: readAddress(view, at + S_REMOTE, family), local: readAddress(view, at + S_LOCAL, family),
+    remote: readSplit(view, at + S_REMOTE, rest + T_REMOTE, family), local: readSplit(view, at + S_LOCAL, rest + T_LOCAL, family),
     remotePort: view.getUint16(at + S_REMOTE_PORT), localPort: view.getUint16(at + S_LOCAL_PORT),
     ifnum: view.getUint16(at + S_IFNUM, true), vlan: view.getUint16(at + S_VLAN, true), nexthop: view.getUint16(at + S_NEXTHOP, true),
     path: view.getUint16(at + S_PATH, true), proto: view.getUint8(at + S_PROTO), family,
@@ -160,8 +177,8 @@ function readCounts(view: DataView, at: number): [bigint, bigint] {
 }
 
 function writeHot(view: DataView, at: number, s: Session): void {
-  writeSide(view, at + SIDES, s.side[0]);
-  writeSide(view, at + SIDES + SIDE_SIZE, s.side[1]);
+  writeSide(view, at, 0, s.side[0]);
+  writeSide(view, at, 1, s.side[1]);
   view.setUint32(at + FLAGS, s.flags, true);
   view.setUint8(at + LIFE, s.life);
   view.setUint8(at + TCP_STATE, s.tcpState);
@@ -211,7 +228,7 @@ export function writeSession(to: Bytes, at: number, session: Session): void {
 export function readSession({ view, array }: Bytes, at: number): Session {
   const context = readContext(view, at);
   return {
-    side: [readSide(view, at + SIDES), readSide(view, at + SIDES + SIDE_SIZE)], flags: view.getUint32(at + FLAGS, true),
+    side: [readSide(view, at, 0), readSide(view, at, 1)], flags: view.getUint32(at + FLAGS, true),
     life: view.getUint8(at + LIFE) as Life, tcpState: view.getUint8(at + TCP_STATE) as TcpState,
     tcpBeforeReset: view.getUint8(at + TCP_BEFORE) as TcpState, endReason: view.getUint8(at + END_REASON),
     seenMs: readPair(view, at + SEEN), sinceMs: view.getUint32(at + SINCE, true), idleMs: view.getUint32(at + IDLE, true),

@@ -7,14 +7,16 @@
 #include <stddef.h>
 #include <time.h>
 
-#define FIELD_OF(type, member, kind) { #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), kind }
-#define SIDE(n, member, kind) { "side" #n "." #member, offsetof(struct svr_session, side[n].member), sizeof(((struct svr_side *)0)->member), kind }
+#define FIELD_OF(type, member, kind) { #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), kind, 0 }
+#define SIDE(n, member, kind) { "side" #n "." #member, offsetof(struct svr_session, side[n].member), sizeof(((struct svr_side *)0)->member), kind, 0 }
+#define SIDE_ADDRESS(n, name)                                                                                              \
+	{ "side" #n "." #name, offsetof(struct svr_session, side[n].name##_be), 4, ADDRESS, offsetof(struct svr_session, tail[n].name##_be) }
 #define SIDE_FIELDS(n)                                                                                                     \
-	SIDE(n, remote, BYTES), SIDE(n, local, BYTES), SIDE(n, remote_port_be, PORT_BE), SIDE(n, local_port_be, PORT_BE),    \
+	SIDE_ADDRESS(n, remote), SIDE_ADDRESS(n, local), SIDE(n, remote_port_be, PORT_BE), SIDE(n, local_port_be, PORT_BE),    \
 	SIDE(n, ifnum, UNSIGNED), SIDE(n, vlan, UNSIGNED), SIDE(n, nexthop, UNSIGNED), SIDE(n, path, UNSIGNED),              \
 	SIDE(n, proto, UNSIGNED), SIDE(n, family, UNSIGNED)
 #define PAIR(member, size)                                                                                                 \
-	{ #member "0", offsetof(struct svr_session, member[0]), size, UNSIGNED }, { #member "1", offsetof(struct svr_session, member[1]), size, UNSIGNED }
+	{ #member "0", offsetof(struct svr_session, member[0]), size, UNSIGNED, 0 }, { #member "1", offsetof(struct svr_session, member[1]), size, UNSIGNED, 0 }
 
 const struct field session_fields[] = {
 	SIDE_FIELDS(0), SIDE_FIELDS(1), FIELD_OF(svr_session, flags, UNSIGNED), FIELD_OF(svr_session, life, UNSIGNED),
@@ -29,7 +31,7 @@ const struct field session_fields[] = {
 	FIELD_OF(svr_session, interim_ms, UNSIGNED), { 0 },
 };
 
-#define TIMER(n) { "timer" #n, offsetof(struct svr_settings, tcp_timer_ms[n]), 4, UNSIGNED }
+#define TIMER(n) { "timer" #n, offsetof(struct svr_settings, tcp_timer_ms[n]), 4, UNSIGNED, 0 }
 const struct field settings_fields[] = {
 	FIELD_OF(svr_settings, bucket_mask, UNSIGNED), FIELD_OF(svr_settings, session_limit, UNSIGNED), FIELD_OF(svr_settings, shards, UNSIGNED),
 	FIELD_OF(svr_settings, quarantine_ms, UNSIGNED), FIELD_OF(svr_settings, guard_ms, UNSIGNED), TIMER(0), TIMER(1), TIMER(2), TIMER(3),
@@ -94,16 +96,22 @@ int word_bytes(const char *line, const char *name, __u8 *to, size_t size)
 	return count;
 }
 
-static void fill_field(const struct field *field, const char *line, __u8 *to)
+static void fill_field(const struct field *field, const char *line, __u8 *base)
 {
+	__u8 *to = base + field->offset, address[16];
 	__u64 number = word_number(line, field->name, 0);
 
-	if (field->kind == BYTES)
+	if (field->kind == BYTES) {
 		word_bytes(line, field->name, to, field->size);
-	else if (field->kind == PORT_BE)
+	} else if (field->kind == ADDRESS) {
+		word_bytes(line, field->name, address, sizeof(address));
+		memcpy(to, address, 4);
+		memcpy(base + field->tail, address + 4, 12);
+	} else if (field->kind == PORT_BE) {
 		*(__u16 *)to = __builtin_bswap16(number);
-	else
+	} else {
 		memcpy(to, &number, field->size);
+	}
 }
 
 /* Sets the fields that the line names, leaves the others. */
@@ -111,7 +119,7 @@ void fill_fields(const struct field *fields, const char *line, void *to)
 {
 	for (; fields->name; fields++)
 		if (word_value(line, fields->name))
-			fill_field(fields, line, (__u8 *)to + fields->offset);
+			fill_field(fields, line, to);
 }
 
 void append(struct harness *h, const char *format, ...)
@@ -133,12 +141,20 @@ void append_hex(struct harness *h, const __u8 *bytes, size_t size)
 	append(h, "\"");
 }
 
-static void append_field(struct harness *h, const struct field *field, const __u8 *from)
+static void append_field(struct harness *h, const struct field *field, const __u8 *base)
 {
+	const __u8 *from = base + field->offset;
+	__u8 address[16];
 	__u64 number = 0;
 
 	if (field->kind == BYTES) {
 		append_hex(h, from, field->size);
+		return;
+	}
+	if (field->kind == ADDRESS) {
+		memcpy(address, from, 4);
+		memcpy(address + 4, base + field->tail, 12);
+		append_hex(h, address, sizeof(address));
 		return;
 	}
 	memcpy(&number, from, field->size);
@@ -150,7 +166,7 @@ void append_fields(struct harness *h, const struct field *fields, const void *fr
 	append(h, "{");
 	for (const struct field *field = fields; field->name; field++) {
 		append(h, "%s\"%s\":", field == fields ? "" : ",", field->name);
-		append_field(h, field, (const __u8 *)from + field->offset);
+		append_field(h, field, from);
 	}
 	append(h, "}");
 }

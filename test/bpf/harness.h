@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "svr_hash.h"
+#include "svr_side.h"
 #include "svr_reasons.h"
 
 #define MAX_PACKET 70000
@@ -40,12 +40,13 @@ void run_command(struct harness *h, const char *line);
 
 /* ---- fields.c: structs as name=value words and as JSON ---- */
 
-enum kind { UNSIGNED, PORT_BE, BYTES };
+enum kind { UNSIGNED, PORT_BE, BYTES, ADDRESS };
 struct field {
 	const char *name;
 	__u32 offset;
 	__u32 size;
 	enum kind kind;
+	__u32 tail;        /* ADDRESS: where bytes 4 to 15 stand, from the start of the struct */
 };
 extern const struct field session_fields[], settings_fields[], nexthop_fields[], gauges_fields[];
 

@@ -2,6 +2,7 @@
 /* Sessions and flow index through plain map calls: the slow twin of pkg/native, enough for tests with few sessions. */
 #include "harness.h"
 
+#include <arpa/inet.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -70,23 +71,13 @@ static int put_key(struct harness *h, const struct svr_key *key, __u32 entry)
 	return 0;
 }
 
-static struct svr_key key_of(const struct svr_side *side)
-{
-	struct svr_key key = {
-		.source_port_be = side->remote_port_be, .destination_port_be = side->local_port_be, .ifnum = side->ifnum,
-		.vlan = side->vlan, .proto = side->proto, .family = side->family,
-	};
-
-	memcpy(key.source, side->remote, 16);
-	memcpy(key.destination, side->local, 16);
-	return key;
-}
-
 /* All three keys: side 1, uuid, side 0. */
 int index_session(struct harness *h, __u32 slot, const struct svr_session *session)
 {
-	struct svr_key first = key_of(&session->side[0]), second = key_of(&session->side[1]), name = { .family = 0 };
+	struct svr_key first, second, name = { .family = 0 };
 
+	svr_side_key(session, 0, &first);
+	svr_side_key(session, 1, &second);
 	memcpy(name.source, session->uuid, 16);
 	return put_key(h, &second, (slot + 1) << 1 | 1) && put_key(h, &name, (slot + 1) << 1) && put_key(h, &first, (slot + 1) << 1);
 }
@@ -117,7 +108,7 @@ int fill_background(struct harness *h, __u32 from, __u32 count, __u32 first)
 	session.since_ms = now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	for (__u32 i = first; i < first + count; i++) {
 		for (int side = 0; side < 2; side++) {
-			session.side[side] = (struct svr_side){ .remote = { 10 + side, i >> 16, i >> 8, i }, .local = { 10, 200, 0, 1 },
+			session.side[side] = (struct svr_side){ .remote_be = htonl((10u + side) << 24 | i), .local_be = htonl(0x0ac80001),
 				.remote_port_be = 1, .local_port_be = 2, .ifnum = 1 + side, .proto = 17, .family = 4 };
 		}
 		memcpy(session.uuid, &i, sizeof(i));

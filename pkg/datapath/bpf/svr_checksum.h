@@ -5,6 +5,7 @@
 #define SVR_CHECKSUM_H
 
 #include "svr_packet.h"
+#include "svr_side.h"
 
 /* svr_checksum_fold32: sum to 32 bits. */
 static __always_inline __u32 svr_checksum_fold32(__u64 sum)
@@ -47,6 +48,17 @@ static __always_inline __u64 svr_checksum_addresses(const __u8 *a, const __u8 *b
 
 	if (family == 6)
 		sum += (__u64)x[1] + x[2] + x[3] + y[1] + y[2] + y[3];
+	return sum;
+}
+
+/* svr_checksum_side: sum of both addresses of a side. */
+static __always_inline __u64 svr_checksum_side(const struct svr_session *s, __u32 side)
+{
+	const struct svr_tail *tail = &s->tail[side & 1];
+	__u64 sum = (__u64)s->side[side & 1].remote_be + s->side[side & 1].local_be;
+
+	if (s->side[side & 1].family == 6)
+		sum += (__u64)tail->remote_be[0] + tail->remote_be[1] + tail->remote_be[2] + tail->local_be[0] + tail->local_be[1] + tail->local_be[2];
 	return sum;
 }
 

@@ -5,17 +5,7 @@
 #define SVR_FLOW_H
 
 #include "svr_packet.h"
-#include "svr_hash.h"
-
-/* Does the key read as this side receives it? The port, interface and VLAN fields of both lie in one 64-bit word. */
-static __always_inline bool svr_flow_matches(const struct svr_side *side, const struct svr_key *key)
-{
-	const __u64 *ports = (const __u64 *)&side->remote_port_be, *wanted = (const __u64 *)&key->source_port_be;
-
-	if (*ports != *wanted || side->proto != key->proto || side->family != key->family)
-		return false;
-	return svr_packet_same(side->remote, key->source) && svr_packet_same(side->local, key->destination);
-}
+#include "svr_side.h"
 
 /* Session behind an entry, if it may still pass packets that read so. */
 static __always_inline struct svr_session *svr_flow_confirm(__u32 entry, const struct svr_key *key)
@@ -28,7 +18,7 @@ static __always_inline struct svr_session *svr_flow_confirm(__u32 entry, const s
 	session = bpf_map_lookup_elem(&sessions, &slot);
 	if (!session || (session->life != SVR_LIFE_LIVE && session->life != SVR_LIFE_GUARD))
 		return NULL;
-	return svr_flow_matches(&session->side[entry & 1], key) ? session : NULL;
+	return svr_side_matches(session, entry, key) ? session : NULL;
 }
 
 /* One bucket: cheap tags first. */
@@ -79,19 +69,5 @@ static __noinline int svr_flow_remove(const struct svr_settings *s, const struct
 	svr_flow_clear_bucket(svr_hash_key(s->hash_key[0], key) & s->bucket_mask, entry);
 	svr_flow_clear_bucket(svr_hash_key(s->hash_key[1], key) & s->bucket_mask, entry);
 	return 0;
-}
-
-/* svr_flow_key_of: the key under which packets arrive on a side. */
-static __always_inline void svr_flow_key_of(const struct svr_side *side, struct svr_key *key)
-{
-	__builtin_memset(key, 0, sizeof(*key));
-	__builtin_memcpy(key->source, side->remote, 16);
-	__builtin_memcpy(key->destination, side->local, 16);
-	key->source_port_be = side->remote_port_be;
-	key->destination_port_be = side->local_port_be;
-	key->ifnum = side->ifnum;
-	key->vlan = side->vlan;
-	key->proto = side->proto;
-	key->family = side->family;
 }
 #endif

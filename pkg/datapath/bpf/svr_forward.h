@@ -136,7 +136,7 @@ static __always_inline __u32 svr_forward_packet(struct __sk_buff *skb, struct sv
 {
 	struct svr_forward f = { .s = p->session, .side = p->entry & 1, .now_ms = svr_packet_now_ms() };
 	__u32 verdict = svr_forward_judge(skb, p, &f);
-	const struct svr_side *out = &f.s->side[~f.side & 1];
+	__u8 destination[16] __attribute__((aligned(8)));
 
 	if (verdict != SVR_GO_ON || !f.nexthop)
 		return verdict;
@@ -144,7 +144,8 @@ static __always_inline __u32 svr_forward_packet(struct __sk_buff *skb, struct sv
 		return SVR_DROP | SVR_DROP_REWRITE;
 	svr_forward_account(&f, p);
 	svr_leave_count(f.nexthop->ifnum, true, p->segments, p->length + (p->segments - 1) * svr_packet_headers(p));
-	*code = svr_leave_packet(skb, f.nexthop, out->remote, p->key.family);
+	svr_side_remote(f.s, ~f.side, destination);
+	*code = svr_leave_packet(skb, f.nexthop, destination, p->key.family);
 	return *code == SVR_TC_SHOT ? SVR_DROP | SVR_DROP_REWRITE : SVR_LEAVE;
 }
 #endif

@@ -56,11 +56,18 @@ static __noinline __u32 svr_icmp_check(struct __sk_buff *skb, const struct svr_p
 	return SVR_DROP | SVR_DROP_STATE;
 }
 
-static __always_inline __u64 svr_icmp_pseudo(const __u8 *a, const __u8 *b, const struct svr_packet *p, __u8 proto)
+/* Sum of the addresses that the packet came with. */
+static __always_inline __u64 svr_icmp_arrived(const struct svr_packet *p)
+{
+	return svr_checksum_addresses(p->key.source, p->key.destination, p->key.family);
+}
+
+/* Pseudo header with these addresses (their sum). */
+static __always_inline __u64 svr_icmp_pseudo(__u64 addresses, const struct svr_packet *p, __u8 proto)
 {
 	__u32 bytes = p->l3 + p->length - p->l4;
 
-	return svr_checksum_addresses(a, b, p->key.family) + bpf_htons(bytes) + bpf_htons(proto);
+	return addresses + bpf_htons(bytes) + bpf_htons(proto);
 }
 
 static __noinline bool svr_icmp_to_carrier(struct __sk_buff *skb, struct svr_packet *p, const struct svr_session *s)
@@ -73,7 +80,7 @@ static __noinline bool svr_icmp_to_carrier(struct __sk_buff *skb, struct svr_pac
 		return false;
 	message = (__u16)~h.icmp.checksum + svr_checksum_change16(h.icmp.un.echo.id, s->context_source_port_be);
 	if (p->key.family == 6)
-		message += svr_checksum_minus(svr_icmp_pseudo(p->key.source, p->key.destination, p, SVR_PROTO_ICMP6));
+		message += svr_checksum_minus(svr_icmp_pseudo(svr_icmp_arrived(p), p, SVR_PROTO_ICMP6));
 	if (bpf_skb_adjust_room(skb, SVR_UDP_HEADER, BPF_ADJ_ROOM_NET, 0))
 		return false;
 	p->length += SVR_UDP_HEADER;
@@ -82,7 +89,7 @@ static __noinline bool svr_icmp_to_carrier(struct __sk_buff *skb, struct svr_pac
 	h.udp.source = out->local_port_be;
 	h.udp.dest = out->remote_port_be;
 	h.udp.len = bpf_htons(p->l3 + p->length - p->l4);
-	message += (__u64)h.udp.source + h.udp.dest + h.udp.len + svr_icmp_pseudo(out->local, out->remote, p, IPPROTO_UDP);
+	message += (__u64)h.udp.source + h.udp.dest + h.udp.len + svr_icmp_pseudo(svr_checksum_side(s, ~p->entry), p, IPPROTO_UDP);
 	h.udp.check = (__u16)~svr_checksum_fold(message) ?: 0xffff;
 	return bpf_skb_store_bytes(skb, p->l4, &h, sizeof(h), BPF_F_RECOMPUTE_CSUM) == 0;
 }
@@ -99,12 +106,12 @@ static __noinline bool svr_icmp_from_carrier(struct __sk_buff *skb, struct svr_p
 	id = svr_parse_is_request(out->proto, h.icmp.type) ? out->local_port_be : out->remote_port_be;
 	message = (__u16)~h.udp.check + svr_checksum_change16(h.icmp.un.echo.id, id) + svr_checksum_change16(h.icmp.checksum, 0);
 	message += svr_checksum_minus((__u64)h.udp.source + h.udp.dest + h.udp.len +
-				      svr_icmp_pseudo(p->key.source, p->key.destination, p, IPPROTO_UDP));
+				      svr_icmp_pseudo(svr_icmp_arrived(p), p, IPPROTO_UDP));
 	if (bpf_skb_adjust_room(skb, -SVR_UDP_HEADER, BPF_ADJ_ROOM_NET, 0))
 		return false;
 	p->length -= SVR_UDP_HEADER;
 	if (p->key.family == 6)
-		message += svr_icmp_pseudo(out->local, out->remote, p, SVR_PROTO_ICMP6);
+		message += svr_icmp_pseudo(svr_checksum_side(s, ~p->entry), p, SVR_PROTO_ICMP6);
 	h.icmp.un.echo.id = id;
 	h.icmp.checksum = ~svr_checksum_fold(message);
 	return bpf_skb_store_bytes(skb, p->l4, &h.icmp, sizeof(h.icmp), BPF_F_RECOMPUTE_CSUM) == 0;

@@ -13,6 +13,7 @@
 struct svr_rewrite {
 	struct __sk_buff *skb;
 	struct svr_packet *p;
+	const struct svr_session *s;
 	const struct svr_side *out;
 	__u32 flow_label;  /* 0: leave */
 	__u64 address;     /* change of both addresses */
@@ -46,8 +47,8 @@ static __always_inline bool svr_rewrite_ip4(struct svr_rewrite *r)
 		r->header += svr_checksum_change16(ip->tot_len, length);
 		ip->tot_len = length;
 	}
-	__builtin_memcpy(&ip->saddr, r->out->local, 4);
-	__builtin_memcpy(&ip->daddr, r->out->remote, 4);
+	ip->saddr = r->out->local_be;
+	ip->daddr = r->out->remote_be;
 	ip->check = svr_checksum_update(ip->check, r->header + r->address);
 	return true;
 }
@@ -80,8 +81,8 @@ static __always_inline bool svr_rewrite_ip6(struct svr_rewrite *r)
 	__builtin_memcpy(after, &head, sizeof(after));
 	__builtin_memcpy(ip, after, sizeof(after));
 	r->header += svr_checksum_change32(before[0], after[0]) + svr_checksum_change32(before[1], after[1]);
-	__builtin_memcpy(&ip->saddr, r->out->local, 16);
-	__builtin_memcpy(&ip->daddr, r->out->remote, 16);
+	svr_side_local(r->s, ~r->p->entry, &ip->saddr);
+	svr_side_remote(r->s, ~r->p->entry, &ip->daddr);
 	r->whole += r->header + r->address;
 	return true;
 }
@@ -170,10 +171,10 @@ static __always_inline bool svr_rewrite_l4(struct svr_rewrite *r)
 static __noinline bool svr_rewrite_packet(struct __sk_buff *skb, struct svr_packet *p, const struct svr_session *s)
 {
 	const struct svr_side *out = &s->side[~p->entry & 1];
-	struct svr_rewrite r = { .skb = skb, .p = p, .out = out, .header = p->header_delta, .inner = p->inner_delta };
+	struct svr_rewrite r = { .skb = skb, .p = p, .s = s, .out = out, .header = p->header_delta, .inner = p->inner_delta };
 
 	r.address = svr_checksum_minus(svr_checksum_addresses(p->key.source, p->key.destination, p->key.family)) +
-		    svr_checksum_addresses(out->local, out->remote, p->key.family);
+		    svr_checksum_side(s, ~p->entry);
 	if (p->key.family == 6)
 		r.flow_label = s->flow_label;
 	if (!(p->key.family == 4 ? svr_rewrite_ip4(&r) : svr_rewrite_ip6(&r)) || !svr_rewrite_l4(&r))

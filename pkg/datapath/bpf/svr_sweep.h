@@ -142,7 +142,7 @@ static __always_inline void svr_sweep_remove_side(const struct svr_sweep_slot *v
 {
 	struct svr_key key;
 
-	svr_flow_key_of(&v->s->side[side & 1], &key);
+	svr_side_key(v->s, side, &key);
 	svr_flow_remove(v->walk->settings, &key, (v->slot + 1) << 1 | side);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
 /* Layouts shared by the eBPF programs, the native library and TypeScript: plain structs and defines only.
  * TypeScript codecs are compared with the BTF of the object at load. `_be` fields are in wire order, all others in host order.
- * IPv4 addresses stand in the first four bytes of a 16-byte field, the rest is zero. The flow hash is in svr_hash.h. */
+ * IPv4 addresses stand in the first four bytes of a 16-byte field, the rest is zero. The flow hash is in svr_hash.h, the key of
+ * a session's side in svr_side.h. */
 #ifndef SVR_TYPES_H
 #define SVR_TYPES_H
 
@@ -11,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define SVR_LAYOUT_VERSION 2 /* part of every map name; raised when a struct below changes */
+#define SVR_LAYOUT_VERSION 3 /* part of every map name; raised when a struct below changes */
 
 /* ---- sessions ------------------------------------------------------------------------------------------------- */
 
@@ -19,8 +20,8 @@
  * host that opened the session), side 1 where they leave. A packet received on one side is rewritten to the other:
  * source = other.local, destination = other.remote. The flow key of a side is (ifnum, vlan, remote -> local, ports, proto). */
 struct svr_side {
-	__u8 remote[16];       /* host, or the peer's waypoint address as observed */
-	__u8 local[16];        /* what the remote talks to: a host's destination, or our waypoint address, or our NAT address */
+	__u32 remote_be;       /* host, or the peer's waypoint address as observed; of an IPv6 address the first four bytes */
+	__u32 local_be;        /* what the remote talks to: a host's destination, or our waypoint address, or our NAT address */
 	__u16 remote_port_be;  /* ICMP: identifier of a request's source, else 0 */
 	__u16 local_port_be;
 	__u16 ifnum;           /* the router's own interface number, never a kernel index */
@@ -30,6 +31,12 @@ struct svr_side {
 	__u8 proto;            /* IP protocol on the wire of this side (the carrier on a peer side) */
 	__u8 family;           /* 4 or 6 */
 	__u16 reserved;
+};
+
+/* Bytes 4 to 15 of a side's IPv6 addresses; zero and not read for IPv4. */
+struct svr_tail {
+	__u32 remote_be[3];
+	__u32 local_be[3];
 };
 
 enum svr_life {
@@ -85,29 +92,30 @@ struct svr_handshake {
 	__u16 egress_router;   /* name id of the egress router, 0 unknown */
 };
 
-/* 320 bytes: five cache lines. The four bytes life, tcp_state, tcp_before_reset, end_reason are one aligned 32-bit word that
+/* 320 bytes: five cache lines, of which an established IPv4 packet touches two (docs/decisions/006). The four bytes life, tcp_state, tcp_before_reset, end_reason are one aligned 32-bit word that
  * every writer changes with one 32-bit compare-and-swap; who takes life away from LIVE decrements gauges.live. A claim writes
  * since_ms before it sets life to CLAIMED (the sweeper frees claims older than SVR_CLAIM_MS). */
 #define SVR_CLAIM_MS 10000
 struct svr_session {
-	/* line 0-1: what the fast path compares and rewrites */
+	/* line 0: what every packet is compared with and rewritten to */
 	struct svr_side side[2];
-	/* hot state */
 	__u32 flags;
 	__u8 life;             /* enum svr_life */
 	__u8 tcp_state;        /* enum svr_tcp */
 	__u8 tcp_before_reset;
 	__u8 end_reason;       /* enum svr_end of svr_reasons.h */
 	__u32 seen_ms[2];      /* monotonic ms (low 32 bits) of the last packet that arrived on side 0, 1; 0 never */
-	__u32 since_ms;        /* monotonic ms of the last change of life or tcp_state */
-	__u32 idle_ms;         /* idle timeout of the established state */
-	__u32 next_seq[2];     /* TCP: next sequence expected from side 0, 1 */
-	/* line 2 */
-	__u32 last_ack[2];     /* TCP: last acknowledgement sent by side 0, 1 */
+	/* line 1: what packets change */
 	__u64 packets[2];      /* wire packets that arrived on side 0, 1 and were passed */
 	__u64 bytes[2];        /* inner bytes of them, from the IP header on */
+	__u32 next_seq[2];     /* TCP: next sequence expected from side 0, 1 */
+	__u32 last_ack[2];     /* TCP: last acknowledgement sent by side 0, 1 */
+	__u32 since_ms;        /* monotonic ms of the last change of life or tcp_state */
+	__u32 idle_ms;         /* idle timeout of the established state */
 	__u32 isn;             /* TCP: initial sequence of the opener */
 	__u32 flow_label;      /* low 20 bits of CRC-32 of the UUID: outer IPv6 flow label toward peers (protocol 14); 0 leaves it */
+	/* line 2: IPv6 */
+	struct svr_tail tail[2];
 	__u8 uuid[16];
 	/* line 3-4: cold */
 	__u64 created_ms;      /* monotonic */

@@ -119,14 +119,13 @@ void svr_change_patch(struct svr_table *table, const struct svr_op *op, struct s
 /* Locked. The new key enters the index first and does not match until the side is written, the old one does until then. */
 static int replace(struct svr_table *table, struct svr_session *session, const struct svr_op *op, struct svr_op_result *result)
 {
-	struct svr_side *side = &session->side[op->side];
 	struct svr_probe old, new;
 	struct svr_place place;
 	__u32 entry = SVR_ENTRY_OF(op->index, op->side), other;
 	int same;
 
-	svr_index_probe_side(table, side, &old);
-	svr_index_probe_side(table, &op->session.side[op->side], &new);
+	svr_index_probe_side(table, session, op->side, &old);
+	svr_index_probe_side(table, &op->session, op->side, &new);
 	same = !memcmp(&old.key, &new.key, sizeof(old.key));
 	other = same ? 0 : svr_index_find(table, &new);
 	if (other) {
@@ -139,7 +138,8 @@ static int replace(struct svr_table *table, struct svr_session *session, const s
 		return -ENOSPC;
 	if (!same)
 		svr_index_commit(place, entry);
-	*side = op->session.side[op->side];
+	session->tail[op->side] = op->session.tail[op->side];
+	session->side[op->side] = op->session.side[op->side];
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	if (!same)
 		svr_index_remove(table, &old, entry);
@@ -167,13 +167,13 @@ static void remove_keys(struct svr_table *table, const struct svr_session *sessi
 {
 	struct svr_probe probe;
 
-	svr_index_probe_side(table, &session->side[0], &probe);
+	svr_index_probe_side(table, session, 0, &probe);
 	svr_index_remove(table, &probe, SVR_ENTRY_OF(index, 0));
 	svr_index_probe_uuid(table, session->uuid, &probe);
 	svr_index_remove(table, &probe, SVR_ENTRY_OF(index, 0));
 	if (session->side[1].path || (session->flags & SVR_F_SNAT))
 		return;
-	svr_index_probe_side(table, &session->side[1], &probe);
+	svr_index_probe_side(table, session, 1, &probe);
 	svr_index_remove(table, &probe, SVR_ENTRY_OF(index, 1));
 }
 

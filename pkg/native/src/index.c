@@ -24,19 +24,9 @@ void svr_index_probe(const struct svr_table *table, const struct svr_key *key, s
 	hash(table, out);
 }
 
-void svr_index_probe_side(const struct svr_table *table, const struct svr_side *side, struct svr_probe *out)
+void svr_index_probe_side(const struct svr_table *table, const struct svr_session *session, __u32 side, struct svr_probe *out)
 {
-	struct svr_key *key = &out->key;
-
-	memcpy(key->source, side->remote, 16);
-	memcpy(key->destination, side->local, 16);
-	key->source_port_be = side->remote_port_be;
-	key->destination_port_be = side->local_port_be;
-	key->ifnum = side->ifnum;
-	key->vlan = side->vlan;
-	key->proto = side->proto;
-	key->family = side->family;
-	key->zero = 0;
+	svr_side_key(session, side, &out->key);
 	hash(table, out);
 }
 
@@ -45,13 +35,6 @@ void svr_index_probe_uuid(const struct svr_table *table, const __u8 *uuid, struc
 	memset(&out->key, 0, sizeof(out->key));
 	memcpy(out->key.source, uuid, 16);
 	hash(table, out);
-}
-
-static int matches(const struct svr_side *side, const struct svr_key *key)
-{
-	return !memcmp(side->remote, key->source, 16) && !memcmp(side->local, key->destination, 16) &&
-	       side->remote_port_be == key->source_port_be && side->local_port_be == key->destination_port_be &&
-	       side->ifnum == key->ifnum && side->vlan == key->vlan && side->proto == key->proto && side->family == key->family;
 }
 
 /* Does this entry's session hold this flow key now? In quarantine only side 1 does. */
@@ -64,7 +47,7 @@ static int holds_flow(struct svr_table *table, __u32 entry, const struct svr_key
 	life = svr_table_life(&table->sessions[index]);
 	if (life != SVR_LIFE_LIVE && life != SVR_LIFE_GUARD && !(life == SVR_LIFE_QUARANTINE && side == 1))
 		return 0;
-	return matches(&table->sessions[index].side[side], key);
+	return svr_side_matches(&table->sessions[index], side, key);
 }
 
 static int holds_uuid(struct svr_table *table, __u32 entry, const struct svr_key *key)
@@ -119,7 +102,7 @@ int svr_index_is_valid(struct svr_table *table, __u32 bucket, __u32 tag, __u32 e
 	life = svr_table_life(session);
 	if (life != SVR_LIFE_LIVE && life != SVR_LIFE_GUARD && !(life == SVR_LIFE_QUARANTINE && (entry & 1)))
 		return 0;
-	svr_index_probe_side(table, &session->side[entry & 1], &probe);
+	svr_index_probe_side(table, session, entry, &probe);
 	if (stands_in(&probe, bucket, tag))
 		return 1;
 	if (entry & 1)
@@ -178,7 +161,7 @@ static __u32 other_bucket(struct svr_table *table, __u32 at, __u32 tag, __u32 en
 	struct svr_session *session = &table->sessions[SVR_ENTRY_INDEX(entry)];
 	struct svr_probe probe;
 
-	svr_index_probe_side(table, &session->side[entry & 1], &probe);
+	svr_index_probe_side(table, session, entry, &probe);
 	if (!stands_in(&probe, at, tag))
 		svr_index_probe_uuid(table, session->uuid, &probe);
 	return probe.at[0] == at ? probe.at[1] : probe.at[0];

@@ -41,7 +41,7 @@ static __u32 search_port(struct svr_table *table, const struct svr_op *op, struc
 
 			in->session.side[1].local_port_be = htons((__u16)port);
 		}
-		svr_index_probe_side(table, &in->session.side[1], &in->probe[SIDE1]);
+		svr_index_probe_side(table, &in->session, 1, &in->probe[SIDE1]);
 		entry = svr_index_find(table, &in->probe[SIDE1]);
 		if (!entry)
 			return 0;
@@ -55,7 +55,7 @@ static int check_keys(struct svr_table *table, const struct svr_op *op, struct i
 	__u32 entry;
 	__u16 side = 1;
 
-	svr_index_probe_side(table, &in->session.side[0], &in->probe[SIDE0]);
+	svr_index_probe_side(table, &in->session, 0, &in->probe[SIDE0]);
 	svr_index_probe_uuid(table, in->session.uuid, &in->probe[UUID]);
 	entry = search_port(table, op, in);
 	if (!entry) {

@@ -76,13 +76,13 @@ static void index_slots(struct svr_table *table, struct svr_repair *out)
 			session->shard = (__u8)(session->shard % table->settings.shards); /* fewer shards than before */
 		if (life == SVR_LIFE_GUARD && (session->flags & SVR_F_DELETE))
 			continue; /* its keys were taken away on purpose; what is left the sweeper removes */
-		svr_index_probe_side(table, &session->side[1], &probe);
+		svr_index_probe_side(table, session, 1, &probe);
 		index_key(table, &probe, SVR_ENTRY_OF(i, 1), out);
 		if (life == SVR_LIFE_QUARANTINE)
 			continue;
 		svr_index_probe_uuid(table, session->uuid, &probe);
 		index_key(table, &probe, SVR_ENTRY_OF(i, 0), out);
-		svr_index_probe_side(table, &session->side[0], &probe);
+		svr_index_probe_side(table, session, 0, &probe);
 		index_key(table, &probe, SVR_ENTRY_OF(i, 0), out);
 	}
 }

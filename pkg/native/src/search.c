@@ -6,12 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-static int same_side(const struct svr_side *side, const struct svr_key *key)
-{
-	return !memcmp(side->remote, key->source, 16) && !memcmp(side->local, key->destination, 16) &&
-	       side->remote_port_be == key->source_port_be && side->local_port_be == key->destination_port_be;
-}
-
 int svr_table_find(struct svr_table *table, const struct svr_key *key, struct svr_slot *out, __u32 out_size)
 {
 	struct svr_probe probe;
@@ -26,7 +20,7 @@ int svr_table_find(struct svr_table *table, const struct svr_key *key, struct sv
 	out->index = SVR_ENTRY_INDEX(entry);
 	out->side = entry & 1;
 	out->session = table->sessions[out->index];
-	return same_side(&out->session.side[out->side], key);
+	return svr_side_matches(&out->session, out->side, key);
 }
 
 int svr_table_find_uuid(struct svr_table *table, const __u8 *uuid, struct svr_slot *out, __u32 out_size)

@@ -4,6 +4,7 @@
 #define SVR_TABLE_H
 
 #include "svr_native.h"
+#include "../../datapath/bpf/svr_side.h"
 
 struct svr_table {
 	struct svr_settings settings; /* copy: sizes and hash keys never change while maps live */
@@ -47,7 +48,7 @@ struct svr_place {
 #define SVR_ENTRY_INDEX(entry) (((entry) >> 1) - 1u)
 
 void svr_index_probe(const struct svr_table *table, const struct svr_key *key, struct svr_probe *out);
-void svr_index_probe_side(const struct svr_table *table, const struct svr_side *side, struct svr_probe *out);
+void svr_index_probe_side(const struct svr_table *table, const struct svr_session *session, __u32 side, struct svr_probe *out);
 void svr_index_probe_uuid(const struct svr_table *table, const __u8 *uuid, struct svr_probe *out);
 /* Entry of the session that holds the key, 0 none. Any thread. */
 __u32 svr_index_find(struct svr_table *table, const struct svr_probe *probe);

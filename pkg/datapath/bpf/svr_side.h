@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
+/* The flow key that one side of a session stands for: one text for eBPF and the native library. Pure. */
+#ifndef SVR_SIDE_H
+#define SVR_SIDE_H
+
+#include "svr_hash.h"
+
+typedef unsigned long long __attribute__((may_alias)) svr_side_word64;
+
+/* svr_side_remote: 16 bytes of the remote address. The tail is read for IPv6 only: it lies in another cache line. */
+static inline __attribute__((always_inline)) void svr_side_remote(const struct svr_session *s, __u32 side, void *to)
+{
+	svr_hash_word *words = to;
+
+	words[0] = s->side[side & 1].remote_be;
+	words[1] = words[2] = words[3] = 0;
+	if (s->side[side & 1].family != 4)
+		__builtin_memcpy(words + 1, s->tail[side & 1].remote_be, 12);
+}
+
+/* svr_side_local: 16 bytes of the local address. */
+static inline __attribute__((always_inline)) void svr_side_local(const struct svr_session *s, __u32 side, void *to)
+{
+	svr_hash_word *words = to;
+
+	words[0] = s->side[side & 1].local_be;
+	words[1] = words[2] = words[3] = 0;
+	if (s->side[side & 1].family != 4)
+		__builtin_memcpy(words + 1, s->tail[side & 1].local_be, 12);
+}
+
+/* svr_side_key: the key under which packets arrive on a side. */
+static inline __attribute__((always_inline)) void svr_side_key(const struct svr_session *s, __u32 side, struct svr_key *key)
+{
+	const struct svr_side *at = &s->side[side & 1];
+
+	svr_side_remote(s, side, key->source);
+	svr_side_local(s, side, key->destination);
+	key->source_port_be = at->remote_port_be;
+	key->destination_port_be = at->local_port_be;
+	key->ifnum = at->ifnum;
+	key->vlan = at->vlan;
+	key->proto = at->proto;
+	key->family = at->family;
+	key->zero = 0;
+}
+
+static inline __attribute__((always_inline)) int svr_side_tail_matches(const struct svr_tail *tail, const struct svr_key *key)
+{
+	const svr_hash_word *w = (const svr_hash_word *)key;
+
+	return ((tail->remote_be[0] ^ w[1]) | (tail->remote_be[1] ^ w[2]) | (tail->remote_be[2] ^ w[3]) | (tail->local_be[0] ^ w[5]) |
+		(tail->local_be[1] ^ w[6]) | (tail->local_be[2] ^ w[7])) == 0;
+}
+
+/* svr_side_matches: does the key read as this side receives it? Ports, interface and VLAN of both lie in one 64-bit word. */
+static inline __attribute__((always_inline)) int svr_side_matches(const struct svr_session *s, __u32 side, const struct svr_key *key)
+{
+	const struct svr_side *at = &s->side[side & 1];
+	const svr_side_word64 *ports = (const svr_side_word64 *)&at->remote_port_be, *wanted = (const svr_side_word64 *)&key->source_port_be;
+	const svr_hash_word *w = (const svr_hash_word *)key;
+
+	if (*ports != *wanted || at->proto != key->proto || at->family != key->family || at->remote_be != w[0] || at->local_be != w[4])
+		return 0;
+	return key->family == 4 || svr_side_tail_matches(&s->tail[side & 1], key);
+}
+#endif

@@ -1,70 +1,102 @@
 // Shapes of the admin API's answers as schemas, so that a router of another version, or something that is no router, gives a
-// clear message and never half a table. Called by ask.ts; fields that are not known here pass through.
+// clear message and never half a table. Called by ask.ts and by the generator of the reference; fields that are not known
+// here pass through. The shapes are those of pkg/api/view.ts; what is said about a field here is published.
 import { z } from "zod";
 import type { CountersView, PeerView, ProblemView, SessionList, SessionView, StatusView, TableView } from "../api/view.ts";
 import type { RouterConfig } from "../plan/config.ts";
 
-const text = z.string();
-const number = z.number();
-const optionalText = text.exactOptional();
-const optionalNumber = number.exactOptional();
+const text = (meaning: string): z.ZodString => z.string().meta({ description: meaning });
+const number = (meaning: string): z.ZodNumber => z.number().meta({ description: meaning });
+const flag = (meaning: string): z.ZodBoolean => z.boolean().meta({ description: meaning });
+const maybe = (meaning: string): z.ZodExactOptional<z.ZodString> => z.string().exactOptional().meta({ description: meaning });
+const maybeNumber = (meaning: string): z.ZodExactOptional<z.ZodNumber> => z.number().exactOptional().meta({ description: meaning });
 
 const flowSchema = z.looseObject({
-  direction: z.enum(["forward", "reverse"]), interface: text, vlan: number, source: text, destination: text, protocol: number,
-  fast: z.boolean(), packets: number, bytes: number,
+  direction: z.enum(["forward", "reverse"]).meta({ description: "forward: from the host that opened the session" }),
+  interface: text("interface where packets of this direction arrive"), vlan: number("VLAN there; 0 untagged"),
+  source: text("source address:port as received"), destination: text("destination address:port as received"), protocol: number("IP protocol as received"),
+  fast: flag("established packets are handled by eBPF alone"), packets: number("packets so far"), bytes: number("bytes so far, from the inner IP header on"),
 });
 
 /** sessionSchema is SessionView. */
 export const sessionSchema: z.ZodType<SessionView> = z.looseObject({
-  sessionId: text, life: z.enum(["live", "guard"]), idle: number, flows: z.array(flowSchema),
-  upstream: z.enum(["R-META", "R-QUIET"]).exactOptional(), downstream: z.enum(["I-META", "I-QUIET"]).exactOptional(),
-  router: optionalText, role: optionalText, spanId: optionalText, parentSpanId: optionalText, tenant: optionalText, service: optionalText,
-  protocol: optionalNumber, sourceAddress: optionalText, sourcePort: optionalNumber, destinationAddress: optionalText, destinationPort: optionalNumber,
-  ingressInterface: optionalText, egressInterface: optionalText, trafficClass: optionalText, nextHop: optionalText, endReason: optionalText, natSource: optionalText, natDestination: optionalText,
-  waypointLocal: optionalText, waypointRemote: optionalText, peer: optionalText, peerPath: optionalText, security: optionalText, carrier: optionalText,
-  startTime: optionalText, duration: optionalNumber, forwardPackets: optionalNumber, forwardBytes: optionalNumber,
-  reversePackets: optionalNumber, reverseBytes: optionalNumber, retransmissions: optionalNumber, outOfOrder: optionalNumber,
-  tcpState: optionalText, setupTime: optionalNumber,
+  sessionId: text("UUID as 32 hexadecimal digits; the trace id"),
+  life: z.enum(["live", "guard"]).meta({ description: "guard: ended, late packets are held off" }),
+  idle: number("milliseconds since the last packet of either direction"), flows: z.array(flowSchema).meta({ description: "forward flow, then reverse flow" }),
+  upstream: z.enum(["R-META", "R-QUIET"]).exactOptional().meta({ description: "metadata state toward the ingress; absent on a host side" }),
+  downstream: z.enum(["I-META", "I-QUIET"]).exactOptional().meta({ description: "metadata state toward the egress; absent on a host side" }),
+  role: maybe("ingress, transit, egress or single"),
+  spanId: maybe("span of this router, 16 hexadecimal digits"), parentSpanId: maybe("span of the router before; absent at the first one"),
+  tenant: maybe("tenant of the source"), service: maybe("namespace/name"), trafficClass: maybe("BestEffort, Low, Medium or High"),
+  protocol: maybeNumber("IP protocol of the hosts"), sourceAddress: maybe("as the host sent it"), sourcePort: maybeNumber("of ICMP: the identifier"),
+  destinationAddress: maybe("as the host sent it"), destinationPort: maybeNumber("0 for ICMP"),
+  ingressInterface: maybe("interface of forward packets"), egressInterface: maybe("interface of reverse packets"), vlan: maybeNumber("VLAN of forward packets"),
+  natSource: maybe("source address:port after NAT; empty without"), natDestination: maybe("destination address:port after NAT; empty without"),
+  waypointLocal: maybe("own waypoint address:port"), waypointRemote: maybe("waypoint address:port of the peer"),
+  peer: maybe("neighbouring router"), peerPath: maybe("peer/path"), nextHop: maybe("where forward packets leave"),
+  security: maybe("protection of the payload: clear or encrypted"), carrier: maybe("tcp or udp between routers; absent without a peer"),
+  startTime: maybe("RFC 3339"), duration: maybeNumber("milliseconds"), setupTime: maybeNumber("milliseconds until data flowed; absent before"),
+  forwardPackets: maybeNumber("packets of the host that opened the session"), forwardBytes: maybeNumber("bytes of them"),
+  reversePackets: maybeNumber("packets of the answering host"), reverseBytes: maybeNumber("bytes of them"),
+  retransmissions: maybeNumber("TCP segments seen again"), outOfOrder: maybeNumber("TCP segments seen out of order"),
+  tcpState: maybe("syn-sent, syn-rcvd, established, half-closed, closing or reset"), endReason: maybe("why it ended; only in guard"),
 });
 
 /** sessionListSchema is SessionList. */
-export const sessionListSchema: z.ZodType<SessionList> = z.looseObject({ items: z.array(sessionSchema), next: optionalText });
+export const sessionListSchema: z.ZodType<SessionList> = z.looseObject({ items: z.array(sessionSchema), next: maybe("cursor of the next page; absent at the end") });
+
+const interfaceSchema = z.looseObject({
+  name: text("name in the configuration"), rxPackets: number("packets received"), rxBytes: number("bytes received"), txPackets: number("packets sent"), txBytes: number("bytes sent"),
+});
 
 /** countersSchema is CountersView. */
 export const countersSchema: z.ZodType<CountersView> = z.looseObject({
-  drops: z.record(text, number), peerDrops: z.record(text, z.record(text, number)),
-  interfaces: z.array(z.looseObject({ name: text, rxPackets: number, rxBytes: number, txPackets: number, txBytes: number })),
-  shards: z.array(z.looseObject({ punts: number, denialsSuppressed: number })), records: z.looseObject({ created: number, lost: number, waiting: number }),
+  drops: z.record(z.string(), z.number()).meta({ description: "dropped packets by reason; all reasons are there" }),
+  peerDrops: z.record(z.string(), z.record(z.string(), z.number())).meta({ description: "by peer, then reason; those of user space" }),
+  interfaces: z.array(interfaceSchema),
+  shards: z.array(z.looseObject({ punts: number("first packets and others that eBPF passed up"), denialsSuppressed: number("denials not reported because one like them just was") })),
+  records: z.looseObject({ created: number("session records of this boot"), lost: number("those that nobody will get"), waiting: number("those not delivered yet") }),
 });
 
-/** tablesSchema is the list of TableView. */
-export const tablesSchema: z.ZodType<TableView[]> = z.array(z.looseObject({ name: text, entries: number, limit: number, alarm: z.boolean() }));
+/** tableSchema is TableView. */
+export const tableSchema: z.ZodType<TableView> = z.looseObject({ name: text("what is bounded"), entries: number("entries in use"), limit: number("most entries; 0 unlimited"), alarm: flag("at or above 85 %") });
 
-const stateSchema = z.enum(["up", "down"]);
+/** tablesSchema is the list of TableView. */
+export const tablesSchema: z.ZodType<TableView[]> = z.array(tableSchema);
+
+const stateSchema = z.enum(["up", "down"]).meta({ description: "up: may carry new sessions" });
 const pathSchema = z.looseObject({
-  name: text, interface: text, local: text, remote: text, mtu: number, state: stateSchema,
-  waypoints: z.looseObject({ used: number, free: number, size: number }),
+  name: text("peer/path"), interface: text("own interface"), local: text("own waypoint address"), remote: text("address of the peer"), mtu: number("bytes of an IP packet"), state: stateSchema,
+  waypoints: z.looseObject({ used: number("port pairs of sessions"), free: number("port pairs that a session may take now"), size: number("all port pairs; the rest is in quarantine") }),
+});
+
+/** peerSchema is PeerView. */
+export const peerSchema: z.ZodType<PeerView> = z.looseObject({
+  name: text("router"), state: stateSchema, hmac: text("Disabled, Regular or TimeBased"), metadataEncryption: text("CBC, GCM or off"),
+  keys: z.looseObject({ send: text("id of the key that we sign with, hexadecimal"), receive: text("id of the key that the peer signs with, hexadecimal") }),
+  allowedTenants: z.array(z.string()).meta({ description: "tenants that the peer may assert, with their children" }), paths: z.array(pathSchema),
 });
 
 /** peersSchema is the list of PeerView. */
-export const peersSchema: z.ZodType<PeerView[]> = z.array(z.looseObject({
-  name: text, state: stateSchema, hmac: text, metadataEncryption: text, keys: z.looseObject({ send: text, receive: text }),
-  allowedTenants: z.array(text), paths: z.array(pathSchema),
-}));
+export const peersSchema: z.ZodType<PeerView[]> = z.array(peerSchema);
 
 /** statusSchema is StatusView. */
 export const statusSchema: z.ZodType<StatusView> = z.looseObject({
-  name: text, version: text, boot: text, uptime: number, shards: number, sessions: number, adopted: z.boolean(),
-  configuration: z.looseObject({ hash: text, appliedAt: text, stale: z.boolean(), problems: z.array(text) }),
+  name: text("router"), version: text("version of the program"), boot: text("id of this start"), uptime: number("seconds"), shards: number("threads for first packets"),
+  sessions: number("live sessions"), adopted: flag("it went on with sessions of the process before"),
+  configuration: z.looseObject({
+    hash: text("of the compiled configuration and key ids"), appliedAt: text("RFC 3339"), stale: flag("the source says something that is not in force"),
+    problems: z.array(z.string()).meta({ description: "file:line:column, object, what is wrong, how to fix it" }),
+  }),
 });
 
 const lines = z.array(z.looseObject({}));
 
 /** configurationSchema is RouterConfig: its format says what stands in the lists, so another format is refused. */
 export const configurationSchema: z.ZodType<RouterConfig> = z.looseObject({
-  format: z.literal(1), name: text, interfaces: lines, nexthops: lines, locals: lines, tenants: lines, members: lines, services: lines,
+  format: z.literal(1), name: z.string(), interfaces: lines, nexthops: lines, locals: lines, tenants: lines, members: lines, services: lines,
   routes: lines, peers: lines, paths: lines, limits: z.looseObject({}), timers: z.looseObject({}),
 }).transform((value) => value as unknown as RouterConfig);
 
 /** problemSchema is ProblemView. */
-export const problemSchema: z.ZodType<ProblemView> = z.looseObject({ type: text, title: text, status: number, detail: text, code: text });
+export const problemSchema: z.ZodType<ProblemView> = z.looseObject({ type: z.string(), title: z.string(), status: z.number(), detail: z.string(), code: z.string() });

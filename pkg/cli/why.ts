@@ -31,6 +31,9 @@ export type WhyItem = Explanation & { router: string };
 /** WhyAsked is the question as data shows it. */
 export interface WhyAsked { tenant?: string; from?: string; protocol: number; to: string; port: number }
 
+/** WhyData is the answer for programs. */
+export interface WhyData { question: WhyAsked; items: WhyItem[] }
+
 interface Configs { configs: readonly RouterConfig[]; failures: readonly Failure[] }
 
 const command = "svrctl why";
@@ -45,7 +48,8 @@ export async function explainWhy(context: Context, flags: WhyFlags): Promise<Exi
   const { configs, failures } = flags.configDir === undefined ? await runningConfigs(context) : await compiledConfigs(context, flags.configDir);
   const items = configs.map((config): WhyItem => ({ router: config.name, ...explain(config, question) }));
   const asked = askedOf(question);
-  if (items.length > 0) await context.show({ data: { question: asked, items }, text: (style) => items.map((item) => explanationText(item, asked, style)).join("\n") });
+  const data: WhyData = { question: asked, items };
+  if (items.length > 0) await context.show({ data, text: (style) => items.map((item) => explanationText(item, asked, style)).join("\n") });
   const vague = items.filter((item) => !item.allow && item.reason === undefined).map((item) => usageFailure(item.steps.at(-1)?.text ?? "the question does not say enough", command));
   return finish(context, [...failures, ...vague], items.some((item) => !item.allow) ? Exit.no : Exit.ok);
 }

@@ -21,6 +21,7 @@ export interface AdminParts {
   intake: Intake;
   counters: Counters;
   pump: RecordPump;
+  shards: readonly unknown[];
   startedMs: number;
 }
 
@@ -56,7 +57,7 @@ function status(parts: AdminParts): StatusView {
   const applied = intake.current();
   return {
     name: options.name, version: options.version, boot: options.boot,
-    uptime: Math.round((options.clock.monotonicMs() - parts.startedMs) / 1000), shards: applied.config.shards,
+    uptime: Math.round((options.clock.monotonicMs() - parts.startedMs) / 1000), shards: parts.shards.length,
     configuration: { hash: applied.hash, appliedAt: applied.at, stale: intake.stale(), problems: applied.problems },
     sessions: datapath.gauges().live, adopted: datapath.adopted(),
   };

@@ -13,7 +13,7 @@ function flow(direction: FlowView["direction"], at: Place): FlowView {
 }
 
 const shared = {
-  recordType: "interim" as const, sessionId, tenant: "engineering.acme", service: "shop/web", protocol: 6, life: "live" as const,
+  sessionId, tenant: "engineering.acme", service: "shop/web", protocol: 6, life: "live" as const,
   sourceAddress: "10.1.0.10", sourcePort: 40_000, destinationAddress: "10.9.0.10", destinationPort: 443, security: "encrypted",
   startTime: "2026-01-01T00:06:48.000Z", duration: 192_000, idle: 400,
   forwardPackets: 10, forwardBytes: 1_040, reversePackets: 8, reverseBytes: 100_500, retransmissions: 0, outOfOrder: 1, tcpState: "established",

@@ -1,0 +1,52 @@
+// The published form of machine output: real output of every command fits it, and has no field that it does not tell.
+import { z } from "zod";
+import { runCli, self, socketOf, statusBody } from "../../test/support/cli.ts";
+import { threeFiles } from "../../test/support/config/three.ts";
+import { sessionHops, sessionId } from "../../test/support/sessions.ts";
+import { outputSchemas } from "./outputs.ts";
+
+const files = { ...Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])), "broken.yaml": "apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { nam: x }\n" };
+const answers = {
+  [self]: statusBody("cloud"), [`${self}/sessions?limit=1000`]: { body: { items: Object.values(sessionHops) } }, [`/api/v1/sessions/${sessionId}`]: { body: sessionHops.cloud },
+  [`${self}/tables`]: { body: [{ name: "sessions", entries: 1, limit: 2, alarm: false }] },
+  [`${self}/peers`]: { body: [{ name: "west", state: "up", hmac: "TimeBased", metadataEncryption: "off", keys: { send: "1", receive: "2" }, allowedTenants: ["a"],
+    paths: [{ name: "west/a", interface: "wan0", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1500, state: "up", waypoints: { used: 1, free: 1, size: 2 } }] }] },
+  [`${self}/counters`]: { body: { drops: { access: 1 }, peerDrops: { west: { "no-flow": 1 } }, interfaces: [{ name: "lan0", rxPackets: 1, rxBytes: 1, txPackets: 1, txBytes: 1 }],
+    shards: [{ punts: 1, denialsSuppressed: 0 }], records: { created: 1, lost: 0, waiting: 0 } } },
+};
+const world = { files, sockets: { [socketOf("cloud")]: answers } };
+const lines: readonly [command: keyof typeof outputSchemas, line: string][] = [
+  ["sessions list", "sessions list"], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["config validate", "config validate three"],
+  ["why", "why --tenant finance.acme --proto tcp --to 10.9.0.10:22 --config-dir three --router cloud"], ["version", "version"],
+];
+
+type Schema = z.core.JSONSchema.BaseSchema;
+
+/** Paths of values that the schema does not tell; keys of maps are free. */
+function untold(schemas: readonly Schema[], value: unknown, path: string): string[] {
+  if (Array.isArray(value)) return value.flatMap((item) => untold(schemas.flatMap((one) => (one.items === undefined ? [] : [one.items as Schema])), item, `${path}[]`));
+  if (typeof value !== "object" || value === null) return schemas.length === 0 ? [path] : [];
+  const whole = schemas.flatMap((one) => [one, ...(one.allOf ?? [])]);
+  return Object.entries(value).flatMap(([key, below]) => {
+    const told = whole.flatMap((one) => one.properties?.[key] ?? (one.propertyNames === undefined ? [] : one.additionalProperties as Schema)) as Schema[];
+    return told.length === 0 ? [`${path}.${key}`] : untold(told, below, `${path}.${key}`);
+  });
+}
+
+test("every command is published", () => {
+  expect(Object.keys(outputSchemas)).toEqual(lines.map(([command]) => command));
+});
+
+test.each(lines)("svrctl %s", async (command, line) => {
+  const { out } = await runCli(`${line} -o json`, world);
+  const data = JSON.parse(out) as object;
+  expect(outputSchemas[command].safeParse(data)).toMatchObject({ success: true });
+  expect(untold([z.toJSONSchema(outputSchemas[command])], data, "")).toEqual([]);
+});
+
+test("a field that is not told, or of another type, is noticed", () => {
+  const schema = outputSchemas.tables;
+  const row = { name: "a", entries: 1, limit: 1, alarm: false, router: "r" };
+  expect(untold([z.toJSONSchema(schema)], { items: [{ ...row, colour: 1 }] }, "")).toEqual([".items[].colour"]);
+  expect(schema.safeParse({ items: [{ ...row, entries: "1" }] }).success).toBe(false);
+});

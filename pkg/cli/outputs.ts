@@ -1,0 +1,68 @@
+// What each command writes with `-o json` and `-o yaml`, as schemas: the published form of machine output, stable within a
+// major version (conventions 5). Read by the generator of docs/reference/output.md and by tests, which hold real output to it.
+import { z } from "zod";
+import type { Problem } from "../api/problem.ts";
+import { reasons } from "../svr/reasons.ts";
+import { countersSchema, peerSchema, sessionSchema, statusSchema, tableSchema } from "./answers.ts";
+import type { CheckData } from "./configcheck.ts";
+import type { VersionData } from "./versions.ts";
+import type { WhyData } from "./why.ts";
+
+const text = (meaning: string): z.ZodString => z.string().meta({ description: meaning });
+const count = (meaning: string): z.ZodNumber => z.number().meta({ description: meaning });
+const byRouter = z.looseObject({ router: text("router that answered") });
+
+/** Each item of a list with the router that it is from. */
+function itemsOf<T>(item: z.ZodType<T>): z.ZodType<{ items: (T & { router: string })[] }> {
+  return z.looseObject({ items: z.array(z.intersection(item, byRouter)) });
+}
+
+const sessionItem = z.intersection(sessionSchema, byRouter);
+
+const problemItem = z.looseObject({
+  severity: z.enum(["error", "warning"]).meta({ description: "errors keep something out of force" }), code: text("kind of problem"), file: z.string().exactOptional().meta({ description: "file as it was named" }),
+  line: z.number().exactOptional().meta({ description: "from 1" }), column: z.number().exactOptional().meta({ description: "from 1" }),
+  object: z.string().exactOptional().meta({ description: "Kind namespace/name" }), field: z.string().exactOptional().meta({ description: "path of the field" }),
+  message: text("what is wrong"), fix: text("what to do"),
+}) as unknown as z.ZodType<Problem>;
+
+const checkSchema: z.ZodType<CheckData> = z.looseObject({
+  directory: text("as it was named"), objects: count("objects that are good"), errors: count("problems that keep something out of force"), warnings: count("problems that change nothing"),
+  problems: z.array(problemItem),
+  routers: z.array(z.looseObject({
+    name: text("router"), interfaces: count("interfaces"), peers: count("peers"), paths: count("paths to peers"), tenants: count("tenants"), services: count("services"), routes: count("candidate ways to services"),
+  })),
+});
+
+const originSchema = z.looseObject({ object: text("Kind namespace/name"), field: text("path of the field") });
+const stepSchema = z.looseObject({
+  stage: z.enum(["tenant", "service", "access", "route", "nat"]).meta({ description: "step of the decision" }), ok: z.boolean().meta({ description: "false at the step that refuses" }),
+  text: text("why"), origin: originSchema.exactOptional(),
+});
+const whySchema = z.looseObject({
+  question: z.looseObject({
+    tenant: z.string().exactOptional().meta({ description: "as asked" }), from: z.string().exactOptional().meta({ description: "as asked" }), protocol: count("IP protocol"), to: text("destination address"), port: count("0 for protocols without ports"),
+  }),
+  items: z.array(z.looseObject({
+    router: text("router whose configuration answers"), allow: z.boolean().meta({ description: "the answer" }),
+    reason: z.enum(reasons.map((reason) => reason.name)).exactOptional().meta({ description: "why not; absent when the question does not say enough" }),
+    tenant: text("tenant that was looked up"), service: z.string().exactOptional().meta({ description: "service that fits" }), steps: z.array(stepSchema),
+  })),
+}) as unknown as z.ZodType<WhyData>;
+
+const versionSchema: z.ZodType<VersionData> = z.looseObject({
+  client: z.looseObject({ version: text("version of svrctl") }),
+  routers: z.array(z.intersection(statusSchema, z.looseObject({ fits: z.boolean().meta({ description: "at most one minor version apart" }) }))),
+});
+
+/** outputSchemas are the shapes by command. */
+export const outputSchemas = {
+  "sessions list": z.looseObject({ items: z.array(sessionItem), more: z.boolean().meta({ description: "more may follow: the limit was reached" }) }),
+  "sessions show": z.looseObject({ sessionId: text("UUID as 32 hexadecimal digits"), hops: z.array(sessionItem).meta({ description: "routers in path order" }) }),
+  counters: itemsOf(countersSchema),
+  tables: itemsOf(tableSchema),
+  peers: itemsOf(peerSchema),
+  "config validate": checkSchema,
+  why: whySchema,
+  version: versionSchema,
+} as const;

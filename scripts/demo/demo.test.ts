@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkLine, checkNone } from "./checks.ts";
 import { readOptions } from "./options.ts";
-import { parseCapture, writeMicroseconds } from "./pcap.ts";
+import { publishCapture } from "./pcap.ts";
 import { median, readIperf } from "./rates.ts";
 import { joinHops, reportKeys, writeReport } from "./report.ts";
 
@@ -26,46 +26,34 @@ describe("options", () => {
 });
 
 describe("captures", () => {
-  const ethernet = (type: number, ...rest: number[]) => Uint8Array.from([...Array<number>(12).fill(2), type >> 8, type & 255, ...rest]);
-  const file = (records: readonly { data: Uint8Array; length?: number }[], options: { nano: boolean; little: boolean }) => {
-    const parts = [header(options), ...records.flatMap(({ data, length }) => {
-      const head = Buffer.alloc(16);
-      [100, 250_000_000 / (options.nano ? 1 : 1000), data.length, length ?? data.length].forEach((value, index) => options.little ? head.writeUInt32LE(value, index * 4) : head.writeUInt32BE(value, index * 4));
-      return [head, Buffer.from(data)];
-    })];
-    return Buffer.concat(parts);
+  const record = (length: number, kept = length) => {
+    const head = Buffer.alloc(16);
+    [100, 250_000_999, kept, length].forEach((value, index) => head.writeUInt32LE(value, index * 4));
+    return Buffer.concat([head, Buffer.alloc(kept, 7)]);
   };
-  const header = ({ nano, little }: { nano: boolean; little: boolean }) => {
+  const publish = (...records: readonly Buffer[]) => {
     const head = Buffer.alloc(24);
-    const write = (value: number, at: number) => little ? head.writeUInt32LE(value, at) : head.writeUInt32BE(value, at);
-    write(nano ? 0xa1b23c4d : 0xa1b2c3d4, 0);
-    write(1, 20);
-    return head;
+    head.writeUInt32LE(0xa1b23c4d, 0);
+    writeFileSync(join(folder, "a.pcap"), Buffer.concat([head, ...records]));
+    return publishCapture(join(folder, "a.pcap"), join(folder, "b.pcap"));
   };
 
-  test.each([[true, true], [true, false], [false, true], [false, false]])("nanoseconds %s, little endian %s", (nano, little) => {
-    const capture = parseCapture(file([{ data: ethernet(0x0800, 0x45, 1) }, { data: ethernet(0x0806, 9) }, { data: ethernet(0x8100, 0, 5, 0x86, 0xdd, 0x60) }], { nano, little }));
-    expect(capture).toEqual({ frames: [{ at: 100.25, ip: Buffer.from([0x45, 1]) }, { at: 100.25, ip: Buffer.from([0x60]) }], others: 1, truncated: 0 });
+  test("nanoseconds become microseconds and nothing else changes", () => {
+    expect(publish(record(60), record(99))).toEqual({ packets: 2, truncated: 0 });
+    const [before, after] = [readFileSync(join(folder, "a.pcap")), readFileSync(join(folder, "b.pcap"))];
+    expect([after.readUInt32LE(0), after.readUInt32LE(28), after.readUInt32LE(24 + 76 + 4)]).toEqual([0xa1b2c3d4, 250_000, 250_000]);
+    for (const [at, value] of [[0, 0xa1b23c4d], [28, 250_000_999], [104, 250_000_999]] as const) after.writeUInt32LE(value, at);
+    expect(after.equals(before)).toBe(true);
   });
 
-  test("what was cut short is counted", () => {
-    const options = { nano: true, little: true };
-    expect(parseCapture(file([{ data: ethernet(0x0800, 0x45), length: 99 }], options)).truncated).toBe(1);
-    expect(parseCapture(file([{ data: ethernet(0x0800, 0x45) }], options).subarray(0, -1)).truncated).toBe(1);
-    expect(parseCapture(file([{ data: ethernet(0x0800, 0x45) }], options).subarray(0, 30)).truncated).toBe(1);
-  });
+  test.each<[string, () => Buffer[]]>([
+    ["a record that was cut short", () => [record(60, 50)]], ["a file that ends in a record", () => [record(60), record(60).subarray(0, -1)]],
+    ["a file that ends in the head of a record", () => [record(60), record(60).subarray(0, 9)]],
+  ])("%s is counted", (_title, records) => { expect(publish(...records()).truncated).toBe(1); });
 
   test("no capture is told by name", () => {
-    expect(() => parseCapture(Buffer.alloc(64), "x.pcap")).toThrow("x.pcap is not a pcap file");
-    expect(() => parseCapture(Buffer.alloc(3), "x.pcap")).toThrow("x.pcap is not a pcap file");
-  });
-
-  test("nanoseconds become microseconds", () => {
-    const [from, to] = [join(folder, "a.pcap"), join(folder, "b.pcap")];
-    writeFileSync(from, file([{ data: ethernet(0x0800, 0x45, 1) }, { data: ethernet(0x0800, 0x46) }], { nano: true, little: true }));
-    writeMicroseconds(from, to);
-    expect(readFileSync(to).readUInt32LE(0)).toBe(0xa1b2c3d4);
-    expect(parseCapture(readFileSync(to))).toEqual(parseCapture(readFileSync(from)));
+    writeFileSync(join(folder, "x"), Buffer.alloc(64));
+    expect(() => publishCapture(join(folder, "x"), join(folder, "y"))).toThrow("x is no pcap file");
   });
 });
 

@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocuments } from "../../pkg/api/document.ts";
 import { formatProblem } from "../../pkg/api/problem.ts";
+import { decodeKey } from "../../pkg/files/keys.ts";
 import { compile } from "../../pkg/plan/compile.ts";
-import { exampleFiles, exampleFolder, pairs, prepareExample, routerNames } from "./example.ts";
+import { createKeys, exampleFiles, exampleFolder, pairs, routerNames, writeExample } from "./example.ts";
 
 const compiled = () => compile(parseDocuments(exampleFiles().map((path) => ({ path, text: readFileSync(join(exampleFolder, path), "utf8") }))));
 
@@ -27,10 +28,11 @@ test("two tenants have the same addresses behind interfaces of their own", () =>
 test("the copy has a key for each pair of neighbours, for its owner only", () => {
   const folder = mkdtempSync(join(tmpdir(), "demo-example-"));
   try {
-    const keys = prepareExample(folder, (count) => randomBytes(count));
+    const keys = createKeys((count) => new Uint8Array(randomBytes(count)));
+    writeExample(folder, keys);
     for (const { link } of pairs) {
       const path = join(folder, "keys", `${link}.psk`);
-      expect(readFileSync(path)).toEqual(Buffer.from(keys[link]));
+      expect(decodeKey(readFileSync(path))).toEqual(keys[link]);
       expect(keys[link]).toHaveLength(32);
       expect(statSync(path).mode & 0o777).toBe(0o600);
     }

@@ -2,6 +2,7 @@
 // by the test that compiles the example; reads the example and writes one new folder, nothing else.
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { toHex } from "../../pkg/base/bytes.ts";
 
 /** exampleFolder is where the example lies that README and the guide refer to. */
 export const exampleFolder: string = join(import.meta.dirname, "../../deploy/examples/three-routers");
@@ -28,13 +29,16 @@ const KEY_BYTES = 32; // protocol 15.4 asks for at least as many
 /** Keys are the pre-shared keys of a run: secrets, made for it and worthless after it. */
 export type Keys = Record<LinkName, Uint8Array>;
 
-/** prepareExample copies the example to a new folder and puts fresh keys beside it, readable by their owner only. */
-export function prepareExample(folder: string, random: (count: number) => Uint8Array): Keys {
+/** createKeys makes fresh keys. */
+export function createKeys(random: (count: number) => Uint8Array): Keys {
+  return { "branch-transit": random(KEY_BYTES), "transit-cloud": random(KEY_BYTES) };
+}
+
+/** writeExample copies the example to a folder and puts the keys beside it, readable by their owner only. */
+export function writeExample(folder: string, keys: Keys): void {
   mkdirSync(join(folder, "keys"), { recursive: true, mode: 0o700 });
   for (const file of exampleFiles()) cpSync(join(exampleFolder, file), join(folder, file));
-  const keys: Keys = { "branch-transit": random(KEY_BYTES), "transit-cloud": random(KEY_BYTES) };
-  for (const [link, key] of Object.entries(keys)) writeFileSync(join(folder, "keys", `${link}.psk`), key, { mode: 0o600 });
-  return keys;
+  for (const [link, key] of Object.entries(keys)) writeFileSync(join(folder, "keys", `${link}.psk`), `${toHex(key)}\n`, { mode: 0o600 });
 }
 
 /** exampleFiles lists the YAML files of the example. */

@@ -4,13 +4,13 @@ import type { LinkName } from "./example.ts";
 import { check, checkNone } from "./checks.ts";
 import type { Check } from "./checks.ts";
 import { segmentsOf } from "./wire.ts";
-import type { Segment, WirePacket } from "./wire.ts";
+import type { Segment, Carried } from "./wire.ts";
 
 /** LinkTrace is the capture of one inter-router link, read. */
-export interface LinkTrace { link: LinkName; packets: WirePacket[]; truncated: number }
+export interface LinkTrace { link: LinkName; packets: Carried[]; truncated: number }
 
 /** LanTrace is what the hosts of one tenant sent and received. */
-export interface LanTrace { tenant: string; packets: WirePacket[] }
+export interface LanTrace { tenant: string; packets: Carried[] }
 
 /** Comparison is one direction of a session on one link beside what the hosts saw. */
 export interface Comparison {
@@ -48,7 +48,7 @@ function titleOf({ link, segment }: OnLink): string {
   return `${segment.tenant} ${segment.context} on ${link}`;
 }
 
-function strangersOf(links: readonly { link: LinkName; strangers: readonly WirePacket[] }[]): string[] {
+function strangersOf(links: readonly { link: LinkName; strangers: readonly Carried[] }[]): string[] {
   return links.flatMap(({ link, strangers }) => strangers.filter((packet) => packet.proto !== "icmp6").map((packet) => `${link}: ${packet.flow}`));
 }
 
@@ -60,13 +60,20 @@ function lateMetadata(at: OnLink): string[] {
   });
 }
 
+/**
+ * After its first packet without metadata a direction carries none any more. One exception is the protocol's own: a first
+ * packet that its host repeats (a SYN) carries metadata again and is answered with metadata (protocol 6.1), once each.
+ */
 function metadataAfter(at: OnLink): string[] {
-  return directions.flatMap((direction) => {
-    const packets = at.segment[direction];
-    const clear = packets.findIndex((packet) => packet.metadata === undefined);
-    const late = clear < 0 ? 0 : packets.slice(clear).filter((packet) => packet.metadata !== undefined).length;
-    return late === 0 ? [] : [`${titleOf(at)}: ${late} ${direction} packets`];
-  });
+  const { forward, reverse } = at.segment;
+  const repeated = forward.filter((packet) => packet.metadata !== undefined).length - 1;
+  const late = { forward: lateIn(forward), reverse: Math.max(0, lateIn(reverse) - Math.max(0, repeated)) };
+  return directions.flatMap((direction) => (late[direction] === 0 ? [] : [`${titleOf(at)}: ${late[direction]} ${direction} packets`]));
+}
+
+function lateIn(packets: readonly Carried[]): number {
+  const clear = packets.findIndex((packet) => packet.metadata === undefined);
+  return clear < 0 ? 0 : packets.slice(clear).filter((packet) => packet.metadata !== undefined).length;
 }
 
 function clearPackets(segments: readonly OnLink[]): number {
@@ -96,7 +103,7 @@ function compareLengths(segments: readonly OnLink[], lans: readonly LanTrace[]):
 /** compare looks up each packet without metadata among the packets of the tenant's hosts and subtracts the lengths. */
 export function compare(segment: Segment, direction: "forward" | "reverse", lans: readonly LanTrace[]): Comparison {
   const lan = lans.find((one) => one.tenant === segment.tenant)?.packets ?? [];
-  const waiting = new Map<string, WirePacket[]>();
+  const waiting = new Map<string, Carried[]>();
   for (const packet of lan) {
     if ((direction === "forward" ? packet.flow : packet.back) !== segment.context) continue;
     const equal = waiting.get(packet.body);

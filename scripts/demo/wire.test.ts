@@ -10,11 +10,12 @@ import type { Metadata } from "../../pkg/svr/metadata.ts";
 import { parsePacket } from "../../pkg/svr/packet.ts";
 import { planSeal } from "../../pkg/svr/seal.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
+import type { Frame } from "../../test/support/pcap.ts";
+import { pairKeys } from "../../test/support/wire.ts";
 import type { Check } from "./checks.ts";
-import type { Frame } from "./pcap.ts";
 import { neverLeft, proveWire } from "./proof.ts";
 import type { LinkTrace } from "./proof.ts";
-import { pairKeys, readLan, readLink, segmentsOf } from "./wire.ts";
+import { readCarried, segmentsOf } from "./wire.ts";
 
 const at = 1_800_000_000;
 const psk = new Uint8Array(32).fill(7);
@@ -25,7 +26,7 @@ const address = (text: string): IpAddress => parseAddress(text)!;
 const host = address("10.1.0.10"), server = address("10.9.0.10"), here = address("192.0.2.1"), there = address("192.0.2.2");
 const udp = (sourcePort: number, destinationPort: number): TransportSpec => ({ kind: "udp", sourcePort, destinationPort });
 const body = (text: string): Uint8Array => new TextEncoder().encode(text);
-const frame = (ip: Uint8Array): Frame => ({ at, ip });
+const frame = (ip: Uint8Array): Frame => ({ unixNs: BigInt(at) * 1_000_000_000n, data: Uint8Array.from([...Array<number>(12).fill(2), 8, 0, ...ip]) });
 
 const context = { source: host, destination: server, sourcePort: 4000, destinationPort: 53, proto: 17, family: 4 as const };
 const common = { uuid, tenant: "finance.acme", service: "shop/names", sourceRouter: "branch" };
@@ -53,8 +54,8 @@ const first = () => sealed(asked("one"), { ...common, forwardContext: context },
 const reply = () => sealed(answered("eins"), { ...common, sourceRouter: "cloud", reverseContext: { ...context, source: server, destination: host, sourcePort: 53, destinationPort: 4000 } }, key("transit"));
 const good = () => [first(), reply(), out("two"), back("zwei"), out("three")];
 
-const lan = { tenant: "finance.acme", packets: readLan([asked("one"), answered("eins"), asked("two"), answered("zwei"), asked("three")].map(frame)) };
-const trace = (packets: readonly Uint8Array[], truncated = 0): LinkTrace => ({ link: "branch-transit", packets: readLink(packets.map(frame), keys), truncated });
+const lan = { tenant: "finance.acme", packets: readCarried([asked("one"), answered("eins"), asked("two"), answered("zwei"), asked("three")].map(frame)) };
+const trace = (packets: readonly Uint8Array[], truncated = 0): LinkTrace => ({ link: "branch-transit", packets: readCarried(packets.map(frame), keys), truncated });
 const failed = (checks: readonly Check[]): string[] => checks.filter((one) => !one.ok).map((one) => one.name);
 
 test("a session as it should be passes every check", () => {
@@ -74,6 +75,7 @@ test("metadata is opened with the psk of the pair", () => {
 test.each<[string, string, () => LinkTrace]>([
   ["a byte more on an established packet", "0 bytes added to established packets", () => trace([first(), reply(), out("two"), out("three ")])],
   ["metadata in the middle", "no metadata after the handshake", () => trace([first(), reply(), out("two"), sealed(asked("three"), { ...common, forwardContext: context }, key("branch"))])],
+  ["reverse metadata in the middle", "no metadata after the handshake", () => trace([first(), reply(), out("two"), back("zwei"), reply()])],
   ["a first reverse packet without metadata", "first packets carry metadata", () => trace([first(), back("eins"), out("two")])],
   ["a changed byte of metadata", "HMAC is right under the psk", () => trace([first(), flip(reply()), out("two")])],
   ["a packet of no session", "links carry sessions and nothing else", () => trace([...good(), asked("two")])],
@@ -89,12 +91,16 @@ function flip(packet: Uint8Array): Uint8Array {
   return changed;
 }
 
+test("metadata that answers a repeated first packet is no fault", () => {
+  expect(failed(proveWire([trace([first(), first(), reply(), out("two"), back("zwei"), reply()])], [lan]))).toEqual([]);
+});
+
 test("a session that is missing on one link is found", () => {
   expect(failed(proveWire([trace(good()), { ...trace([]), link: "transit-cloud" }], [lan]))).toEqual(["sessions have one UUID on every link"]);
 });
 
 test("keys of another pair open nothing", () => {
-  const other = { link: "branch-transit" as const, truncated: 0, packets: readLink(good().map(frame), pairKeys(new Uint8Array(32).fill(8), pair)) };
+  const other = { link: "branch-transit" as const, truncated: 0, packets: readCarried(good().map(frame), pairKeys(new Uint8Array(32).fill(8), pair)) };
   expect(failed(proveWire([other], [lan]))).toContain("links carry sessions and nothing else");
 });
 

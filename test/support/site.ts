@@ -17,7 +17,7 @@ export interface SiteService {
   transports?: { protocol: string; ports?: (number | string)[] }[];
   /** tenants that may, default all of the site; `!name` is denied */
   access?: string[];
-  at: { router: string; interface: string };
+  at: { router: string; interface: string; gateway?: string };
   /** destination NAT: addresses that answer instead */
   targets?: string[];
   /** further fields of the Service */
@@ -106,7 +106,7 @@ function serviceObject(site: Site, service: SiteService): ConfigObject {
 /** One route where the service is, one toward the next router on every other. */
 function routeObjects(topology: Topology, service: SiteService): ConfigObject[] {
   const { at, targets } = service;
-  const way = { interface: at.interface };
+  const way = { interface: at.interface, ...(at.gateway !== undefined && { gateway: at.gateway }) };
   const last = targets === undefined ? { type: "Local", local: way } : { type: "Host", host: { ...way, targets } };
   return routersOf(topology).flatMap((router) => {
     const next = router === at.router ? undefined : nextToward(topology, router, at.router);

@@ -18,7 +18,7 @@ import { endsConnection, newSession } from "./newsession.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
 import { applySegment } from "./segments.ts";
-import type { Chosen } from "./route.ts";
+import type { Chosen, Ways } from "./route.ts";
 import { nameKey } from "./names.ts";
 import type { PathEntry, ServiceEntry } from "./tables.ts";
 import { carriedOf } from "./turn.ts";
@@ -58,9 +58,9 @@ function authorise(turn: Turn, arrival: Arrival & { opened: Opened }, again: Aga
   if (turn.live + turn.batch.installs.length >= turn.tables.limits.live) return refuse(turn, arrival, "limit", selected.service);
   const path = arrivalPath(arrival);
   if (path === undefined) return turn.count("peer-mismatch", opened.peer);
-  const chosen = egressSides(turn, selected.service, context, { ifnum: path.ifnum, vlan: path.vlan, path });
-  if (!chosen.ok) return refuse(turn, arrival, chosen.error, selected.service);
-  create(turn, { arrival, again, tenant, sourceRouter, service: selected.service, path, context }, chosen.value);
+  const ways = egressSides(turn, selected.service, context, { ifnum: path.ifnum, vlan: path.vlan, path });
+  if (!ways.ok) return refuse(turn, arrival, ways.error, selected.service);
+  create(turn, { arrival, again, tenant, sourceRouter, service: selected.service, path, context }, ways.value);
 }
 
 interface Acceptance {
@@ -73,12 +73,11 @@ interface Acceptance {
   context: SessionContext;
 }
 
-function create(turn: Turn, at: Acceptance, ways: Iterable<Chosen>): void {
-  const candidates = ways[Symbol.iterator]();
+function create(turn: Turn, at: Acceptance, ways: Ways): void {
   const attempt = (): void => {
-    const next = candidates.next();
-    if (next.done === true) return refuse(turn, at.arrival, "nat", at.service);
-    install(turn, at, next.value, { retry: attempt });
+    const chosen = ways.next();
+    if (chosen === undefined) return refuse(turn, at.arrival, "nat", at.service);
+    install(turn, at, chosen, { retry: attempt });
   };
   attempt();
 }

@@ -10,7 +10,7 @@ import { endsConnection, hostSide, isOpeningSyn, newSession } from "./newsession
 import type { Beginning } from "./newsession.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
-import type { Chosen } from "./route.ts";
+import type { Chosen, Ways } from "./route.ts";
 import type { ServiceEntry } from "./tables.ts";
 import { carriedOf } from "./turn.ts";
 import type { Arrival, Carried, Turn } from "./turn.ts";
@@ -27,9 +27,9 @@ export function admitHost(turn: Turn, arrival: Arrival, again: Again): void {
   const service = selected.service;
   if (!enforce(turn, arrival, service)) return;
   if (turn.live + turn.batch.installs.length >= turn.tables.limits.live) return refuse(turn, arrival, "limit", service);
-  const chosen = egressSides(turn, service, contextOf(packet), { ifnum: punt.ifnum, vlan: punt.vlan });
-  if (!chosen.ok) return refuse(turn, arrival, chosen.error, service);
-  begin(turn, arrival, { tenant: tenant.id, service, chosen: chosen.value, again });
+  const ways = egressSides(turn, service, contextOf(packet), { ifnum: punt.ifnum, vlan: punt.vlan });
+  if (!ways.ok) return refuse(turn, arrival, ways.error, service);
+  begin(turn, arrival, { tenant: tenant.id, service, ways: ways.value, again });
 }
 
 function contextOf(packet: Arrival["packet"]): Beginning["context"] {
@@ -52,18 +52,17 @@ function enforce(turn: Turn, arrival: Arrival, service: ServiceEntry): boolean {
 interface Admission {
   tenant: number;
   service: ServiceEntry;
-  chosen: Iterable<Chosen>;
+  ways: Ways;
   again: Again;
 }
 
-/** Candidates differ in their ports or address: the next one is tried when another session holds a key. */
+/** Ways differ in their ports or address: the next one is tried when another session holds a key. */
 function begin(turn: Turn, arrival: Arrival, admission: Admission): void {
-  const candidates = admission.chosen[Symbol.iterator]();
   const carried = carriedOf(arrival);
   const attempt = (): void => {
-    const next = candidates.next();
-    if (next.done === true) return refuse(turn, arrival, "nat", admission.service);
-    install(turn, { arrival, carried, admission, chosen: next.value }, attempt);
+    const chosen = admission.ways.next();
+    if (chosen === undefined) return refuse(turn, arrival, "nat", admission.service);
+    install(turn, { arrival, carried, admission, chosen }, attempt);
   };
   attempt();
 }

@@ -24,6 +24,12 @@ export interface Chosen {
   giveBack(): void;
 }
 
+/** Ways are the ways out of a service, one after the other: the next is asked for when another session holds the flow of the one before. */
+export interface Ways {
+  /** absent: there is no other */
+  next(): Chosen | undefined;
+}
+
 /** Entrance is where the packet came in; a path never returns it there (behaviour 6.2). */
 export interface Entrance {
   ifnum: number;
@@ -34,8 +40,8 @@ export interface Entrance {
 
 const WAYPOINT_TRIES = 4; // pairs tried when the flow index already holds one (only with port ranges or a NAT)
 
-/** egressSides gives the ways out of a service, or why there is none: `no-path`, `nat`. */
-export function egressSides(turn: Turn, service: ServiceEntry, context: SessionContext, entrance: Entrance): Result<Iterable<Chosen>, "no-path" | "nat"> {
+/** egressSides gives the ways out of a service; `no-path` when no route is usable. */
+export function egressSides(turn: Turn, service: ServiceEntry, context: SessionContext, entrance: Entrance): Result<Ways, "no-path"> {
   const route = service.routes.find((candidate) => isUsable(candidate, context, entrance));
   if (route === undefined) return fail("no-path");
   if (route.kind === "peer") return ok(pairs(turn, route.path, context));
@@ -48,33 +54,38 @@ function isUsable(route: RouteEntry, context: SessionContext, entrance: Entrance
   return target.family === context.family && route.nexthop[context.family] !== 0;
 }
 
-function* pairs(turn: Turn, path: PathEntry, context: SessionContext): Generator<Chosen> {
-  for (let tries = 0; tries < WAYPOINT_TRIES; tries++) {
-    const pair = turn.ports.pair(path, turn.nowMs);
-    if (pair === undefined) return;
-    const side: SessionSide = {
-      remote: path.remote, local: path.local, remotePort: pair.remote, localPort: pair.local,
-      ifnum: path.ifnum, vlan: path.vlan, nexthop: path.nexthop, path: path.id,
-      proto: context.proto === 6 ? 6 : 17, family: path.family,
-    };
-    yield { side, flags: 0, taken: () => turn.ports.lost(path, pair, turn.nowMs), giveBack: () => turn.ports.giveBack(path, pair) };
-  }
+function pairs(turn: Turn, path: PathEntry, context: SessionContext): Ways {
+  let tries = 0;
+  return {
+    next() {
+      const pair = tries++ < WAYPOINT_TRIES ? turn.ports.pair(path, turn.nowMs) : undefined;
+      if (pair === undefined) return undefined;
+      const side: SessionSide = {
+        remote: path.remote, local: path.local, remotePort: pair.remote, localPort: pair.local,
+        ifnum: path.ifnum, vlan: path.vlan, nexthop: path.nexthop, path: path.id,
+        proto: context.proto === 6 ? 6 : 17, family: path.family,
+      };
+      return { side, flags: 0, taken: () => turn.ports.lost(path, pair, turn.nowMs), giveBack: () => turn.ports.giveBack(path, pair) };
+    },
+  };
 }
 
 type LocalRoute = Extract<RouteEntry, { kind: "local" }>;
 
-function* hostSides(turn: Turn, route: LocalRoute, of: { service: ServiceEntry; context: SessionContext }): Generator<Chosen> {
+function hostSides(turn: Turn, route: LocalRoute, of: { service: ServiceEntry; context: SessionContext }): Ways {
   const { context, service } = of;
   const remote = route.target ?? context.destination;
   const dnat = sameAddress(remote, context.destination) ? 0 : Flag.dnat;
   const at = { ifnum: route.ifnum, vlan: route.vlan, nexthop: route.nexthop[context.family] };
-  if (!service.sourceNat) {
-    yield plainHost(at, remote, context, dnat);
-    return;
-  }
-  for (const address of route.addresses.filter((own) => own.family === context.family)) {
-    yield translated(turn, { at, remote, address, context, dnat });
-  }
+  let tries = 0;
+  if (!service.sourceNat) return { next: () => (tries++ === 0 ? plainHost(at, remote, context, dnat) : undefined) };
+  const addresses = route.addresses.filter((own) => own.family === context.family);
+  return {
+    next() {
+      const address = addresses[tries++];
+      return address === undefined ? undefined : translated(turn, { at, remote, address, context, dnat });
+    },
+  };
 }
 
 function plainHost(at: { ifnum: number; vlan: number; nexthop: number }, remote: IpAddress, context: SessionContext, flags: number): Chosen {

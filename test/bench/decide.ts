@@ -19,7 +19,7 @@ import { createMemoryPort } from "./memport.ts";
 import type { MemoryPort } from "./memport.ts";
 
 const { values: flags } = parseArgs({ options: { json: { type: "boolean" }, sessions: { type: "string" }, batch: { type: "string" } } });
-const BATCH = Number(flags.batch ?? 256), ROUNDS = 11, WARM_UP = 20_000;
+const BATCH = Number(flags.batch ?? 256), ROUNDS = 44, WARM_UP = 20_000;
 const PER_ROUND = Math.ceil(Number(flags.sessions ?? 110_000) / ROUNDS / BATCH) * BATCH, SESSIONS = PER_ROUND * ROUNDS;
 const NAMES = ["east", "west"];
 const SERVICES = 50;

@@ -5,7 +5,10 @@ import type { Arrival } from "./turn.ts";
 
 /** arrivalKey is equal for packets that would hit the same flow. */
 export function arrivalKey(arrival: Arrival): string {
-  const { packet, punt } = arrival;
+  return (arrival.key ??= keyText(arrival));
+}
+
+function keyText({ packet, punt }: Arrival): string {
   return `${punt.ifnum}.${punt.vlan}.${packet.proto}.${packet.sourcePort}.${packet.destinationPort}.${words(packet.source)}.${words(packet.destination)}`;
 }
 

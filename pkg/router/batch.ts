@@ -10,10 +10,11 @@ import type { SealJob } from "../svr/seal.ts";
 export interface Handle {
   state: Session;
   /** absent until the session has its slot */
-  ref?: SessionRef;
+  ref: SessionRef | undefined;
   /** packets of the same flow that came up behind the first one; at most MAX_WAITING (behaviour 3.1) */
   waiting: Waiting[];
-  patch?: Extract<SessionOp, { kind: "patch" }>;
+  /** what this batch changes of it so far */
+  patch: Extract<SessionOp, { kind: "patch" }> | undefined;
 }
 
 /** Waiting is a packet that is decided when the first of its flow has its session, or knows that it gets none. */
@@ -30,14 +31,11 @@ export interface Output {
   cut?: { whole: WholePacket; plan: FragmentPlan };
 }
 
-/** Install is a draft waiting for its slot; exactly one of the two callbacks runs, after the batch was applied. */
+/** Install is a draft waiting for its slot. */
 export interface Install {
   op: number;
-  /** of the draft */
-  key: string;
   handle: Handle;
-  installed(): void;
-  failed(result: Extract<OpResult, { ok: false }>): void;
+  draft: Draft;
 }
 
 /** Batch collects the consequences of the decisions of one turn. */
@@ -69,12 +67,12 @@ export function waitFor(batch: Batch, draft: Handle, decide: Waiting): boolean {
 export function handleOf(batch: Batch, index: number, state: Session): Handle {
   const seen = batch.known.get(index);
   if (seen !== undefined) return seen;
-  const handle: Handle = { state, ref: { index, uuid: state.uuid }, waiting: [] };
+  const handle: Handle = { state, ref: { index, uuid: state.uuid }, waiting: [], patch: undefined };
   batch.known.set(index, handle);
   return handle;
 }
 
-/** Draft is a new session that asks for a slot. */
+/** Draft is a new session that asks for a slot; exactly one of the two callbacks runs, after the batch was applied. */
 export interface Draft {
   /** arrival key of the packet that opens it */
   key: string;
@@ -87,9 +85,9 @@ export interface Draft {
 /** enterDraft asks for the slot of a new session; packets of it wait on the handle. */
 export function enterDraft(batch: Batch, draft: Draft): void {
   const { session, natSearch } = draft;
-  const handle: Handle = { state: session, waiting: batch.drafts.get(draft.key)?.waiting ?? [] };
+  const handle: Handle = { state: session, ref: undefined, waiting: batch.drafts.get(draft.key)?.waiting ?? [], patch: undefined };
   const op = batch.ops.push(natSearch === undefined ? { kind: "install", session } : { kind: "install", session, natSearch }) - 1;
-  batch.installs.push({ op, key: draft.key, handle, installed: () => draft.installed(handle), failed: (result) => draft.failed(result) });
+  batch.installs.push({ op, handle, draft });
   batch.drafts.set(draft.key, handle);
 }
 
@@ -101,26 +99,26 @@ export function settle(batch: Batch, results: readonly OpResult[]): void {
   const installs = batch.installs;
   batch.ops = [];
   batch.installs = [];
-  for (const handle of batch.known.values()) delete handle.patch;
+  for (const handle of batch.known.values()) handle.patch = undefined;
   for (const install of installs) settleInstall(batch, install, results[install.op]);
 }
 
 function settleInstall(batch: Batch, install: Install, result: OpResult | undefined): void {
-  const handle = install.handle;
+  const { handle, draft } = install;
   if (result === undefined || !result.ok) {
-    install.failed(result ?? { ok: false, why: "gone" });
-    if (batch.drafts.get(install.key) === handle) release(batch, install); // no other try was entered
+    draft.failed(result ?? { ok: false, why: "gone" });
+    if (batch.drafts.get(draft.key) === handle) release(batch, install); // no other try was entered
     return;
   }
   handle.ref = { index: result.index, uuid: handle.state.uuid };
   handle.state.side[1].localPort = result.localPort;
   batch.known.set(result.index, handle);
-  install.installed();
+  draft.installed(handle);
   for (const decide of handle.waiting.splice(0)) decide();
 }
 
-function release(batch: Batch, { key, handle }: Install): void {
-  batch.drafts.delete(key);
+function release(batch: Batch, { draft, handle }: Install): void {
+  batch.drafts.delete(draft.key);
   for (const decide of handle.waiting.splice(0)) decide();
 }
 
@@ -154,7 +152,7 @@ export function changeFields(batch: Batch, handle: Handle, fields: Partial<Sessi
   Object.assign(handle.state, fields);
   if (handle.ref === undefined) return;
   const patch = patchOf(batch, handle, handle.ref);
-  patch.fields = { ...patch.fields, ...fields };
+  patch.fields = patch.fields === undefined ? fields : { ...patch.fields, ...fields };
 }
 
 /** countPackets adds packets and bytes that user space passed for a side. */

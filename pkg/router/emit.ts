@@ -32,7 +32,7 @@ export function emitToPeer(turn: Turn, session: Session, to: ToPeer): ReturnType
   const hadMetadata = carried.tlvs !== undefined;
   return planOutput(turn, {
     packet, to: endpoints(side), body: { at: bodyAt, end: bodyEnd }, path, nexthop: side.nexthop, isVerified: hadMetadata,
-    options: { carrier: side.proto, flowLabel: session.flowLabel, mss: path.mss, ...(hadMetadata ? { bodyAt, bodyEnd } : {}) },
+    options: { carrier: side.proto, flowLabel: session.flowLabel, mss: path.mss, take: turn.take, ...(hadMetadata ? { bodyAt, bodyEnd } : {}) },
     ...(tlvs === undefined ? {} : { tlvs }), ...(original === undefined ? {} : { original }),
   });
 }

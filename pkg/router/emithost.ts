@@ -20,7 +20,7 @@ export interface Leaving {
 export function emitToHost(turn: Turn, leaving: Leaving): number | undefined {
   const { side, carried, isDirect } = leaving;
   const { packet, original } = carried;
-  const data = rewritePacket(packet, endpoints(side), optionsToward(side, carried));
+  const data = rewritePacket(packet, endpoints(side), optionsToward(turn, side, carried));
   if (!data.ok) {
     turn.count(data.error);
     return undefined;
@@ -34,10 +34,10 @@ export function emitToHost(turn: Turn, leaving: Leaving): number | undefined {
 }
 
 /** What TLV 1 told of the original header is restored. */
-function optionsToward(side: SessionSide, carried: Carried): LayoutOptions {
+function optionsToward(turn: Turn, side: SessionSide, carried: Carried): LayoutOptions {
   const { original, tlvs, bodyAt, bodyEnd } = carried;
   return {
-    carrier: side.proto, ...(tlvs === undefined ? {} : { bodyAt, bodyEnd }),
+    carrier: side.proto, take: turn.take, ...(tlvs === undefined ? {} : { bodyAt, bodyEnd }),
     ...(original === undefined ? {} : { dontFragment: original.dontFragment, ...(original.largest === 0 ? {} : { ipId: original.ipId }) }),
   };
 }

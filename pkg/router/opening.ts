@@ -23,18 +23,24 @@ interface Pending {
   job: OpenJob;
 }
 
+/** Opening is what the packets of one turn have in common: the jobs of the engine, and the epochs of each peer. */
+interface Opening {
+  pending: Pending[];
+  epochs: Map<PeerEntry, readonly number[]>;
+}
+
 /** openArrivals gives what is left to decide, in the order it came up. */
 export function openArrivals(turn: Turn, punts: readonly Punt[], engine: SealEngine): Arrival[] {
   const arrivals: Arrival[] = [];
-  const pending: Pending[] = [];
+  const opening: Opening = { pending: [], epochs: new Map() };
   for (const punt of punts) {
     for (const data of cutSegments(punt.data, punt.gsoSize)) {
       const arrival = enter(turn, punt, data);
-      if (arrival !== undefined && prepare(turn, arrival, pending)) arrivals.push(arrival);
+      if (arrival !== undefined && prepare(turn, arrival, opening)) arrivals.push(arrival);
     }
   }
-  const refused = openAll(turn, pending, engine);
-  return arrivals.filter((arrival) => !refused.has(arrival));
+  const refused = openAll(turn, opening.pending, engine);
+  return refused.size === 0 ? arrivals : arrivals.filter((arrival) => !refused.has(arrival));
 }
 
 /** One wire packet; an IP fragment is kept until the rest of its packet is there. */
@@ -78,7 +84,7 @@ function carriesMetadata(punt: Punt, packet: Packet): boolean {
 }
 
 /** Steps 1 and 2: base header, header TLVs, keys; false when nothing is left to decide. */
-function prepare(turn: Turn, arrival: Arrival, pending: Pending[]): boolean {
+function prepare(turn: Turn, arrival: Arrival, opening: Opening): boolean {
   if (!carriesMetadata(arrival.punt, arrival.packet)) return true;
   const header = headerOf(turn, arrival);
   if (header === undefined) return false;
@@ -86,11 +92,19 @@ function prepare(turn: Turn, arrival: Arrival, pending: Pending[]): boolean {
   const peer = ownerOf(turn, punt, header);
   if (peer === undefined) return refuse(turn, header.metadata.keyId === undefined ? "metadata-incomplete" : "unknown-key");
   const job = planOpen(packet, header, {
-    mode: peer.mode, keys: [peer.receive], epochs: acceptedEpochs(peer.mode, epochAt(turn.nowUnixMs / 1000), peer.window),
+    mode: peer.mode, keys: [peer.receive], epochs: epochsOf(turn, peer, opening),
   });
   if (!job.ok) return refuse(turn, job.error, peer);
-  pending.push({ arrival, header, peer, job: job.value });
+  opening.pending.push({ arrival, header, peer, job: job.value });
   return true;
+}
+
+function epochsOf(turn: Turn, peer: PeerEntry, opening: Opening): readonly number[] {
+  const known = opening.epochs.get(peer);
+  if (known !== undefined) return known;
+  const epochs = acceptedEpochs(peer.mode, epochAt(turn.nowUnixMs / 1000), peer.window);
+  opening.epochs.set(peer, epochs);
+  return epochs;
 }
 
 /** The header of a packet, or of the whole that an SVR fragment completes: it then takes the place of the fragment. */
@@ -137,9 +151,9 @@ function openAll(turn: Turn, pending: readonly Pending[], engine: SealEngine): S
   const refused = new Set<Arrival>();
   if (pending.length === 0) return refused;
   const results = engine.open(pending.map((one) => one.job));
-  for (const [index, one] of pending.entries()) {
+  pending.forEach((one, index) => {
     if (!finish(turn, one, results[index], engine)) refused.add(one.arrival);
-  }
+  });
   return refused;
 }
 

@@ -26,6 +26,7 @@ import type { FragmentJoiner } from "./reassemble.ts";
 import { createSealSource, framesOf, signOutputs } from "./sealing.ts";
 import type { SealSource } from "./sealing.ts";
 import type { Tables } from "./tables.ts";
+import { createSlab } from "./slab.ts";
 import { createTally } from "./tally.ts";
 import type { ErrorGate, FindSession, Turn } from "./turn.ts";
 
@@ -66,6 +67,7 @@ export class Shard {
   readonly #enableGate = createEnableGate();
   readonly #skewGate = createSkewGate();
   readonly #tally = createTally();
+  readonly #slab = createSlab();
   readonly #errorGate: ErrorGate;
   readonly #fragments: FragmentJoiner;
   readonly #ids: ExtIds;
@@ -158,7 +160,7 @@ export class Shard {
     return {
       tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
       enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, fragments: this.#fragments, ids: this.#ids,
-      live: this.#live, replay: this.#replay, find: finder(port),
+      live: this.#live, replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
       count: (reason, peer) => this.#tally.count(reason, peer?.name), deny: (denial) => this.#denials.offer(denial, nowMs),
     };
   }
@@ -171,6 +173,7 @@ export class Shard {
     for (const install of batch.installs) install.failed({ ok: false, why: "full" }); // rounds ran out
     signOutputs(batch.outputs, engine);
     if (batch.outputs.length > 0) port.send(framesOf(batch.outputs));
+    this.#slab.clear();
   }
 }
 

@@ -56,6 +56,8 @@ export interface Turn {
   readonly live: number;
   /** session that holds a flow key, for packets that raced with their own installation */
   readonly find: FindSession;
+  /** zeroed bytes for a packet that leaves with this turn; gone when it was sent */
+  readonly take: (length: number) => Uint8Array;
   count(reason: DropReason, peer?: PeerEntry): void;
   deny(denial: Denial): void;
 }
@@ -115,6 +117,8 @@ export interface Opened {
 export interface Arrival {
   punt: Punt;
   packet: Packet;
+  /** see arrivalKey, which makes it once */
+  key?: string;
   opened?: Opened;
   /** it came in IP fragments */
   original?: Original;

@@ -7,7 +7,7 @@ import type { Lookup } from "../plan/lookup.ts";
 import { idleTimeout } from "../plan/idle.ts";
 import { globalTenant } from "../plan/config.ts";
 import type { LocalRouteConfig, PathConfig, PeerConfig, RouteConfig, RouterConfig, ServiceConfig } from "../plan/config.ts";
-import { nameKey } from "./names.ts";
+import { kindOf, nameKey, plainName } from "./names.ts";
 import { mssToward } from "./program.ts";
 import type { Ids, NameKind } from "./names.ts";
 import type { Enforcement, PathEntry, PeerEntry, PeerKeyPair, RouteEntry, ServiceEntry, Tables } from "./tables.ts";
@@ -33,7 +33,8 @@ const modes = { Disabled: "disabled", Regular: "regular", TimeBased: "time-based
 /** buildTables makes the tables of one configuration. */
 export function buildTables(posted: ShardConfig, names: NameTable): Tables {
   const { config, ids } = posted;
-  const idOf = (kind: NameKind, name: string): number => ids[nameKey(kind, name)] ?? 0;
+  const numbers = numbersOf(ids);
+  const idOf = (kind: NameKind, name: string): number => numbers[kind].get(name) ?? 0;
   const lookup = buildLookup(config, { tenantId: (name) => idOf("tenant", name) });
   const peers = peerEntries(posted, lookup, idOf);
   const paths = new Map(peers.flatMap((peer) => peer.paths.map((path) => [path.name, path] as const)));
@@ -55,7 +56,8 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
     },
     serviceById: (id) => byId.get(id),
     nameOf: (id) => names.nameOf(id),
-    idOf: (kind, name) => ids[nameKey(kind, name)] ?? names.nameId(nameKey(kind, name)),
+    plainNameOf: plainNames(names),
+    idOf: (kind, name) => numbers[kind].get(name) ?? names.nameId(nameKey(kind, name)),
     peerByKeyId: (keyId) => byKeyId.get(keyId),
     paths: [...paths.values()],
     pathById: (id) => pathsById.get(id),
@@ -79,6 +81,27 @@ function networkTables(config: RouterConfig, idOf: IdOf): Pick<Tables, "mtuOf" |
     mtuOf: (nexthop) => mtus.get(nexthop) ?? 0,
     addressOn: (ifnum, vlan, family) => addresses.get(`${ifnum}.${vlan}.${family}`),
     isOwn: (address) => own.has(addressKey(address)),
+  };
+}
+
+/** The names of a configuration by kind: found without putting kind and name together for every packet. */
+function numbersOf(ids: Ids): Record<NameKind, Map<string, number>> {
+  const numbers = { tenant: new Map<string, number>(), service: new Map<string, number>(), router: new Map<string, number>(), path: new Map<string, number>(), nexthop: new Map<string, number>() };
+  for (const [key, id] of Object.entries(ids)) numbers[kindOf(key)].set(plainName(key), id);
+  return numbers;
+}
+
+/** A number keeps its name, so its text is made once; there are at most 65,535. */
+function plainNames(names: NameTable): (id: number) => string | undefined {
+  const known = new Map<number, string>();
+  return (id) => {
+    const found = known.get(id);
+    if (found !== undefined) return found;
+    const name = names.nameOf(id);
+    if (name === undefined) return undefined;
+    const plain = plainName(name);
+    known.set(id, plain);
+    return plain;
   };
 }
 

@@ -5,7 +5,6 @@ import type { Metadata } from "../svr/metadata.ts";
 import type { Modify } from "../svr/segment.ts";
 import type { Session, SessionContext } from "../svr/session.ts";
 import { Role } from "../svr/session.ts";
-import { plainName } from "./names.ts";
 import type { Tables } from "./tables.ts";
 
 /** Saying is what changes from packet to packet. */
@@ -64,6 +63,5 @@ function optional(saying: Saying): Pick<Metadata, "modify" | "remainingSeconds">
 }
 
 function nameText(tables: Tables, id: number): string {
-  const name = tables.nameOf(id);
-  return name === undefined ? "unknown" : plainName(name);
+  return tables.plainNameOf(id) ?? "unknown";
 }

@@ -8,11 +8,10 @@ import type { Metadata } from "../svr/metadata.ts";
 import { parsePacket } from "../svr/packet.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
+import { EMPTY_HEADER } from "./outputplan.ts";
 import { planOutput } from "./sealing.ts";
 import type { PathEntry } from "./tables.ts";
 import type { Carried, Original, Turn } from "./turn.ts";
-
-const EMPTY: Metadata = {}; // the empty header of protocol 3.4
 
 /** ToPeer is a body for the waypoints of a side; `tlvs` where the handshake wants metadata. */
 export interface ToPeer {
@@ -28,7 +27,7 @@ export function emitToPeer(turn: Turn, session: Session, to: ToPeer): ReturnType
   const { side, path, carried, original } = to;
   const { packet, bodyAt, bodyEnd } = carried;
   const looksLikeOurs = startsWithCookie(packet.data, bodyAt, bodyEnd);
-  const tlvs = to.tlvs ?? (looksLikeOurs ? EMPTY : undefined);
+  const tlvs = to.tlvs ?? (looksLikeOurs ? EMPTY_HEADER : undefined);
   const hadMetadata = carried.tlvs !== undefined;
   return planOutput(turn, {
     packet, to: endpoints(side), body: { at: bodyAt, end: bodyEnd }, path, nexthop: side.nexthop, isVerified: hadMetadata,

@@ -16,6 +16,11 @@ export function plainName(key: string): string {
   return key.slice(key.indexOf("/") + 1);
 }
 
+/** kindOf is what is left. */
+export function kindOf(key: string): NameKind {
+  return key.slice(0, key.indexOf("/")) as NameKind;
+}
+
 /** Ids is the numbering of everything a configuration names; plain data, so that it can be posted to shards. */
 export type Ids = Record<string, number>;
 

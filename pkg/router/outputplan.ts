@@ -16,7 +16,7 @@ export interface OutputPlan {
   /** body in packet.data */
   body: { at: number; end: number };
   path: PathEntry;
-  /** absent: it goes without metadata where it fits; an object without values is the empty header of protocol 3.4 */
+  /** absent: it goes without metadata where it fits; EMPTY_HEADER: nothing is said, but the body looks like metadata */
   tlvs?: Metadata;
   nexthop: number;
   /** the bytes were authentic, or are our own: the L4 checksum need not be looked at before a new one is made */
@@ -25,12 +25,14 @@ export interface OutputPlan {
   original?: Original;
 }
 
+/** EMPTY_HEADER is the empty header of protocol 3.4, which has no TLV 16 either. */
+export const EMPTY_HEADER: Metadata = Object.freeze({});
+
 /** contentOf is the metadata of a plan with its key id (TLV 16); undefined when it has none. */
 export function contentOf(plan: OutputPlan): Metadata | undefined {
   const { tlvs, path } = plan;
   if (tlvs === undefined) return undefined;
-  const isEmpty = Object.values(tlvs).every((value) => value === undefined);
-  return isEmpty ? {} : { ...tlvs, keyId: path.peer.send.keyId };
+  return tlvs === EMPTY_HEADER ? EMPTY_HEADER : { ...tlvs, keyId: path.peer.send.keyId };
 }
 
 /** signingOf takes a fresh counter under the keys of a peer. */

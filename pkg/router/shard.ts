@@ -170,7 +170,7 @@ export class Shard {
     const { port, engine } = this.#options;
     const { batch } = turn;
     for (let round = 0; round < MAX_ROUNDS && batch.ops.length > 0; round++) settle(batch, port.apply(batch.ops));
-    for (const install of batch.installs) install.failed({ ok: false, why: "full" }); // rounds ran out
+    for (const { draft } of batch.installs) draft.failed({ ok: false, why: "full" }); // rounds ran out
     signOutputs(batch.outputs, engine);
     if (batch.outputs.length > 0) port.send(framesOf(batch.outputs));
     this.#slab.clear();

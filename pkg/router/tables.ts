@@ -93,7 +93,9 @@ export interface Tables {
   tenantId(name: string): number | undefined;
   select(tenantId: number, proto: number, port: number, destination: IpAddress): Selection;
   serviceById(id: number): ServiceEntry | undefined;
+  /** name of a number with its kind in front (names.ts), and without */
   nameOf(id: number): string | undefined;
+  plainNameOf(id: number): string | undefined;
   /** stable number for a router, service or tenant name learnt from metadata; 0 when the table of names is full */
   idOf(kind: "router" | "service" | "tenant", name: string): number;
   peerByKeyId(keyId: number): PeerEntry | undefined;

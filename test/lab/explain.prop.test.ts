@@ -35,7 +35,7 @@ function decide(tables: Tables, { tenant = "", proto, port, destination }: WhyQu
   const source = addressOf(destination.family === 4 ? "10.1.0.77" : "fd00:1::77");
   const ways = egressSides(turn, selected.service, { source, destination, sourcePort: 40_000, destinationPort: port, proto, family: destination.family }, { ifnum: 2_000, vlan: 0 });
   if (!ways.ok) return { allow: false, reason: ways.error, service };
-  return [...ways.value].length === 0 ? { allow: false, reason: "nat", service } : { allow: true, service };
+  return ways.value.next() === undefined ? { allow: false, reason: "nat", service } : { allow: true, service };
 }
 
 test("P-1 P-2 P-3 svrctl why says what a shard decides", () => {

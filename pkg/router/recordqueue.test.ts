@@ -66,7 +66,7 @@ test("a declaration that is lost itself is declared again with what it declared"
   expect(short(queue.take())).toEqual(["3:lost 5"]);
 });
 
-test("received and declared lost are what was created, whatever the sink and the crowd do", () => {
+test("O-1 received and declared lost are what was created, whatever the sink and the crowd do", () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant("push" as const), count: fc.integer({ min: 1, max: 9 }) }), fc.record({ kind: fc.constant("lose" as const), count: fc.integer({ min: 1, max: 9 }) }),
     fc.record({ kind: fc.constantFrom("accept" as const, "refuse" as const), count: fc.constant(0) }),

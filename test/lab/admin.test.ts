@@ -101,7 +101,7 @@ test("another router's name is not found", () => {
   expect(() => ask(busyLab(0), "branch", "/api/v1/routers/cloud/tables")).toThrow(expect.objectContaining({ status: 404, message: "this is router branch, not cloud" }));
 });
 
-test("W-1 one session is shown on all three routers in path order, with one UUID, waypoints that fit and NAT at the last", async () => {
+test("L-1 one session is shown on all three routers in path order, with one UUID, waypoints that fit and NAT at the last", async () => {
   const lab = busyLab(1);
   const sessionId = listOf(lab, "branch", "").items[0]?.sessionId ?? "";
   const { exit, out } = await runCli(`sessions show ${sessionId} -o json`, { sockets: worldOf(lab, [`/api/v1/sessions/${sessionId}`]), found: ["cloud", "transit", "branch"].map(socketOf) });

@@ -114,6 +114,7 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
     shard.onMessage((message) => {
       switch (message.kind) {
         case "started": return options.log.info({ shard: number, engine: message.engine }, "shard started");
+        case "fault": return options.log.error({ shard: number, stack: message.stack }, "a packet was dropped by a fault of the router");
         case "counters": return counters.take(shard, message.counters);
         case "denials": return pump.denials(message.denials);
       }

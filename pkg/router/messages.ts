@@ -29,6 +29,8 @@ export interface ShardCounters {
 export type FromShard =
   /** the thread is up; `engine` says what signs and encrypts metadata */
   | { kind: "started"; engine: string }
+  /** a packet was dropped because deciding it threw; the first one since the last report */
+  | { kind: "fault"; stack: string }
   | { kind: "counters"; counters: ShardCounters }
   | { kind: "denials"; denials: Denial[] };
 

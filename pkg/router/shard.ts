@@ -28,7 +28,7 @@ import type { SealSource } from "./sealing.ts";
 import type { Tables } from "./tables.ts";
 import { createSlab } from "./slab.ts";
 import { createTally } from "./tally.ts";
-import type { ErrorGate, FindSession, Turn } from "./turn.ts";
+import type { Arrival, ErrorGate, FindSession, Turn } from "./turn.ts";
 
 /** ShardOptions wires a shard; the caller owns port and engine and closes them. */
 export interface ShardOptions {
@@ -75,6 +75,7 @@ export class Shard {
   #tables: Tables | undefined;
   #live = 0;
   #punts = 0;
+  #fault: string | undefined;
   #stopped = false;
 
   constructor(options: ShardOptions) {
@@ -117,10 +118,20 @@ export class Shard {
     if (came.length === 0) return 0;
     this.#punts += came.length;
     const turn = this.#newTurn(this.#tables);
-    for (const arrival of openArrivals(turn, came, this.#options.engine)) decide(turn, arrival);
+    for (const arrival of openArrivals(turn, came, this.#options.engine)) this.#decide(turn, arrival);
     this.#finish(turn);
     this.#countDiscarded();
     return came.length;
+  }
+
+  /** A packet that cannot be decided is lost, and counted, and told; the thread and the other packets of the turn go on. */
+  #decide(turn: Turn, arrival: Arrival): void {
+    try {
+      decide(turn, arrival);
+    } catch (error) {
+      turn.count("fault", arrival.opened?.peer);
+      this.#fault ??= error instanceof Error ? error.stack ?? error.message : String(error);
+    }
   }
 
   /** What time alone ends: fragments whose packet stays incomplete. Runs with every turn, packets or none. */
@@ -139,7 +150,13 @@ export class Shard {
     const counters: ShardCounters = {
       ...this.#tally.totals(), punts: this.#punts, pools: this.#ports.counts(), denialsSuppressed: this.#denials.suppressed(),
     };
-    return [{ kind: "counters", counters }, ...(denials.length === 0 ? [] : [{ kind: "denials" as const, denials }])];
+    const fault = this.#fault;
+    this.#fault = undefined;
+    return [
+      { kind: "counters", counters },
+      ...(denials.length === 0 ? [] : [{ kind: "denials" as const, denials }]),
+      ...(fault === undefined ? [] : [{ kind: "fault" as const, stack: fault }]),
+    ];
   }
 
   #configure(posted: ShardConfig): void {

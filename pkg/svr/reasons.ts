@@ -42,6 +42,7 @@ export const reasons = [
   { number: 66, name: "ring-full", group: "datapath", meaning: "the shard that owns the packet is behind" },
   { number: 67, name: "rate", group: "datapath", meaning: "first packets above the rate of the tenant or of the remote address" },
   { number: 68, name: "rewrite", group: "datapath", meaning: "the kernel refused to change the packet (no memory, or headers not as parsed)" },
+  { number: 69, name: "fault", group: "datapath", meaning: "a fault of the router while it decided; its log tells which" },
   { number: 96, name: "fin", group: "end", meaning: "both hosts closed the connection" },
   { number: 97, name: "rst", group: "end", meaning: "a host reset the connection" },
   { number: 98, name: "timeout", group: "end", meaning: "no packet for the idle timeout" },

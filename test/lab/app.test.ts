@@ -55,6 +55,8 @@ ${extra}`;
 interface Bench {
   text: string;
   refuse: boolean;
+  /** random numbers run out */
+  broken: boolean;
   nowMs: number;
   logs: { level: string; fields: Record<string, unknown>; message: string }[];
   records: SessionRecord[];
@@ -82,7 +84,7 @@ function startShard(bench: Bench, counterSecond: number): ShardHost[] {
   if (datapath === undefined) throw new Error("shards start after the data plane");
   const shard = new Shard({
     number: 0, count: 1, port: datapath.shard(0), engine: createNodeEngine(), clock: bench.options.clock, counterSecond,
-    random: { bytes: (count) => randomFillSync(new Uint8Array(count)) }, replayMemory: new ArrayBuffer(replayMemoryBytes),
+    random: { bytes: (count) => { if (bench.broken) throw new Error("no random bytes"); return randomFillSync(new Uint8Array(count)); } }, replayMemory: new ArrayBuffer(replayMemoryBytes),
   });
   bench.shard = shard;
   const post: ShardHost["post"] = (message) => {
@@ -98,7 +100,7 @@ function createBench(): Bench {
   const log = (level: string) => (fields: object, message: string) => void bench.logs.push({ level, fields: fields as Record<string, unknown>, message });
   const source = { read: async () => parseDocuments([{ path: "edge.yaml", text: bench.text }]), watch: (changed: () => void) => { bench.changed = changed; return { stop: () => void bench.events.push("watch") }; } };
   const bench: Bench = {
-    text: yaml("Allow"), refuse: false, nowMs: 1_000_000, logs: [], records: [], events: [], datapath: undefined, shard: undefined, listeners: [], timers: [],
+    text: yaml("Allow"), refuse: false, broken: false, nowMs: 1_000_000, logs: [], records: [], events: [], datapath: undefined, shard: undefined, listeners: [], timers: [],
     changed: () => { throw new Error("nobody watches"); },
     options: {
       name: "edge", stateDir: join(folder, "state"), pid: process.pid, isAlive: () => true, boot: "b1", version: "0.0.0", source,
@@ -174,6 +176,17 @@ test("a configuration that the data plane refuses leaves the last good one in fo
   expect(bench.logs.find((entry) => entry.level === "error")).toMatchObject({ message: expect.stringContaining("last good"), fields: { error: { code: "SVR_INTERFACE_MISSING" } } });
   bench.refuse = false;
   expect(ask(bench, 4000)).toBe(1);
+});
+
+test("a fault while a packet is decided costs that packet only: counted, logged, and the next one passes", async () => {
+  const bench = createBench();
+  await start(bench);
+  bench.broken = true;
+  expect(ask(bench, 4000)).toBe(0);
+  bench.broken = false;
+  expect(ask(bench, 4001)).toBe(1);
+  expect(bench.shard?.report()[0]).toMatchObject({ kind: "counters", counters: { drops: { fault: 1 } } });
+  expect(bench.logs.filter((entry) => entry.level === "error").map((entry) => entry.fields["stack"])).toEqual([expect.stringContaining("no random bytes")]);
 });
 
 test("a router that cannot start leaves no lock, and tells why", async () => {

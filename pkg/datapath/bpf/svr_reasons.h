@@ -39,6 +39,7 @@ enum svr_reason {
 	SVR_DROP_RING_FULL = 66, /* the shard that owns the packet is behind */
 	SVR_DROP_RATE = 67, /* first packets above the rate of the tenant or of the remote address */
 	SVR_DROP_REWRITE = 68, /* the kernel refused to change the packet (no memory, or headers not as parsed) */
+	SVR_DROP_FAULT = 69, /* a fault of the router while it decided; its log tells which */
 };
 
 enum svr_end {

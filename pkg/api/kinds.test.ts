@@ -38,6 +38,14 @@ describe.each(kindNames)("%s", (kind) => {
     });
   });
 
+  test("the default that a description tells is the one that is filled in", () => {
+    walk(specOf(kind), "spec", (node, path) => {
+      const value = node["default"];
+      if (!["string", "number", "boolean"].includes(typeof value) || path.endsWith("|")) return;
+      expect([path, node["description"]]).toEqual([path, expect.stringMatching(new RegExp(` Default: ${JSON.stringify(value).replaceAll("\"", "")}\\.$`))]);
+    });
+  });
+
   test("unknown fields are refused at every level", () => {
     walk(specOf(kind), "spec", (node, path) => {
       if (node["type"] === "object") expect([path, node["additionalProperties"]]).toEqual([path, false]);

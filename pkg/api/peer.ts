@@ -31,7 +31,7 @@ const metadataEncryptionField = z.strictObject({
 const pskField = z.strictObject({
   file: textField({ description: "File with the pre-shared key: at least 32 random bytes as hex, base64 or raw bytes; closed to other users. Relative to the configuration directory.", example: "keys/branch-transit.psk", max: 4_096 }),
   generation: countField({ description: "Counts rotations; both sides must agree. Default: 1.", example: 1, min: 1, max: 2_147_483_647 }).default(1),
-}).meta({ description: "Pre-shared key." });
+}).meta({ description: "Pre-shared key; a peer without one is left out in this version." });
 
 /** peerField is one peer of a router. */
 export const peerField = z.strictObject({

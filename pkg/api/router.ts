@@ -67,7 +67,7 @@ const routerSpec = z.strictObject({
   mssClamp: z.union([z.enum(["Automatic", "Off"]), z.int().min(536).max(8_960)], { error: "is not Automatic, Off or 536-8960" }).default("Automatic")
     .meta({ description: "Limit of the TCP MSS option: Automatic from the MTU, Off, or bytes. Default: Automatic.", examples: ["Automatic"], "x-kubernetes-int-or-string": true }),
   shards: countField({ description: "Threads for first packets. Default: one a processor.", example: 2, min: 1, max: 64 }).optional(),
-}).meta({ description: "The router." });
+}).meta({ description: "One router: its interfaces, peers and limits." });
 
 /** routerSchema is kind Router. */
 export const routerSchema = clusterKind("Router", routerNameField, routerSpec);

@@ -23,7 +23,7 @@ const accessField = z.strictObject({
 
 const testField = z.strictObject({
   tenant: tenantOrGlobalField,
-  protocol: protocolField.default("TCP"),
+  protocol: protocolField.default("TCP").meta({ description: "IP protocol by name or number. Default: TCP.", examples: ["UDP"] }),
   to: addressField("Destination address.", "10.1.0.10"),
   port: z.int().min(0).max(65_535).default(0).meta({ description: "Destination port. Default: 0.", examples: [443] }),
   router: routerNameField.optional().meta({ description: "Router to ask. Default: every router.", examples: ["branch"] }),
@@ -43,7 +43,7 @@ const serviceSpec = z.strictObject({
   idleTimeout: durationField({ description: "Time without packets after which a session ends. Default: by traffic, 1900s for TCP, 180s for UDP, 10s for ICMP.", example: "300s", min: "1s", max: "24h" }).optional(),
   sourceNat: choiceField(["Off", "Interface"], { description: "Interface: the last router sends from its own interface address. Default: Off." }).default("Off"),
   tests: listField(testField, { description: "Connections that must be allowed or denied; checked when the configuration is compiled.", max: 64 }).default([]),
-}).meta({ description: "The service." });
+}).meta({ description: "What may be talked to, and by whom. Nobody may without access." });
 
 /** serviceSchema is kind Service. */
 export const serviceSchema = namespacedKind("Service", nameField, serviceSpec).refine(

@@ -34,7 +34,7 @@ const servicePolicySpec = z.strictObject({
   reverseFlowEnforcement: choiceField(["None", "Strict"], { description: "Strict refuses sessions whose return route leaves another interface. Default: None." }).default("None"),
   preserveDscp: switchField({ description: "Restore the DSCP of the host at the far end. Default: false.", example: false }).default(false),
   ttlPadding: countField({ description: "Hops added to the TTL. Default: 0.", example: 0, min: 0, max: 255 }).default(0),
-}).prefault({}).meta({ description: "The policy." });
+}).prefault({}).meta({ description: "Which paths the sessions of a service take. In this version vectors alone has an effect; anything else that is set is told." });
 
 /** servicePolicySchema is kind ServicePolicy. */
 export const servicePolicySchema = namespacedKind("ServicePolicy", nameField, servicePolicySpec);

@@ -33,8 +33,8 @@ const serviceRouteSpec = z.strictObject({
   host: hostField.optional(),
   cost: countField({ description: "Cost without a policy that lists vectors; the lowest wins. Default: 1.", example: 10, min: 1, max: 999_999 }).default(1),
   vector: wordField("Vector for the path preference of a ServicePolicy; a vector of the peer path goes first.", "mpls").optional(),
-  maxSessions: countField({ description: "Most live sessions on this route and router. Default: unlimited.", example: 10_000, min: 1, max: 50_000_000 }).optional(),
-  sessionRate: countField({ description: "Most new sessions a second on this route and router. Default: unlimited.", example: 1_000, min: 1, max: 10_000_000 }).optional(),
+  maxSessions: countField({ description: "Most live sessions on this route and router; no effect in this version. Default: unlimited.", example: 10_000, min: 1, max: 50_000_000 }).optional(),
+  sessionRate: countField({ description: "Most new sessions a second on this route and router; no effect in this version. Default: unlimited.", example: 1_000, min: 1, max: 10_000_000 }).optional(),
 }).check((context) => {
   const { type } = context.value;
   for (const [one, block] of Object.entries(blocks)) {
@@ -45,7 +45,7 @@ const serviceRouteSpec = z.strictObject({
       params: present ? { fix: `remove it, or write type: ${one}` } : { code: "required", fix: `add the block "${block}"` },
     });
   }
-}).meta({ description: "The route." });
+}).meta({ description: "Where a service is reached from routers. A router without a route to it refuses its sessions with no-path." });
 
 /** serviceRouteSchema is kind ServiceRoute. */
 export const serviceRouteSchema = namespacedKind("ServiceRoute", nameField, serviceRouteSpec);

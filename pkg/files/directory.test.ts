@@ -89,6 +89,18 @@ test("a reading during which files changed is made again; one that never settles
   await expect(readSettled("dir", () => Promise.resolve([entry(count++)]), () => Promise.resolve(0))).rejects.toMatchObject({ code: "SVR_CONFIG_DIR" });
 });
 
+test("a file that did not change is not parsed again; the others are, and those that went are gone", async () => {
+  const folder = fresh({ "a.yaml": tenant("a"), "b.yaml": tenant("b"), "c.yaml": tenant("c") });
+  const source = createDirectorySource(folder);
+  const first = await source.read();
+  write(folder, "b.yaml", `# changed\n${tenant("b")}`);
+  unlinkSync(join(folder, "c.yaml"));
+  const second = await source.read();
+  expect(idsIn(second)).toEqual(["Tenant a", "Tenant b"]);
+  expect([second.objects[0] === first.objects[0], second.objects[1] === first.objects[1]]).toEqual([true, false]);
+  expect(second.objects[1]?.source?.positions.get("")?.line).toBe(2);
+});
+
 /** A mounted volume as a cluster makes it: files link through one link that is swapped. */
 function mountVersion(folder: string, version: string, text: string): void {
   write(folder, `..${version}/web.yaml`, text);

@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { SvrError } from "../base/errors.ts";
 import { documentBounds, parseDocuments } from "../api/document.ts";
-import type { ParseResult, SourceFile } from "../api/document.ts";
+import type { ParseResult } from "../api/document.ts";
 import { compareProblems } from "../api/problem.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ConfigSource } from "../ports/config.ts";
@@ -30,11 +30,13 @@ export function createDirectorySource(folder: string, options: DirectoryOptions 
   const { pollMs, bounds, totalBytes } = { ...defaults, ...options };
   const list = (): Promise<FolderEntry[]> => listFolder(folder, bounds);
   let known: string | undefined;
+  let parsed: ReadonlyMap<string, ParsedFile> = new Map();
   return {
     async read() {
-      const { stamp, value } = await readSettled(folder, list, (entries) => readFiles(folder, yamlIn(folder, entries, totalBytes)));
+      const { stamp, value } = await readSettled(folder, list, (entries) => readFiles(folder, yamlIn(folder, entries, totalBytes), parsed));
       known = stamp;
-      return parseRead(value);
+      parsed = value;
+      return mergeFiles([...value.values()]);
     },
     watch(changed) {
       return watchStamp({
@@ -68,26 +70,33 @@ function yamlIn(folder: string, entries: readonly FolderEntry[], totalBytes: num
   throw new SvrError("SVR_CONFIG_DIR", { object: folder, attempted: `the YAML files below ${folder} have ${bytes} bytes, more than ${totalBytes}`, fix: "name a directory that holds configuration only" });
 }
 
-interface Reading { files: SourceFile[]; problems: Problem[] }
+/** ParsedFile is what one file says; one with the same stamp is not read again, unless reading it failed. */
+interface ParsedFile { stamp: string; result: ParseResult }
 
-async function readFiles(folder: string, entries: readonly FolderEntry[]): Promise<Reading> {
-  const reading: Reading = { files: [], problems: [] };
+async function readFiles(folder: string, entries: readonly FolderEntry[], before: ReadonlyMap<string, ParsedFile>): Promise<Map<string, ParsedFile>> {
+  const files = new Map<string, ParsedFile>();
   for (const entry of entries) {
-    const path = join(folder, entry.path);
-    const refuse = (code: Problem["code"], message: string, fix: string): void => {
-      reading.problems.push({ severity: "error", code, file: path, message, fix });
-    };
-    if (entry.size > documentBounds.fileCharacters) {
-      refuse("size", `the file has more than ${documentBounds.fileCharacters} bytes`, "split the file");
-      continue;
-    }
-    const bytes = await readBounded(path, entry.size).catch((cause: unknown) => refuse("file", `the file cannot be read (${codeOf(cause)})`, "make it readable for the router, or remove it"));
-    if (bytes === undefined) continue;
-    const text = decode(bytes);
-    if (text === undefined) refuse("file", "the file is not UTF-8 text", "save it as UTF-8");
-    else reading.files.push({ path, text });
+    const old = before.get(entry.path);
+    const isSame = old?.stamp === entry.stamp && !old.result.problems.some((problem) => problem.code === "file");
+    files.set(entry.path, isSame ? old : { stamp: entry.stamp, result: await readFile(join(folder, entry.path), entry.size) });
   }
-  return reading;
+  return files;
+}
+
+async function readFile(path: string, size: number): Promise<ParseResult> {
+  if (size > documentBounds.fileCharacters) return refusedFile(path, { code: "size", message: `the file has more than ${documentBounds.fileCharacters} bytes`, fix: "split the file" });
+  let bytes: Uint8Array;
+  try {
+    bytes = await readBounded(path, size);
+  } catch (cause) {
+    return refusedFile(path, { code: "file", message: `the file cannot be read (${codeOf(cause)})`, fix: "make it readable for the router, or remove it" });
+  }
+  const text = decode(bytes);
+  return text === undefined ? refusedFile(path, { code: "file", message: "the file is not UTF-8 text", fix: "save it as UTF-8" }) : parseDocuments([{ path, text }]);
+}
+
+function refusedFile(path: string, complaint: Pick<Problem, "code" | "message" | "fix">): ParseResult {
+  return { objects: [], problems: [{ severity: "error", file: path, ...complaint }], unreadable: [path] };
 }
 
 /** Reads what the listing saw; a file that grew meanwhile has another stamp and is read again. */
@@ -109,12 +118,11 @@ function decode(bytes: Uint8Array): string | undefined {
   }
 }
 
-function parseRead({ files, problems }: Reading): ParseResult {
-  const parsed = parseDocuments(files);
+function mergeFiles(files: readonly ParsedFile[]): ParseResult {
   return {
-    objects: parsed.objects,
-    problems: [...parsed.problems, ...problems].sort(compareProblems),
-    unreadable: [...parsed.unreadable, ...problems.flatMap((problem) => problem.file ?? [])],
+    objects: files.flatMap(({ result }) => result.objects),
+    problems: files.flatMap(({ result }) => result.problems).sort(compareProblems),
+    unreadable: files.flatMap(({ result }) => result.unreadable),
   };
 }
 

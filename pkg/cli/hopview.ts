@@ -72,7 +72,7 @@ function waypointFacts(hop: Hop): Fact[] {
 }
 
 function counterText(hop: Hop): string {
-  const one = (packets = 0, bytes = 0): string => `${packets} packets ${bytesWord(bytes)}`;
+  const one = (packets = 0, bytes = 0): string => `${packets} ${packets === 1 ? "packet" : "packets"} ${bytesWord(bytes)}`;
   const tcp = hop.tcpState === undefined ? "" : `, ${hop.retransmissions ?? 0} retransmissions, ${hop.outOfOrder ?? 0} out of order`;
   const setup = hop.setupTime === undefined ? "" : `, set up in ${durationWord(hop.setupTime)}`;
   return `forward ${one(hop.forwardPackets, hop.forwardBytes)}, reverse ${one(hop.reversePackets, hop.reverseBytes)}${tcp}${setup}`;

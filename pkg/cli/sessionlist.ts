@@ -9,6 +9,7 @@ import type { Context } from "./context.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 import { sessionColumns, sessionRow } from "./sessionrow.ts";
 import { createTable } from "./table.ts";
+import type { Cell } from "./table.ts";
 
 /** SessionFilter is what the listed sessions have in common, as query of the admin API; `limit` 0 lists all. */
 export interface SessionFilter {
@@ -20,6 +21,7 @@ export interface SessionFilter {
 export type SessionItem = SessionView & { router: string };
 
 const pageSize = 1_000; // behaviour 14: limit 1-1000
+const heldRows = 2_000;
 
 /** Writer turns pages into one output of a format. */
 interface Writer {
@@ -84,18 +86,24 @@ function writerOf(context: Context, several: boolean): Writer {
   }
 }
 
+/** Rows are held back until there are many, so that columns fit all rows of a list that people read. */
 function tableWriter(context: Context, several: boolean): Writer {
   const style = styleOf(context.around, context.options);
   const columns = sessionColumns({ wide: style.wide, several });
   const table = createTable(columns.map((column) => column.column), style);
-  let begun = false;
+  let rows: Cell[][] = [];
+  const flush = (): string => {
+    const text = table.page(rows);
+    rows = [];
+    return text;
+  };
   return {
     start: "",
     page(items) {
-      begun = true;
-      return table.page(items.map((item) => sessionRow(columns, item)));
+      for (const item of items) rows.push(sessionRow(columns, item));
+      return rows.length < heldRows ? "" : flush();
     },
-    end: () => (begun ? "" : table.page([])),
+    end: flush,
   };
 }
 

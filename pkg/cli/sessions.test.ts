@@ -72,6 +72,20 @@ test("several routers stand in a column of their own", async () => {
   expect(out.split("\n").map((line) => line.slice(0, 15).trimEnd())).toEqual(["ROUTER  SESSION", "branch  5d0c2a7", "cloud   5d0c2a7", ""]);
 });
 
+test("columns are as wide as the widest row of all routers, and the heading stands once", async () => {
+  const sockets = { ...world("branch", { [`${list}?limit=1000`]: { body: { items: [sessionHops.branch] } } }), ...world("transit-of-a-long-name", { [`${list}?limit=999`]: { body: { items: [sessionHops.transit] } } }) };
+  const lines = (await runCli("sessions", { sockets })).out.split("\n");
+  expect(lines.map((line) => line.indexOf(line.startsWith("ROUTER") ? "SESSION" : sessionId))).toEqual([24, 24, 24, -1]);
+});
+
+test("a long list is written in pieces, each row once", async () => {
+  const items = numbered(1_000);
+  const pages = Object.fromEntries(["", "&cursor=1", "&cursor=2"].map((cursor, at) => [`${list}?limit=1000${cursor}`, { body: { items, ...(at < 2 ? { next: String(at + 1) } : {}) } }]));
+  const { out } = await runCli("sessions --limit 0", { sockets: world("branch", pages) });
+  const lines = out.trimEnd().split("\n");
+  expect([lines.length, lines.filter((line) => line.startsWith("SESSION")).length, lines.filter((line) => line.startsWith(items[7]?.sessionId ?? "")).length]).toEqual([3_001, 1, 3]);
+});
+
 test("filters are the query of the admin API", async () => {
   const { asked } = await runCli("sessions --tenant a.b --service shop/web --protocol udp --peer transit --from 10.1.0.10:40000 --to 2001:db8::1 --limit 5", one);
   expect(asked.at(-1)).toBe(`${socketOf("branch")} ${list}?limit=5&tenant=a.b&service=shop%2Fweb&peer=transit&protocol=17&sourceAddress=10.1.0.10&sourcePort=40000&destinationAddress=2001%3Adb8%3A%3A1`);

@@ -130,6 +130,14 @@ test("a peer without key is not usable and the rest is; a key that goes away lat
   expect(world.intake.stale()).toBe(true);
 });
 
+test("two peers whose keys have one id: the first is usable, the other is told", async () => {
+  const two = router("branch").replace("    - { name: west,", "    - { name: wild, psk: { file: west.psk }, paths: [{ name: a, interface: wan0, remoteAddress: 192.0.2.3 }] }\n    - { name: west,");
+  const { intake } = makeWorld({ "r.yaml": two });
+  const applied = await intake.first();
+  expect(Object.keys(applied.keys)).toHaveLength(1);
+  expect(applied).toMatchObject({ isPartial: true, problems: [expect.stringMatching(/^peer w\w+ is not usable: its key id equals that of peer w\w+; raise psk\.generation/)] });
+});
+
 test("a configuration that could not be programmed is taken back", async () => {
   const world = makeWorld({ "r.yaml": router("branch") });
   const first = await world.intake.first();

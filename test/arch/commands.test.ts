@@ -24,7 +24,7 @@ describe("commands of the documents", () => {
 
   test.each([
     "npm run demo", "npm test", "npm ci", "$ npm test -- --watch", "bash scripts/setup", "./scripts/setup", "# just a comment", "A=1 ip link show | grep eth", "svrctl sessions list -o wide",
-    "svrctl why \\\n  --tenant a", "sudo node cmd/router/main.ts --config-dir x", "node_modules/.bin/node cmd/svrctl/main.ts sessions", 'echo "a; frobnicate | b"', "cd x; ls",
+    "svrctl why \\\n  --tenant a", "sudo node cmd/router/main.ts --config-dir x", "node_modules/.bin/node cmd/svrctl/main.ts sessions", 'echo "a; frobnicate | b"', "cd x; ls", "A=$!", "A=$(svrctl sessions | head -n 1)",
   ])("accepted: %s", (command) => {
     expect(checkCommands([...around, document(command)])).toEqual([]);
   });

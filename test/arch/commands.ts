@@ -6,7 +6,7 @@ import type { Source } from "./source.ts";
 
 /** tools are programs that a Debian machine has, or that scripts/setup installs. */
 const tools = new Set(("apt-get bash bpftool cat cd cp curl diff echo ethtool export find git grep head ip iperf3 jq kill less ln ls make mkdir mount nft nsenter "
-  + "openssl ping printf ps rm sed sleep sudo sysctl tail tar tc tee test time timeout touch tshark umount unshare watch wc dumpcap nc chmod").split(" "));
+  + "openssl ping printf ps rm sed sleep stat sudo sysctl tail tar tc tee test time timeout touch true tshark umount umask unshare wait watch wc dumpcap nc chmod base64 xargs").split(" "));
 const npmWords = new Set(["ci", "install", "run", "test", "run-script"]);
 
 /** Command is one simple command of a document with its words. */
@@ -26,7 +26,13 @@ export function simpleCommands(line: string): string[][] {
     if (/^(\|\|?|&&?|[;()])$/.test(word)) commands.push([]);
     else commands.at(-1)?.push(word.replaceAll(/^["']|["']$/g, ""));
   }
-  return commands.map((command) => command.slice(command.findIndex((word) => !/^(\w+=.*|sudo|exec|time)$/.test(word)))).filter((command) => command.length > 0);
+  return commands.map(withoutPrefixes).filter((command) => command.length > 0);
+}
+
+/** Assignments and words like sudo stand before the command; alone they are none. */
+function withoutPrefixes(words: readonly string[]): string[] {
+  const start = words.findIndex((word) => !/^(\w+=.*|sudo|exec|time)$/.test(word));
+  return start < 0 ? [] : words.slice(start);
 }
 
 function commandsOf(file: Source): Command[] {

@@ -15,7 +15,7 @@ export interface Source {
 }
 
 const skippedFolders = new Set(["node_modules", "build", "coverage", ".git"]);
-const textEndings = /\.(ts|mjs|c|h|md|sh|json|ya?ml)$|(^|\/)(Makefile|setup|run|LICENSE|\.gitignore|\.npmrc)$/;
+const textEndings = /\.(ts|mjs|c|h|md|sh|json|ya?ml)$|(^|\/)(Makefile|setup|program|run|LICENSE|\.gitignore|\.npmrc)$/;
 
 /** source makes a Source of a text, parsed when its name ends in `.ts`. */
 export function source(path: string, text: string): Source {
@@ -53,7 +53,7 @@ export function generatorOf(text: string): string | undefined {
 
 /** isCode tells program text: TypeScript, C and scripts. */
 export function isCode(path: string): boolean {
-  return /\.(ts|mjs|c|h|sh)$/.test(path) || path === "scripts/setup" || path === ".ci/run";
+  return /\.(ts|mjs|c|h|sh)$/.test(path) || ["scripts/setup", "scripts/program", ".ci/run"].includes(path);
 }
 
 /** visit calls `see` for every node of a tree, parents first. */

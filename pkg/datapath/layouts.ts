@@ -87,7 +87,7 @@ export const settingsLayout = struct("svr_settings", [
 /** gaugesLayout is struct svr_gauges. */
 export const gaugesLayout = struct("svr_gauges", [
   ["slots_used", "u32"], ["live", "u32"], ["high_water", "u32"], ["quarantined", "u32"], ["records_lost", "u64"], ["sweeps", "u64"],
-  ["records_taken", "u64"],
+  ["records_taken", "u64"], ["half_open", "u32"], ["reserved", "u32"],
 ]);
 
 /** interfaceLayout is struct svr_interface. */

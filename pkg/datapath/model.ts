@@ -5,7 +5,7 @@ import type {
 } from "../ports/datapath.ts";
 import { addressKey } from "../base/address.ts";
 import { toHex } from "../base/bytes.ts";
-import { Life } from "../svr/session.ts";
+import { Life, TcpState } from "../svr/session.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
 import { applyOp } from "./model-apply.ts";
 import { forward } from "./model-forward.ts";
@@ -96,6 +96,7 @@ function shardPort(world: World, number: number): ShardPort {
     send: (frames) => frames.filter((frame) => send(world, frame)).length,
     find: (key) => find(model, key),
     findUuid: (uuid) => findUuid(model, uuid),
+    load: () => load(model),
     nameId: (name) => nameId(world, name),
     nameOf: (id) => world.names.get(id),
     close: () => undefined,
@@ -190,10 +191,22 @@ function page(model: Model, ask: { cursor: number; max: number; wanted: (session
   return { sessions };
 }
 
+/** Counted anew each time, so that nothing has to be kept in step. */
+function load(model: Model): Pick<DatapathGauges, "live" | "halfOpen"> {
+  let live = 0, halfOpen = 0;
+  for (const index of model.uuids.values()) {
+    const session = model.slots[index];
+    if (session?.life !== Life.live) continue;
+    live += 1;
+    if (session.tcpState === TcpState.synSent || session.tcpState === TcpState.synRcvd) halfOpen += 1;
+  }
+  return { live, halfOpen };
+}
+
 function gauges(model: Model): DatapathGauges {
   const used = model.slots.filter((slot) => slot !== undefined);
   return {
-    slotsUsed: used.length, live: used.filter((slot) => slot.life === Life.live).length, highWater: model.slots.findLastIndex((slot) => slot !== undefined) + 1,
+    slotsUsed: used.length, ...load(model), highWater: model.slots.findLastIndex((slot) => slot !== undefined) + 1,
     quarantined: used.filter((slot) => slot.life === Life.quarantine).length, recordsLost: 0, sweeps: Number(model.sweeps),
     sessionLimit: model.slots.length, flowEntries: model.flows.size + model.uuids.size, flowLimit: 3 * model.slots.length,
   };

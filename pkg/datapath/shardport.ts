@@ -96,7 +96,7 @@ export function openShardPort(spec: ShardSpec, native: Native = openNative()): S
     closers.unshift(() => { names.close(); });
     return {
       ...createNameTable(names), drain: createDrain(native, ring, handle), send: createSend(native, send),
-      apply: (ops) => table.apply(ops), find: (key) => table.find(key), findUuid: (uuid) => table.findUuid(uuid), close,
+      apply: (ops) => table.apply(ops), find: (key) => table.find(key), findUuid: (uuid) => table.findUuid(uuid), load: () => table.load(), close,
     };
   } catch (error) {
     close();

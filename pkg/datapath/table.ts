@@ -16,6 +16,8 @@ export interface Table {
   /** Copies of slots from `cursor` on whose life is in `lives` (bit per life), at most `max`; `next` is absent at the end. */
   scan(lives: number, cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   gauges(limits: { sessions: number; buckets: number }): DatapathGauges;
+  /** How many sessions are live and half open. */
+  load(): Pick<DatapathGauges, "live" | "halfOpen">;
   /** Records lost since this was last asked, by this process or an earlier one. */
   takeLost(): number;
   /** What an earlier process left half done is put right; before any shard runs. */
@@ -116,9 +118,19 @@ function readGauges(native: Native, handle: Handle, limits: { sessions: number; 
   const u32 = (name: string): number => view.getUint32(offsetOf(gaugesLayout, name), true);
   const slotsUsed = u32("slots_used"), quarantined = u32("quarantined");
   return {
-    slotsUsed, live: u32("live"), highWater: u32("high_water"), quarantined,
+    slotsUsed, live: u32("live"), halfOpen: u32("half_open"), highWater: u32("high_water"), quarantined,
     recordsLost: readU64(view, offsetOf(gaugesLayout, "records_lost")), sweeps: readU64(view, offsetOf(gaugesLayout, "sweeps")),
     sessionLimit: limits.sessions, flowEntries: (slotsUsed - quarantined) * KEYS_PER_SESSION + quarantined, flowLimit: limits.buckets * BUCKET_ENTRIES,
+  };
+}
+
+/** createLoad reads two of the gauges, often. */
+function createLoad(native: Native, handle: Handle): Table["load"] {
+  const { view, array } = createBytes(gaugesLayout.size);
+  const live = offsetOf(gaugesLayout, "live"), halfOpen = offsetOf(gaugesLayout, "half_open");
+  return () => {
+    check(native.tableGauges(handle, array, array.length), "gauges");
+    return { live: view.getUint32(live, true), halfOpen: view.getUint32(halfOpen, true) };
   };
 }
 
@@ -133,7 +145,7 @@ function repair(native: Native, handle: Handle): Repair {
 export function createTable(native: Native, handle: Handle): Table {
   return {
     handle, apply: createApply(native, handle), ...createFind(native, handle), scan: createScan(native, handle),
-    gauges: (limits) => readGauges(native, handle, limits), repair: () => repair(native, handle),
+    load: createLoad(native, handle), gauges: (limits) => readGauges(native, handle, limits), repair: () => repair(native, handle),
     takeLost: () => Number(native.tableTakeLost(handle)),
     close: () => { native.tableClose(handle); },
   };

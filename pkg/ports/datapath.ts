@@ -68,6 +68,8 @@ export interface ShardPort {
   find(key: FlowKey): { index: number; side: SideIndex; state: Session } | undefined;
   /** Session with this uuid, live or in guard, through its key in the flow index. */
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
+  /** How many sessions of the router are live and half open now; read once a turn. */
+  load(): Pick<DatapathGauges, "live" | "halfOpen">;
   /** As Datapath.nameId and nameOf, safe beside other shards. */
   nameId(name: string): number;
   nameOf(id: number): string | undefined;
@@ -108,7 +110,7 @@ export interface DatapathConfig {
 export interface DatapathRecord { type: "start" | "interim" | "end" | "release"; timeMs: number; index: number; session: Session }
 
 /** DatapathGauges counts what is bounded, with its bounds. */
-export interface DatapathGauges { slotsUsed: number; live: number; highWater: number; quarantined: number; recordsLost: number; sweeps: number; sessionLimit: number; flowEntries: number; flowLimit: number }
+export interface DatapathGauges { slotsUsed: number; live: number; /** TCP before its three-way handshake is done */ halfOpen: number; highWater: number; quarantined: number; recordsLost: number; sweeps: number; sessionLimit: number; flowEntries: number; flowLimit: number }
 
 /** The data plane of one router. Owner: the router's main thread; `close` leaves pinned maps forwarding. */
 export interface Datapath {

@@ -14,6 +14,7 @@ import type { Handle } from "./batch.ts";
 import { refuse } from "./admit.ts";
 import type { Again } from "./admit.ts";
 import { resolveCollision } from "./collide.ts";
+import { isWithinLimits } from "./limits.ts";
 import { endsConnection, newSession } from "./newsession.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
@@ -55,7 +56,7 @@ function authorise(turn: Turn, arrival: Arrival & { opened: Opened }, again: Aga
   const selected = turn.tables.select(asking, context.proto, context.destinationPort, context.destination);
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
   if (endsConnection(packet) && context.proto === 6) return refuse(turn, arrival, "state", selected.service);
-  if (turn.live + turn.batch.installs.length >= turn.tables.limits.live) return refuse(turn, arrival, "limit", selected.service);
+  if (!isWithinLimits(turn, packet)) return refuse(turn, arrival, "limit", selected.service);
   const path = arrivalPath(arrival);
   if (path === undefined) return turn.count("peer-mismatch", opened.peer);
   const ways = egressSides(turn, selected.service, context, { ifnum: path.ifnum, vlan: path.vlan, path });

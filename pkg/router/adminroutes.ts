@@ -109,7 +109,8 @@ function tables(parts: AdminParts): TableView[] {
   const applied = parts.intake.current();
   const row = (name: string, entries: number, limit: number): TableView => ({ name, entries, limit, alarm: limit > 0 && entries >= limit * ALARM });
   return [
-    row("sessions", gauges.live, applied.config.limits.sessions), row("session slots", gauges.slotsUsed, gauges.sessionLimit),
+    row("sessions", gauges.live, applied.config.limits.sessions), row("half-open sessions", gauges.halfOpen, applied.config.limits.halfOpen),
+    row("session slots", gauges.slotsUsed, gauges.sessionLimit),
     row("flow index", gauges.flowEntries, gauges.flowLimit), row("quarantine", gauges.quarantined, gauges.sessionLimit),
     ...applied.config.paths.map((path) => {
       const pool = parts.counters.pool(parts.datapath.nameId(nameKey("path", path.key)));

@@ -6,6 +6,7 @@ import type { SessionSide } from "../svr/session.ts";
 import { enterDraft } from "./batch.ts";
 import { refuseWithReset } from "./enforce.ts";
 import { arrivalKey } from "./arrivalkey.ts";
+import { isWithinLimits } from "./limits.ts";
 import { endsConnection, hostSide, isOpeningSyn, newSession } from "./newsession.ts";
 import type { Beginning } from "./newsession.ts";
 import { leave } from "./relay.ts";
@@ -26,7 +27,7 @@ export function admitHost(turn: Turn, arrival: Arrival, again: Again): void {
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
   const service = selected.service;
   if (!enforce(turn, arrival, service)) return;
-  if (turn.live + turn.batch.installs.length >= turn.tables.limits.live) return refuse(turn, arrival, "limit", service);
+  if (!isWithinLimits(turn, packet)) return refuse(turn, arrival, "limit", service);
   const ways = egressSides(turn, service, contextOf(packet), { ifnum: punt.ifnum, vlan: punt.vlan });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);
   begin(turn, arrival, { tenant: tenant.id, service, ways: ways.value, again });

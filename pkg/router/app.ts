@@ -92,7 +92,7 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   undo.defer(endingWith(parts));
   const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, startedMs: clock.monotonicMs() }), (error) => { log.error({ error }, "the admin API could not answer"); });
   undo.defer(() => admin.close());
-  const pumping = options.every(PUMP_MS, () => pumpOnce(parts));
+  const pumping = options.every(PUMP_MS, () => parts.pump.run());
   undo.defer(() => pumping.stop());
   const watch = options.source.watch(() => void reload(parts));
   undo.defer(() => watch.stop());
@@ -122,12 +122,6 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
     shard.post({ kind: "adopt", uses });
   }
   return { shards, pump, counters };
-}
-
-function pumpOnce({ pump, datapath, shards }: Parts): void {
-  pump.run();
-  const { live } = datapath.gauges();
-  for (const shard of shards) shard.post({ kind: "live", live });
 }
 
 /** A configuration that cannot be put in force leaves the one before, and says so; the data plane may have taken half of it. */

@@ -45,6 +45,8 @@ export interface Batch {
   installs: Install[];
   known: Map<number, Handle>;
   drafts: Map<string, Handle>;
+  /** sessions that were let in, of them half open ones; those that were refused later count until the turn ends */
+  opened: { live: number; halfOpen: number };
   /** packets that wait for a draft, and how many may */
   waiting: number;
   maxWaiting: number;
@@ -52,7 +54,7 @@ export interface Batch {
 
 /** newBatch is an empty batch of one of `shards` shards, which share the limit of waiting packets evenly. */
 export function newBatch(shards: number): Batch {
-  return { ops: [], outputs: [], installs: [], known: new Map(), drafts: new Map(), waiting: 0, maxWaiting: Math.floor(MAX_WAITING_ROUTER / shards) };
+  return { ops: [], outputs: [], installs: [], known: new Map(), drafts: new Map(), opened: { live: 0, halfOpen: 0 }, waiting: 0, maxWaiting: Math.floor(MAX_WAITING_ROUTER / shards) };
 }
 
 /** waitFor lets a packet wait for a draft; false at a limit. */

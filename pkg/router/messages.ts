@@ -9,7 +9,6 @@ export type ToShard =
   | { kind: "config"; posted: ShardConfig }
   /** waypoint pairs that an earlier process left in use; sent once, before the configuration */
   | { kind: "adopt"; uses: PairUse[] }
-  | { kind: "live"; live: number }
   | { kind: "release"; uses: PairUse[] }
   /** end these sessions, telling hosts and peers */
   | { kind: "end"; refs: SessionRef[]; reason: number }

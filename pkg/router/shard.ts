@@ -73,7 +73,6 @@ export class Shard {
   readonly #ids: ExtIds;
   readonly #replay: ReplayWindow;
   #tables: Tables | undefined;
-  #live = 0;
   #punts = 0;
   #fault: string | undefined;
   #stopped = false;
@@ -104,7 +103,6 @@ export class Shard {
       case "config": return this.#configure(message.posted);
       case "adopt": return this.#ports.adopt(message.uses);
       case "release": return this.#ports.release(message.uses);
-      case "live": this.#live = message.live; return;
       case "end": return this.#end(message.refs, message.reason);
       case "stop": this.#stopped = true; return;
     }
@@ -177,7 +175,7 @@ export class Shard {
     return {
       tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
       enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, fragments: this.#fragments, ids: this.#ids,
-      live: this.#live, replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
+      load: port.load(), replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
       count: (reason, peer) => this.#tally.count(reason, peer?.name), deny: (denial) => this.#denials.offer(denial, nowMs),
     };
   }

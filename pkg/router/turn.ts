@@ -1,6 +1,6 @@
 // What one decision may use: tables, time, this shard's ports, and the batch it writes into. Made by shard.ts once a turn.
 import type { RandomSource } from "../ports/clock.ts";
-import type { Punt } from "../ports/datapath.ts";
+import type { Punt, ShardPort } from "../ports/datapath.ts";
 import type { Metadata } from "../svr/metadata.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { DropReason } from "../svr/reasons.ts";
@@ -52,8 +52,8 @@ export interface Turn {
   readonly fragments: FragmentJoiner;
   /** fresh identifications: of fragmented packets toward peers, and of IP fragments toward hosts */
   readonly ids: ExtIds;
-  /** live sessions of the router, for the limit */
-  readonly live: number;
+  /** sessions of the router as the turn began; batch.opened are those on top */
+  readonly load: Load;
   /** session that holds a flow key, for packets that raced with their own installation */
   readonly find: FindSession;
   /** zeroed bytes for a packet that leaves with this turn; gone when it was sent */
@@ -61,6 +61,9 @@ export interface Turn {
   count(reason: DropReason, peer?: PeerEntry): void;
   deny(denial: Denial): void;
 }
+
+/** Load is how many sessions of the router are live, and how many of them half open. */
+export type Load = ReturnType<ShardPort["load"]>;
 
 /** EnableGate permits code 2 once per 5-tuple and second, 1,000 times per peer and second. */
 export interface EnableGate {

@@ -105,6 +105,7 @@ static void do_session(struct harness *h, const char *line)
 	must(bpf_map_lookup_elem(map_fd(h, "gauges"), &zero, &gauges), "gauges");
 	gauges.slots_used++;
 	gauges.live += session.life == SVR_LIFE_LIVE;
+	gauges.half_open += SVR_WORD_IS_HALF_OPEN(session.life | session.tcp_state << 8);
 	gauges.quarantined += session.life == SVR_LIFE_QUARANTINE;
 	gauges.high_water = gauges.high_water > slot ? gauges.high_water : slot + 1;
 	must(bpf_map_update_elem(map_fd(h, "gauges"), &zero, &gauges, 0), "gauges");

@@ -49,7 +49,8 @@ const struct field nexthop_fields[] = {
 
 const struct field gauges_fields[] = {
 	FIELD_OF(svr_gauges, slots_used, UNSIGNED), FIELD_OF(svr_gauges, live, UNSIGNED), FIELD_OF(svr_gauges, high_water, UNSIGNED),
-	FIELD_OF(svr_gauges, quarantined, UNSIGNED), FIELD_OF(svr_gauges, records_lost, UNSIGNED), FIELD_OF(svr_gauges, sweeps, UNSIGNED), { 0 },
+	FIELD_OF(svr_gauges, quarantined, UNSIGNED), FIELD_OF(svr_gauges, records_lost, UNSIGNED), FIELD_OF(svr_gauges, sweeps, UNSIGNED),
+	FIELD_OF(svr_gauges, half_open, UNSIGNED), { 0 },
 };
 
 /* What stands behind " name=" in a line, up to a blank; NULL when it is not there. */

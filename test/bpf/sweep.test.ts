@@ -86,6 +86,13 @@ describe("L-2 timers of behaviour 3.3", () => {
 });
 
 describe("the way out", () => {
+  test("3.8 a half-open session whose time is over is not half open any more", async () => {
+    await install(harness, ingress(f, TCP, { tcp_state: synSent, since_ms: "now-11000" }));
+    expect(await harness.ask("gauges")).toMatchObject({ live: 1, half_open: 1 });
+    expect(kinds((await walk()).records)).toEqual([START, END]);
+    expect(await harness.ask("gauges")).toMatchObject({ live: 0, half_open: 0 });
+  });
+
   test("GUARD, then side-0 and uuid keys go and the pair rests, then it is released and the slot is free", async () => {
     await install(harness, ingress(f, UDP, { idle_ms: 1000, since_ms: "now-2000", seen_ms0: "now-2000" }));
     expect(await harness.ask("gauges")).toMatchObject({ slots_used: 1, live: 1, quarantined: 0 });

@@ -143,6 +143,7 @@ void forget_sessions(struct harness *h)
 	for (__u32 slot = 0; slot < gauges.high_water; slot++)
 		session_write(h, slot, &session);
 	memset(&gauges, 0, offsetof(struct svr_gauges, records_lost));
+	gauges.half_open = 0;
 	bpf_map_update_elem(map_fd(h, "gauges"), &zero, &gauges, 0);
 }
 

@@ -142,11 +142,15 @@ describe.each(families)("$name a connection from SYN to GUARD", (f) => {
     await prepare(harness);
     await install(harness, ingress(f, TCP, { tcp_state: synSent, isn, next_seq0: isn + 1, created_ms: "now-50" }));
     const live = (await harness.ask("gauges"))["live"]!;
+    const before = (await harness.ask("gauges"))["half_open"]!;
+    const halfOpen: number[] = [];
     const states: number[] = [];
     for (const [side, flags, seq, ack, size] of talk) {
       expect((await segment(f, side, flags, { seq: seq >>> 0, ack: ack >>> 0, body: new Uint8Array(size) })).verdict).toBe("forward");
       states.push(Number((await session(harness))["tcp_state"]));
+      halfOpen.push((await harness.ask("gauges"))["half_open"]! - before);
     }
+    expect(halfOpen).toEqual([0, -1, -1, -1, -1, -1, -1, -1]); // behaviour 3.8: until the handshake is done
     expect(states).toEqual(talk.map((step) => step[5]));
     const after = await session(harness);
     expect(after).toMatchObject({ ...fin, next_seq0: (isn + 7) >>> 0, next_seq1: (server + 32) >>> 0, retransmissions: 0, out_of_order: 0, packets0: 4, packets1: 4 });

@@ -226,10 +226,7 @@ export function keysOf(sender: string, receiver: string): PeerKeys {
 function sweepRouter(router: LabRouter): void {
   router.datapath.tick();
   const uses = router.datapath.records(1_000_000).filter((record) => record.type === "release").flatMap(({ session }) => pairOf(session) ?? []);
-  for (const shard of router.shards) {
-    shard.tell({ kind: "release", uses });
-    shard.tell({ kind: "live", live: router.datapath.gauges().live });
-  }
+  for (const shard of router.shards) shard.tell({ kind: "release", uses });
 }
 
 function dropsOf(datapath: ModelDatapath, counters: readonly ShardCounters[]): Record<string, number> {

@@ -149,6 +149,48 @@ describe("RB-5 first packets of one flow in parallel", () => {
   });
 });
 
+describe("3.8 half-open connections", () => {
+  const syn = (port: number): Uint8Array => tcpUp(ends, { seq: 1000, flags: SYN, port });
+  const limited = (halfOpen: number): Lab => createLab(["east", "west"], { ...four, shards: 2 }, (index) => (index === 0 ? { limits: { halfOpen } } : {}));
+
+  test("3.8 at the limit further SYNs are refused with `limit`; one that finishes its handshake makes room", () => {
+    const lab = limited(5);
+    for (let port = 1; port <= 8; port++) lab.fromLeft(syn(port));
+    lab.run();
+    expect([lab.right.length, lab.routers[0]!.datapath.gauges().halfOpen, lab.routers[0]!.drops()]).toEqual([5, 5, { limit: 3 }]);
+    lab.fromRight(tcpDown(ends, { seq: 5000, ack: 1001, flags: SYN | ACK, port: 1 }));
+    lab.run();
+    lab.fromLeft(syn(6));
+    lab.run();
+    expect(lab.routers[0]!.drops()).toEqual({ limit: 4 }); // SYN-RCVD is half open too
+    lab.fromLeft(tcpUp(ends, { seq: 1001, ack: 5001, flags: ACK, port: 1 }));
+    lab.run();
+    lab.fromLeft(syn(6));
+    lab.fromLeft(syn(7));
+    lab.run();
+    expect([lab.routers[0]!.datapath.gauges().halfOpen, lab.routers[0]!.drops()]).toEqual([5, { limit: 5 }]);
+    expect(lab.left.some((data) => (parsed(data).tcp!.flags & 4) !== 0)).toBe(false); // no RST: the host tries again
+  });
+
+  test("3.8 time and resets make room too, and what is no SYN is not held back", () => {
+    const lab = limited(2);
+    for (const port of [1, 2]) lab.fromLeft(syn(port));
+    lab.run();
+    lab.fromLeft(udpUp(ends, content(8)));
+    lab.run();
+    lab.fromRight(tcpDown(ends, { seq: 0, ack: 1001, flags: 4 | ACK, port: 2 }));
+    lab.run();
+    expect(lab.routers[0]!.datapath.gauges().halfOpen).toBe(1);
+    lab.wait(10_000);
+    expect(lab.routers[0]!.datapath.gauges().halfOpen).toBe(0);
+    expect(lab.routers[0]!.drops()).toEqual({});
+    for (const port of [3, 4, 5]) lab.fromLeft(syn(port));
+    while (lab.flights.length > 0) lab.land(); // in one turn
+    lab.run();
+    expect(lab.routers[0]!.drops()).toEqual({ limit: 1 });
+  });
+});
+
 describe("2.4 W-2 peers that announce a port range", () => {
   test.each([4, 6] as const)("RB-4 IPv%i: destination ports come from the range, up to its last port, source ports stay even", (family) => {
     const range = { first: 65_516, last: 65_535 };

@@ -1,5 +1,5 @@
 // The session table over plain memory: each operation by itself, limits, refused references.
-import { Flag, Life } from "../../pkg/svr/session.ts";
+import { Flag, Life, TcpState } from "../../pkg/svr/session.ts";
 import type { Session } from "../../pkg/svr/session.ts";
 import type { FlowKey, OpResult } from "../../pkg/ports/datapath.ts";
 import type { SessionSide } from "../../pkg/svr/session.ts";
@@ -140,6 +140,27 @@ describe("session table", () => {
       ])).toEqual(Array(3).fill({ ok: false, why: "gone" }));
     }
     expect(table.findUuid(session.uuid)?.state).toEqual(stored(session));
+    table.close();
+  });
+
+  test("3.8 half-open connections are counted from their SYN until the handshake, a reset or the end", () => {
+    const table = createMemoryTable(64);
+    const load = (): number[] => [table.load().live, table.load().halfOpen, table.gauges(limits).halfOpen];
+    const open = (n: number, tcpState: TcpState): { index: number; uuid: Uint8Array } => {
+      const session = sampleSession(n, { tcpState });
+      return { index: installed(table.apply([{ kind: "install", session }])).index, uuid: session.uuid };
+    };
+    const [a, b] = [open(1, TcpState.synSent), open(2, TcpState.synRcvd), open(3, TcpState.established), open(4, TcpState.none)];
+    expect(load()).toEqual([4, 2, 2]);
+    const patch = (ref: { index: number; uuid: Uint8Array }, tcpState: TcpState): void => void table.apply([{ kind: "patch", ref, clearFlags: 0, setFlags: 0, fields: { tcpState } }]);
+    patch(a, TcpState.synRcvd);
+    expect(load()).toEqual([4, 2, 2]);
+    patch(a, TcpState.established);
+    expect(load()).toEqual([4, 1, 1]);
+    table.apply([{ kind: "end", ref: b, reason: 97, now: false }, { kind: "end", ref: b, reason: 97, now: true }]);
+    expect(load()).toEqual([3, 0, 0]);
+    patch(b, TcpState.synSent); // in guard: over
+    expect(load()).toEqual([3, 0, 0]);
     table.close();
   });
 

@@ -12,19 +12,13 @@
 #define SVR_F_FINS (SVR_F_FIN_FWD | SVR_F_FIN_REV)
 #define SVR_F_ACKS (SVR_F_ACKED_FWD | SVR_F_ACKED_REV)
 
-/* life, tcp_state, tcp_before_reset, end_reason as one word. */
-#define SVR_WORD_LIFE(word) ((word) & 0xff)
-#define SVR_WORD_TCP(word) ((word) >> 8 & 0xff)
-#define SVR_WORD_BEFORE(word) ((word) >> 16 & 0xff)
-#define SVR_WORD_END(word) ((word) >> 24)
-
 /* svr_tcp_word: the word, read once. */
 static __always_inline __u32 svr_tcp_word(struct svr_session *s)
 {
 	return *(volatile __u32 *)&s->life;
 }
 
-/* svr_tcp_swap: writes the word if nobody changed it; keeps gauges.live and since_ms. The time goes first, so that the sweeper
+/* svr_tcp_swap: writes the word if nobody changed it; keeps gauges.live, gauges.half_open and since_ms. The time goes first, so that the sweeper
  * never sees a new life with an old time. */
 static __always_inline bool svr_tcp_swap(struct svr_session *s, __u32 from, __u32 to, __u32 now_ms)
 {
@@ -33,8 +27,12 @@ static __always_inline bool svr_tcp_swap(struct svr_session *s, __u32 from, __u3
 	s->since_ms = now_ms;
 	if (__sync_val_compare_and_swap((__u32 *)&s->life, from, to) != from)
 		return false;
-	if (g && SVR_WORD_LIFE(from) == SVR_LIFE_LIVE && SVR_WORD_LIFE(to) != SVR_LIFE_LIVE)
+	if (!g)
+		return true;
+	if (SVR_WORD_IS_LIVE(from) && !SVR_WORD_IS_LIVE(to))
 		__sync_fetch_and_add(&g->live, -1);
+	if (SVR_WORD_IS_HALF_OPEN(from) && !SVR_WORD_IS_HALF_OPEN(to))
+		__sync_fetch_and_add(&g->half_open, -1);
 	return true;
 }
 

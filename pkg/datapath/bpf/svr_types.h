@@ -202,7 +202,17 @@ struct svr_gauges {
 	__u64 records_lost;    /* records that found the ring full */
 	__u64 sweeps;          /* finished walks */
 	__u64 records_taken;   /* of records_lost: declared by user space */
+	__u32 half_open;       /* life == LIVE and TCP in SYN-SENT or SYN-RCVD */
+	__u32 reserved;
 };
+/* life, tcp_state, tcp_before_reset, end_reason as one word. */
+#define SVR_WORD_LIFE(word) ((word) & 0xff)
+#define SVR_WORD_TCP(word) ((word) >> 8 & 0xff)
+#define SVR_WORD_BEFORE(word) ((word) >> 16 & 0xff)
+#define SVR_WORD_END(word) ((word) >> 24)
+#define SVR_WORD_IS_LIVE(word) (SVR_WORD_LIFE(word) == SVR_LIFE_LIVE)
+#define SVR_WORD_IS_HALF_OPEN(word) \
+	(SVR_WORD_IS_LIVE(word) && (SVR_WORD_TCP(word) == SVR_TCP_SYN_SENT || SVR_WORD_TCP(word) == SVR_TCP_SYN_RCVD))
 
 /* ---- interfaces, next hops, addresses -------------------------------------------------------------------------- */
 

@@ -32,14 +32,19 @@ static void set_u32(__u32 *field, __u32 value)
 	__atomic_store_n(field, value, __ATOMIC_RELAXED);
 }
 
-/* Replaces the bits of `mask` in the life word, keeping the rest; -ENOENT when it no longer has `life`. */
-static int change_word(struct svr_session *session, __u32 life, __u32 mask, __u32 bits)
+/* Replaces the bits of `mask` in the life word, keeping the rest; -ENOENT when its life changed meanwhile. */
+static int change_word(struct svr_table *table, struct svr_session *session, __u32 mask, __u32 bits)
 {
-	__u32 word = __atomic_load_n(svr_table_word(session), __ATOMIC_ACQUIRE);
+	__u32 word = __atomic_load_n(svr_table_word(session), __ATOMIC_ACQUIRE), life = SVR_WORD_LIFE(word);
 
-	for (int i = 0; i < WORD_TRIES && SVR_WORD_LIFE(word) == life; i++)
-		if (__atomic_compare_exchange_n(svr_table_word(session), &word, (word & ~mask) | bits, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			return 0;
+	for (int i = 0; i < WORD_TRIES && SVR_WORD_LIFE(word) == life; i++) {
+		__u32 from = word;
+
+		if (!__atomic_compare_exchange_n(svr_table_word(session), &word, (word & ~mask) | bits, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			continue;
+		svr_table_count(table, from, (from & ~mask) | bits);
+		return 0;
+	}
 	return SVR_WORD_LIFE(word) == life ? -EAGAIN : -ENOENT;
 }
 
@@ -91,12 +96,12 @@ static void patch_fields(struct svr_session *to, const struct svr_session *from,
 }
 
 /* Both TCP states are in the life word and change in one step. */
-static int patch_word(struct svr_session *to, const struct svr_session *from, __u32 fields)
+static int patch_word(struct svr_table *table, struct svr_session *to, const struct svr_session *from, __u32 fields)
 {
 	__u32 mask = (fields & SVR_FIELD_TCP_STATE ? 0xffu << TCP_STATE_SHIFT : 0) | (fields & SVR_FIELD_TCP_BEFORE ? 0xffu << TCP_BEFORE_SHIFT : 0);
 	__u32 bits = (__u32)from->tcp_state << TCP_STATE_SHIFT | (__u32)from->tcp_before_reset << TCP_BEFORE_SHIFT;
 
-	return mask ? change_word(to, svr_table_life(to), mask, bits & mask) : 0;
+	return mask ? change_word(table, to, mask, bits & mask) : 0;
 }
 
 void svr_change_patch(struct svr_table *table, const struct svr_op *op, struct svr_op_result *result)
@@ -109,7 +114,7 @@ void svr_change_patch(struct svr_table *table, const struct svr_op *op, struct s
 	}
 	patch_pairs(session, &op->session, op->fields);
 	patch_fields(session, &op->session, op->fields);
-	result->status = patch_word(session, &op->session, op->fields);
+	result->status = patch_word(table, session, &op->session, op->fields);
 	if (op->set_flags)
 		__atomic_or_fetch(&session->flags, op->set_flags, __ATOMIC_ACQ_REL);
 	if (op->clear_flags)
@@ -190,8 +195,7 @@ void svr_change_end(struct svr_table *table, const struct svr_op *op, struct svr
 	}
 	if (svr_table_life(session) == SVR_LIFE_LIVE) {
 		set_u32(&session->since_ms, svr_table_now_ms()); /* before life: guard counts from here */
-		if (!change_word(session, SVR_LIFE_LIVE, 0xffu | 0xffu << END_REASON_SHIFT, SVR_LIFE_GUARD | (__u32)op->reason << END_REASON_SHIFT))
-			__atomic_sub_fetch(&table->gauges->live, 1, __ATOMIC_RELAXED);
+		change_word(table, session, 0xffu | 0xffu << END_REASON_SHIFT, SVR_LIFE_GUARD | (__u32)op->reason << END_REASON_SHIFT);
 	}
 	if (op->now) {
 		__atomic_or_fetch(&session->flags, SVR_F_DELETE, __ATOMIC_ACQ_REL);

@@ -173,7 +173,7 @@ static int install(struct svr_table *table, const struct svr_op *op, struct inst
 			__atomic_sub_fetch(&table->gauges->slots_used, 1, __ATOMIC_RELAXED);
 		return -ENOSPC;
 	}
-	__atomic_add_fetch(&table->gauges->live, 1, __ATOMIC_RELAXED);
+	svr_table_count(table, SVR_LIFE_FREE, SVR_LIFE_LIVE | (__u32)in->session.tcp_state << 8);
 	for (int i = 0; i < KEYS; i++)
 		svr_index_commit(in->place[i], SVR_ENTRY_OF(in->index, side_of[i]));
 	return 0;

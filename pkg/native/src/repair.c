@@ -92,12 +92,13 @@ static struct svr_gauges count_slots(struct svr_table *table)
 	struct svr_gauges found = {};
 
 	for (__u32 i = 0; i < table->slots; i++) {
-		__u32 life = svr_table_life(&table->sessions[i]);
+		__u32 word = __atomic_load_n(svr_table_word(&table->sessions[i]), __ATOMIC_ACQUIRE), life = SVR_WORD_LIFE(word);
 
 		if (life == SVR_LIFE_FREE)
 			continue;
 		found.slots_used++;
-		found.live += life == SVR_LIFE_LIVE;
+		found.live += SVR_WORD_IS_LIVE(word);
+		found.half_open += SVR_WORD_IS_HALF_OPEN(word);
 		found.quarantined += life == SVR_LIFE_QUARANTINE;
 		found.high_water = i + 1;
 	}
@@ -112,10 +113,11 @@ static void count_gauges(struct svr_table *table)
 	for (int i = 0; i < COUNT_TRIES; i++) {
 		struct svr_gauges before = *gauges, found = count_slots(table), after = *gauges;
 
-		if (i + 1 < COUNT_TRIES && (before.slots_used != after.slots_used || before.live != after.live || before.quarantined != after.quarantined))
+		if (i + 1 < COUNT_TRIES && (before.slots_used != after.slots_used || before.live != after.live || before.half_open != after.half_open || before.quarantined != after.quarantined))
 			continue;
 		__atomic_add_fetch(&gauges->slots_used, found.slots_used - after.slots_used, __ATOMIC_RELAXED);
 		__atomic_add_fetch(&gauges->live, found.live - after.live, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&gauges->half_open, found.half_open - after.half_open, __ATOMIC_RELAXED);
 		__atomic_add_fetch(&gauges->quarantined, found.quarantined - after.quarantined, __ATOMIC_RELAXED);
 		__atomic_store_n(&gauges->high_water, found.high_water, __ATOMIC_RELEASE);
 		return;

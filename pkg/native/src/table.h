@@ -16,8 +16,7 @@ struct svr_table {
 	__u32 cursor;                 /* next-fit position of this handle */
 };
 
-/* The life word: life, tcp_state, tcp_before_reset, end_reason, changed by compare-and-swap only. */
-#define SVR_WORD_LIFE(word) ((word) & 0xffu)
+/* The life word (svr_types.h) is changed by compare-and-swap only. */
 static inline __u32 *svr_table_word(struct svr_session *session)
 {
 	return (__u32 *)&session->life;
@@ -25,6 +24,17 @@ static inline __u32 *svr_table_word(struct svr_session *session)
 static inline __u32 svr_table_life(struct svr_session *session)
 {
 	return SVR_WORD_LIFE(__atomic_load_n(svr_table_word(session), __ATOMIC_ACQUIRE));
+}
+
+/* Keeps gauges.live and gauges.half_open when a word of a session became another one. */
+static inline void svr_table_count(struct svr_table *table, __u32 from, __u32 to)
+{
+	int live = SVR_WORD_IS_LIVE(to) - SVR_WORD_IS_LIVE(from), half_open = SVR_WORD_IS_HALF_OPEN(to) - SVR_WORD_IS_HALF_OPEN(from);
+
+	if (live)
+		__atomic_add_fetch(&table->gauges->live, (__u32)live, __ATOMIC_RELAXED);
+	if (half_open)
+		__atomic_add_fetch(&table->gauges->half_open, (__u32)half_open, __ATOMIC_RELAXED);
 }
 
 /* The one lock of the library: held by whoever adds, moves or removes index entries or claims slots. */

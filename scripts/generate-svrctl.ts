@@ -41,6 +41,7 @@ function page(): string {
     `<!-- ${origin(generator, "pkg/cli/program.ts")} -->`, "# svrctl", "", root.description(), "",
     "Data goes to the standard output alone; hints and failures go to the standard error. A failure says what was attempted, why it",
     "failed and what to do next, after a code that never changes.", "",
+    "In a checkout of the sources:", "", `${fence}sh`, "npm run -s svrctl -- sessions", fence, "",
     "Options of every command:", "", ...table(["option", "meaning"], optionRows(root, "visibleOptions")),
     ...table(["exit code", "meaning"], Object.entries(Exit).map(([name, code]) => [String(code), exitMeanings[name as keyof typeof Exit]])),
     ...commands.flatMap(section),

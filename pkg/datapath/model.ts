@@ -48,6 +48,8 @@ export interface ModelDatapath extends Datapath {
   readonly model: Model;
 }
 
+const NAME_BYTES = 255;
+
 /** What the factory and its parts share. */
 interface World { model: Model; options: ModelOptions; rings: Punt[][]; records: DatapathRecord[]; sent: SentFrame[]; names: Map<number, string> }
 
@@ -161,6 +163,7 @@ function send(world: World, frame: Frame): boolean {
 }
 
 function nameId(world: World, name: string): number {
+  if (new TextEncoder().encode(name).length > NAME_BYTES) return 0;
   const known = [...world.names].find(([, text]) => text === name);
   if (known !== undefined) return known[0];
   const id = world.names.size + 1;

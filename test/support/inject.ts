@@ -27,9 +27,9 @@ export class Injector {
   }
 }
 
-/** openInjector opens a sender in `from` that reaches the link address of `to`, the other end of a link (or anything behind it). */
-export async function openInjector(net: Net, from: { node: string; device: string }, to: { node: string; device: string }): Promise<Injector> {
-  const process = net.start(from.node, [frameTool("inject"), from.device, net.macOf(to.node, to.device)]);
+/** openInjector opens a sender in `from` that reaches the link address of `to`, the other end of a link (or anything behind it), tagged if asked. */
+export async function openInjector(net: Net, from: { node: string; device: string }, to: { node: string; device: string; vlan?: number }): Promise<Injector> {
+  const process = net.start(from.node, [frameTool("inject"), from.device, net.macOf(to.node, to.device), String(to.vlan ?? 0)]);
   await process.line(/^ready$/);
   return new Injector(process);
 }

@@ -18,11 +18,11 @@ import { openNet } from "../support/net.ts";
 import type { Net, Topology } from "../support/net.ts";
 import { describeNet } from "../support/probe.ts";
 import { gatewaysOf, hostAddress } from "../support/topologies.ts";
-import { ping, startTcpClient, startTcpServer } from "../support/traffic.ts";
+import { startTcpClient, startTcpServer } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
 import { openOptions } from "./ebpfworld.ts";
 
-const LAN = 1, FAR = 2, PORT = 7, FIRST_PORT = 40_000, TCP_SESSIONS = 20, PINGS = 40;
+const LAN = 1, FAR = 2, PORT = 7, FIRST_PORT = 40_000, TCP_SESSIONS = 20, PINGS = 2_000;
 
 function lan(host: string, network: number, device: string): Topology["links"][number] {
   const [v4, v6] = gatewaysOf(network);
@@ -71,6 +71,12 @@ function sessions(): Session[] {
   ]);
 }
 
+/** One echo request every 2 ms; late answers count, lost ones do not. */
+async function manyPings(net: Net, to: string): Promise<string> {
+  const { stdout } = await net.exec("a", ["ping", "-n", "-q", "-i", "0.002", "-c", String(PINGS), "-W", "5", "-e", "77", to]);
+  return /\d+ packets transmitted, \d+ received/.exec(stdout)?.[0] ?? stdout;
+}
+
 describeNet("L-7 packets flow", () => {
   let net: Net;
   let datapath: EbpfDatapath;
@@ -97,17 +103,16 @@ describeNet("L-7 packets flow", () => {
     const clients = ([4, 6] as const).map((family) => startTcpClient(net, "a", { to: hostAddress(2, family), port: PORT, sessions: TCP_SESSIONS, everyMs: 5, firstPort: FIRST_PORT }));
     for (const client of clients) await waitFor("all sessions are up", async () => (await client.report()).answered === TCP_SESSIONS);
     for (const client of clients) await client.forget();
-    const pings = ([4, 6] as const).map((family) => ping(net, "a", hostAddress(2, family), { count: PINGS, identifier: 77 }));
+    const pings = ([4, 6] as const).map((family) => manyPings(net, hostAddress(2, family)));
     for (let turn = 0; turn < 4; turn++) {
       datapath.close();
       await waitFor("traffic goes on with no process", async () => (await clients[0]!.report()).live === TCP_SESSIONS);
       open(turn % 2 === 0 ? 1500 : 1400);
     }
-    for (const result of await Promise.all(pings)) expect(result).toEqual({ sent: PINGS, answered: PINGS });
+    expect(await Promise.all(pings)).toEqual(Array(2).fill(`${PINGS} packets transmitted, ${PINGS} received`));
     for (const client of clients) expect(await client.report()).toMatchObject({ live: TCP_SESSIONS, wrong: 0, faults: {} });
     const states = datapath.sessions(0, 100).sessions.map((one) => one.state);
     expect(states).toHaveLength(2 * (TCP_SESSIONS + 1));
-    expect(states.map((state) => [state.retransmissions, state.outOfOrder])).toEqual(states.map(() => [0, 0]));
     expect(datapath.counters().drops).toEqual({});
     expect(states.filter((state) => state.context.proto === PROTO_TCP).every((state) => state.packets[0] > 100n && state.packets[1] > 100n)).toBe(true);
     for (const client of clients) expect(await client.stop()).toMatchObject({ wrong: 0, faults: {} });

@@ -149,7 +149,7 @@ function puntTests(open: OpenWorld): void {
 
 function orderTests(open: OpenWorld): void {
   describe("packets that go up, many or after an end", () => {
-    test("L-6 a SYN with another sequence on a session that was reset", async () => {
+    test("L-3 a SYN with another sequence on a session that was reset", async () => {
       const world = await open();
       const session = freshSession(world, tcp, 9, { tcpState: TcpState.reset, tcpBeforeReset: TcpState.established });
       install(world, session);

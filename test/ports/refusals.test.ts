@@ -7,6 +7,7 @@ import { openNative } from "../../pkg/native/binding.ts";
 import type { Native } from "../../pkg/native/binding.ts";
 import { objectPath, openDatapath } from "../../pkg/datapath/open.ts";
 import type { OpenOptions } from "../../pkg/datapath/open.ts";
+import { MAP_SUFFIX } from "../../pkg/datapath/pins.ts";
 import { kernelFeatures } from "../../pkg/datapath/requirements.ts";
 import type { FlowKind } from "../support/flows.ts";
 import { insideNamespace } from "../support/namespace.ts";
@@ -18,6 +19,11 @@ import { freshSession, install } from "./world.ts";
 
 const udp: FlowKind = { family: 4, proto: "udp", role: "ingress" };
 let wires: Wires;
+
+/** File name of a map of this version. */
+function ours(map: string): string {
+  return `${map}${MAP_SUFFIX}`;
+}
 
 /** The fault of an attempt that must fail. */
 function faultOf(work: () => unknown): { code: string; object: string; text: string } {
@@ -69,26 +75,26 @@ describeNet("pins that do not fit", () => {
   }
 
   test("a map of another version is named, with what to do", async () => {
-    const fault = await refusedBy(moved("names_v2", "names_v1"));
+    const fault = await refusedBy(moved(ours("names"), "names_v1"));
     expect(fault).toMatchObject({ code: "SVR_BPF_LAYOUT", object: "names_v1" });
     expect(fault.text).toContain(`rm -r ${world.options.pinDir}`);
   });
 
   test("a missing map is named", async () => {
-    expect(await refusedBy(moved("buckets_v2", "other"))).toMatchObject({ code: "SVR_BPF_LAYOUT", object: "buckets" });
+    expect(await refusedBy(moved(ours("buckets"), "other"))).toMatchObject({ code: "SVR_BPF_LAYOUT", object: "buckets" });
   });
 
   test("missing settings are named while links are in use", async () => {
-    expect(await refusedBy(moved("settings_v2", "other"))).toMatchObject({ code: "SVR_BPF_LAYOUT", object: "settings" });
+    expect(await refusedBy(moved(ours("settings"), "other"))).toMatchObject({ code: "SVR_BPF_LAYOUT", object: "settings" });
   });
 
   test("a foreign map in the place of ours is named, with both layouts", async () => {
     const fault = await refusedBy(() => {
-      renameSync(pin("members_v2"), pin("aside"));
-      renameSync(pin("rates_v2"), pin("members_v2"));
+      renameSync(pin(ours("members")), pin("aside"));
+      renameSync(pin(ours("rates")), pin(ours("members")));
       return () => {
-        renameSync(pin("members_v2"), pin("rates_v2"));
-        renameSync(pin("aside"), pin("members_v2"));
+        renameSync(pin(ours("members")), pin(ours("rates")));
+        renameSync(pin("aside"), pin(ours("members")));
       };
     });
     expect(fault).toMatchObject({ code: "SVR_BPF_LAYOUT", object: "members" });
@@ -98,25 +104,25 @@ describeNet("pins that do not fit", () => {
   test("something else than a map in the place of the settings is named", async () => {
     const [link = ""] = world.options.pinDir === undefined ? [] : (await wires.net.must("r", "ls", world.options.pinDir)).split("\n").filter((name) => name.startsWith("inject_"));
     const fault = await refusedBy(() => {
-      renameSync(pin("settings_v2"), pin("aside"));
-      renameSync(pin(link), pin("settings_v2"));
+      renameSync(pin(ours("settings")), pin("aside"));
+      renameSync(pin(link), pin(ours("settings")));
       return () => {
-        renameSync(pin("settings_v2"), pin(link));
-        renameSync(pin("aside"), pin("settings_v2"));
+        renameSync(pin(ours("settings")), pin(link));
+        renameSync(pin("aside"), pin(ours("settings")));
       };
     });
     expect(fault).toMatchObject({ code: "SVR_BPF_LAYOUT" });
-    expect(fault.text).toContain("settings_v2");
+    expect(fault.text).toContain(ours("settings"));
   });
 
   test("what a start left that never finished is made anew", async () => {
     const fresh = wires.pinDir();
     mkdirSync(fresh, { recursive: true });
     world.shut();
-    renameSync(pin("names_v2"), join(fresh, "names_v2"));
-    renameSync(pin("tokens_v2"), join(fresh, "tokens_v2"));
+    renameSync(pin(ours("names")), join(fresh, ours("names")));
+    renameSync(pin(ours("tokens")), join(fresh, ours("tokens")));
     const made = insideNamespace(wires.net, "r", () => openDatapath(openOptions(fresh)));
-    expect([made.adopted(), made.nameId("tenant/blue") > 0, existsSync(join(fresh, "sessions_v2"))]).toEqual([false, true, true]);
+    expect([made.adopted(), made.nameId("tenant/blue") > 0, existsSync(join(fresh, ours("sessions")))]).toEqual([false, true, true]);
     made.destroy();
     expect(existsSync(fresh)).toBe(false);
     rmSync(world.options.pinDir!, { recursive: true });
@@ -198,14 +204,14 @@ describeNet("an object or a configuration that does not fit", () => {
       native: {
         ...native, btfDump: (load, out, size) => {
           const length = native.btfDump(load, out, size);
-          const text = new TextDecoder().decode(out.subarray(0, length)).replace(/(struct svr_side 48\nfield remote) 0/, "$1 4");
+          const text = new TextDecoder().decode(out.subarray(0, length)).replace(/(struct svr_gauges \d+\nfield slots_used) 0/, "$1 4");
           new TextEncoder().encodeInto(text, out);
           return length;
         },
       },
     });
     expect(fault).toMatchObject({ code: "SVR_BPF_LOAD" });
-    expect(fault.text).toContain("svr_side.remote is at 4 16");
+    expect(fault.text).toContain("svr_gauges.slots_used is at 4 4");
   });
 
   test.each([[{ sessions: 0 }], [{ sessions: 1.5 }], [{ sessions: 2 ** 25 }], [{ liveLimit: 0 }], [{ shards: 0 }], [{ shards: 65 }]])("sizes out of range are refused: %j", (change) => {

@@ -143,19 +143,40 @@ static int consume(struct svr_ring *ring)
 	return error < 0 && error != -ENOBUFS ? error : (int)ring->count;
 }
 
-/* Until a record, a wake or the timeout. */
-static int wait_for(struct svr_ring *ring)
+enum { WAIT_OVER, WAIT_AGAIN };
+
+/* Until something is in the ring (WAIT_AGAIN), or a wake or the end of `left_ms` (WAIT_OVER). */
+static int wait_for(struct svr_ring *ring, int left_ms)
 {
 	struct epoll_event events[2];
-	int count = epoll_wait(ring->epoll_fd, events, 2, ring->call->timeout_ms);
+	int count = epoll_wait(ring->epoll_fd, events, 2, left_ms), result = count > 0 ? WAIT_AGAIN : WAIT_OVER;
 	__u64 wakes;
 
-	if (count < 0)
-		return errno == EINTR ? 0 : -errno;
-	for (int i = 0; i < count; i++)
-		if (events[i].data.fd == ring->wake_fd && read(ring->wake_fd, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
+	if (count < 0 && errno != EINTR)
+		return -errno;
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.fd != ring->wake_fd)
+			continue;
+		result = WAIT_OVER;
+		if (read(ring->wake_fd, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
 			return -errno;
-	return count;
+	}
+	return result;
+}
+
+/* The ring counts as readable while a record is still being written or was thrown away: then the wait goes on. */
+static int drain_within(struct svr_ring *ring, int timeout_ms)
+{
+	__u64 end = svr_abi_clock_ns() / 1000000u + (__u64)timeout_ms, now;
+	int got = consume(ring), wait = WAIT_AGAIN;
+
+	for (now = end - (__u64)timeout_ms; !got && wait == WAIT_AGAIN && now < end; now = svr_abi_clock_ns() / 1000000u) {
+		wait = wait_for(ring, (int)(end - now));
+		if (wait < 0)
+			return wait;
+		got = consume(ring);
+	}
+	return got;
 }
 
 static void begin(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size)
@@ -170,18 +191,12 @@ static void begin(struct svr_ring *ring, struct svr_ring_call *call, void *buffe
 
 int svr_ring_drain(struct svr_ring *ring, struct svr_table *table, struct svr_ring_call *call, void *buffer, __u32 size)
 {
-	int got;
-
-	if (size < SVR_RING_ROOM || !call->max)
+	if (size < SVR_RING_ROOM || !call->max || call->timeout_ms < 0)
 		return -EINVAL;
 	begin(ring, call, buffer, size);
 	ring->take = take_punt;
 	ring->table = table;
-	got = consume(ring);
-	if (got || !call->timeout_ms)
-		return got;
-	got = wait_for(ring);
-	return got <= 0 ? got : consume(ring);
+	return drain_within(ring, call->timeout_ms);
 }
 
 int svr_ring_records(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size)

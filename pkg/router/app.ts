@@ -94,8 +94,12 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   undo.defer(() => admin.close());
   const pumping = options.every(PUMP_MS, () => parts.pump.run());
   undo.defer(() => pumping.stop());
-  const watch = options.source.watch(() => void reload(parts));
-  undo.defer(() => watch.stop());
+  let reloading = Promise.resolve(); // one after the other, so that the last change is what stays
+  const watch = options.source.watch(() => { reloading = reloading.then(() => reload(parts)); });
+  undo.defer(async () => {
+    watch.stop();
+    await reloading;
+  });
   log.info({ adopted: datapath.adopted(), shards: parts.shards.length, configuration: first.hash }, "router started");
   return { failed: Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined)))) };
 }

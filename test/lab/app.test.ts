@@ -178,6 +178,29 @@ test("a configuration that the data plane refuses leaves the last good one in fo
   expect(ask(bench, 4000)).toBe(1);
 });
 
+test("changes that follow each other quickly are taken in order: the last one stays, however long a reading takes", async () => {
+  const bench = createBench();
+  await start(bench);
+  const gates: PromiseWithResolvers<void>[] = [];
+  bench.options.source.read = async () => {
+    const read = bench.text;
+    const gate = Promise.withResolvers<void>();
+    gates.push(gate);
+    await gate.promise;
+    return parseDocuments([{ path: "edge.yaml", text: read }]);
+  };
+  bench.text = yaml("Deny");
+  bench.changed();
+  await waitFor("the first reading begins", () => gates.length === 1);
+  bench.text = yaml("Allow", "# as it was\n");
+  bench.changed();
+  await waitFor("both are in force", () => {
+    for (const gate of gates.toReversed()) gate.resolve();
+    return bench.logs.filter((entry) => entry.message === "configuration applied").length === 3;
+  });
+  expect(ask(bench, 4000)).toBe(1);
+});
+
 test("a fault while a packet is decided costs that packet only: counted, logged, and the next one passes", async () => {
   const bench = createBench();
   await start(bench);

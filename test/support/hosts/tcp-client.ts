@@ -15,6 +15,7 @@ const pattern = patternOf(settings.pattern);
 interface Session { socket: Socket; sent: number; received: number; connected: boolean; ended: boolean; wrongAt: number; waitingSince: number; blackoutMs: number; fault?: string }
 
 const sessions: Session[] = [];
+let stopping = false;
 
 function openSession(localPort: number | undefined): void {
   const session: Session = {
@@ -29,7 +30,7 @@ function openSession(localPort: number | undefined): void {
 }
 
 function speak(session: Session): void {
-  if (!session.connected || session.ended || session.fault !== undefined) return;
+  if (!session.connected || session.ended || stopping || session.fault !== undefined) return;
   if (session.waitingSince === 0) session.waitingSince = performance.now();
   session.socket.write(pattern.bytes(session.sent, MESSAGE));
   session.sent += MESSAGE;
@@ -64,6 +65,7 @@ function resetBlackouts(): void {
 }
 
 function stop(): void {
+  stopping = true;
   let open = sessions.filter((one) => !one.ended).length;
   const finish = (): void => { console.log(JSON.stringify(report())); process.exit(0); };
   if (open === 0) return finish();

@@ -8,6 +8,7 @@ import type { SegmentState } from "../svr/segment.ts";
 import { segmentPatch } from "../svr/segmentfields.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
+import { account } from "./account.ts";
 import { arrivalKey } from "./arrivalkey.ts";
 import { enterDraft, handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
@@ -31,11 +32,20 @@ export function acceptForward(turn: Turn, arrival: Arrival & { opened: Opened },
   if (!checkForward(opened.tlvs)) return turn.count("metadata-incomplete", opened.peer);
   if (!opened.peer.mayAssert(opened.tlvs.tenant ?? "")) return turn.count("tenant-not-allowed", opened.peer);
   const live = turn.find.byUuid(opened.tlvs.uuid as Uint8Array);
-  if (live !== undefined && live.state.life === Life.live) return joinSession(turn, arrival, live);
+  if (live !== undefined && live.state.life === Life.live) {
+    return isSegmentOf(live.state, arrival) ? again(turn, arrival) : joinSession(turn, arrival, live);
+  }
   const seen = replayVerdict(turn, opened);
   if (seen === "replay") return turn.count("replay-first-packet", opened.peer);
   if (seen === "full") return refuse(turn, arrival, "limit");
   authorise(turn, arrival, again);
+}
+
+/** It came up before its session was there, and is decided after: one more packet of the segment, not another segment. */
+function isSegmentOf(session: Session, { packet, punt }: Arrival): boolean {
+  const [from] = session.side;
+  return from.ifnum === punt.ifnum && from.vlan === punt.vlan && from.proto === packet.proto && from.remotePort === packet.sourcePort
+    && from.localPort === packet.destinationPort && sameAddress(from.remote, packet.source) && sameAddress(from.local, packet.destination);
 }
 
 /** Only a packet that would create a session is booked; regular mode keeps no list (protocol 6.3). */
@@ -178,7 +188,10 @@ function replaceSegment(turn: Turn, handle: Handle, by: { arrival: Arrival & { o
   const answersHere = handle.state.side[1].path === 0;
   const state = firstSegment(turn, opened, answersHere);
   applySegment(turn, handle, segmentPatch(handle.state, 0, { ...state, haveReverse: answersHere || handle.state.handshake.haveReverse !== 0 }));
-  if (opened.tlvs.control === undefined) leave(turn, handle, 1, carriedOf(arrival));
+  if (opened.tlvs.control !== undefined) return;
+  const carried = carriedOf(arrival);
+  if (account(turn, handle, 0, carried) === "forward") leave(turn, handle, 1, carried);
+  else turn.count("state");
 }
 
 function sameContext(a: SessionContext, b: SessionContext): boolean {

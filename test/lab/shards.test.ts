@@ -38,6 +38,20 @@ describe.each(chains.map((names) => [names] as const))("four shards in each of %
     expect(new Set(pairs).size).toBe(200 * (names.length - 1));
   });
 
+  test("L-1 packets of a flow that come up before its session, and are decided a turn later, are counted by every router", () => {
+    const lab = createLab(names, { ...four, shards: 1 });
+    lab.fromLeft(udpUp(ends, content(8, 1), { from: 1 }));
+    for (let port = 2; port <= 256; port++) lab.fromLeft(udpUp(ends, content(8, port), { from: port })); // a turn takes 256
+    lab.fromLeft(udpUp(ends, content(8, 2), { from: 1 }));
+    for (let hop = 0; lab.flights.length > 0 && hop < 10; hop++) {
+      landAll(lab);
+      for (let turns = 0; lab.think() > 0 && turns < 10;) turns++;
+    }
+    expect(lab.right).toHaveLength(257);
+    const counted = lab.routers.map((router) => router.live().find((session) => portOf(session) === 1)?.packets[0]);
+    expect(counted).toEqual(names.map(() => 2n));
+  });
+
   test("W-10 glare on 40 flows at once, whatever shards meet", () => {
     const lab = createLab(names, four);
     for (let port = 1; port <= 40; port++) {

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import type { UdpClientSettings, UdpReport } from "../traffic.ts";
 
 const settings = JSON.parse(process.argv[2] ?? "{}") as UdpClientSettings;
-const WAIT_MS = settings.waitMs ?? 1000;
+const WAIT_MS = settings.waitMs ?? 4000;
 
 interface Speaker { socket: Socket; waiting: Map<string, number>; answered: number; wrong: number; longestMs: number; faults: number; onAnswer: () => void }
 

@@ -86,6 +86,12 @@ function run(native: Native, load: Handle, object: string): void {
   const status = native.loadRun(load);
   if (status === 0) return;
   if (status === errno.EPERM) throw notPermitted("the kernel refuses to load eBPF programs for this process");
+  if (status === errno.ENOMEM) {
+    throw new SvrError("SVR_BPF_LOAD", {
+      object, attempted: "the kernel has no memory for the session table, which is taken whole at start (some 360 bytes a session)",
+      fix: "lower spec.limits.sessions of the Router object, or give the machine or its memory group more",
+    });
+  }
   throw new SvrError("SVR_BPF_LOAD", {
     object, attempted: `the kernel refused the eBPF object ${object} (${errnoText(status)}): ${logTail(native, load)}`,
     fix: 'build it for this kernel: "make -C pkg/datapath/bpf", and report the log if that does not help',

@@ -21,7 +21,8 @@ export function createConfigMap(map: BpfMap, kind: "hash" | "array", adopted: bo
   if (adopted) for (const entry of map.dump().filter(isThere)) there.set(toHex(entry.key), { key: entry.key.slice(), value: entry.value.slice() });
   return {
     put: (wanted) => {
-      const changed = wanted.filter((entry) => {
+      const once = new Map(wanted.map((entry) => [toHex(entry.key), entry])); // of two with one key the last counts
+      const changed = [...once.values()].filter((entry) => {
         const old = there.get(toHex(entry.key));
         return old === undefined || toHex(old.value) !== toHex(entry.value);
       });

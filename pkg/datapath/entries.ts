@@ -7,7 +7,7 @@ import type { MapEntry } from "./maps.ts";
 import { createBytes, writeAddress } from "./sessioncodec.ts";
 
 const SHARED = 1, HOSTS = 2; // SVR_IF_*
-const WAYPOINT = 1; // SVR_LOCAL_WAYPOINT
+const WAYPOINT = 1, PEER = 2; // SVR_LOCAL_*
 const RATE_REMOTE = 0; // SVR_RATE_REMOTE
 const MEMBER_BITS = 64; // ifnum, vlan, family in front of the prefix
 const MTU_MAX = 0xffff;
@@ -45,13 +45,17 @@ export function nexthopEntry(entry: NexthopEntry, way: Way): MapEntry {
   return { key: keyOf(entry.index), value: array };
 }
 
-/** localEntry is one of our addresses. */
-export function localEntry(local: { address: IpAddress; waypoint: boolean }): MapEntry {
+function addressEntry(address: IpAddress, flags: number): MapEntry {
   const key = createBytes(addressLayout.size), value = createBytes(localLayout.size);
-  key.view.setUint32(offsetOf(addressLayout, "family"), local.address.family, true);
-  writeAddress(key.view, offsetOf(addressLayout, "address"), local.address);
-  value.view.setUint32(offsetOf(localLayout, "flags"), local.waypoint ? WAYPOINT : 0, true);
+  key.view.setUint32(offsetOf(addressLayout, "family"), address.family, true);
+  writeAddress(key.view, offsetOf(addressLayout, "address"), address);
+  value.view.setUint32(offsetOf(localLayout, "flags"), flags, true);
   return { key: key.array, value: value.array };
+}
+
+/** localEntries are our addresses and those of peers; one that is both is ours. */
+export function localEntries(config: DatapathConfig): MapEntry[] {
+  return [...config.peers.map((address) => addressEntry(address, PEER)), ...config.locals.map((local) => addressEntry(local.address, local.waypoint ? WAYPOINT : 0))];
 }
 
 /** memberEntry gives a prefix of sources on an interface its tenant. */

@@ -41,7 +41,7 @@ export interface Model {
 }
 
 const NO_CONFIG: DatapathConfig = {
-  interfaces: [], nexthops: [], locals: [], members: [], rates: [], remoteRate: { perSecond: 0, burst: 0 },
+  interfaces: [], nexthops: [], peers: [], locals: [], members: [], rates: [], remoteRate: { perSecond: 0, burst: 0 },
   timers: {
     quarantineMs: 30_000, guardMs: 2_000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5_000, interimMs: 300_000,
   },
@@ -62,7 +62,8 @@ export function programModel(model: Model, config: DatapathConfig): void {
   model.config = config;
   model.interfaces = new Map(config.interfaces.map((entry) => [entry.ifnum, entry]));
   model.nexthops = new Map(config.nexthops.map((entry) => [entry.index, entry]));
-  model.locals = new Map(config.locals.map((local) => [addressKey(local.address), { waypoint: local.waypoint, peer: false }]));
+  model.locals = new Map(config.peers.map((address) => [addressKey(address), { waypoint: false, peer: true }]));
+  for (const { address, waypoint } of config.locals) model.locals.set(addressKey(address), { waypoint, peer: false });
 }
 
 /** flowKeyText is a flow key as a map key; equal for packets that would hit the same flow. */

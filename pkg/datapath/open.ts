@@ -50,7 +50,7 @@ export interface EbpfDatapath extends Datapath {
 }
 
 const LIVING = (1 << Life.live) | (1 << Life.guard), RESTING = 1 << Life.quarantine;
-const MAX_SESSIONS = 1 << 24;
+const MAX_SESSIONS = 50_000_000; // of spec.limits.sessions
 
 /** objectPath is where the build puts the eBPF object. */
 export function objectPath(): string {

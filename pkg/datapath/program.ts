@@ -8,7 +8,7 @@ import { createAttacher } from "./attach.ts";
 import { createConfigMap } from "./configmap.ts";
 import type { ConfigMap } from "./configmap.ts";
 import { findDevice, findVlan } from "./devices.ts";
-import { interfaceEntry, localEntry, memberEntry, nexthopEntry, rateEntries } from "./entries.ts";
+import { interfaceEntry, localEntries, memberEntry, nexthopEntry, rateEntries } from "./entries.ts";
 import type { Way } from "./entries.ts";
 import { interfaceLayout, offsetOf } from "./layouts.ts";
 import { openMap } from "./maps.ts";
@@ -64,7 +64,7 @@ function wantedOf(native: Native, config: DatapathConfig): Wanted {
   return {
     devices,
     entries: {
-      rates: rateEntries(config), nexthops: config.nexthops.map((entry) => nexthopEntry(entry, way(entry))), locals: config.locals.map(localEntry),
+      rates: rateEntries(config), nexthops: config.nexthops.map((entry) => nexthopEntry(entry, way(entry))), locals: localEntries(config),
       members: config.members.map(memberEntry), interfaces: config.interfaces.map((entry, i) => interfaceEntry(entry, devices[i] ?? 0)),
     },
   };

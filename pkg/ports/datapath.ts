@@ -96,7 +96,9 @@ export interface RateEntry { tenant: number; perSecond: number; burst: number }
 export interface DatapathConfig {
   interfaces: InterfaceEntry[];
   nexthops: NexthopEntry[];
-  /** local addresses; waypoint ones are where peers send */
+  /** addresses of peers; on a shared interface only they are answered when a packet hits no session */
+  peers: IpAddress[];
+  /** local addresses; waypoint ones are where peers send. An address that is given twice counts as given last. */
   locals: { address: IpAddress; waypoint: boolean }[];
   members: MemberEntry[];
   rates: RateEntry[];

@@ -12,6 +12,7 @@ export function datapathConfig(config: RouterConfig, ids: Ids): DatapathConfig {
   return {
     interfaces: config.interfaces.map((i) => ({ ifnum: i.ifnum, name: i.device, shared: i.sharedWithHost, hosts: i.hosts })),
     nexthops: config.nexthops.flatMap((nexthop) => nexthopEntry(config, nexthop, ids)),
+    peers: config.paths.map((path) => path.remote),
     // The data plane knows an address once: where it is a waypoint on one interface, that counts.
     locals: config.locals.map(({ address, waypoint }) => ({ address, waypoint })).sort((a, b) => Number(a.waypoint) - Number(b.waypoint)),
     members: config.members.flatMap((member) => {

@@ -42,7 +42,7 @@ const topology: Topology = {
 function config(mtu: number): DatapathConfig {
   const hop = { vlan: 0, family: 4 as const, mtu, mss4: 0, mss6: 0 };
   return {
-    ...worldConfig(), locals: [],
+    ...worldConfig(), peers: [], locals: [],
     interfaces: [{ ifnum: LAN, name: "lan0", shared: false, hosts: true }, { ifnum: FAR, name: "far0", shared: false, hosts: true }],
     nexthops: [{ ...hop, index: LAN, interface: "lan0", ifnum: LAN }, { ...hop, index: FAR, interface: "far0", ifnum: FAR }],
   };

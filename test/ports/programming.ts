@@ -15,6 +15,7 @@ function datagram(n: number): Uint8Array {
 /** programTests declares them. */
 export function programTests(open: OpenWorld): void {
   decisionTests(open);
+  addressTests(open);
   describe("a configuration", () => {
     test("in force again, unchanged, changes nothing", async () => {
       const world = await open();
@@ -81,8 +82,31 @@ function decisionTests(open: OpenWorld): void {
       await world.receive({ ifnum: ifnum.wan }, packet);
       expect(await punts(world, 1, 1)).toMatchObject([{ cause: 3, toWaypoint: true }]);
     });
+  });
+}
 
-    test("bounds the first packets of a tenant, by the longest prefix, and of a remote address", async () => {
+function addressTests(open: OpenWorld): void {
+  describe("addresses and rates of a configuration", () => {
+    test("peers only are answered, on an interface that is shared with the host", async () => {
+      const world = await open({ shards: 1 });
+      const unknown = (n: number): Uint8Array => buildPacket({ source: place(4, "peer", n), destination: place(4, "waypoint") }, { kind: "udp", sourcePort: 5000, destinationPort: 20000 });
+      const at = { ifnum: ifnum.shared, vlan: 7 };
+      await world.receive(at, unknown(1));
+      world.datapath.program({ ...world.config, peers: [place(4, "peer", 2), place(4, "waypoint")] });
+      await world.receive(at, unknown(3), unknown(2));
+      expect((await punts(world, 1, 1)).map((punt) => [punt.cause, punt.toWaypoint, punt.data.slice(24, 32)])).toEqual([[3, true, "cb007102"]]);
+    });
+
+    test("an address that is given twice counts as given last, again and again", async () => {
+      const world = await open({ shards: 1 });
+      const address = place(4, "waypoint"), packet = buildPacket({ source: place(4, "peer"), destination: address }, { kind: "udp", sourcePort: 5000, destinationPort: 20000 });
+      const config = { ...world.config, locals: [{ address, waypoint: false }, { address, waypoint: true }] };
+      for (let turn = 0; turn < 3; turn++) world.datapath.program(config);
+      await world.receive({ ifnum: ifnum.wan }, packet);
+      expect(await punts(world, 1, 1)).toMatchObject([{ cause: 3, toWaypoint: true }]);
+    });
+
+    test("first packets of a tenant are bounded, by the longest prefix, and those of a remote address", async () => {
       const world = await open({ shards: 1 });
       const all = { address: place(4, "host", 0), length: 8 }, few = { address: place(4, "host", 0), length: 24 };
       world.datapath.program({

@@ -214,7 +214,13 @@ describeNet("an object or a configuration that does not fit", () => {
     expect(fault.text).toContain("svr_gauges.slots_used is at 4 4");
   });
 
-  test.each([[{ sessions: 0 }], [{ sessions: 1.5 }], [{ sessions: 2 ** 25 }], [{ liveLimit: 0 }], [{ shards: 0 }], [{ shards: 65 }]])("sizes out of range are refused: %j", (change) => {
+  test("too little memory for the table says so, and how much a session takes", () => {
+    const fault = attempt({ native: { ...openNative(), loadRun: () => -12 } });
+    expect(fault.code).toBe("SVR_BPF_LOAD");
+    expect(fault.text).toMatch(/360 bytes a session.*lower spec\.limits\.sessions/);
+  });
+
+  test.each([[{ sessions: 0 }], [{ sessions: 1.5 }], [{ sessions: 50_000_001 }], [{ liveLimit: 0 }], [{ shards: 0 }], [{ shards: 65 }]])("sizes out of range are refused: %j", (change) => {
     expect(attempt(change)).toMatchObject({ code: "SVR_CONFIG_INVALID", object: "limits" });
   });
 

@@ -36,6 +36,7 @@ export function worldConfig(change: Partial<DatapathConfig> = {}): DatapathConfi
       hop(nexthop.lan, { ifnum: ifnum.lan, mtu: 1500, mss: 0 }), hop(nexthop.wan, { ifnum: ifnum.wan, mtu: 1400, mss: 1360 }),
       hop(nexthop.shared, { ifnum: ifnum.shared, mtu: 1280, mss: 500 }), hop(nexthop.farLan, { ifnum: ifnum.farLan, mtu: 0, mss: 0 }),
     ],
+    peers: [],
     locals: families.flatMap((family) => [
       { address: place(family, "waypoint"), waypoint: true }, { address: place(family, "waypoint", 2), waypoint: true },
       { address: place(family, "nat"), waypoint: false }, { address: place(family, "plain"), waypoint: false },

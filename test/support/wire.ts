@@ -61,11 +61,12 @@ export function readWire(frames: readonly Frame[], keys: PairKeys = []): WirePac
   return frames.flatMap((frame) => {
     const ip = ipOf(frame);
     const parsed = ip === undefined ? undefined : parsePacket(ip.data.slice());
-    return ip === undefined || parsed?.ok !== true ? [] : [wirePacket(frame.unixNs, ip.vlan, parsed.value, keys)];
+    return ip === undefined || parsed?.ok !== true ? [] : [readPacket({ unixNs: frame.unixNs, vlan: ip.vlan, packet: parsed.value }, keys)];
   });
 }
 
-function wirePacket(unixNs: bigint, vlan: number, packet: Packet, keys: PairKeys): WirePacket {
+/** readPacket says what one parsed packet means; it decrypts in place. */
+export function readPacket({ unixNs, vlan, packet }: Pick<WirePacket, "unixNs" | "vlan" | "packet">, keys: PairKeys): WirePacket {
   const base = { unixNs, vlan, packet, source: formatAddress(packet.source), destination: formatAddress(packet.destination) };
   const plain = { ...base, body: packet.data.subarray(packet.payload, packet.end) };
   const carries = (packet.proto === PROTO_TCP || packet.proto === PROTO_UDP) && packet.fragment === undefined && startsWithCookie(packet.data, packet.payload, packet.end);

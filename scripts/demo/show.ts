@@ -43,8 +43,15 @@ export async function showTable(scene: Scene): Promise<{ sessions: ReportedSessi
   scene.say(`\n${table.stdout}`);
   if (data.code !== 0) return { sessions: [], checks: [check("svrctl lists the sessions", false, data.stderr)] };
   const { items } = JSON.parse(data.stdout) as { items: (SessionView & { router: string })[] };
-  const sessions = joinHops(new Map(routerNames.map((name) => [name, items.filter((one) => one.router === name)])));
+  const sessions = joinHops(new Map(routerNames.map((name) => [name, items.filter((one) => one.router === name)]))).filter(isFresh);
   return { sessions, checks: [check("svrctl lists the sessions", table.code === 0 && items.length > 0, `${items.length} on ${routerNames.length} routers, ${sessions.length} different ones`), ...judgeSessions(sessions)] };
+}
+
+const FRESH_MS = 4_000;
+
+/** A session that ended, or that nobody uses any more, is forgotten by each router in its own time: it says nothing about the others. */
+function isFresh({ life, idle }: ReportedSession): boolean {
+  return life === "live" && idle < FRESH_MS;
 }
 
 /** judgeSessions checks that each session is on all routers with its role, and that two tenants with one 5-tuple stay apart. */

@@ -87,9 +87,17 @@ describeNet("the demo", () => {
 });
 
 describeNet("an interrupted demo", () => {
-  test("takes everything down and ends with 130", async () => {
-    const { code, text } = await runDemo([], /started three/);
+  test.each([/built \d+ network namespaces/, /traffic begins/])("takes everything down and ends with 130: at %s", async (moment) => {
+    const { code, text } = await runDemo([], moment);
     expect({ code, left: namespacesNamed(text) }).toEqual({ code: 130, left: [] });
+  }, TEST_MS);
+});
+
+describeNet("a demo with --keep", () => {
+  test("right after the first run: stays up until it is told to end, and says how to look around", async () => {
+    const { code, text } = await runDemo(["--keep"], /End it with Ctrl-C/);
+    expect({ code, left: namespacesNamed(text) }).toEqual({ code: 0, left: [] });
+    for (const words of ["svrctl sessions", "nsenter --net=/run/netns/", "checks hold"]) expect(text).toContain(words);
   }, TEST_MS);
 });
 

@@ -34,6 +34,7 @@ export class Net {
   readonly topology: Topology;
   readonly run: Run;
   readonly #processes: TestProcess[] = [];
+  #closing = false;
 
   constructor(topology: Topology) {
     this.topology = topology;
@@ -57,8 +58,9 @@ export class Net {
     return ["nsenter", `--net=${join(namespaceFolder, this.namespace(node))}`, ...words];
   }
 
-  /** start starts a program in a node; it ends with the network at the latest. */
+  /** start starts a program in a node; it ends with the network at the latest. Throws once the network is being taken down. */
   start(node: string, words: readonly string[], options: StartOptions = {}): TestProcess {
+    if (this.#closing) throw new Error(`the network is being taken down; not started in ${node}: ${words.join(" ")}`);
     const process = new TestProcess(this.inside(node, words), options);
     if (process.pid !== 0) noteProcess(this.run, process.pid);
     this.#processes.push(process);
@@ -92,6 +94,7 @@ export class Net {
 
   /** close ends all processes (SIGTERM, after stopMs SIGKILL), removes namespaces, pins and folder, and rejects with a list of what is left. */
   async close(stopMs?: number): Promise<void> {
+    this.#closing = true;
     await Promise.all(this.#processes.filter((one) => one.exit === undefined).map((one) => one.stop(stopMs)));
     const strangers = namespacesOf(this.run).flatMap((name) => ip("netns", "pids", name).split("\n").filter((pid) => pid !== "").map((pid) => `process ${pid} in ${name}`));
     for (const name of namespacesOf(this.run)) ip("netns", "delete", name);

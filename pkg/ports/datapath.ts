@@ -27,7 +27,7 @@ export interface SessionRef { index: number; uuid: Uint8Array }
 /** What a shard asks of the data plane; one batch is one foreign call. Operations of a batch are executed in order. */
 export type SessionOp =
   /** Claim a slot, install side 1 then side 0. Fails as a whole: result is a negative code and, for `exists`, the other session. */
-  | { kind: "install"; session: Session; natSearch?: NatSearch }
+  | { kind: "install"; session: Session; natSearch?: NatSearch | undefined }
   /** Change flags with atomic and/or, replace the handshake memory, add packets handled in user space. */
   | { kind: "patch"; ref: SessionRef; clearFlags: number; setFlags: number; handshake?: HandshakeMemory; fields?: Partial<SessionPatchFields>;
       addPackets?: [number, number]; addBytes?: [number, number] }

@@ -24,10 +24,10 @@ import type { Chosen, Ways } from "./route.ts";
 import { nameKey } from "./names.ts";
 import type { PathEntry, ServiceEntry } from "./tables.ts";
 import { carriedOf } from "./turn.ts";
-import type { Arrival, Carried, Opened, Turn } from "./turn.ts";
+import type { Arrival, Carried, Opened, OpenedArrival, Turn } from "./turn.ts";
 
 /** acceptForward decides a session-creating packet of a peer. `body` is false for a keep-alive, which carries none. */
-export function acceptForward(turn: Turn, arrival: Arrival & { opened: Opened }, again: Again): void {
+export function acceptForward(turn: Turn, arrival: OpenedArrival, again: Again): void {
   const { opened } = arrival;
   if (!checkForward(opened.tlvs)) return turn.count("metadata-incomplete", opened.peer);
   if (!opened.peer.mayAssert(opened.tlvs.tenant ?? "")) return turn.count("tenant-not-allowed", opened.peer);
@@ -55,7 +55,7 @@ function replayVerdict(turn: Turn, opened: Opened): ReplayVerdict {
 }
 
 /** The delivering peer's claim is not enough: the local lookup governs (behaviour 2.4). */
-function authorise(turn: Turn, arrival: Arrival & { opened: Opened }, again: Again): void {
+function authorise(turn: Turn, arrival: OpenedArrival, again: Again): void {
   const { opened, packet } = arrival;
   const context = opened.tlvs.forwardContext as SessionContext;
   const tenant = turn.tables.idOf("tenant", opened.tlvs.tenant as string);
@@ -75,7 +75,7 @@ function authorise(turn: Turn, arrival: Arrival & { opened: Opened }, again: Aga
 }
 
 interface Acceptance {
-  arrival: Arrival & { opened: Opened };
+  arrival: OpenedArrival;
   again: Again;
   tenant: number;
   sourceRouter: number;
@@ -98,7 +98,7 @@ function install(turn: Turn, at: Acceptance, chosen: Chosen, then: { retry(): vo
   const carried = carriedOf(arrival);
   const session = started(turn, at, chosen, carried);
   enterDraft(turn.batch, {
-    key: arrivalKey(arrival), session, ...(chosen.natSearch === undefined ? {} : { natSearch: chosen.natSearch }),
+    key: arrivalKey(arrival), session, natSearch: chosen.natSearch,
     installed: (handle) => {
       if (arrival.opened.tlvs.control === undefined) leave(turn, handle, 1, carried);
     },
@@ -122,9 +122,9 @@ function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): 
   const { tlvs } = opened;
   const session = newSession(turn, carried, {
     context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
-    flags: chosen.flags | (chosen.side.path === 0 ? 0 : Flag.fwdMeta), sourceRouter: at.sourceRouter, uuid: tlvs.uuid as Uint8Array,
-    ...(tlvs.traceContext === undefined ? {} : { parentSpan: tlvs.traceContext.parentSpan, traceFlags: tlvs.traceContext.flags }),
-    ...(tlvs.remainingSeconds === undefined ? {} : { idleMs: tlvs.remainingSeconds * 1000 }),
+    flags: chosen.flags | (chosen.side.path === 0 ? 0 : Flag.fwdMeta), sourceRouter: at.sourceRouter, uuid: tlvs.uuid,
+    parentSpan: tlvs.traceContext?.parentSpan, traceFlags: tlvs.traceContext?.flags,
+    idleMs: tlvs.remainingSeconds === undefined ? undefined : tlvs.remainingSeconds * 1000,
   });
   const patch = segmentPatch(session, 0, firstSegment(turn, at.arrival.opened, chosen.side.path === 0));
   session.flags |= patch.setFlags;
@@ -135,8 +135,7 @@ function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): 
 
 /** The responder's state after its first forward metadata (protocol 6.1). */
 function firstSegment(turn: Turn, opened: Opened, answersHere: boolean): SegmentState {
-  const { modify } = opened.tlvs;
-  const { state } = step(undefined, { kind: "forwardMetadata", uuidEqual: true, answersHere, ...(modify === undefined ? {} : { modify }) }, turn.nowMs);
+  const { state } = step(undefined, { kind: "forwardMetadata", uuidEqual: true, answersHere, modify: opened.tlvs.modify }, turn.nowMs);
   return state as SegmentState;
 }
 
@@ -155,19 +154,19 @@ export function peerSide(arrival: Arrival, path: PathEntry): SessionSide {
 }
 
 /** The path of a packet: of the key's owner, on this interface, by its address if configuration knows it. */
-function arrivalPath(arrival: Arrival & { opened: Opened }): PathEntry | undefined {
+function arrivalPath(arrival: OpenedArrival): PathEntry | undefined {
   const { packet, punt, opened } = arrival;
   const here = opened.peer.paths.filter((path) => path.ifnum === punt.ifnum && path.vlan === punt.vlan && path.family === packet.family);
   return here.find((path) => sameAddress(path.remote, packet.source)) ?? here[0];
 }
 
 /** The path of a packet whose source is an address where its peer is known; a copy of it comes from anywhere (protocol 6.1). */
-function knownPath(turn: Turn, { packet, punt, opened }: Arrival & { opened: Opened }): PathEntry | undefined {
+function knownPath(turn: Turn, { packet, punt, opened }: OpenedArrival): PathEntry | undefined {
   return turn.tables.pathsAt(punt.ifnum, punt.vlan, packet.source).find((path) => path.peer === opened.peer);
 }
 
 /** The uuid is live: another segment of it (move, NAT rebinding, transit restart), or somebody's mistake. */
-function joinSession(turn: Turn, arrival: Arrival & { opened: Opened }, live: { index: number; state: Session }): void {
+function joinSession(turn: Turn, arrival: OpenedArrival, live: { index: number; state: Session }): void {
   const { opened } = arrival;
   const session = live.state;
   const path = knownPath(turn, arrival);
@@ -179,7 +178,7 @@ function joinSession(turn: Turn, arrival: Arrival & { opened: Opened }, live: { 
   replaceSegment(turn, handle, { arrival, path });
 }
 
-function replaceSegment(turn: Turn, handle: Handle, by: { arrival: Arrival & { opened: Opened }; path: PathEntry }): void {
+function replaceSegment(turn: Turn, handle: Handle, by: { arrival: OpenedArrival; path: PathEntry }): void {
   const { arrival, path } = by;
   const { opened } = arrival;
   const to = peerSide(arrival, path);

@@ -83,7 +83,7 @@ function install(turn: Turn, at: Attempt, retry: () => void): void {
     sourceRouter: turn.tables.routerId,
   });
   enterDraft(turn.batch, {
-    key: arrivalKey(arrival), session, ...(chosen.natSearch === undefined ? {} : { natSearch: chosen.natSearch }),
+    key: arrivalKey(arrival), session, natSearch: chosen.natSearch,
     installed: (handle) => leave(turn, handle, 1, carried),
     failed: (result) => {
       if (result.why === "exists" && result.side === 1) return void (chosen.taken(), retry());

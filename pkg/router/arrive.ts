@@ -14,8 +14,8 @@ import { leave } from "./relay.ts";
 import { storeReverse } from "./reverse.ts";
 import { sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
-import { carriedOf } from "./turn.ts";
-import type { Arrival, Opened, Opener, Turn } from "./turn.ts";
+import { carriedOf, isOpened } from "./turn.ts";
+import type { Arrival, Opened, OpenedArrival, Opener, Turn } from "./turn.ts";
 
 /** Known is the session of a packet, the side where it arrived, and who opens another session on its flow. */
 export interface Known {
@@ -27,12 +27,12 @@ export interface Known {
 /** arriveKnown decides a packet that belongs to a session, on the side where it arrived. */
 export function arriveKnown(turn: Turn, arrival: Arrival, at: Known): void {
   const { handle, side } = at;
+  if (handle.state.side[side].path === 0 || !isOpened(arrival) || arrival.opened.empty) return arrivePlain(turn, arrival, at);
   const { opened } = arrival;
-  if (handle.state.side[side].path === 0 || opened === undefined || opened.empty) return arrivePlain(turn, arrival, at);
   if (!isFlowPeer(turn, handle, side, opened)) return turn.count("peer-mismatch", opened.peer);
-  if (opened.tlvs.control !== undefined) return arriveControl(turn, { ...arrival, opened }, { handle, side });
+  if (opened.tlvs.control !== undefined) return arriveControl(turn, arrival, { handle, side });
   if (opened.headerOnly) return arrivePlain(turn, arrival, at);
-  arriveMetadata(turn, { ...arrival, opened }, at);
+  arriveMetadata(turn, arrival, at);
 }
 
 function arrivePlain(turn: Turn, arrival: Arrival, at: Known): void {
@@ -53,7 +53,7 @@ export function openAnew(turn: Turn, arrival: Arrival, at: Known): void {
   opener(turn, arrival);
 }
 
-function arriveMetadata(turn: Turn, arrival: Arrival & { opened: Opened }, at: Known): void {
+function arriveMetadata(turn: Turn, arrival: OpenedArrival, at: Known): void {
   const { handle, side } = at;
   const { opened } = arrival;
   if (side === 1 && opened.tlvs.forwardContext !== undefined) return arriveOpposed(turn, arrival, at);
@@ -61,7 +61,7 @@ function arriveMetadata(turn: Turn, arrival: Arrival & { opened: Opened }, at: K
   if (!complete) return turn.count("metadata-incomplete", opened.peer);
   const facts: MetadataArrival = {
     uuidEqual: equalBytes(opened.tlvs.uuid as Uint8Array, handle.state.uuid),
-    ...(opened.tlvs.modify === undefined ? {} : { modify: opened.tlvs.modify }),
+    modify: opened.tlvs.modify,
   };
   const event: SegmentEvent = { kind: side === 0 ? "forwardMetadata" : "reverseMetadata", ...facts };
   if (side === 0 && !facts.uuidEqual) {
@@ -73,7 +73,7 @@ function arriveMetadata(turn: Turn, arrival: Arrival & { opened: Opened }, at: K
 }
 
 /** Forward metadata on a segment that we opened: the peer chose the same 5-tuple for a session of its own, or ours came back. */
-function arriveOpposed(turn: Turn, arrival: Arrival & { opened: Opened }, at: Known): void {
+function arriveOpposed(turn: Turn, arrival: OpenedArrival, at: Known): void {
   const { opened } = arrival;
   const { handle, opener } = at;
   if (!checkForward(opened.tlvs)) return turn.count("metadata-incomplete", opened.peer);
@@ -84,7 +84,7 @@ function arriveOpposed(turn: Turn, arrival: Arrival & { opened: Opened }, at: Kn
   }
 }
 
-function carryOut(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handle: Handle; side: SideIndex; effect: HandshakeEffect }): void {
+function carryOut(turn: Turn, arrival: OpenedArrival, at: { handle: Handle; side: SideIndex; effect: HandshakeEffect }): void {
   const { handle, side, effect } = at;
   switch (effect.kind) {
     case "forwardBody": {
@@ -95,7 +95,7 @@ function carryOut(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handl
     }
     case "storeReverse": return storeReverse(turn, arrival.opened, handle);
     case "drop": return turn.count(effect.reason, arrival.opened.peer);
-    case "sendControl": return sendControl(turn, handle, { side, code: effect.code, ...(effect.modify === undefined ? {} : { modify: effect.modify }) });
+    case "sendControl": return sendControl(turn, handle, { side, code: effect.code, modify: effect.modify });
     case "deleteSession": return endSession(turn.batch, handle, reasonNumber(effect.reason), true);
     case "applyForward": case "release": case "createSession": case "joinSegment": case "replaceSession": case "resolveGlare":
     case "sendForwardMetadata": case "sendReverseMetadata": return; // the body goes on through leave, which says what it must

@@ -79,7 +79,7 @@ export interface Draft {
   /** arrival key of the packet that opens it */
   key: string;
   session: Session;
-  natSearch?: NatSearch;
+  natSearch?: NatSearch | undefined;
   installed(handle: Handle): void;
   failed(result: Extract<OpResult, { ok: false }>): void;
 }
@@ -88,7 +88,7 @@ export interface Draft {
 export function enterDraft(batch: Batch, draft: Draft): void {
   const { session, natSearch } = draft;
   const handle: Handle = { state: session, ref: undefined, waiting: batch.drafts.get(draft.key)?.waiting ?? [], patch: undefined };
-  const op = batch.ops.push(natSearch === undefined ? { kind: "install", session } : { kind: "install", session, natSearch }) - 1;
+  const op = batch.ops.push({ kind: "install", session, natSearch }) - 1;
   batch.installs.push({ op, handle, draft });
   batch.drafts.set(draft.key, handle);
 }

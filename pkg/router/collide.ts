@@ -13,11 +13,11 @@ import type { Handle } from "./batch.ts";
 import { leave } from "./relay.ts";
 import { sendDelete } from "./say.ts";
 import { carriedOf } from "./turn.ts";
-import type { Arrival, Opened, Turn } from "./turn.ts";
+import type { OpenedArrival, Turn } from "./turn.ts";
 
 /** Collision is what is known when a key toward a host is taken. */
 export interface Collision {
-  arrival: Arrival & { opened: Opened };
+  arrival: OpenedArrival;
   /** the session that could not be installed */
   session: Session;
   other: SessionRef;

@@ -9,24 +9,24 @@ import type { Tables } from "./tables.ts";
 
 /** Saying is what changes from packet to packet. */
 export interface Saying {
-  modify?: Modify;
+  modify?: Modify | undefined;
   /** seconds of idle time that remain, told when metadata is re-triggered */
-  remainingSeconds?: number;
+  remainingSeconds?: number | undefined;
   /** metadata of the packet being relayed: its S-scoped TLVs are copied (protocol 5) */
-  copied?: Metadata;
+  copied?: Metadata | undefined;
 }
 
 /** forwardMetadata is the mandatory list of protocol 6.2 and what the session adds. */
 export function forwardMetadata(tables: Tables, session: Session, saying: Saying): Metadata {
   return {
-    ...(saying.copied === undefined ? {} : transitTlvs(saying.copied)),
+    ...copiedOf(saying),
     forwardContext: session.context,
     uuid: session.uuid,
     tenant: nameText(tables, session.tenant),
     service: nameText(tables, session.service),
     sourceRouter: nameText(tables, session.sourceRouter),
     traceContext: { flags: session.traceFlags, parentSpan: session.span },
-    ...optional(saying),
+    modify: saying.modify, remainingSeconds: saying.remainingSeconds,
   };
 }
 
@@ -34,15 +34,16 @@ export function forwardMetadata(tables: Tables, session: Session, saying: Saying
 export function reverseMetadata(tables: Tables, session: Session, saying: Saying): Metadata {
   const egress = session.role === Role.transit ? session.handshake.egressRouter : tables.routerId;
   const service = session.handshake.reverseService;
+  const copied = copiedOf(saying);
   return {
-    ...(saying.copied === undefined ? {} : transitTlvs(saying.copied)),
+    ...copied,
     reverseContext: reverseContext(session),
     uuid: session.uuid,
     tenant: nameText(tables, session.tenant),
-    ...(service === 0 ? {} : { service: nameText(tables, service) }),
+    service: service === 0 ? copied?.service : nameText(tables, service),
     sourceRouter: nameText(tables, egress),
     traceContext: { flags: session.traceFlags, parentSpan: session.span },
-    ...optional(saying),
+    modify: saying.modify, remainingSeconds: saying.remainingSeconds,
   };
 }
 
@@ -55,11 +56,8 @@ export function reverseContext(session: Session): SessionContext {
   };
 }
 
-function optional(saying: Saying): Pick<Metadata, "modify" | "remainingSeconds"> {
-  return {
-    ...(saying.modify === undefined ? {} : { modify: saying.modify }),
-    ...(saying.remainingSeconds === undefined ? {} : { remainingSeconds: saying.remainingSeconds }),
-  };
+function copiedOf(saying: Saying): Metadata | undefined {
+  return saying.copied === undefined ? undefined : transitTlvs(saying.copied);
 }
 
 function nameText(tables: Tables, id: number): string {

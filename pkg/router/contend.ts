@@ -7,10 +7,10 @@ import type { Handle } from "./batch.ts";
 import { sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
 import type { PathEntry } from "./tables.ts";
-import type { Arrival, Opened, Opener, Turn } from "./turn.ts";
+import type { OpenedArrival, Opener, Turn } from "./turn.ts";
 
 /** resolveWaypoint keeps the 5-tuple for our session, or takes a new pair for it and lets theirs in. */
-export function resolveWaypoint(turn: Turn, arrival: Arrival & { opened: Opened }, ours: { handle: Handle; opener: Opener }): void {
+export function resolveWaypoint(turn: Turn, arrival: OpenedArrival, ours: { handle: Handle; opener: Opener }): void {
   const { handle, opener } = ours;
   if (decideWaypoint(handle.state.uuid, arrival.opened.tlvs.uuid as Uint8Array) === "keep") return keep(turn, arrival, handle);
   const path = turn.tables.pathById(handle.state.side[1].path);
@@ -20,7 +20,7 @@ export function resolveWaypoint(turn: Turn, arrival: Arrival & { opened: Opened 
 }
 
 /** The peer gives way when it sees our metadata, which a quiet session has to send once more. */
-function keep(turn: Turn, arrival: Arrival & { opened: Opened }, handle: Handle): void {
+function keep(turn: Turn, arrival: OpenedArrival, handle: Handle): void {
   turn.count("uuid-mismatch", arrival.opened.peer);
   if ((handle.state.flags & Flag.fwdMeta) === 0) announce(turn, handle);
 }
@@ -29,7 +29,7 @@ function keep(turn: Turn, arrival: Arrival & { opened: Opened }, handle: Handle)
 function announce(turn: Turn, handle: Handle): void {
   stepSegment(turn, handle, 1, { kind: "trigger" });
   for (const effect of stepSegment(turn, handle, 1, { kind: "idle" })) {
-    if (effect.kind === "sendControl") sendControl(turn, handle, { side: 1, code: effect.code, ...(effect.modify === undefined ? {} : { modify: effect.modify }) });
+    if (effect.kind === "sendControl") sendControl(turn, handle, { side: 1, code: effect.code, modify: effect.modify });
   }
 }
 

@@ -11,10 +11,10 @@ import { resetHosts } from "./enforce.ts";
 import { storeReverse } from "./reverse.ts";
 import { deleteElsewhere, sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
-import type { Arrival, Opened, Turn } from "./turn.ts";
+import type { Opened, OpenedArrival, Turn } from "./turn.ts";
 
 /** arriveControl acts on a control message of a known flow; it is never forwarded and never counted as user traffic. */
-export function arriveControl(turn: Turn, arrival: Arrival & { opened: Opened }, at: { handle: Handle; side: SideIndex }): void {
+export function arriveControl(turn: Turn, arrival: OpenedArrival, at: { handle: Handle; side: SideIndex }): void {
   const { opened } = arrival;
   const { handle, side } = at;
   const { tlvs } = opened;
@@ -22,7 +22,7 @@ export function arriveControl(turn: Turn, arrival: Arrival & { opened: Opened },
   const control: ControlArrival = {
     code: tlvs.control as number, full: side === 0 ? checkForward(tlvs) : checkReverse(tlvs) && tlvs.disableForward !== undefined,
     ...(tlvs.uuid === undefined ? {} : { uuidEqual: equalBytes(tlvs.uuid, handle.state.uuid) }),
-    ...(tlvs.modify === undefined ? {} : { modify: tlvs.modify }),
+    modify: tlvs.modify,
   };
   for (const effect of stepSegment(turn, handle, side, { kind: "control", ...control })) carryOut(turn, opened, { handle, side, effect });
 }
@@ -32,7 +32,7 @@ function carryOut(turn: Turn, opened: Opened, at: { handle: Handle; side: SideIn
   switch (effect.kind) {
     case "drop": return turn.count(effect.reason, opened.peer);
     case "storeReverse": return storeReverse(turn, opened, handle);
-    case "sendControl": return sendControl(turn, handle, { side, code: effect.code, ...(effect.modify === undefined ? {} : { modify: effect.modify }) });
+    case "sendControl": return sendControl(turn, handle, { side, code: effect.code, modify: effect.modify });
     case "deleteSession": {
       if (effect.reason === "peer-delete") deleteElsewhere(turn, handle, side);
       resetHosts(turn, handle.state);

@@ -10,7 +10,8 @@ import { handleOf, waitFor } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import { complain } from "./complain.ts";
 import { answerUnknown } from "./say.ts";
-import type { Arrival, Opened, Turn } from "./turn.ts";
+import { isOpened } from "./turn.ts";
+import type { Arrival, OpenedArrival, Turn } from "./turn.ts";
 
 /** Causes of struct svr_punt, by name. */
 export const Cause = {
@@ -53,15 +54,15 @@ function decideNew(turn: Turn, arrival: Arrival): void {
 }
 
 function decideFresh(turn: Turn, arrival: Arrival): void {
-  const { punt, opened } = arrival;
+  const { punt } = arrival;
   if (punt.cause === Cause.unknown) return answerUnknown(turn, arrival);
   if (!punt.toWaypoint) return turn.tables.isOwn(arrival.packet.destination) ? turn.count("no-flow") : admitHost(turn, arrival, again);
-  if (opened === undefined) return answerUnknown(turn, arrival);
-  decideMetadata(turn, { ...arrival, opened });
+  if (!isOpened(arrival)) return answerUnknown(turn, arrival);
+  decideMetadata(turn, arrival);
 }
 
 /** Metadata of an unknown flow: only forward metadata, alone or in a keep-alive, opens a session (protocol 6.1). */
-function decideMetadata(turn: Turn, arrival: Arrival & { opened: Opened }): void {
+function decideMetadata(turn: Turn, arrival: OpenedArrival): void {
   const { tlvs, empty, headerOnly, peer } = arrival.opened;
   const control = tlvs.control;
   if (control !== undefined && control !== 1) return turn.count("no-flow", peer);

@@ -18,8 +18,8 @@ export interface ToPeer {
   side: SessionSide;
   path: PathEntry;
   carried: Carried;
-  tlvs?: Metadata;
-  original?: Original;
+  tlvs?: Metadata | undefined;
+  original?: Original | undefined;
 }
 
 /** emitToPeer sends a body on the waypoints; without metadata only when it does not look like metadata (protocol 3.4). */
@@ -31,8 +31,8 @@ export function emitToPeer(turn: Turn, session: Session, to: ToPeer): ReturnType
   const hadMetadata = carried.tlvs !== undefined;
   return planOutput(turn, {
     packet, to: endpoints(side), body: { at: bodyAt, end: bodyEnd }, path, nexthop: side.nexthop, isVerified: hadMetadata,
-    options: { carrier: side.proto, flowLabel: session.flowLabel, mss: path.mss, take: turn.take, ...(hadMetadata ? { bodyAt, bodyEnd } : {}) },
-    ...(tlvs === undefined ? {} : { tlvs }), ...(original === undefined ? {} : { original }),
+    options: { carrier: side.proto, flowLabel: session.flowLabel, mss: path.mss, take: turn.take, bodyAt: hadMetadata ? bodyAt : undefined, bodyEnd: hadMetadata ? bodyEnd : undefined },
+    tlvs, original,
   });
 }
 

@@ -37,8 +37,8 @@ export function emitToHost(turn: Turn, leaving: Leaving): number | undefined {
 function optionsToward(turn: Turn, side: SessionSide, carried: Carried): LayoutOptions {
   const { original, tlvs, bodyAt, bodyEnd } = carried;
   return {
-    carrier: side.proto, take: turn.take, ...(tlvs === undefined ? {} : { bodyAt, bodyEnd }),
-    ...(original === undefined ? {} : { dontFragment: original.dontFragment, ...(original.largest === 0 ? {} : { ipId: original.ipId }) }),
+    carrier: side.proto, take: turn.take, bodyAt: tlvs === undefined ? undefined : bodyAt, bodyEnd: tlvs === undefined ? undefined : bodyEnd,
+    dontFragment: original?.dontFragment, ipId: original === undefined || original.largest === 0 ? undefined : original.ipId,
   };
 }
 

@@ -21,11 +21,11 @@ export interface Beginning {
   flags: number;
   sourceRouter: number;
   /** given by metadata; absent on the ingress, which makes it */
-  uuid?: Uint8Array;
-  parentSpan?: Uint8Array;
-  traceFlags?: number;
+  uuid?: Uint8Array | undefined;
+  parentSpan?: Uint8Array | undefined;
+  traceFlags?: number | undefined;
   /** remaining idle time that the neighbour told, milliseconds */
-  idleMs?: number;
+  idleMs?: number | undefined;
 }
 
 const NO_SPAN = new Uint8Array(8);

@@ -165,8 +165,7 @@ function finish(turn: Turn, one: Pending, result: OpenResult | undefined, engine
   if (!finished.ok) return refuse(turn, finished.error, peer);
   const { metadata, bodyAt, bodyEnd, epoch, tag } = finished.value;
   arrival.opened = {
-    peer, tlvs: metadata, empty: isEmptyHeader(header), headerOnly: header.payloadLength === 0, bodyAt, bodyEnd, epoch,
-    ...(tag === undefined ? {} : { tag }),
+    peer, tlvs: metadata, empty: isEmptyHeader(header), headerOnly: header.payloadLength === 0, bodyAt, bodyEnd, epoch, tag,
   };
   return true;
 }

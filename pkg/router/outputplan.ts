@@ -17,12 +17,12 @@ export interface OutputPlan {
   body: { at: number; end: number };
   path: PathEntry;
   /** absent: it goes without metadata where it fits; EMPTY_HEADER: nothing is said, but the body looks like metadata */
-  tlvs?: Metadata;
+  tlvs?: Metadata | undefined;
   nexthop: number;
   /** the bytes were authentic, or are our own: the L4 checksum need not be looked at before a new one is made */
   isVerified: boolean;
   /** how its host sent it, when that is known */
-  original?: Original;
+  original?: Original | undefined;
 }
 
 /** EMPTY_HEADER is the empty header of protocol 3.4, which has no TLV 16 either. */

@@ -31,7 +31,7 @@ function leaveToPeer(turn: Turn, handle: Handle, { to, from, carried }: ToPeer):
   for (const effect of stepSegment(turn, handle, to, { kind: to === 1 ? "forwardPacket" : "reversePacket" })) {
     const tlvs = sayingOf(turn, handle, { to, copied: carried.tlvs, effect });
     if (tlvs === undefined && effect.kind !== "forwardBody") continue;
-    const sent = emitToPeer(turn, handle.state, { side, path, carried, ...(tlvs === undefined ? {} : { tlvs }), ...(original === undefined ? {} : { original }) });
+    const sent = emitToPeer(turn, handle.state, { side, path, carried, tlvs, original });
     if (sent.ok) continue;
     if (sent.error === "too-big") tooBig(turn, { from, carried, mtu: path.mtu });
     else turn.count(sent.error, path.peer);
@@ -59,10 +59,7 @@ interface Wanted {
 }
 
 function metadataOf(turn: Turn, handle: Handle, to: SideIndex, wanted: Wanted): Metadata {
-  const saying = {
-    ...(wanted.modify === undefined ? {} : { modify: wanted.modify }),
-    ...(wanted.copied === undefined ? {} : { copied: wanted.copied }),
-    ...(wanted.retriggered ? { remainingSeconds: Math.ceil(handle.state.idleMs / 1000) } : {}),
-  };
+  const { copied, modify, retriggered } = wanted;
+  const saying = { copied, modify, remainingSeconds: retriggered ? Math.ceil(handle.state.idleMs / 1000) : undefined };
   return to === 1 ? forwardMetadata(turn.tables, handle.state, saying) : reverseMetadata(turn.tables, handle.state, saying);
 }

@@ -16,6 +16,6 @@ export function storeReverse(turn: Turn, opened: Opened, handle: Handle): void {
     reverseService: tlvs.service === undefined ? 0 : turn.tables.idOf("service", tlvs.service),
   });
   for (const effect of stepSegment(turn, handle, 0, { kind: "reverseKnown" })) {
-    if (effect.kind === "sendControl") sendControl(turn, handle, { side: 0, code: effect.code, ...(effect.modify === undefined ? {} : { modify: effect.modify }) });
+    if (effect.kind === "sendControl") sendControl(turn, handle, { side: 0, code: effect.code, modify: effect.modify });
   }
 }

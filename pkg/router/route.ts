@@ -17,7 +17,7 @@ export interface Chosen {
   side: SessionSide;
   /** Flag.snat, Flag.dnat */
   flags: number;
-  natSearch?: NatSearch;
+  natSearch?: NatSearch | undefined;
   /** another session holds this key: the ports rest with it */
   taken(): void;
   /** not used at all */

@@ -11,17 +11,17 @@ import type { GeneratedTcp } from "./emit.ts";
 import type { Arrival, Turn } from "./turn.ts";
 
 /** sendControl says a code to the peer on a side of a session. */
-export function sendControl(turn: Turn, handle: Handle, message: { side: SideIndex; code: number; modify?: Modify }): void {
+export function sendControl(turn: Turn, handle: Handle, message: { side: SideIndex; code: number; modify?: Modify | undefined }): void {
   const { side, code, modify } = message;
   const session = handle.state;
   const path = turn.tables.pathById(session.side[side].path);
   if (path === undefined) return;
-  emitControl(turn, session, { side, path, tlvs: controlTlvs(turn, session, { code, side, ...(modify === undefined ? {} : { modify }) }) });
+  emitControl(turn, session, { side, path, tlvs: controlTlvs(turn, session, { code, side, modify }) });
 }
 
-function controlTlvs(turn: Turn, session: Session, message: { code: number; side: SideIndex; modify?: Modify }): Metadata {
+function controlTlvs(turn: Turn, session: Session, message: { code: number; side: SideIndex; modify?: Modify | undefined }): Metadata {
   const { code, side, modify } = message;
-  const saying = modify === undefined ? {} : { modify };
+  const saying = { modify };
   if (code === CONTROL_KEEP_ALIVE && side === 1) return { ...forwardMetadata(turn.tables, session, saying), control: code };
   if (code === CONTROL_DISABLE_METADATA && side === 0) {
     return { ...reverseMetadata(turn.tables, session, saying), control: code, disableForward: true };

@@ -95,9 +95,9 @@ export interface Carried {
   bodyAt: number;
   bodyEnd: number;
   /** metadata it arrived with, whose session-scoped TLVs go on (protocol 5) */
-  tlvs?: Metadata;
+  tlvs?: Metadata | undefined;
   /** absent: nobody told */
-  original?: Original;
+  original?: Original | undefined;
 }
 
 /** Opened is metadata whose tag, where one is due, was right, and whose payload section is clear now. */
@@ -112,7 +112,7 @@ export interface Opened {
   bodyAt: number;
   bodyEnd: number;
   /** tag and epoch, for the replay window; absent with HMAC disabled */
-  tag?: Uint8Array;
+  tag?: Uint8Array | undefined;
   epoch: number;
 }
 
@@ -127,6 +127,14 @@ export interface Arrival {
   original?: Original;
 }
 
+/** OpenedArrival is a packet with metadata that was opened. */
+export type OpenedArrival = Arrival & { opened: Opened };
+
+/** isOpened tells whether a packet had metadata for us. */
+export function isOpened(arrival: Arrival): arrival is OpenedArrival {
+  return arrival.opened !== undefined;
+}
+
 /** Opener is what a packet with forward metadata of another session is given to (protocol 6.1, last rows). */
 export type Opener = (turn: Turn, arrival: Arrival) => void;
 
@@ -134,7 +142,6 @@ export type Opener = (turn: Turn, arrival: Arrival) => void;
 export function carriedOf(arrival: Pick<Arrival, "packet" | "opened" | "original">): Carried {
   const { packet, opened } = arrival;
   const original = opened?.tlvs.fragment ?? arrival.original;
-  const known = original === undefined ? {} : { original };
-  if (opened !== undefined) return { packet, bodyAt: opened.bodyAt, bodyEnd: opened.bodyEnd, tlvs: opened.tlvs, ...known };
-  return { packet, bodyAt: packet.icmpType === undefined ? packet.payload : packet.l4, bodyEnd: packet.end, ...known };
+  if (opened !== undefined) return { packet, bodyAt: opened.bodyAt, bodyEnd: opened.bodyEnd, tlvs: opened.tlvs, original };
+  return { packet, bodyAt: packet.icmpType === undefined ? packet.payload : packet.l4, bodyEnd: packet.end, tlvs: undefined, original };
 }

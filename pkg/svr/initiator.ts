@@ -23,14 +23,14 @@ export function stepInitiator(state: SegmentState, event: SegmentEvent, now: num
 
 function sendForward(state: SegmentState): Step {
   if (!needsMetadata("forward", state)) return stepOf(state, FORWARD_BODY);
-  return stepOf({ ...state, owed: false }, { kind: "sendForwardMetadata", retriggered: state.haveReverse, ...modifyToSend(state) });
+  return stepOf({ ...state, owed: false }, { kind: "sendForwardMetadata", retriggered: state.haveReverse, modify: modifyToSend(state) });
 }
 
 /** Control 1 with full metadata, because no forward packet can carry it; at most one a second. */
 function sendIdle(state: SegmentState, now: number, ...before: HandshakeEffect[]): Step {
   if (!mayControl(state, now)) return stepOf(state, ...before);
   const next = { ...state, owed: false, controlMs: stampOf(now) };
-  return stepOf(next, ...before, { kind: "sendControl", code: 1, ...modifyToSend(state) });
+  return stepOf(next, ...before, { kind: "sendControl", code: 1, modify: modifyToSend(state) });
 }
 
 function takeReverse(state: SegmentState, arrival: MetadataArrival, now: number): Step {

@@ -16,25 +16,25 @@ export interface Endpoints { source: IpAddress; destination: IpAddress; sourcePo
 /** LayoutOptions say what differs from the packet as received. */
 export interface LayoutOptions {
   /** IP protocol on the leaving side, default that of the packet: UDP carries ICMP and others (protocol 3.3), and gives them back */
-  carrier?: number;
+  carrier?: number | undefined;
   /** body in packet.data, when metadata or a tag surround it */
-  bodyAt?: number;
-  bodyEnd?: number;
+  bodyAt?: number | undefined;
+  bodyEnd?: number | undefined;
   /** exact TTL; default received minus 1 */
-  ttl?: number;
-  tos?: number;
+  ttl?: number | undefined;
+  tos?: number | undefined;
   /** default as received */
-  dontFragment?: boolean;
+  dontFragment?: boolean | undefined;
   /** IPv4, default as received */
-  ipId?: number;
+  ipId?: number | undefined;
   /** IPv6, default 0 */
-  flowLabel?: number;
+  flowLabel?: number | undefined;
   /** highest MSS option of a SYN, absent or 0: unchanged */
-  mss?: number;
+  mss?: number | undefined;
   /** the packet is cut before it leaves (protocol 10.2): its length fields may wrap */
-  willBeCut?: boolean;
+  willBeCut?: boolean | undefined;
   /** gives zeroed bytes for the packet, default a buffer of its own */
-  take?: (length: number) => Uint8Array;
+  take?: ((length: number) => Uint8Array) | undefined;
 }
 
 /** Room is what is added around the body, in bytes. */
@@ -68,7 +68,7 @@ export function layoutPacket(packet: Packet, to: Endpoints, options: LayoutOptio
   const data = options.take === undefined ? new Uint8Array(length) : options.take(length);
   const payload = l4 + header;
   copyBytes(packet.data, { from: bodyAt, to: bodyEnd }, data, payload + before);
-  writeIp(data, packet, { ...options, proto, to });
+  writeIp(data, packet, options, { proto, to });
   const changed = finishTransport({ data, proto, l4, payload: payload + before }, packet, { to, mss: options.mss ?? 0 });
   return ok({ data, proto, l4, payload, changed: changed || options.bodyAt !== undefined || before + behind > 0 });
 }
@@ -90,12 +90,11 @@ function copyBytes(source: Uint8Array, range: { from: number; to: number }, targ
   for (let index = from; index < to; index++) target[at + index - from] = source[index]!;
 }
 
-function writeIp(data: Uint8Array, packet: Packet, options: LayoutOptions & { proto: number; to: Endpoints }): void {
-  const { to } = options;
+function writeIp(data: Uint8Array, packet: Packet, options: LayoutOptions, { proto, to }: { proto: number; to: Endpoints }): void {
   writeIpHeader(data, {
     source: to.source, destination: to.destination, ttl: options.ttl ?? Math.max(0, packet.ttl - 1), tos: options.tos ?? packet.tos,
     ipId: options.ipId ?? packet.ipId, dontFragment: options.dontFragment ?? packet.dontFragment, flowLabel: options.flowLabel ?? 0,
-  }, options.proto);
+  }, proto);
 }
 
 interface Place { data: Uint8Array; proto: number; l4: number; payload: number }

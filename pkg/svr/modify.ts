@@ -45,10 +45,10 @@ function closeModify(state: SegmentState, sequence: number): SegmentState {
 }
 
 /** modifyToSend is the TLV 28 of the next metadata: the answer we owe comes before our own request, one per packet. */
-export function modifyToSend(state: SegmentState): { modify?: Modify } {
+export function modifyToSend(state: SegmentState): Modify | undefined {
   const initiator = state.role === "initiator";
-  if (state.owed) return { modify: { byInitiator: !initiator, done: true, sequence: state.modifyIn } };
-  if (!state.open) return {};
+  if (state.owed) return { byInitiator: !initiator, done: true, sequence: state.modifyIn };
+  if (!state.open) return undefined;
   const request = { byInitiator: initiator, done: false, sequence: state.modifyOut };
-  return { modify: state.modifyReason === 0 ? request : { ...request, reason: state.modifyReason } };
+  return state.modifyReason === 0 ? request : { ...request, reason: state.modifyReason };
 }

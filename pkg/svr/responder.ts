@@ -33,7 +33,7 @@ export function takeFirst(arrival: MetadataArrival & NewcomerFacts, now: number)
 
 function sendReverse(state: SegmentState): Step {
   if (!needsMetadata("reverse", state)) return stepOf(state, FORWARD_BODY);
-  return stepOf({ ...state, owed: false }, { kind: "sendReverseMetadata", ...modifyToSend(state) });
+  return stepOf({ ...state, owed: false }, { kind: "sendReverseMetadata", modify: modifyToSend(state) });
 }
 
 /** The initiator sends without metadata, so it has ours: quiet, unless a modify is open or unanswered (protocol 6.6). */
@@ -66,7 +66,7 @@ function answerUnheard(state: SegmentState, now: number, ...before: HandshakeEff
     && elapsedMs(now, state.reverseMs) >= IDLE_MS && mayControl(state, now);
   if (!due) return stepOf(state, ...before);
   const next = { ...state, owed: false, controlMs: stampOf(now) };
-  return stepOf(next, ...before, { kind: "sendControl", code: 3, ...modifyToSend(state) });
+  return stepOf(next, ...before, { kind: "sendControl", code: 3, modify: modifyToSend(state) });
 }
 
 function takeControl(state: SegmentState, control: ControlArrival, now: number): Step {

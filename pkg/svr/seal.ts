@@ -58,7 +58,7 @@ export interface Signing {
 /** SealOptions add metadata to a layout; the caller puts key.keyId into it (TLV 16) unless it is an empty header. */
 export interface SealOptions extends LayoutOptions, Signing {
   /** absent: tag only (scope every-packet); an empty object: the empty header of protocol 3.4 */
-  metadata?: Metadata;
+  metadata?: Metadata | undefined;
   /** default clear */
   suite?: Suite;
 }

@@ -53,7 +53,7 @@ export interface Modify {
 export interface MetadataArrival {
   /** equal to the session of this flow; of no meaning in state none */
   readonly uuidEqual: boolean;
-  readonly modify?: Modify;
+  readonly modify?: Modify | undefined;
 }
 
 /** NewcomerFacts are what the caller knows of forward metadata that may start a segment here. */
@@ -71,7 +71,7 @@ export interface ControlArrival extends NewcomerFacts {
   readonly uuidEqual?: boolean;
   /** it carries the whole mandatory list: forward for code 1, reverse and TLV 18 for code 3 */
   readonly full: boolean;
-  readonly modify?: Modify;
+  readonly modify?: Modify | undefined;
 }
 
 /** SegmentEvent is one thing that happens to a segment; packets carry a body unless they are control messages. */
@@ -103,8 +103,8 @@ export type HandshakeEffect =
   /** end the session that holds this flow; createSession or joinSegment follows */
   | { readonly kind: "replaceSession" }
   /** send the packet on with full metadata; `retriggered` asks for TLV 42 */
-  | { readonly kind: "sendForwardMetadata"; readonly retriggered: boolean; readonly modify?: Modify }
-  | { readonly kind: "sendReverseMetadata"; readonly modify?: Modify }
+  | { readonly kind: "sendForwardMetadata"; readonly retriggered: boolean; readonly modify?: Modify | undefined }
+  | { readonly kind: "sendReverseMetadata"; readonly modify?: Modify | undefined }
   /** hand the body on without metadata of this segment: to the host, to the next segment, or onto the wire */
   | { readonly kind: "forwardBody" }
   /** keep the reverse attributes, or apply the changed forward ones */
@@ -112,7 +112,7 @@ export type HandshakeEffect =
   | { readonly kind: "applyForward" }
   | { readonly kind: "drop"; readonly reason: HandshakeDrop }
   /** code 1 with full forward metadata, 2, or 3 (a responder's with the reverse list and TLV 18) */
-  | { readonly kind: "sendControl"; readonly code: 1 | 2 | 3; readonly modify?: Modify }
+  | { readonly kind: "sendControl"; readonly code: 1 | 2 | 3; readonly modify?: Modify | undefined }
   | { readonly kind: "resolveGlare" }
   | { readonly kind: "deleteSession"; readonly reason: Extract<EndReason, "peer-delete" | "path-lost"> }
   /** the pair of this segment goes to quarantine */

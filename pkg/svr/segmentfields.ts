@@ -75,7 +75,7 @@ function responderFlags(state: SegmentState): number {
 function memoryOf(memory: HandshakeMemory, side: SideIndex, state: SegmentState): HandshakeMemory {
   return {
     ...memory,
-    ...(side === 1 ? { reverseRepeats: state.repeats } : { forwardRepeats: state.repeats }),
+    forwardRepeats: side === 1 ? memory.forwardRepeats : state.repeats, reverseRepeats: side === 1 ? state.repeats : memory.reverseRepeats,
     modifyOut: outOf(memory, state), modifyIn: inOf(memory, side, state), modifyFlags: bitsOf(memory, side, state),
     haveReverse: state.haveReverse ? 1 : memory.haveReverse, control3Ms: state.controlMs,
   };

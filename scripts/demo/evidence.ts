@@ -13,6 +13,7 @@ import type { LanTrace, LinkTrace } from "./proof.ts";
 import type { Report, ReportedSession } from "./report.ts";
 import type { Scene } from "./scene.ts";
 import { readCarried, segmentsOf } from "./wire.ts";
+import { wireTable } from "./wiretable.ts";
 
 const captureRoot = join(import.meta.dirname, "../../build/demo");
 const KEPT_RUNS = 3; // beside the new one: captures are large
@@ -34,6 +35,8 @@ export async function endCaptures(scene: Scene): Promise<Evidence> {
     evidence.links.push({ link: point.link, packets: readCarried(frames, keysOf(scene.keys, point.link)), truncated });
     scene.say(`  ${point.link}: ${packets} packets, ${(statSync(file).size / 1e6).toFixed(0)} MB in ${file}`);
   }
+  scene.say("what was on the wire, packet by packet beside what the hosts sent (metadata: forward + reverse):");
+  scene.say(`\n${wireTable(evidence.links, evidence.lans)}\n`);
   return evidence;
 }
 

@@ -34,7 +34,7 @@ async function run(net: Net, result: Result): Promise<void> {
   const scene = result.scene = await openScene(net, say);
   await startServers(scene);
   await awaitAnswers(scene);
-  say(`traffic begins\n${drawing}`);
+  say("traffic begins");
   const running = startLongTraffic(scene);
   await untilCarried(scene);
   const table = await showTable(scene);
@@ -66,6 +66,7 @@ async function untilInterrupted(): Promise<"interrupted"> {
 
 async function perform(options: Options): Promise<number> {
   const interrupted = untilInterrupted();
+  console.log(`Three session routers carry two tenants with the same addresses to one server. It takes about a minute; Ctrl-C ends it.\n${drawing}`);
   const result: Result = { checks: [], sessions: [], throughput: { svr_gbps: 0, kernel_gbps: 0, ratio: 0 }, pcap: {} };
   const net = await openStage(say);
   const running = run(net, result).catch((error: unknown) => { result.checks.push(check("the demo runs to its end", false, error instanceof Error ? error.message : String(error))); });

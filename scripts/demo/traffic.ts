@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { patternOf } from "../../test/support/hosts/pattern.ts";
 import type { TestProcess } from "../../test/support/process.ts";
 import { ping, startHttpServer, startTcpClient, startTcpServer, startUdpClient, startUdpServer } from "../../test/support/traffic.ts";
-import type { TcpClient } from "../../test/support/traffic.ts";
+import type { TcpClient, UdpReport } from "../../test/support/traffic.ts";
 import { waitFor } from "../../test/support/wait.ts";
 import { check } from "./checks.ts";
 import type { Check } from "./checks.ts";
@@ -89,12 +89,14 @@ async function echo({ net }: Scene): Promise<Outcome> {
 }
 
 async function query({ net }: Scene): Promise<Outcome> {
-  const reports = await Promise.all(["engineering", "finance"].map(async (node) => {
+  const rounds = await Promise.all(["engineering", "finance"].map(async (node) => {
     const client = await startUdpClient(net, node, { to: serverAddresses[4], port: DNS, firstPort: 5_353, bytes: 48, waitMs: 3_000 });
-    return client.send(QUERIES);
+    const reports: UdpReport[] = [];
+    for (let question = 0; question < QUERIES; question++) reports.push(await client.send()); // one after the other: the first ones carry metadata
+    return reports;
   }));
-  const sum = (of: "sent" | "answered" | "wrong"): number => reports.reduce((total, one) => total + one[of], 0);
-  return { ok: sum("answered") === QUERIES * reports.length && sum("wrong") === 0, detail: `${sum("answered")} of ${sum("sent")}, ${sum("wrong")} wrong` };
+  const sum = (of: "sent" | "answered" | "wrong"): number => rounds.flat().reduce((total, one) => total + one[of], 0);
+  return { ok: sum("answered") === QUERIES * rounds.length && sum("wrong") === 0, detail: `${sum("answered")} of ${sum("sent")}, ${sum("wrong")} wrong` };
 }
 
 async function sendBulk({ net }: Scene): Promise<Outcome> {

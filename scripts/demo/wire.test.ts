@@ -16,6 +16,7 @@ import type { Check } from "./checks.ts";
 import { neverLeft, proveWire } from "./proof.ts";
 import type { LinkTrace } from "./proof.ts";
 import { readCarried, segmentsOf } from "./wire.ts";
+import { wireTable } from "./wiretable.ts";
 
 const at = 1_800_000_000;
 const psk = new Uint8Array(32).fill(7);
@@ -97,6 +98,12 @@ test("metadata that answers a repeated first packet is no fault", () => {
 
 test("a session that is missing on one link is found", () => {
   expect(failed(proveWire([trace(good()), { ...trace([]), link: "transit-cloud" }], [lan]))).toEqual(["sessions have one UUID on every link"]);
+});
+
+test("the table says what carried metadata and what was added", () => {
+  const [heading, row] = wireTable([trace([first(), reply(), out("two"), back("zwei"), out("three ")])], [lan]).split("\n");
+  expect(heading).toMatch(/^LINK +TENANT +SESSION +WITH METADATA +WITHOUT +BYTES ADDED/);
+  expect(row).toMatch(/^branch-transit +finance\.acme +udp 10\.1\.0\.10:4000 > 10\.9\.0\.10:53 +1 \+ 1 packets +3 +0$/);
 });
 
 test("keys of another pair open nothing", () => {

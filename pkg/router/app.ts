@@ -75,6 +75,8 @@ interface Parts {
   intake: Intake;
   pump: RecordPump;
   counters: Counters;
+  /** every shard's thread is up */
+  started: Promise<unknown>;
 }
 
 /** In an object, because a promise of a promise is one promise. */
@@ -90,6 +92,8 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const parts: Parts = { options, datapath, intake, ...startShards({ options, datapath, first }, undo) };
   applyConfig(parts, first);
   undo.defer(endingWith(parts));
+  const failed = Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
+  await Promise.race([parts.started, failed]); // before anybody is told that the router is up
   const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, startedMs: clock.monotonicMs() }), (error) => { log.error({ error }, "the admin API could not answer"); });
   undo.defer(() => admin.close());
   const pumping = options.every(PUMP_MS, () => parts.pump.run());
@@ -101,10 +105,10 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
     await reloading;
   });
   log.info({ adopted: datapath.adopted(), shards: parts.shards.length, configuration: first.hash }, "router started");
-  return { failed: Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined)))) };
+  return { failed };
 }
 
-function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters"> {
+function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "started"> {
   const { options, datapath, first } = of;
   const seconds = (): number => Math.floor(options.clock.unixMs() / 1000);
   const bound = openCounterBound(options.stateDir, seconds());
@@ -114,10 +118,13 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
   const counters = createCounters();
   const pump = createRecordPump(options, datapath, (uses) => { for (const shard of shards) shard.post({ kind: "release", uses }); });
   const uses = adoptedPairs(datapath);
+  const started = shards.map(() => Promise.withResolvers<void>());
   for (const [number, shard] of shards.entries()) {
     shard.onMessage((message) => {
       switch (message.kind) {
-        case "started": return options.log.info({ shard: number, engine: message.engine }, "shard started");
+        case "started":
+          options.log.info({ shard: number, engine: message.engine }, "shard started");
+          return started[number]?.resolve();
         case "fault": return options.log.error({ shard: number, stack: message.stack }, "a packet was dropped by a fault of the router");
         case "counters": return counters.take(shard, message.counters);
         case "denials": return pump.denials(message.denials);
@@ -125,7 +132,7 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
     });
     shard.post({ kind: "adopt", uses });
   }
-  return { shards, pump, counters };
+  return { shards, pump, counters, started: Promise.all(started.map((one) => one.promise)) };
 }
 
 /** A configuration that cannot be put in force leaves the one before, and says so; the data plane may have taken half of it. */

@@ -64,6 +64,8 @@ interface Bench {
   datapath: ModelDatapath | undefined;
   shard: Shard | undefined;
   listeners: ((message: FromShard) => void)[];
+  /** the thread of the shard comes up */
+  rise(listener: (message: FromShard) => void): void;
   changed(): void;
   timers: (() => void)[];
   options: RouterOptions;
@@ -93,14 +95,14 @@ function startShard(bench: Bench, counterSecond: number): ShardHost[] {
     bench.events.push("shard");
     ended.resolve(undefined);
   };
-  return [{ post, onMessage: (listener) => bench.listeners.push(listener), closed: ended.promise }];
+  return [{ post, onMessage: (listener) => { bench.listeners.push(listener); bench.rise(listener); }, closed: ended.promise }];
 }
 
 function createBench(): Bench {
   const log = (level: string) => (fields: object, message: string) => void bench.logs.push({ level, fields: fields as Record<string, unknown>, message });
   const source = { read: async () => parseDocuments([{ path: "edge.yaml", text: bench.text }]), watch: (changed: () => void) => { bench.changed = changed; return { stop: () => void bench.events.push("watch") }; } };
   const bench: Bench = {
-    text: yaml("Allow"), refuse: false, broken: false, nowMs: 1_000_000, logs: [], records: [], events: [], datapath: undefined, shard: undefined, listeners: [], timers: [],
+    text: yaml("Allow"), refuse: false, broken: false, nowMs: 1_000_000, logs: [], records: [], events: [], datapath: undefined, shard: undefined, listeners: [], timers: [], rise: (listener) => { listener({ kind: "started", engine: "node" }); },
     changed: () => { throw new Error("nobody watches"); },
     options: {
       name: "edge", stateDir: join(folder, "state"), pid: process.pid, isAlive: () => true, boot: "b1", version: "0.0.0", source,
@@ -150,6 +152,19 @@ test("a started router carries a session, records it, and stops its parts in rev
   expect(bench.events).toEqual(["watch", "timer", "shard", "timer", "datapath", "sink"]);
   expect(bench.records.map((record) => [record.recordType, record.sequence, record.service])).toEqual([["start", 0, "shop/dns"]]);
   expect(existsSync(join(folder, "state", "lock"))).toBe(false);
+});
+
+test("a router is up, and its admin API there, only when its shards are", async () => {
+  const bench = createBench();
+  const rise = Promise.withResolvers<(message: FromShard) => void>();
+  bench.rise = rise.resolve;
+  const starting = start(bench);
+  const listener = await rise.promise;
+  await new Promise(setImmediate);
+  expect(existsSync(join(folder, "state", "admin.sock"))).toBe(false);
+  listener({ kind: "started", engine: "node" });
+  await starting;
+  expect(bench.logs.map((entry) => entry.message).slice(-2)).toEqual(["shard started", "router started"]);
 });
 
 test("a change to deny ends live sessions with reason policy; allowed again, a new one starts", async () => {

@@ -97,7 +97,7 @@ describeNet("handshakes", () => {
   test.each(families)("W-4 UDP over IPv%i: bodies that start with the cookie arrive byte for byte, with metadata and without", async (family) => {
     const { client, server, capture } = await udpPair(family);
     const bodies = [`${COOKIE}1014004900`, COOKIE, `${COOKIE}100c0000${COOKIE}`, COOKIE.slice(0, 14), `${COOKIE}ff`];
-    for (const body of bodies) expect(await client.send(1, body)).toMatchObject({ answered: 1, wrong: 0 });
+    for (const body of bodies) expect(await client.send(1, { body: body })).toMatchObject({ answered: 1, wrong: 0 });
     expect((await server.report()).last.map((one) => one.data)).toEqual(bodies);
     const { forward, reverse } = directionsOf(read(await capture.stop()));
     for (const way of [forward, reverse]) {

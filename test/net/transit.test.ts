@@ -117,7 +117,7 @@ describeNet("two segments", () => {
     const server = await startUdpServer(fabric.net, "b", to);
     const client = await startUdpClient(fabric.net, "a", { to: to.address, port: to.port });
     const bodies = ["4c48dbc6ddf6670c1014", "4c48dbc6ddf6670c", "00", "4c48dbc6ddf6670c100c0000"];
-    for (const body of bodies) expect(await client.send(1, body)).toMatchObject({ answered: 1, wrong: 0 });
+    for (const body of bodies) expect(await client.send(1, { body: body })).toMatchObject({ answered: 1, wrong: 0 });
     expect((await server.report()).last.map((one) => one.data)).toEqual(bodies);
   }, 30_000);
 

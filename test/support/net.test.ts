@@ -89,8 +89,8 @@ describeNet("a network of plain forwarding", () => {
     expect(await client.send(10)).toMatchObject({ sent: 10, answered: 7 });
     expect(await dropper.seen()).toEqual({ selected: 10, dropped: 3 });
     await dropper.set({ metadata: "with" });
-    expect(await client.send(1, "4c48dbc6ddf6670c0011")).toMatchObject({ answered: 0 });
-    expect(await client.send(1, "4c48dbc6ddf6670d0011")).toMatchObject({ answered: 1 });
+    expect(await client.send(1, { body: "4c48dbc6ddf6670c0011" })).toMatchObject({ answered: 0 });
+    expect(await client.send(1, { body: "4c48dbc6ddf6670d0011" })).toMatchObject({ answered: 1 });
     await dropper.set({ proto: PROTO_TCP });
     expect(await client.send(5)).toMatchObject({ answered: 5 });
     await dropper.set({ proto: PROTO_UDP, chance: 0.5 });

@@ -21,6 +21,9 @@ export interface UdpServerReport { received: number; bytes: number; last: { from
 /** UdpClientSettings of udp-client.ts. */
 export interface UdpClientSettings { to: string; port: number; sockets?: number; bytes?: number; waitMs?: number; from?: string; firstPort?: number }
 
+/** UdpRound is what a client is told to send: so many datagrams from each socket, with this body (hex) or numbered ones, and how long answers are waited for. */
+export interface UdpRound { count: number; body?: string; waitMs?: number }
+
 /** UdpReport is one round: each answer must equal what its socket sent. */
 export interface UdpReport { sent: number; answered: number; wrong: number; faults: number; longestMs: number }
 
@@ -104,8 +107,8 @@ export class UdpClient {
   readonly process: TestProcess;
   constructor(started: TestProcess) { this.process = started; }
 
-  /** send sends datagrams from every socket (with this body, or numbered ones) and reports the answers. */
-  async send(count = 1, body?: string): Promise<UdpReport> { return asked(this.process, body === undefined ? String(count) : `${count} ${body}`, 30_000); }
+  /** send sends datagrams from every socket and reports the answers; it returns as soon as all are there. */
+  async send(count = 1, how: Omit<UdpRound, "count"> = {}): Promise<UdpReport> { return asked(this.process, JSON.stringify({ count, ...how }), 30_000); }
 }
 
 /** startUdpClient opens sockets in a node. */

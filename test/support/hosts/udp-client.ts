@@ -1,14 +1,14 @@
 // UDP client of a host: sockets that each send numbered datagrams and check what comes back. Run by test/support/traffic.ts
-// inside a namespace with its settings as JSON; each line on standard input (a count and, if any, a body in hex) sends that many
-// datagrams from every socket, waits for the answers, and prints a report.
+// inside a namespace with its settings as JSON; each line on standard input (an UdpRound as JSON) sends datagrams from every
+// socket, waits for the answers, and prints a report.
 import { createSocket } from "node:dgram";
 import type { Socket } from "node:dgram";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import type { UdpClientSettings, UdpReport } from "../traffic.ts";
+import type { UdpClientSettings, UdpReport, UdpRound } from "../traffic.ts";
 
 const settings = JSON.parse(process.argv[2] ?? "{}") as UdpClientSettings;
-const WAIT_MS = settings.waitMs ?? 4000;
+const WAIT_MS = 4000;
 
 interface Speaker { socket: Socket; waiting: Map<string, number>; answered: number; wrong: number; longestMs: number; faults: number; onAnswer: () => void }
 
@@ -39,7 +39,7 @@ function bodyOf(given: string | undefined): Buffer {
   return body;
 }
 
-async function round(speakers: readonly Speaker[], count: number, body: string | undefined): Promise<UdpReport> {
+async function round(speakers: readonly Speaker[], { count, body, waitMs = settings.waitMs ?? WAIT_MS }: UdpRound): Promise<UdpReport> {
   for (const one of speakers) Object.assign(one, { answered: 0, wrong: 0, longestMs: 0, faults: 0 }).waiting.clear();
   for (let index = 0; index < count; index++) for (const one of speakers) {
     const data = bodyOf(body);
@@ -48,7 +48,7 @@ async function round(speakers: readonly Speaker[], count: number, body: string |
   }
   await Promise.race([
     Promise.all(speakers.map((one) => new Promise<void>((resolve) => { one.onAnswer = () => { if (one.waiting.size === 0) resolve(); }; }))),
-    new Promise((resolve) => setTimeout(resolve, WAIT_MS)),
+    new Promise((resolve) => setTimeout(resolve, waitMs)),
   ]);
   const sum = (of: (one: Speaker) => number): number => speakers.reduce((total, one) => total + of(one), 0);
   return { sent: count * speakers.length, answered: sum((one) => one.answered), wrong: sum((one) => one.wrong), faults: sum((one) => one.faults), longestMs: Math.round(Math.max(...speakers.map((one) => one.longestMs))) };
@@ -57,7 +57,6 @@ async function round(speakers: readonly Speaker[], count: number, body: string |
 const speakers = await Promise.all(Array.from({ length: settings.sockets ?? 1 }, (_, index) => openSpeaker(settings.firstPort === undefined ? undefined : settings.firstPort + index)));
 console.log("ready");
 for await (const line of createInterface({ input: process.stdin })) {
-  const [count = "1", body] = line.split(" ");
-  console.log(JSON.stringify(await round(speakers, Number(count), body)));
+  console.log(JSON.stringify(await round(speakers, JSON.parse(line) as UdpRound)));
 }
 process.exit(0);

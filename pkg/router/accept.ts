@@ -5,8 +5,8 @@ import { checkForward } from "../svr/metadata.ts";
 import type { ReplayVerdict } from "../svr/replay.ts";
 import { step } from "../svr/handshake.ts";
 import type { SegmentState } from "../svr/segment.ts";
-import { segmentPatch } from "../svr/segmentfields.ts";
-import { Flag, Life } from "../svr/session.ts";
+import { openingFlags, segmentPatch } from "../svr/segmentfields.ts";
+import { Life } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
 import { account } from "./account.ts";
 import { arrivalKey } from "./arrivalkey.ts";
@@ -122,7 +122,7 @@ function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): 
   const { tlvs } = opened;
   const session = newSession(turn, carried, {
     context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
-    flags: chosen.flags | (chosen.side.path === 0 ? 0 : Flag.fwdMeta), sourceRouter: at.sourceRouter, uuid: tlvs.uuid,
+    flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags), sourceRouter: at.sourceRouter, uuid: tlvs.uuid,
     parentSpan: tlvs.traceContext?.parentSpan, traceFlags: tlvs.traceContext?.flags,
     idleMs: tlvs.remainingSeconds === undefined ? undefined : tlvs.remainingSeconds * 1000,
   });

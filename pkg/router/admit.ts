@@ -1,7 +1,7 @@
 // First packet of a host: tenant, service, enforcement, limits, path, NAT, session (behaviour 3.1). Called by decide.ts.
 // Any refusal leaves no state, only a counter and a bounded event.
 import type { DenyReason } from "../svr/reasons.ts";
-import { Flag } from "../svr/session.ts";
+import { openingFlags } from "../svr/segmentfields.ts";
 import type { SessionSide } from "../svr/session.ts";
 import { enterDraft } from "./batch.ts";
 import { refuseWithReset } from "./enforce.ts";
@@ -79,7 +79,7 @@ function install(turn: Turn, at: Attempt, retry: () => void): void {
   const { arrival, carried, admission, chosen } = at;
   const session = newSession(turn, carried, {
     context: contextOf(carried.packet), tenant: admission.tenant, service: admission.service,
-    sides: [hostArrivalSide(turn, arrival), chosen.side], flags: chosen.flags | (chosen.side.path === 0 ? 0 : Flag.fwdMeta),
+    sides: [hostArrivalSide(turn, arrival), chosen.side], flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags),
     sourceRouter: turn.tables.routerId,
   });
   enterDraft(turn.batch, {

@@ -37,12 +37,15 @@ export function arriveKnown(turn: Turn, arrival: Arrival, at: Known): void {
 
 function arrivePlain(turn: Turn, arrival: Arrival, at: Known): void {
   const { handle, side } = at;
+  const { path } = handle.state.side[side];
+  for (const effect of stepSegment(turn, handle, side, { kind: side === 0 ? "forwardPacket" : "reversePacket" })) {
+    if (effect.kind === "drop") return turn.count(effect.reason, turn.tables.pathById(path)?.peer);
+  }
   const carried = carriedOf(arrival);
   const verdict = account(turn, handle, side, carried);
   if (verdict === "newSyn") return openAnew(turn, arrival, at);
   if (verdict === "drop") return turn.count("state");
-  const effects = stepSegment(turn, handle, side, { kind: side === 0 ? "forwardPacket" : "reversePacket" });
-  if (handle.state.side[side].path === 0 || effects.some((effect) => effect.kind === "forwardBody")) leave(turn, handle, other(side), carried);
+  leave(turn, handle, other(side), carried);
 }
 
 /** openAnew ends what is left of an old connection when a host begins the next one on its tuple (behaviour 3.3, RESET and GUARD). */

@@ -3,8 +3,9 @@
 import { equalBytes } from "../base/bytes.ts";
 import type { SessionRef } from "../ports/datapath.ts";
 import { decideGlare } from "../svr/glare.ts";
+import type { GlareVerdict } from "../svr/glare.ts";
 import { reasonNumber } from "../svr/reasons.ts";
-import { Flag, Life, Role } from "../svr/session.ts";
+import { Life, Role } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
 import { account } from "./account.ts";
 import { refuse } from "./admit.ts";
@@ -31,15 +32,20 @@ export function resolveCollision(turn: Turn, collision: Collision): void {
   if (found === undefined) return refuse(turn, collision.arrival, "nat");
   const held = handleOf(turn.batch, found.index, found.state);
   if (held.state.life === Life.guard && held.state.tenant === collision.session.tenant) return yieldGuarded(turn, held, collision);
-  const ours = {
-    uuid: held.state.uuid, context: held.state.context, tenant: held.state.tenant,
-    meta: (held.state.flags & Flag.fwdMeta) !== 0, transit: held.state.role === Role.transit,
-  };
-  switch (decideGlare(ours, collision.session)) {
+  switch (verdictOf(collision, held.state)) {
     case "deliver-as-reverse": return deliverAsReverse(turn, collision, held);
     case "join": return giveWay(turn, held, collision);
     case "collision": return replaceOrRefuse(turn, collision, held);
   }
+}
+
+function verdictOf({ session, arrival }: Collision, held: Session): GlareVerdict {
+  const { uuid, context, tenant, role, handshake } = held;
+  const answered = handshake.haveReverse !== 0;
+  return decideGlare({ uuid, context, tenant, answered, ingress: role === Role.ingress }, {
+    uuid: session.uuid, context: session.context, tenant: session.tenant, answered: arrival.opened.tlvs.remainingSeconds !== undefined,
+    fromOurEgress: !answered || handshake.egressRouter === session.sourceRouter,
+  });
 }
 
 /** The kept session is ours: the peer's first packet is a reverse packet of it, and creates nothing. */

@@ -32,14 +32,18 @@ export interface ShardPorts extends PortSource {
   counts(): PoolCount[];
 }
 
-/** createShardPorts makes the ports of shard `number` of `count`; `seed` spreads the starts of NAT searches. */
+/** createShardPorts makes the ports of shard `number` of `count`; `seed` spreads where pools and NAT searches begin: peers may still know sessions of a router that lost its own. */
 export function createShardPorts(slice: { number: number; count: number }, seed: number): ShardPorts {
   const pools = new Map<number, WaypointPool>();
   const waiting = new Map<number, PairUse[]>();
-  let natNext = seed >>> 0;
+  let next = seed >>> 0;
+  const random = (): number => {
+    next = (Math.imul(next, 1664525) + 1013904223) >>> 0; // a full-period step (Numerical Recipes), only spreads
+    return next;
+  };
   const open = (path: PathEntry): WaypointPool => {
     const pool = new WaypointPool({
-      size: path.pairs, slice, quarantineMs: 0, ...(path.remotePorts === undefined ? {} : { peerPorts: path.remotePorts }),
+      size: path.pairs, slice, quarantineMs: 0, first: random(), ...(path.remotePorts === undefined ? {} : { peerPorts: path.remotePorts }),
     });
     for (const use of waiting.get(path.id) ?? []) pool.adopt(use);
     waiting.delete(path.id);
@@ -53,10 +57,7 @@ export function createShardPorts(slice: { number: number; count: number }, seed:
     },
     giveBack: (path, pair) => void pools.get(path.id)?.surrender(pair),
     lost: (path, pair, nowMs) => void pools.get(path.id)?.release(pair, nowMs),
-    natStart() {
-      natNext = (Math.imul(natNext, 1664525) + 1013904223) >>> 0; // a full-period step (Numerical Recipes), only spreads
-      return natNext % NAT_PORT_COUNT;
-    },
+    natStart: () => random() % NAT_PORT_COUNT,
     adopt(uses) {
       for (const [path, list] of Map.groupBy(uses, (use) => use.path)) {
         const pool = pools.get(path);

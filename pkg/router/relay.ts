@@ -49,7 +49,9 @@ function tooBig(turn: Turn, at: { from: SessionSide; carried: Carried; mtu: numb
 function sayingOf(turn: Turn, handle: Handle, of: { to: SideIndex; copied: Metadata | undefined; effect: HandshakeEffect }): Metadata | undefined {
   const { to, copied, effect } = of;
   if (effect.kind !== "sendForwardMetadata" && effect.kind !== "sendReverseMetadata") return undefined;
-  return metadataOf(turn, handle, to, { copied, modify: effect.modify, retriggered: "retriggered" in effect && effect.retriggered });
+  // a router that forgot the session passes on that others know it
+  const retriggered = ("retriggered" in effect && effect.retriggered) || copied?.remainingSeconds !== undefined;
+  return metadataOf(turn, handle, to, { copied, modify: effect.modify, retriggered });
 }
 
 interface Wanted {

@@ -16,10 +16,18 @@ export interface Contender {
 
 /** OwnContender is the session we opened on the segment. */
 export interface OwnContender extends Contender {
-  /** still in I-META: no valid reverse metadata has arrived */
-  readonly meta: boolean;
-  /** neither its ingress nor the egress of the other: the rule does not run here */
-  readonly transit: boolean;
+  /** valid reverse metadata has arrived: the other end knows it, or knew it */
+  readonly answered: boolean;
+  /** we are its ingress: the rule does not run elsewhere */
+  readonly ingress: boolean;
+}
+
+/** TheirContender is the session that a peer asks for. */
+export interface TheirContender extends Contender {
+  /** its metadata is re-triggered (TLV 42): it was answered before, and we lost it or never had it */
+  readonly answered: boolean;
+  /** it comes from where ours was answered; true while ours was not */
+  readonly fromOurEgress: boolean;
 }
 
 /** isLowerUuid compares two UUIDs as 128-bit numbers; the lower one stays. */
@@ -37,11 +45,12 @@ export function isMirrored(a: SessionContext, b: SessionContext): boolean {
  * with control 6; or no glare, and the collision rule of behaviour 3.2 decides. */
 export type GlareVerdict = "deliver-as-reverse" | "join" | "collision";
 
-/** decideGlare runs where both sessions would share a flow toward a host. Ours gives way only while still unanswered. */
-export function decideGlare(ours: OwnContender, theirs: Contender): GlareVerdict {
-  if (ours.transit || ours.tenant !== theirs.tenant || !isMirrored(ours.context, theirs.context)) return "collision";
-  if (isLowerUuid(ours.uuid, theirs.uuid)) return "deliver-as-reverse";
-  return ours.meta ? "join" : "collision";
+/** decideGlare runs where both sessions would share a flow toward a host. A session that was answered stays against one that
+ * was not (a router that lost the answered one opened the other meanwhile); else the lower UUID does. */
+export function decideGlare(ours: OwnContender, theirs: TheirContender): GlareVerdict {
+  if (!ours.ingress || !theirs.fromOurEgress || ours.tenant !== theirs.tenant || !isMirrored(ours.context, theirs.context)) return "collision";
+  const stays = ours.answered === theirs.answered ? isLowerUuid(ours.uuid, theirs.uuid) : ours.answered;
+  return stays ? "deliver-as-reverse" : "join";
 }
 
 /** WaypointVerdict: we keep the 5-tuple and drop their packet, or we take a new pair (the old one without quarantine) and theirs is a new session here. */

@@ -10,7 +10,7 @@ import type { ControlArrival, HandshakeEffect, MetadataArrival, SegmentEvent, Se
 export function stepInitiator(state: SegmentState, event: SegmentEvent, now: number): Step {
   switch (event.kind) {
     case "forwardPacket": return sendForward({ ...state, forwardMs: stampOf(now) });
-    case "reversePacket": return stepOf({ ...state, reverseMs: stampOf(now) }, FORWARD_BODY);
+    case "reversePacket": return takePlain(state, now);
     case "reverseMetadata": return takeReverse(state, event, now);
     case "forwardMetadata": return event.uuidEqual ? dropWith(state, "uuid-mismatch") : stepOf(state, { kind: "resolveGlare" });
     case "control": return takeControl(state, event, now);
@@ -24,6 +24,13 @@ export function stepInitiator(state: SegmentState, event: SegmentEvent, now: num
 function sendForward(state: SegmentState): Step {
   if (!needsMetadata("forward", state)) return stepOf(state, FORWARD_BODY);
   return stepOf({ ...state, owed: false }, { kind: "sendForwardMetadata", retriggered: state.haveReverse, modify: modifyToSend(state) });
+}
+
+/** A responder says metadata until we stop saying ours, so what comes plain before its first answer is of another session that had
+ * these ports: one that a router in between, or we, lost (protocol 6.1). */
+function takePlain(state: SegmentState, now: number): Step {
+  if (!state.haveReverse) return dropWith(state, "no-flow");
+  return stepOf({ ...state, reverseMs: stampOf(now) }, FORWARD_BODY);
 }
 
 /** Control 1 with full metadata, because no forward packet can carry it; at most one a second. */

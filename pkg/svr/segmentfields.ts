@@ -54,10 +54,13 @@ export function segmentOf(session: SegmentSource, side: SideIndex): SegmentState
   };
 }
 
+/** openingFlags are those of a session whose way out is a segment that we open: it says metadata, and trusts nothing plain. */
+export const openingFlags = Flag.fwdMeta | Flag.revSlow;
+
 /** segmentPatch writes a stepped state back; the fields of the other segment keep their values. */
 export function segmentPatch(session: SegmentSource, side: SideIndex, state: SegmentState): SegmentPatch {
   const setFlags = side === 1 ? initiatorFlags(state) : responderFlags(state);
-  const mine = side === 1 ? Flag.fwdMeta : Flag.revMeta | Flag.holdMeta;
+  const mine = side === 1 ? openingFlags : Flag.revMeta | Flag.holdMeta;
   return {
     setFlags, clearFlags: mine & ~setFlags, handshake: memoryOf(session.handshake, side, state),
     seenMs: [newerSeen(session, 0, state.forwardMs), newerSeen(session, 1, state.reverseMs)],
@@ -65,7 +68,7 @@ export function segmentPatch(session: SegmentSource, side: SideIndex, state: Seg
 }
 
 function initiatorFlags(state: SegmentState): number {
-  return state.meta || state.owed ? Flag.fwdMeta : 0;
+  return (state.meta || state.owed ? Flag.fwdMeta : 0) | (state.haveReverse ? 0 : Flag.revSlow);
 }
 
 function responderFlags(state: SegmentState): number {

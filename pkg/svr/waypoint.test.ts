@@ -157,3 +157,15 @@ test.each([
 ])("misuse is refused at construction: $desc", ({ options }) => {
   expect(() => pool(options.size, options)).toThrow(RangeError);
 });
+
+test.each([[5, 0, 1], [5, 3, 1], [5, 17, 1], [5, 2, 2], [1, 9, 3]])("2.5 a pool of %i that begins at %i, %i shards: every pair once, in turn", (size, first, count) => {
+  const pool = new WaypointPool({ size, slice: { number: 0, count }, quarantineMs: 0, first });
+  const mine = Math.ceil(size / count);
+  const given = Array.from({ length: mine }, () => pool.allocate(0)).map((pair) => (pair.ok ? waypointNumber(pair.value)! / count : -1));
+  expect(given).toEqual(Array.from({ length: mine }, (_, turn) => (first + turn) % mine));
+  expect(pool.allocate(0)).toEqual({ ok: false, error: "nat" });
+});
+
+test("2.5 a slice without pairs stays empty wherever it begins", () => {
+  expect(new WaypointPool({ size: 1, slice: { number: 2, count: 3 }, quarantineMs: 0, first: 8 }).allocate(0)).toEqual({ ok: false, error: "nat" });
+});

@@ -27,6 +27,8 @@ export interface WaypointOptions {
   readonly quarantineMs: number;
   /** ports that the peer announces; absent: odd ports */
   readonly peerPorts?: PortRange;
+  /** which pair of the slice comes first, default 0; random where the pairs of an earlier pool may still be in use elsewhere */
+  readonly first?: number;
 }
 
 /** WaypointCounts always add up to `size`, the pairs of this slice. */
@@ -105,8 +107,9 @@ export class WaypointPool {
     this.#quarantineMs = options.quarantineMs;
     this.#size = Math.max(0, Math.ceil((Math.min(options.size, most) - slice.number) / slice.count));
     const entries = this.#size + 1;
-    this.#next = Uint32Array.from({ length: entries }, (_, entry) => (entry + 1) % entries);
-    this.#previous = Uint32Array.from({ length: entries }, (_, entry) => (entry + this.#size) % entries);
+    this.#next = new Uint32Array(entries);
+    this.#previous = new Uint32Array(entries);
+    this.#closeRing(this.#size === 0 ? 0 : (options.first ?? 0) % this.#size);
     this.#releasedAt = new Float64Array(entries).fill(Number.NEGATIVE_INFINITY);
     this.#use = new Uint8Array(this.#size).fill(FREE);
     this.#resting = this.#size;
@@ -167,6 +170,19 @@ export class WaypointPool {
 
   #pairOf(entry: number): WaypointPair {
     return waypointPair(this.#slice.number + entry * this.#slice.count, this.#peerPorts);
+  }
+
+  /** All pairs in the order of their numbers, beginning anywhere. */
+  #closeRing(first: number): void {
+    let last = this.#size;
+    for (let turn = 0; turn < this.#size; turn++) {
+      const entry = (first + turn) % this.#size;
+      this.#next[last] = entry;
+      this.#previous[entry] = last;
+      last = entry;
+    }
+    this.#next[last] = this.#size;
+    this.#previous[this.#size] = last;
   }
 
   #entryOf(pair: WaypointPair): number | undefined {

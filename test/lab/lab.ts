@@ -8,7 +8,7 @@ import type { PeerKeys } from "../../pkg/svr/keys.ts";
 import { WINDOW_MAX } from "../../pkg/svr/constants.ts";
 import { replayBytes } from "../../pkg/svr/replay.ts";
 import type { RouterConfig } from "../../pkg/plan/config.ts";
-import { pairOf } from "../../pkg/router/adopt.ts";
+import { adoptedPairs, pairOf } from "../../pkg/router/adopt.ts";
 import { datapathConfig } from "../../pkg/router/program.ts";
 import { numberNames } from "../../pkg/router/names.ts";
 import { Shard } from "../../pkg/router/shard.ts";
@@ -61,6 +61,8 @@ export interface Flight {
 /** LabOptions are those of each router's configuration, and of the model. */
 export interface LabOptions extends Omit<Chain, "names" | "index"> {
   sessionLimit?: number;
+  /** makes UUIDs and spans repeatable, for tests that print their seed */
+  seed?: number;
   /** compiled configurations by router name; interface 1 leads to the left, 2 to the right */
   compiled?: ReadonlyMap<string, RouterConfig>;
 }
@@ -92,10 +94,13 @@ export class Lab {
   readonly #options: LabOptions;
   readonly #each: (index: number) => Partial<Chain>;
   #nowMs = START_MS;
+  #boots = 0;
+  #seed: number | undefined;
 
   constructor(names: string[], options: LabOptions, each: (index: number) => Partial<Chain>) {
     this.#names = names;
     this.#options = options;
+    this.#seed = options.seed;
     this.#each = each;
     this.routers = names.map((_name, index) => this.#makeRouter(index));
   }
@@ -155,7 +160,20 @@ export class Lab {
 
   /** the router comes back with empty maps */
   restart(index: number): void {
+    this.#boots++;
     this.routers[index] = this.#makeRouter(index);
+  }
+
+  /** the process of the router starts anew over the maps of the old one */
+  reboot(index: number): void {
+    const router = this.routers[index];
+    if (router === undefined) return;
+    this.#boots++;
+    const shards = this.#makeShards(router.config, router.datapath);
+    const uses = adoptedPairs(router.datapath);
+    for (const shard of shards) shard.tell({ kind: "adopt", uses });
+    configure({ ...router, shards });
+    this.routers[index] = labRouter(router.config, router.datapath, shards);
   }
 
   /** puts the configuration of a router, as the test changed it, in force */
@@ -179,17 +197,31 @@ export class Lab {
     if (data !== undefined) this.flights.push({ index: next, ifnum: forward ? ifnumOf.left : ifnumOf.right, vlan: 0, data, gsoSize: 0 });
   }
 
+  #makeShards(config: RouterConfig, datapath: ModelDatapath): Shard[] {
+    const clock = { monotonicMs: () => this.#nowMs, unixMs: () => this.unixMs() };
+    const replayMemory = new ArrayBuffer(replayBytes(WINDOW_MAX, REPLAY_SLOTS));
+    return Array.from({ length: config.shards }, (_, number) => new Shard({
+      number, count: config.shards, port: datapath.shard(number), engine: createNodeEngine(), counterSecond: START_UNIX_S + this.#boots, replayMemory, clock,
+      random: { bytes: (count) => this.#randomBytes(count) },
+    }));
+  }
+
+  #randomBytes(count: number): Uint8Array {
+    const bytes = new Uint8Array(count);
+    if (this.#seed === undefined) return randomFillSync(bytes);
+    for (let at = 0; at < count; at++) {
+      this.#seed = (Math.imul(this.#seed, 1664525) + 1013904223) >>> 0;
+      bytes[at] = this.#seed >>> 24;
+    }
+    return bytes;
+  }
+
   #makeRouter(index: number): LabRouter {
     const config = this.#options.compiled?.get(this.#names[index] ?? "") ?? chainConfig({ ...this.#options, ...this.#each(index), names: this.#names, index });
     const datapath = modelDatapath({
       nowMs: () => this.#nowMs, onSent: (frame) => this.#carry(index, frame), shards: config.shards, sessionLimit: this.#options.sessionLimit ?? 1024, ringLimit: 100_000,
     });
-    const clock = { monotonicMs: () => this.#nowMs, unixMs: () => this.unixMs() };
-    const replayMemory = new ArrayBuffer(replayBytes(WINDOW_MAX, REPLAY_SLOTS));
-    const shards = Array.from({ length: config.shards }, (_, number) => new Shard({
-      number, count: config.shards, port: datapath.shard(number), engine: createNodeEngine(), counterSecond: START_UNIX_S, replayMemory, clock,
-      random: { bytes: (count) => randomFillSync(new Uint8Array(count)) },
-    }));
+    const shards = this.#makeShards(config, datapath);
     configure({ config, datapath, shards });
     return labRouter(config, datapath, shards);
   }

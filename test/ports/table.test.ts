@@ -3,6 +3,7 @@ import { Flag, Life, TcpState } from "../../pkg/svr/session.ts";
 import type { Session } from "../../pkg/svr/session.ts";
 import type { FlowKey, OpResult } from "../../pkg/ports/datapath.ts";
 import type { SessionSide } from "../../pkg/svr/session.ts";
+import { waitFor } from "../support/wait.ts";
 import { createMemoryTable } from "./memtable.ts";
 import { hostSide, peerSide, sampleSession, sampleUuid } from "./sessions.ts";
 
@@ -96,6 +97,24 @@ describe("session table", () => {
     expect([1, 2, 3].map((n) => installed(install(n)).localPort)).toEqual([65534, 65535, 65533]);
     expect(table.find(keyOf(peerSide(1, { ...remote, localPort: 65533 })))?.state.side[1].localPort).toBe(65533);
     expect(install(4)).toMatchObject([{ ok: false, why: "exists", side: 1 }]);
+    table.close();
+  });
+
+  test("N-1 a NAT search that found nothing is not repeated whole for a second: a few ports are tried, then all again", async () => {
+    const table = createMemoryTable(256);
+    const install = (n: number, start: number): OpResult[] => table.apply([
+      { kind: "install", session: sampleSession(n, { flags: 0, side: [hostSide(n), peerSide(1, { remotePort: 53, proto: 17, path: 0 })] }), natSearch: { first: 20_000, count: 100, start } },
+    ]);
+    const held = Array.from({ length: 100 }, (_, n) => installed(install(n, 20_000)));
+    const refused = { ok: false, why: "exists", side: 1 };
+    expect(install(100, 20_000)).toMatchObject([refused]);
+    table.apply([{ kind: "end", ref: { index: held[50]!.index, uuid: sampleUuid(50) }, reason: 101, now: true }]);
+    expect(install(101, 20_000)).toMatchObject([refused]);
+    expect(installed(install(102, 20_040)).localPort).toBe(20_050);
+    table.apply([{ kind: "end", ref: { index: held[80]!.index, uuid: sampleUuid(80) }, reason: 101, now: true }]);
+    expect(install(103, 20_000)).toMatchObject([refused]);
+    const { localPort } = await waitFor("a whole search", () => install(103, 20_000).find((one) => one.ok));
+    expect(localPort).toBe(20_080);
     table.close();
   });
 

@@ -10,6 +10,7 @@
 
 #define NO_SLOT 0xffffffffu
 
+enum { FEW_PORTS = 16, EXHAUSTED_MS = 1000 };
 enum { SIDE1, UUID, SIDE0, KEYS }; /* order of visibility */
 
 struct install {
@@ -30,17 +31,23 @@ static int refuse_existing(struct svr_table *table, __u32 entry, __u16 side, str
 	return -EEXIST;
 }
 
-/* Source NAT: the first free local port of the range, cyclic. With no range the key stands as given. */
-static __u32 search_port(struct svr_table *table, const struct svr_op *op, struct install *in)
+/* Where a target is noted when it is exhausted. Leaves local port 0 in the session and its key in the probe. */
+static struct svr_exhausted *place_of_target(struct svr_table *table, struct install *in)
 {
-	__u32 count = op->nat_count ? op->nat_count : 1, entry = 0;
+	in->session.side[1].local_port_be = 0;
+	svr_index_probe_side(table, &in->session, 1, &in->probe[SIDE1]);
+	return &table->exhausted[in->probe[SIDE1].tag % SVR_EXHAUSTED_PLACES];
+}
+
+/* The first free port of `count` tried, cyclic in the range; 0, or the entry that holds the last one tried. */
+static __u32 try_ports(struct svr_table *table, const struct svr_op *op, struct install *in, __u32 count)
+{
+	__u32 entry = 0;
 
 	for (__u32 i = 0; i < count; i++) {
-		if (op->nat_count) {
-			__u32 port = op->nat_first + (__u32)(op->nat_start - op->nat_first + i) % op->nat_count;
+		__u32 port = op->nat_first + (__u32)(op->nat_start - op->nat_first + i) % op->nat_count;
 
-			in->session.side[1].local_port_be = htons((__u16)port);
-		}
+		in->session.side[1].local_port_be = htons((__u16)port);
 		svr_index_probe_side(table, &in->session, 1, &in->probe[SIDE1]);
 		entry = svr_index_find(table, &in->probe[SIDE1]);
 		if (!entry)
@@ -49,15 +56,38 @@ static __u32 search_port(struct svr_table *table, const struct svr_op *op, struc
 	return entry;
 }
 
+/* Source NAT: a free local port of the range. With no range the key stands as given. A search of a whole range takes tens of
+ * milliseconds, and every shard waits for it: after one that found nothing, only a few ports are tried for a while, so that a flood
+ * of first packets toward an exhausted target stops nobody. */
+static __u32 search_port(struct svr_table *table, const struct svr_op *op, struct install *in, __u32 now)
+{
+	struct svr_exhausted *target;
+	struct svr_key key;
+	__u32 entry;
+
+	if (!op->nat_count) {
+		svr_index_probe_side(table, &in->session, 1, &in->probe[SIDE1]);
+		return svr_index_find(table, &in->probe[SIDE1]);
+	}
+	target = place_of_target(table, in);
+	key = in->probe[SIDE1].key;
+	if ((__s32)(target->until_ms - now) > 0 && !memcmp(&target->key, &key, sizeof(key)))
+		return try_ports(table, op, in, op->nat_count < FEW_PORTS ? op->nat_count : FEW_PORTS);
+	entry = try_ports(table, op, in, op->nat_count);
+	if (entry)
+		*target = (struct svr_exhausted){ .key = key, .until_ms = now + EXHAUSTED_MS };
+	return entry;
+}
+
 /* The keys must be new; sides that equal each other can never be told apart. */
 static int check_keys(struct svr_table *table, const struct svr_op *op, struct install *in, struct svr_op_result *result)
 {
-	__u32 entry;
+	__u32 entry, now = svr_table_now_ms();
 	__u16 side = 1;
 
 	svr_index_probe_side(table, &in->session, 0, &in->probe[SIDE0]);
 	svr_index_probe_uuid(table, in->session.uuid, &in->probe[UUID]);
-	entry = search_port(table, op, in);
+	entry = search_port(table, op, in, now);
 	if (!entry) {
 		side = 0;
 		entry = svr_index_find(table, &in->probe[SIDE0]);

@@ -6,6 +6,14 @@
 #include "svr_native.h"
 #include "../../datapath/bpf/svr_side.h"
 
+/* A source NAT target (the key of side 1 with local port 0) that had no port left, and until when nobody searches it whole again.
+ * Each target takes 49,151 sessions, so there are never many; one displaces another at worst. */
+enum { SVR_EXHAUSTED_PLACES = 64 };
+struct svr_exhausted {
+	struct svr_key key;
+	__u32 until_ms;
+};
+
 struct svr_table {
 	struct svr_settings settings; /* copy: sizes and hash keys never change while maps live */
 	struct svr_gauges *gauges;
@@ -14,6 +22,7 @@ struct svr_table {
 	size_t gauges_bytes, sessions_bytes, buckets_bytes;
 	__u32 slots;                  /* of the map */
 	__u32 cursor;                 /* next-fit position of this handle */
+	struct svr_exhausted exhausted[SVR_EXHAUSTED_PLACES]; /* of this handle */
 };
 
 /* The life word (svr_types.h) is changed by compare-and-swap only. */

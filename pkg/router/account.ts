@@ -1,10 +1,11 @@
 // Books a packet that user space passes as eBPF books the others: TCP state, last seen, counters, set-up time. Called by
 // arrive.ts; the table is pkg/svr/tcpstate.ts, the same that the model of the data plane uses.
+import type { SessionPatchFields } from "../ports/datapath.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { SideIndex } from "../svr/session.ts";
 import { tcpStep } from "../svr/tcpstate.ts";
-import type { TcpVerdict } from "../svr/tcpstate.ts";
+import type { TcpMemory, TcpVerdict } from "../svr/tcpstate.ts";
 import { innerBytes } from "./newsession.ts";
 import { changeFields, changeFlags, countPackets, endSession } from "./batch.ts";
 import type { Handle } from "./batch.ts";
@@ -47,10 +48,21 @@ function accountTcp(turn: Turn, handle: Handle, side: SideIndex, carried: Carrie
   const { verdict, state, ended, restart, setUp = false } = tcpStep(before, segment, turn.nowMs >>> 0);
   if (verdict !== "forward") return { verdict, restart: false, setUp: false };
   changeFlags(turn.batch, handle, { set: state.flags & ~before.flags });
-  changeFields(turn.batch, handle, {
-    tcpState: state.tcpState, tcpBeforeReset: state.tcpBeforeReset, sinceMs: state.sinceMs, nextSeq: state.nextSeq, lastAck: state.lastAck,
-    retransmissions: state.retransmissions, outOfOrder: state.outOfOrder, isn: state.isn,
-  });
+  changeFields(turn.batch, handle, changedTcp(before, state));
   if (ended !== undefined) endSession(turn.batch, handle, reasonNumber(ended), false);
   return { verdict, restart, setUp };
 }
+
+/**
+ * What the step changed, and nothing else: eBPF passes later packets of the session meanwhile, and a value that was only read
+ * must not be written back over what they made of it. A SYN that its host repeats would set an established session back.
+ */
+function changedTcp(before: TcpMemory, after: TcpMemory): Partial<SessionPatchFields> {
+  const changed: Partial<SessionPatchFields> = {};
+  for (const field of tcpNumbers) if (after[field] !== before[field]) changed[field] = after[field];
+  for (const field of tcpPairs) if (after[field][0] !== before[field][0] || after[field][1] !== before[field][1]) changed[field] = after[field];
+  return changed;
+}
+
+const tcpNumbers = ["tcpState", "tcpBeforeReset", "sinceMs", "retransmissions", "outOfOrder", "isn"] as const;
+const tcpPairs = ["nextSeq", "lastAck"] as const;

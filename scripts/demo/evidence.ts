@@ -16,7 +16,7 @@ import { readCarried, segmentsOf } from "./wire.ts";
 import { wireTable } from "./wiretable.ts";
 
 const captureRoot = join(import.meta.dirname, "../../build/demo");
-const KEPT_RUNS = 3; // beside the new one: captures are large
+const KEPT_RUNS = 2; // beside the new one: captures are large
 
 /** Evidence is what captures say and where they lie. */
 export interface Evidence { links: LinkTrace[]; lans: LanTrace[]; pcap: Report["pcap"] }

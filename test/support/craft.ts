@@ -8,6 +8,7 @@ import type { IpFields, TransportSpec } from "../../pkg/svr/build.ts";
 import { finishChecksum } from "../../pkg/svr/checksum.ts";
 import type { Suite } from "../../pkg/svr/encode.ts";
 import { epochAt } from "../../pkg/svr/epoch.ts";
+import type { AuthMode } from "../../pkg/svr/epoch.ts";
 import type { PeerKeys } from "../../pkg/svr/keys.ts";
 import type { Metadata } from "../../pkg/svr/metadata.ts";
 import { parsePacket } from "../../pkg/svr/packet.ts";
@@ -27,6 +28,8 @@ export interface Crafted {
   suite?: Suite;
   /** seconds added to the clock of the sender */
   skew?: number;
+  /** how the tag is made, default time-based */
+  mode?: AuthMode;
 }
 
 const engine = createNodeEngine();
@@ -57,7 +60,7 @@ export function craft(what: Crafted): Uint8Array {
   const seconds = Math.floor(Date.now() / 1000) + (what.skew ?? 0);
   counter++;
   const job = planSeal(plain.value, { source: ip.source, destination: ip.destination, sourcePort, destinationPort }, {
-    key: what.key, mode: "time-based", epoch: epochAt(seconds), counter: (BigInt(seconds) << 24n) + counter, metadata: { ...what.metadata, keyId: what.key.keyId },
+    key: what.key, mode: what.mode ?? "time-based", epoch: epochAt(seconds), counter: (BigInt(seconds) << 24n) + counter, metadata: { ...what.metadata, keyId: what.key.keyId },
     suite: what.suite ?? 1, ttl: 64,
   });
   if (!job.ok) throw new Error(job.error);

@@ -27,7 +27,7 @@ export const levels: readonly Level[] = [
   { name: "arch", kind: "jest", run: ["test/arch"], limitMinutes: 5 },
   { name: "lab", kind: "jest", run: ["test/lab"], limitMinutes: 5 },
   { name: "support", kind: "jest", run: ["test/support"], serial: true, limitMinutes: 5 },
-  { name: "ports", kind: "jest", run: ["test/ports"], serial: true, limitMinutes: 5 },
+  { name: "ports", kind: "jest", run: ["test/ports"], serial: true, limitMinutes: 10 },
   { name: "bpf", kind: "jest", run: ["test/bpf"], serial: true, limitMinutes: 10 },
   { name: "fuzz", kind: "jest", run: ["test/fuzz"], serial: true, limitMinutes: 10 },
   { name: "net", kind: "jest", run: ["test/net"], serial: true, limitMinutes: 30 },

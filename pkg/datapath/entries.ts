@@ -2,9 +2,10 @@
 // devices are resolved by program.ts before. No rule about what a configuration may say.
 import type { IpAddress } from "../base/address.ts";
 import type { DatapathConfig, InterfaceEntry, MemberEntry, NexthopEntry } from "../ports/datapath.ts";
-import { addressLayout, interfaceLayout, localLayout, memberKeyLayout, nexthopLayout, offsetOf, rateLayout } from "./layouts.ts";
+import { addressLayout, INTERFACE_LINES, INTERFACE_PLACES, interfaceLayout, interfacesLayout, localLayout, memberKeyLayout, nexthopLayout, offsetOf, rateLayout } from "./layouts.ts";
 import type { MapEntry } from "./maps.ts";
 import { createBytes, writeAddress } from "./sessioncodec.ts";
+import type { Bytes } from "./sessioncodec.ts";
 
 const SHARED = 1, HOSTS = 2; // SVR_IF_*
 const WAYPOINT = 1, PEER = 2; // SVR_LOCAL_*
@@ -22,12 +23,27 @@ export function keyOf(value: number): Uint8Array {
   return array;
 }
 
-/** interfaceEntry is what the kernel's index says about one of our interfaces. */
-export function interfaceEntry(entry: InterfaceEntry, ifindex: number): MapEntry {
-  const { view, array } = createBytes(interfaceLayout.size);
-  view.setUint16(offsetOf(interfaceLayout, "ifnum"), entry.ifnum, true);
-  view.setUint16(offsetOf(interfaceLayout, "flags"), (entry.shared ? SHARED : 0) | (entry.hosts ? HOSTS : 0), true);
-  return { key: keyOf(ifindex), value: array };
+/** interfaceEntries are the lines of the map by the kernel's indexes; undefined when more than eight interfaces fall into one line. */
+export function interfaceEntries(interfaces: readonly InterfaceEntry[], ifindexes: readonly number[]): MapEntry[] | undefined {
+  const lines = new Map<number, { used: number; bytes: Bytes }>();
+  for (const [i, entry] of interfaces.entries()) {
+    const ifindex = ifindexes[i] ?? 0, number = ifindex % INTERFACE_LINES;
+    const line = lines.get(number) ?? { used: 0, bytes: createBytes(interfacesLayout.size) };
+    if (line.used === INTERFACE_PLACES) return undefined;
+    const { view } = line.bytes, at = interfaceLayout.size * line.used++;
+    view.setUint32(at + offsetOf(interfaceLayout, "ifindex"), ifindex, true);
+    view.setUint16(at + offsetOf(interfaceLayout, "ifnum"), entry.ifnum, true);
+    view.setUint16(at + offsetOf(interfaceLayout, "flags"), (entry.shared ? SHARED : 0) | (entry.hosts ? HOSTS : 0), true);
+    lines.set(number, line);
+  }
+  return [...lines].map(([number, { bytes }]) => ({ key: keyOf(number), value: bytes.array }));
+}
+
+/** ifnumsOf are our numbers of the interfaces that a line of the map holds. */
+export function ifnumsOf({ value }: MapEntry): number[] {
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  const places = Array.from({ length: INTERFACE_PLACES }, (_, i) => i * interfaceLayout.size).filter((at) => view.getUint32(at + offsetOf(interfaceLayout, "ifindex"), true) !== 0);
+  return places.map((at) => view.getUint16(at + offsetOf(interfaceLayout, "ifnum"), true));
 }
 
 /** nexthopEntry leaves the neighbour to the kernel: no link addresses. */

@@ -91,7 +91,14 @@ export const gaugesLayout = struct("svr_gauges", [
 ]);
 
 /** interfaceLayout is struct svr_interface. */
-export const interfaceLayout = struct("svr_interface", [["ifnum", "u16"], ["flags", "u16"]]);
+export const interfaceLayout = struct("svr_interface", [["ifindex", "u32"], ["ifnum", "u16"], ["flags", "u16"]]);
+
+/** INTERFACE_LINES and INTERFACE_PLACES are SVR_INTERFACE_LINES and SVR_INTERFACE_PLACES: the shape of the map `interfaces`. */
+export const INTERFACE_LINES = 256;
+export const INTERFACE_PLACES = 8;
+
+/** interfacesLayout is struct svr_interfaces. */
+export const interfacesLayout = struct("svr_interfaces", [["at", interfaceLayout, INTERFACE_PLACES]]);
 
 /** nexthopLayout is struct svr_nexthop. */
 export const nexthopLayout = struct("svr_nexthop", [
@@ -127,7 +134,7 @@ export const ifstatsLayout = struct("svr_ifstats", [["rx_packets", "u64"], ["rx_
 
 /** bpfLayouts are the structs shared with the eBPF programs; compared with the object's BTF at load. */
 export const bpfLayouts: readonly StructLayout[] = [
-  sideLayout, tailLayout, handshakeLayout, sessionLayout, keyLayout, bucketLayout, settingsLayout, gaugesLayout, interfaceLayout, nexthopLayout,
+  sideLayout, tailLayout, handshakeLayout, sessionLayout, keyLayout, bucketLayout, settingsLayout, gaugesLayout, interfaceLayout, interfacesLayout, nexthopLayout,
   addressLayout, localLayout, rateLayout, memberKeyLayout, puntLayout, recordLayout, ifstatsLayout,
 ];
 

@@ -8,9 +8,9 @@ import { createAttacher } from "./attach.ts";
 import { createConfigMap } from "./configmap.ts";
 import type { ConfigMap } from "./configmap.ts";
 import { findDevice, findVlan } from "./devices.ts";
-import { interfaceEntry, localEntries, memberEntry, nexthopEntry, rateEntries } from "./entries.ts";
+import { ifnumsOf, interfaceEntries, localEntries, memberEntry, nexthopEntry, rateEntries } from "./entries.ts";
 import type { Way } from "./entries.ts";
-import { interfaceLayout, offsetOf } from "./layouts.ts";
+import { INTERFACE_LINES, INTERFACE_PLACES } from "./layouts.ts";
 import { openMap } from "./maps.ts";
 import type { MapEntry } from "./maps.ts";
 import type { Pins } from "./pins.ts";
@@ -29,6 +29,9 @@ type Name = "rates" | "nexthops" | "locals" | "members" | "interfaces";
 type Maps = Record<Name, ConfigMap>;
 /** Order of adding; taking away is the reverse. */
 const ORDER: readonly Name[] = ["rates", "nexthops", "locals", "members", "interfaces"];
+
+/** Maps in which an absent entry is one of zeros. */
+const ARRAYS: ReadonlySet<Name> = new Set(["nexthops", "interfaces"]);
 
 interface Wanted { entries: Record<Name, MapEntry[]>; devices: number[] }
 
@@ -58,6 +61,15 @@ function resolve(native: Native, config: DatapathConfig): { index: Map<string, n
   return { index, way };
 }
 
+function linesOf(config: DatapathConfig, devices: readonly number[]): MapEntry[] {
+  const lines = interfaceEntries(config.interfaces, devices);
+  if (lines !== undefined) return lines;
+  throw new SvrError("SVR_CONFIG_INVALID", {
+    object: `${config.interfaces.length} interfaces`, attempted: `more than ${INTERFACE_PLACES} of the interfaces have kernel indexes that differ by multiples of ${INTERFACE_LINES}`,
+    fix: "make some of the devices anew, so that they get other indexes, or use fewer interfaces on this router",
+  });
+}
+
 function wantedOf(native: Native, config: DatapathConfig): Wanted {
   const { index, way } = resolve(native, config);
   const devices = config.interfaces.map((entry) => index.get(entry.name) ?? 0);
@@ -65,7 +77,7 @@ function wantedOf(native: Native, config: DatapathConfig): Wanted {
     devices,
     entries: {
       rates: rateEntries(config), nexthops: config.nexthops.map((entry) => nexthopEntry(entry, way(entry))), locals: localEntries(config),
-      members: config.members.map(memberEntry), interfaces: config.interfaces.map((entry, i) => interfaceEntry(entry, devices[i] ?? 0)),
+      members: config.members.map(memberEntry), interfaces: linesOf(config, devices),
     },
   };
 }
@@ -73,7 +85,7 @@ function wantedOf(native: Native, config: DatapathConfig): Wanted {
 /** createProgrammer opens the configuration maps; `adopted` ones are read. */
 export function createProgrammer(native: Native, load: Handle, at: { pins: Pins; settings: SettingsMap; adopted: boolean }): Programmer {
   const { pins, settings, adopted } = at;
-  const open = (name: Name): ConfigMap => createConfigMap(openMap(native, pins.map(name)), name === "nexthops" ? "array" : "hash", adopted);
+  const open = (name: Name): ConfigMap => createConfigMap(openMap(native, pins.map(name)), ARRAYS.has(name) ? "array" : "hash", adopted);
   const maps: Maps = { rates: open("rates"), nexthops: open("nexthops"), locals: open("locals"), members: open("members"), interfaces: open("interfaces") };
   const attacher = createAttacher(native, load, pins);
   return {
@@ -85,7 +97,7 @@ export function createProgrammer(native: Native, load: Handle, at: { pins: Pins;
       attacher.detachOthers(devices);
       for (const name of ORDER.toReversed()) maps[name].drop(entries[name]);
     },
-    ifnums: () => maps.interfaces.entries().map(({ value }) => new DataView(value.buffer, value.byteOffset).getUint16(offsetOf(interfaceLayout, "ifnum"), true)),
+    ifnums: () => maps.interfaces.entries().flatMap(ifnumsOf),
     close: () => { for (const name of ORDER) maps[name].close(); },
   };
 }

@@ -49,10 +49,14 @@ static void do_settings(struct harness *h, const char *line)
 
 static void do_interface(struct harness *h, const char *line)
 {
-	struct svr_interface interface = { .ifnum = word_number(line, "ifnum", 0), .flags = word_number(line, "flags", 0) };
-	__u32 ifindex = word_number(line, "ifindex", 1);
+	__u32 ifindex = word_number(line, "ifindex", 1), at = ifindex % SVR_INTERFACE_LINES, place = 0;
+	struct svr_interfaces found;
 
-	put(h, "interfaces", &ifindex, &interface);
+	must(bpf_map_lookup_elem(map_fd(h, "interfaces"), &at, &found), "interfaces");
+	while (place < SVR_INTERFACE_PLACES - 1 && found.at[place].ifindex && found.at[place].ifindex != ifindex)
+		place++;
+	found.at[place] = (struct svr_interface){ ifindex, word_number(line, "ifnum", 0), word_number(line, "flags", 0) };
+	put(h, "interfaces", &at, &found);
 }
 
 static void do_nexthop(struct harness *h, const char *line)

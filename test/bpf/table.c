@@ -150,9 +150,14 @@ void forget_sessions(struct harness *h)
 /* Everything but settings and counters as after load. */
 void reset_maps(struct harness *h)
 {
-	static const char *const filled[] = { "interfaces", "locals", "members", "rates", "tokens" };
+	static const char *const filled[] = { "locals", "members", "rates", "tokens" };
+
+	struct svr_interfaces none = {};
 
 	forget_sessions(h);
+	for (__u32 line = 0; line < SVR_INTERFACE_LINES; line++)
+		if (bpf_map_update_elem(map_fd(h, "interfaces"), &line, &none, 0))
+			exit(3);
 	for (size_t i = 0; i < sizeof(filled) / sizeof(*filled); i++)
 		empty_map(h, filled[i]);
 }

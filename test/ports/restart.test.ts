@@ -232,6 +232,21 @@ describeNet("threads and memory", () => {
     expect([woken - before < 10_000, performance.now() - woken >= 45]).toEqual([true, true]);
   });
 
+  test("threads that number the same names at once agree; a full table of names refuses and keeps what it has", async () => {
+    world = await openEbpfWorld(wires, { shards: 2 });
+    const names = Array.from({ length: 3000 }, (_, n) => `tenant/${n}`);
+    const numbered = await insideNamespace(wires.net, "r", () => Promise.all([names, names.toReversed()].map(async (list, shard) => {
+      const worker = new Worker(new URL("./processes/names.ts", import.meta.url), { workerData: { spec: world.datapath.shardSpec(shard), names: list } });
+      return new Promise<number[]>((resolve, reject) => { worker.once("message", resolve); worker.once("error", reject); });
+    })));
+    expect(numbered[1]!.toReversed()).toEqual(numbered[0]);
+    expect(new Set(numbered[0]).size).toBe(3000);
+    let last = 0;
+    for (let n = 3000; n < 70_000 && last === 0; n++) if (world.datapath.nameId(`tenant/${n}`) === 0) last = n;
+    expect(last).toBeGreaterThan(50_000);
+    expect([names.map((name) => world.datapath.nameId(name)), world.datapath.nameId(`tenant/${last}`)]).toEqual([numbered[0], 0]);
+  });
+
   test("a session costs at most 400 bytes of kernel memory", async () => {
     const sessions = 1 << 18;
     const before = mapsOfProcess();

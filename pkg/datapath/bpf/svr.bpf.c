@@ -26,25 +26,24 @@ static __always_inline void count_drop(__u32 reason)
 /* The verdict of one packet. */
 static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, int *code)
 {
-	__u32 ifindex = skb->ifindex;
-	struct svr_interface *interface = bpf_map_lookup_elem(&interfaces, &ifindex);
+	struct svr_interface interface;
 	struct svr_settings *s = svr_maps_settings();
 	enum svr_shape shape;
 
-	if (!interface || !s)
+	if (!s || !svr_maps_interface(skb->ifindex, &interface))
 		return SVR_PASS;
-	p->key.ifnum = interface->ifnum;
+	p->key.ifnum = interface.ifnum;
 	shape = svr_parse_packet(skb, p);
 	if (shape == SVR_SHAPE_FOREIGN)
 		return SVR_PASS;
 	p->summed = svr_packet_summed(skb);
-	svr_leave_count(interface->ifnum, false, p->segments, p->length + (p->segments - 1) * svr_packet_headers(p));
+	svr_leave_count(interface.ifnum, false, p->segments, p->length + (p->segments - 1) * svr_packet_headers(p));
 	if (shape == SVR_SHAPE_OK && !p->unkeyed) {
 		p->session = svr_flow_find(s, p);
 		if (p->session)
 			return svr_forward_packet(skb, p, code);
 	}
-	return svr_miss_packet(skb, p, interface, shape);
+	return svr_miss_packet(skb, p, &interface, shape);
 }
 
 SEC("tc")

@@ -101,10 +101,14 @@ static __always_inline __u32 svr_packet_headers(const struct svr_packet *p)
 	return p->length - p->payload;
 }
 
-/* svr_packet_now_ms: monotonic milliseconds, tick resolution (behaviour 3.6 asks for seconds). */
+/* svr_packet_now_ms: monotonic milliseconds as of the sweeper's last tick (behaviour 3.6 asks for seconds): a load instead of a
+ * call and a division. */
 static __always_inline __u32 svr_packet_now_ms(void)
 {
-	return bpf_ktime_get_coarse_ns() / 1000000;
+	struct svr_sweep *clock = svr_maps_clock();
+	__u32 now = clock ? clock->now_ms : 0;
+
+	return now ?: bpf_ktime_get_coarse_ns() / 1000000;
 }
 
 static __always_inline bool svr_packet_is_zero(const __u8 *address)

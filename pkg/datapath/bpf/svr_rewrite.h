@@ -188,6 +188,12 @@ struct svr_options {
 	__u32 words[10];
 };
 
+/* svr_rewrite_has_options: IPv4 options stand in the packet. */
+static __always_inline bool svr_rewrite_has_options(const struct svr_packet *p)
+{
+	return p->key.family == 4 && p->l4 - p->l3 != SVR_IP4_HEADER;
+}
+
 /* svr_rewrite_strip: removes IPv4 options (protocol 2.7); the rewrite makes length and checksum follow. */
 static __noinline bool svr_rewrite_strip(struct __sk_buff *skb, struct svr_packet *p)
 {
@@ -196,9 +202,7 @@ static __noinline bool svr_rewrite_strip(struct __sk_buff *skb, struct svr_packe
 	struct svr_cursor c;
 	__u8 *first;
 
-	if (p->key.family != 4 || !bytes)
-		return true;
-	if (bytes > sizeof(options) || bpf_skb_load_bytes(skb, p->l3 + SVR_IP4_HEADER, &options, bytes))
+	if (!bytes || bytes > sizeof(options) || bpf_skb_load_bytes(skb, p->l3 + SVR_IP4_HEADER, &options, bytes))
 		return false;
 	if (bpf_skb_adjust_room(skb, -(__s32)bytes, BPF_ADJ_ROOM_NET, BPF_F_ADJ_ROOM_FIXED_GSO))
 		return false;

@@ -9,7 +9,8 @@
 #include "svr_rate.h"
 #include "svr_tcp.h"
 
-#define SVR_SWEEP_TICK_NS 50000000ull /* 50 ms; a walk takes 16 ticks, so less than a second */
+#define SVR_SWEEP_TICK_MS 50           /* a walk takes 16 ticks, so less than a second */
+#define SVR_SWEEP_TICK_NS (SVR_SWEEP_TICK_MS * 1000000ull)
 #define SVR_SWEEP_TICKS 16
 #define SVR_SWEEP_LEAST 64            /* slots a tick */
 #define SVR_SWEEP_PRUNE_MS 2000
@@ -72,7 +73,7 @@ static __always_inline bool svr_sweep_older(const struct svr_sweep_slot *v, __u3
 	return age >= 0 && (__u32)age >= limit;
 }
 
-/* Time of the last packet of either direction; a direction without one counts from the last change. */
+/* Time of the last packet of either direction, up to a tick too early; a direction without one counts from the last change. */
 static __always_inline __u32 svr_sweep_last_seen(const struct svr_session *s)
 {
 	__u32 forward = s->seen_ms[0] ?: s->since_ms, reverse = s->seen_ms[1] ?: s->since_ms;
@@ -112,7 +113,7 @@ static __always_inline __u32 svr_sweep_expired(const struct svr_sweep_slot *v, _
 		return svr_sweep_older(v, v->s->since_ms, fixed) ? svr_sweep_reason(state) : 0;
 	if (state == SVR_TCP_HALF_CLOSED && idle > settings->half_closed_idle_ms)
 		idle = settings->half_closed_idle_ms;
-	return svr_sweep_older(v, svr_sweep_last_seen(v->s), idle) ? svr_sweep_reason(state) : 0;
+	return svr_sweep_older(v, svr_sweep_last_seen(v->s), idle + SVR_SWEEP_TICK_MS) ? svr_sweep_reason(state) : 0;
 }
 
 static __always_inline void svr_sweep_interim(const struct svr_sweep_slot *v)
@@ -244,6 +245,7 @@ static int svr_sweep_tick(void *map, __u32 *key, struct svr_sweep *clock)
 	if (!walk.settings || !walk.gauges)
 		return 0;
 	walk.now = bpf_ktime_get_ns() / 1000000;
+	clock->now_ms = walk.now;
 	walk.first = clock->cursor;
 	walk.end = walk.gauges->high_water;
 	if (walk.end > walk.settings->session_limit)
@@ -267,8 +269,7 @@ static int svr_sweep_tick(void *map, __u32 *key, struct svr_sweep *clock)
 /* svr_sweep_arm: starts the timer, or makes a running one call this program's code. 0, or a negative error. */
 static __always_inline int svr_sweep_arm(void)
 {
-	__u32 zero = 0;
-	struct svr_sweep *clock = bpf_map_lookup_elem(&sweep, &zero);
+	struct svr_sweep *clock = svr_maps_clock();
 	int error;
 
 	if (!clock)

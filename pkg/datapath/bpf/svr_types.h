@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define SVR_LAYOUT_VERSION 3 /* part of every map name; raised when a struct below changes */
+#define SVR_LAYOUT_VERSION 4 /* part of every map name; raised when a struct below changes */
 
 /* ---- sessions ------------------------------------------------------------------------------------------------- */
 
@@ -219,9 +219,16 @@ struct svr_gauges {
 #define SVR_IF_SHARED 0x1u /* configuration marks it as shared with the host's own traffic */
 #define SVR_IF_HOSTS 0x2u  /* hosts live here: packets to foreign addresses are first packets */
 
-struct svr_interface {     /* key: kernel ifindex (u32) */
+struct svr_interface {
+	__u32 ifindex;         /* of the kernel; 0: unused place */
 	__u16 ifnum;
 	__u16 flags;
+};
+/* A cache line of the map `interfaces`; an interface stands in line ifindex % SVR_INTERFACE_LINES, in any place. */
+#define SVR_INTERFACE_LINES 256
+#define SVR_INTERFACE_PLACES 8
+struct svr_interfaces {
+	struct svr_interface at[SVR_INTERFACE_PLACES];
 };
 
 #define SVR_NH_MAC 0x1u    /* destination_mac is valid: plain redirect; else the kernel resolves the neighbour */

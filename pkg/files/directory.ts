@@ -22,8 +22,8 @@ export interface DirectoryOptions {
 
 const defaults = { pollMs: 500, bounds: { entries: 20_000, depth: 16 }, totalBytes: 67_108_864 } as const;
 const mostReads = 5;
-/** looks take at most 1/20 of the time of one thread */
-const restPerLook = 20;
+/** looks take at most 1/20 of the time of one thread, unless they are so slow that a change would not be seen in 5 s (behaviour 1.2) */
+const restPerLook = 20, longestRestMs = 2_000;
 
 /** createDirectorySource makes a source that reads `folder`; places in problems start with `folder` as given. */
 export function createDirectorySource(folder: string, options: DirectoryOptions = {}): ConfigSource {
@@ -149,7 +149,7 @@ function watchStamp(watching: Watching): { stop(): void } {
   const look = async (): Promise<void> => {
     const started = performance.now();
     const stamp = await watching.look();
-    const rest = Math.max(watching.pollMs, (performance.now() - started) * restPerLook);
+    const rest = Math.max(watching.pollMs, Math.min(longestRestMs, (performance.now() - started) * restPerLook));
     const settled = stamp === seen && stamp !== watching.known();
     seen = stamp;
     schedule(rest);

@@ -96,7 +96,8 @@ describeNet("an interrupted demo", () => {
 describeNet("a demo with --keep", () => {
   test("right after the first run: stays up until it is told to end, and says how to look around", async () => {
     const { code, text } = await runDemo(["--keep"], /End it with Ctrl-C/);
-    expect({ code, left: namespacesNamed(text) }).toEqual({ code: 0, left: [] });
+    const failed = text.split("\n").filter((line) => line.startsWith("  FAIL"));
+    expect({ code, failed, left: namespacesNamed(text) }).toEqual({ code: 0, failed: [], left: [] });
     for (const words of ["svrctl sessions", "nsenter --net=/run/netns/", "checks hold"]) expect(text).toContain(words);
   }, TEST_MS);
 });

@@ -2,6 +2,7 @@
 // as well (behaviour 2.4), choose the way on, create or join. Called by decide.ts with metadata that is already verified.
 import { sameAddress } from "../base/address.ts";
 import { checkForward } from "../svr/metadata.ts";
+import { PROTO_TCP, PROTO_UDP } from "../svr/constants.ts";
 import type { ReplayVerdict } from "../svr/replay.ts";
 import { step } from "../svr/handshake.ts";
 import type { SegmentState } from "../svr/segment.ts";
@@ -17,6 +18,7 @@ import type { Again } from "./admit.ts";
 import { resolveCollision } from "./collide.ts";
 import { isWithinLimits } from "./limits.ts";
 import { endsConnection, newSession } from "./newsession.ts";
+import { isQuery } from "./query.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
 import { applySegment } from "./segments.ts";
@@ -58,20 +60,32 @@ function replayVerdict(turn: Turn, opened: Opened): ReplayVerdict {
 function authorise(turn: Turn, arrival: OpenedArrival, again: Again): void {
   const { opened, packet } = arrival;
   const context = opened.tlvs.forwardContext as SessionContext;
-  const tenant = turn.tables.idOf("tenant", opened.tlvs.tenant as string);
-  const sourceRouter = turn.tables.idOf("router", opened.tlvs.sourceRouter as string);
-  if (tenant === 0 || sourceRouter === 0) return refuse(turn, arrival, "limit");
   // A child that is not configured here has the access of its nearest ancestor (behaviour 2.1); the session keeps its name.
-  const asking = turn.tables.tenantId(opened.tlvs.tenant as string) ?? tenant;
+  const asking = turn.tables.tenantId(opened.tlvs.tenant as string) ?? NOBODY;
   const selected = turn.tables.select(asking, context.proto, context.destinationPort, context.destination);
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
-  if (endsConnection(packet) && context.proto === 6) return refuse(turn, arrival, "state", selected.service);
-  if (!isWithinLimits(turn, packet)) return refuse(turn, arrival, "limit", selected.service);
+  const { service } = selected;
+  const unfit = unfitness(arrival, context);
+  if (unfit !== undefined) return refuse(turn, arrival, unfit, service);
+  const tenant = turn.tables.idOf("tenant", opened.tlvs.tenant as string);
+  const sourceRouter = turn.tables.idOf("router", opened.tlvs.sourceRouter as string);
+  if (tenant === 0 || sourceRouter === 0 || !isWithinLimits(turn, packet)) return refuse(turn, arrival, "limit", service);
   const path = arrivalPath(arrival);
   if (path === undefined) return turn.count("peer-mismatch", opened.peer);
-  const ways = egressSides(turn, selected.service, context, { ifnum: path.ifnum, vlan: path.vlan, path });
-  if (!ways.ok) return refuse(turn, arrival, ways.error, selected.service);
-  create(turn, { arrival, again, tenant, sourceRouter, service: selected.service, path, context }, ways.value);
+  const ways = egressSides(turn, service, context, { ifnum: path.ifnum, vlan: path.vlan, path });
+  if (!ways.ok) return refuse(turn, arrival, ways.error, service);
+  create(turn, { arrival, again, tenant, sourceRouter, service, path, context }, ways.value);
+}
+
+const NOBODY = 0; // no tenant has this number
+
+/** What cannot open the session that its context names: another carrier (protocol 3.3), the end of a connection, an ICMP message that asks nothing. */
+function unfitness(arrival: OpenedArrival, context: SessionContext): "filter" | "state" | undefined {
+  const { packet, opened } = arrival;
+  if ((context.proto === PROTO_TCP ? PROTO_TCP : PROTO_UDP) !== packet.proto || context.family !== packet.family) return "filter";
+  if (endsConnection(packet)) return "state";
+  const asks = opened.tlvs.control !== undefined || isQuery(carriedOf(arrival), { family: context.family, proto: context.proto, side: 0 });
+  return asks ? undefined : "state";
 }
 
 interface Acceptance {
@@ -124,13 +138,18 @@ function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): 
     context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
     flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags), sourceRouter: at.sourceRouter, uuid: tlvs.uuid,
     parentSpan: tlvs.traceContext?.parentSpan, traceFlags: tlvs.traceContext?.flags,
-    idleMs: tlvs.remainingSeconds === undefined ? undefined : tlvs.remainingSeconds * 1000,
+    idleMs: tlvs.remainingSeconds === undefined ? undefined : idleOf(tlvs.remainingSeconds),
   });
   const patch = segmentPatch(session, 0, firstSegment(turn, at.arrival.opened, chosen.side.path === 0));
   session.flags |= patch.setFlags;
   session.handshake = patch.handshake;
   reportService(session, at, turn);
   return session;
+}
+
+/** What a neighbour says remains (TLV 42): at least the precision of timers, at most what 31 bits of milliseconds hold. */
+function idleOf(remainingSeconds: number): number {
+  return Math.min(Math.max(remainingSeconds, 1) * 1000, 0x7fffffff);
 }
 
 /** The responder's state after its first forward metadata (protocol 6.1). */

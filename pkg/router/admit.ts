@@ -9,6 +9,7 @@ import { arrivalKey } from "./arrivalkey.ts";
 import { isWithinLimits } from "./limits.ts";
 import { endsConnection, hostSide, isOpeningSyn, newSession } from "./newsession.ts";
 import type { Beginning } from "./newsession.ts";
+import { isQuery } from "./query.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
 import type { Chosen, Ways } from "./route.ts";
@@ -27,6 +28,7 @@ export function admitHost(turn: Turn, arrival: Arrival, again: Again): void {
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
   const service = selected.service;
   if (!enforce(turn, arrival, service)) return;
+  if (!isQuery(carriedOf(arrival), { family: packet.family, proto: packet.proto, side: 0 })) return refuse(turn, arrival, "state", service);
   if (!isWithinLimits(turn, packet)) return refuse(turn, arrival, "limit", service);
   const ways = egressSides(turn, service, contextOf(packet), { ifnum: punt.ifnum, vlan: punt.vlan });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);

@@ -5,21 +5,28 @@ import { cutIp, decideEgress } from "../svr/ipfragments.ts";
 import type { EgressFate } from "../svr/ipfragments.ts";
 import type { LayoutOptions } from "../svr/layout.ts";
 import { rewritePacket } from "../svr/rewrite.ts";
-import type { SessionSide } from "../svr/session.ts";
+import type { SessionSide, SideIndex } from "../svr/session.ts";
 import { endpoints } from "./emit.ts";
+import { isQuery } from "./query.ts";
 import type { Carried, Turn } from "./turn.ts";
 
 /** Leaving is a body on its way to a host; isDirect: it came from a host of this router, so its IP header is the host's own. */
 export interface Leaving {
   side: SessionSide;
+  /** which of the two sides it is */
+  toward: SideIndex;
   carried: Carried;
   isDirect: boolean;
 }
 
 /** emitToHost sends a body out of a host side; the MTU of that link when the packet does not fit and must not be cut. */
 export function emitToHost(turn: Turn, leaving: Leaving): number | undefined {
-  const { side, carried, isDirect } = leaving;
+  const { side, carried, isDirect, toward } = leaving;
   const { packet, original } = carried;
+  if (!isQuery(carried, { family: side.family, proto: side.proto, side: toward === 1 ? 0 : 1 })) {
+    turn.count("state");
+    return undefined;
+  }
   const data = rewritePacket(packet, endpoints(side), optionsToward(turn, side, carried));
   if (!data.ok) {
     turn.count(data.error);

@@ -72,15 +72,19 @@ function joined(turn: Turn, fragment: Arrival): Arrival | undefined {
     turn.count(packet.error);
     return undefined;
   }
-  const arrival: Arrival = { punt, packet: packet.value, original: whole.original };
-  const session = turn.find.byArrival(arrival);
-  return sane(turn, session === undefined ? arrival : { ...arrival, punt: { ...punt, session } });
+  const session = turn.find.byArrival({ punt, packet: packet.value });
+  const arrival: Arrival = { punt: session === undefined ? punt : { ...punt, session }, packet: packet.value };
+  return sane(turn, isFromPeer(arrival.punt) ? arrival : { ...arrival, original: whole.original });
+}
+
+/** Between routers an IP header is theirs: what fragments of it looked like says nothing about the host's (TLV 1 does). */
+function isFromPeer({ session, toWaypoint }: Punt): boolean {
+  return session === undefined ? toWaypoint : session.state.side[session.side].path !== 0;
 }
 
 /** Metadata arrives on waypoint addresses only; a host's body that starts with the cookie is just a body. */
 function carriesMetadata(punt: Punt, packet: Packet): boolean {
-  const fromPeer = punt.session === undefined ? punt.toWaypoint : punt.session.state.side[punt.session.side].path !== 0;
-  return fromPeer && startsWithCookie(packet.data, packet.payload, packet.end);
+  return isFromPeer(punt) && startsWithCookie(packet.data, packet.payload, packet.end);
 }
 
 /** Steps 1 and 2: base header, header TLVs, keys; false when nothing is left to decide. */

@@ -123,7 +123,7 @@ export interface Arrival {
   /** see arrivalKey, which makes it once */
   key?: string;
   opened?: Opened;
-  /** it came in IP fragments */
+  /** it came from a host, in IP fragments */
   original?: Original;
 }
 

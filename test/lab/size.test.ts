@@ -208,6 +208,25 @@ describe.each(cases)("IPv%i through %j", (family, names) => {
     expect(Math.max(...sizesOf(lab.wires))).toBeLessThanOrEqual(1400);
   });
 
+  test("10.1 IP fragments of what a peer sent are joined before its metadata is read", () => {
+    const lab = createLab(names, { services: [everything], mtu: 9000 });
+    let id = 0;
+    lab.onWire = (wire) => {
+      id++;
+      for (const piece of cutIp(wire.data, { size: 600, id })) lab.inject(wire.forward ? wire.link + 1 : wire.link, wire.forward ? 1 : 2, piece);
+      return undefined;
+    };
+    for (let round = 0; round < 3; round++) {
+      lab.fromLeft(udpUp(ends, content(1200, round)));
+      lab.run();
+      lab.fromRight(udpDown(ends, content(1300, round)));
+      lab.run();
+    }
+    expect(lab.routers.map((router) => [router.drops(), router.live().length])).toEqual(names.map(() => [{}, 1]));
+    expect(lab.right.map((data) => toHex(bodyOf(data)))).toEqual([0, 1, 2].map((round) => toHex(content(1200, round))));
+    expect(lab.left.map((data) => toHex(bodyOf(data)))).toEqual([0, 1, 2].map((round) => toHex(content(1300, round))));
+  });
+
   test("M-1 HMAC off: fragments without key id and without tag", () => {
     const lab = established(names, family, { ...jumbo, mode: "Disabled", suite: "off" });
     lab.fromLeft(udpUp(ends, content(3000)));

@@ -140,6 +140,15 @@ describe.each(families)("$name", (f) => {
     }
     expect([...used].sort()).toEqual([0, 1]);
   });
+
+  test("sessions of one hop spread, though their ports differ by one each: 16384 and 16385, 16386 and 16387, ...", async () => {
+    const used = new Map<number | undefined, number>();
+    for (let sport = 16384; sport < 16384 + 256; sport += 2) {
+      const shard = (await send(harness, { from: f.host, to: f.server, udp: { sport, dport: sport + 1 } })).punt?.shard;
+      used.set(shard, (used.get(shard) ?? 0) + 1);
+    }
+    for (const shard of [0, 1]) expect(used.get(shard)).toBeGreaterThan(128 / 5);
+  });
 });
 
 test("a full ring drops and counts, and takes packets again once it is drained", async () => {

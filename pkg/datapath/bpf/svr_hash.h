@@ -9,7 +9,9 @@
  * which is strongly universal. Zero words add nothing, so IPv4 leaves words 1-3 and 5-7 out.
  * h0 = hash(hash_key[0]): tag = h0, first bucket = h0 & bucket_mask. h1 = hash(hash_key[1]): second bucket = h1 & bucket_mask.
  * The shard of a packet without a session: x[0..3] = source ^ destination words, x[4] = source port ^ destination port as
- * big-endian fields (0 for fragments), x[5] = proto; shard = (hash(hash_key[1], x) * shards) >> 32. */
+ * big-endian fields (0 for fragments), x[5] = proto, x[6] = source port + destination port;
+ * shard = (hash(hash_key[1], x) * shards) >> 32. The sum is there for waypoint pairs: an even port and the odd one behind it,
+ * whose exclusive or is the same all over a hop. */
 #ifndef SVR_HASH_H
 #define SVR_HASH_H
 
@@ -37,6 +39,7 @@ static inline __attribute__((always_inline)) __u32 svr_hash_shard(const struct s
 	__u64 sum = k[0] + k[1] * (w[0] ^ w[4]) + k[2] * (w[1] ^ w[5]) + k[3] * (w[2] ^ w[6]) + k[4] * (w[3] ^ w[7]);
 
 	sum += k[5] * (__u32)(key->source_port_be ^ key->destination_port_be) + k[6] * (__u32)key->proto;
+	sum += k[7] * ((__u32)key->source_port_be + key->destination_port_be);
 	return ((sum >> 32) * settings->shards) >> 32;
 }
 #endif

@@ -37,36 +37,27 @@ void session_write(struct harness *h, __u32 slot, const struct svr_session *sess
 		exit(3);
 }
 
-static int free_places(const struct svr_bucket *bucket)
-{
-	int count = 0;
-
-	for (int i = 0; i < SVR_BUCKET_ENTRIES; i++)
-		count += !bucket->entry[i];
-	return count;
-}
-
-/* The emptier of both buckets takes it, as in the library. */
+/* The first bucket takes it if it can, as in the library. */
 static int put_key(struct harness *h, const struct svr_key *key, __u32 entry)
 {
-	int fd = map_fd(h, "buckets"), to;
+	int fd = map_fd(h, "buckets");
 	struct svr_settings settings;
-	struct svr_bucket bucket[2];
-	__u32 tag, at[2];
+	struct svr_bucket bucket;
+	__u32 tag, at;
 
 	settings_read(h, &settings);
 	tag = svr_hash_key(settings.hash_key[0], key);
-	at[0] = tag & settings.bucket_mask;
-	at[1] = svr_hash_key(settings.hash_key[1], key) & settings.bucket_mask;
-	if (bpf_map_lookup_elem(fd, &at[0], &bucket[0]) || bpf_map_lookup_elem(fd, &at[1], &bucket[1]))
-		return 0;
-	to = free_places(&bucket[0]) >= free_places(&bucket[1]) ? 0 : 1;
-	for (int i = 0; i < SVR_BUCKET_ENTRIES; i++) {
-		if (bucket[to].entry[i])
+	at = tag & settings.bucket_mask;
+	for (int i = 0; i < 2 * SVR_BUCKET_ENTRIES; i++) {
+		if (i == SVR_BUCKET_ENTRIES)
+			at = svr_hash_other(at, tag, settings.bucket_mask);
+		if (i % SVR_BUCKET_ENTRIES == 0 && bpf_map_lookup_elem(fd, &at, &bucket))
+			return 0;
+		if (bucket.entry[i % SVR_BUCKET_ENTRIES])
 			continue;
-		bucket[to].tag[i] = tag;
-		bucket[to].entry[i] = entry;
-		return bpf_map_update_elem(fd, &at[to], &bucket[to], 0) == 0;
+		bucket.tag[i % SVR_BUCKET_ENTRIES] = tag;
+		bucket.entry[i % SVR_BUCKET_ENTRIES] = entry;
+		return bpf_map_update_elem(fd, &at, &bucket, 0) == 0;
 	}
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define SVR_LAYOUT_VERSION 4 /* part of every map name; raised when a struct below changes */
+#define SVR_LAYOUT_VERSION 5 /* part of every map name; raised when a struct below changes */
 
 /* ---- sessions ------------------------------------------------------------------------------------------------- */
 
@@ -92,7 +92,7 @@ struct svr_handshake {
 	__u16 egress_router;   /* name id of the egress router, 0 unknown */
 };
 
-/* 320 bytes: five cache lines, of which an established IPv4 packet touches two (docs/decisions/006). The four bytes life, tcp_state, tcp_before_reset, end_reason are one aligned 32-bit word that
+/* 320 bytes: five cache lines, of which an established IPv4 packet touches two (docs/decisions/009). The four bytes life, tcp_state, tcp_before_reset, end_reason are one aligned 32-bit word that
  * every writer changes with one 32-bit compare-and-swap; who takes life away from LIVE decrements gauges.live. A claim writes
  * since_ms before it sets life to CLAIMED (the sweeper frees claims older than SVR_CLAIM_MS). */
 #define SVR_CLAIM_MS 10000
@@ -175,7 +175,7 @@ struct svr_bucket {
 #define SVR_HASH_WORDS 11
 /* One per router: sizes, secrets, timers. Written at load and on configuration changes. */
 struct svr_settings {
-	__u64 hash_key[2][SVR_HASH_WORDS + 1]; /* secret multipliers: [0] first bucket and tag, [1] second bucket */
+	__u64 hash_key[2][SVR_HASH_WORDS + 1]; /* secret multipliers: [0] flow index, [1] shards */
 	__u32 bucket_mask;
 	__u32 session_limit;   /* slots */
 	__u32 live_limit;      /* sessions that may be live at once */

@@ -1,0 +1,24 @@
+// Smoke test of the benchmarks: each measure runs on a small scale and gives finite numbers, so that `npm run bench` works when it
+// is wanted. No timing is asserted, except the order of magnitude of the deterministic test run in the kernel.
+import { describeNet } from "../support/probe.ts";
+import { measures } from "./measures.ts";
+import type { Sample } from "./measure.ts";
+import { build } from "./tool.ts";
+
+const LONGEST_NS = 20_000; // a packet takes some hundred; twenty thousand is a program that has gone wrong
+
+const numbersOf = (samples: readonly Sample[]): number[] => samples.flatMap((sample) => Object.values(sample.values));
+
+describeNet("benchmarks", () => {
+  beforeAll(() => { build(); }, 120_000);
+
+  test.each(measures.map((measure) => [measure.name, measure] as const))("%s runs", async (_name, measure) => {
+    const { samples, rows } = await measure.run({ rounds: 1, smoke: true }, () => undefined);
+    expect(samples.length).toBeGreaterThan(0);
+    expect(numbersOf(samples).filter((value) => !Number.isFinite(value))).toEqual([]);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows.map((row) => row.value).filter((text) => /NaN|Infinity|undefined/.test(text))).toEqual([]);
+    const perPacket = samples.flatMap(({ values }) => ["forward_ns", "reverse_ns"].flatMap((field) => values[field] ?? []));
+    expect(perPacket.filter((ns) => ns > LONGEST_NS)).toEqual([]);
+  }, 240_000);
+});

@@ -1,0 +1,11 @@
+// All benchmarks in the order in which they run. Data only; read by main.ts and by the smoke test.
+import { bulk } from "./bulk.ts";
+import type { Measure } from "./measure.ts";
+import { memory } from "./memory.ts";
+import { packets } from "./packets.ts";
+import { restart } from "./restart.ts";
+import { sessions } from "./sessions.ts";
+import { testrun } from "./testrun.ts";
+
+/** measures lists them all. */
+export const measures: readonly Measure[] = [bulk, packets, testrun, sessions, memory, restart];

@@ -1,0 +1,58 @@
+// New UDP sessions a second: through two session routers with the whole metadata handshake, one shard and one CPU each, beside
+// source NAT by nftables on both routers. A session counts when its answer is back at the host.
+import { atLeast, medianOf, takeTurns, whole } from "./measure.ts";
+import type { Measure, Outcome, Row, Sample } from "./measure.ts";
+import { benchObject, callTool, valueOf } from "./tool.ts";
+import { openWorld } from "./worlds.ts";
+import type { Kind, World } from "./worlds.ts";
+
+const KINDS: readonly Kind[] = ["svr", "nat"];
+const TARGET = 20_000;
+const WINDOW = 1024, LIMIT_MS = 15_000;
+const LIMIT_SESSIONS = 262_144;
+
+/** Each router process with all its threads on a CPU of its own. */
+async function pinRouters({ net, fabric }: World): Promise<void> {
+  for (const [cpu, router] of (fabric?.routers ?? []).entries()) await net.must(router.name, "taskset", "--all-tasks", "--pid", "--cpu-list", String(cpu), String(router.process.pid));
+}
+
+async function open(world: World, first: number, count: number): Promise<Record<string, number>> {
+  const answer = await callTool(["opening", benchObject, ...world.places, 0, first, count, WINDOW, LIMIT_MS]);
+  return { ...answer, perSecond: valueOf(answer, "answered") / valueOf(answer, "seconds") };
+}
+
+/** A world of its own a round: tables start empty. The first flows let the process compile its hot code. */
+async function readRound(kind: Kind, warm: number, count: number): Promise<Record<string, number>> {
+  const world = await openWorld(kind, { sessions: LIMIT_SESSIONS, shards: 1 });
+  try {
+    await pinRouters(world);
+    await open(world, 0, warm);
+    return await open(world, warm, count);
+  } finally {
+    await world.close();
+  }
+}
+
+function rowsOf(samples: readonly Sample[]): Row[] {
+  const perSecond = (kind: Kind): number => medianOf(samples, kind, "perSecond");
+  const lost = samples.filter((sample) => sample.variant === "svr").map(({ values }) => valueOf(values, "sent") - valueOf(values, "answered"));
+  return [
+    { what: "session routers, metadata handshake", value: `${whole(perSecond("svr"))} sessions/s`, against: `${whole(Math.max(...lost))} packets without an answer at most`, target: `>= ${whole(TARGET)}/s`, reached: perSecond("svr") >= TARGET },
+    atLeast("against nat", perSecond("svr") / perSecond("nat"), { against: `${whole(perSecond("nat"))} sessions/s` }),
+  ];
+}
+
+/** sessions is the measure of session set-up. */
+export const sessions: Measure = {
+  name: "sessions", title: "New UDP sessions a second",
+  method: `Each packet is the first of a flow, the server's device answers in the kernel; at most ${WINDOW} flows are under way. The generator, both routers and all softirqs share the machine's CPUs.`,
+  run: async ({ rounds, smoke }, say): Promise<Outcome> => {
+    const [warm, count] = smoke ? [512, 2048] : [16_384, 65_536];
+    const samples = await takeTurns(KINDS, rounds, async (variant, round) => {
+      const values = await readRound(variant === "svr" ? "svr" : "nat", warm, count);
+      say(`round ${round + 1}: ${variant} ${whole(values["perSecond"] ?? 0)} sessions/s`);
+      return values;
+    });
+    return { samples, rows: rowsOf(samples) };
+  },
+};

@@ -35,6 +35,7 @@ test.each<[desc: string, bad: string, problem: RegExp]>([
   ["a foreign object", "apiVersion: v1\nkind: Secret\nmetadata: { name: s }", /apiVersion "v1" is not ours/],
   ["nesting", "[".repeat(5_000), /^a\.yaml:5:101: error: the document is nested deeper than 100/],
   ["a namespace that is no text", `apiVersion: ${apiVersion}\nkind: Service\nmetadata: { name: a, namespace: 5 }\nspec: { addresses: [10.0.0.1] }`, /^a\.yaml:7:22: error: metadata\.namespace: 5 is not text/],
+  ["a key that is a list", `${tenant("x")}? [a, b]\n: 1\n`, /Tenant x .*there is no field/],
   ["a name with a line break", `apiVersion: ${apiVersion}\nkind: Tenant\nmetadata: { name: "a\\nb" }`, /^a\.yaml:7:13: error: metadata\.name: "a\\nb" is not a tenant name/],
 ])("%s never stops the documents around it", (_desc, bad, problem) => {
   const result = parse(`${tenant("a")}---\n${bad}\n---\n${tenant("b")}`);

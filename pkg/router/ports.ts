@@ -1,6 +1,6 @@
 // This shard's slice of every waypoint pool (protocol 2.5), and where its NAT port searches start. Owned by one shard; the
 // data plane keeps the quarantine, so a pair comes back here when it may be used again.
-import { NAT_PORT_COUNT } from "../svr/natport.ts";
+import { NAT_PORT_COUNT } from "../svr/constants.ts";
 import { WaypointPool } from "../svr/waypoint.ts";
 import type { PathEntry } from "./tables.ts";
 import type { PortSource, WaypointPair } from "./turn.ts";

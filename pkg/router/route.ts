@@ -5,7 +5,7 @@ import type { IpAddress } from "../base/address.ts";
 import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { NatSearch } from "../ports/datapath.ts";
-import { NAT_PORT_COUNT, NAT_PORT_FIRST } from "../svr/natport.ts";
+import { NAT_PORT_COUNT, NAT_PORT_FIRST } from "../svr/constants.ts";
 import { Flag } from "../svr/session.ts";
 import type { SessionContext, SessionSide } from "../svr/session.ts";
 import { hostSide } from "./newsession.ts";

@@ -99,3 +99,9 @@ export const KEY_BYTES = 32; // AES-256 and HMAC keys
 export const SALT_BYTES = 8;
 export const PSK_BYTES_MIN = 32;
 export const COUNTER_BITS_PER_SECOND = 24; // psk counters start at unix seconds x 2^24
+
+// ---- source NAT (behaviour 5) ----
+/** NAT_PORT_FIRST and NAT_PORT_LAST bound translated source ports and ICMP identifiers. */
+export const NAT_PORT_FIRST = 16384, NAT_PORT_LAST = 65534;
+/** NAT_PORT_COUNT is how many sessions one translated address can have toward one remote address, port and protocol. */
+export const NAT_PORT_COUNT = NAT_PORT_LAST - NAT_PORT_FIRST + 1;

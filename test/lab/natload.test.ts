@@ -2,7 +2,7 @@
 // 5-tuple, however many sessions and shards there are. One router; what leaves is looked at and then lost.
 import { flowKeyText } from "../../pkg/datapath/model-state.ts";
 import type { RouterConfig } from "../../pkg/plan/config.ts";
-import { NAT_PORT_COUNT, NAT_PORT_FIRST } from "../../pkg/svr/natport.ts";
+import { NAT_PORT_COUNT, NAT_PORT_FIRST } from "../../pkg/svr/constants.ts";
 import { address, ifnumOf, linkAddress, prefix } from "./config.ts";
 import { createLab } from "./lab.ts";
 import type { Lab } from "./lab.ts";

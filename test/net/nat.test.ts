@@ -6,8 +6,7 @@
 // address whose ports are waypoints. 150,000 sessions; every packet carries the number of its flow.
 import { readU32, writeU32 } from "../../pkg/base/bytes.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
-import { PROTO_UDP } from "../../pkg/svr/constants.ts";
-import { NAT_PORT_COUNT, NAT_PORT_FIRST, NAT_PORT_LAST } from "../../pkg/svr/natport.ts";
+import { NAT_PORT_COUNT, NAT_PORT_FIRST, NAT_PORT_LAST, PROTO_UDP } from "../../pkg/svr/constants.ts";
 import { startCapture } from "../support/capture.ts";
 import { fieldsOf } from "../support/craft.ts";
 import { openInjector } from "../support/inject.ts";

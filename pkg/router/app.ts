@@ -164,7 +164,7 @@ function applyConfig(parts: Parts, applied: Applied): void {
   pump.follow(applied.config);
   for (const shard of shards) shard.post({ kind: "config", posted });
   const ending = sessionsToEnd(datapath, posted);
-  if (ending.length > 0) for (const shard of shards.slice(0, 1)) shard.post({ kind: "end", refs: ending.map((one) => one.ref), reason: ending[0]?.reason ?? 0 });
+  for (const [reason, list] of Map.groupBy(ending, (one) => one.reason)) shards[0]?.post({ kind: "end", refs: list.map((one) => one.ref), reason });
   options.log.info({ hash: applied.hash, problems: applied.problems.length, ended: ending.length }, "configuration applied");
   for (const problem of applied.problems) options.log.warn({ problem }, "configuration problem");
 }

@@ -1,5 +1,6 @@
 // What a configuration change means for live sessions (behaviour 1.2): a session whose tenant may not open its service any
-// more ends with reason `policy`; all others stay as they are. Called by the app after the shards were told.
+// more ends with reason `policy`, one whose peer or path is gone with `path-lost`; all others stay as they are. Called by
+// the app after the shards were told.
 import type { Datapath, SessionRef } from "../ports/datapath.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Life } from "../svr/session.ts";
@@ -11,7 +12,7 @@ import type { Tables } from "./tables.ts";
 
 const PAGE = 4096;
 
-/** EndingSession is a live session that the new configuration does not allow. */
+/** EndingSession is a live session that the new configuration does not allow, or cannot carry. */
 export interface EndingSession {
   ref: SessionRef;
   reason: number;
@@ -25,11 +26,17 @@ export function sessionsToEnd(datapath: Datapath, posted: ShardConfig): EndingSe
   while (cursor !== undefined) {
     const page: ReturnType<Datapath["sessions"]> = datapath.sessions(cursor, PAGE);
     for (const { index, state } of page.sessions) {
-      if (state.life === Life.live && !isAllowed(tables, state)) ending.push({ ref: { index, uuid: state.uuid }, reason: reasonNumber("policy") });
+      const reason = state.life === Life.live ? reasonToEnd(tables, state) : undefined;
+      if (reason !== undefined) ending.push({ ref: { index, uuid: state.uuid }, reason: reasonNumber(reason) });
     }
     cursor = page.next;
   }
   return ending;
+}
+
+function reasonToEnd(tables: Tables, session: Session): "policy" | "path-lost" | undefined {
+  if (!isAllowed(tables, session)) return "policy";
+  return session.side.every(({ path }) => path === 0 || tables.pathById(path) !== undefined) ? undefined : "path-lost";
 }
 
 /** A session stays while the lookup still allows it, whatever service now answers, and its peer may still assert the tenant. */

@@ -27,7 +27,7 @@ export interface ShardPorts extends PortSource {
   adopt(uses: readonly PairUse[]): void;
   /** pairs whose quarantine is over */
   release(uses: readonly PairUse[]): void;
-  /** pools follow the configuration: a path that stays keeps its pool */
+  /** pools follow the configuration: a path that stays keeps its pool, one that changes its size or range keeps what is in use */
   follow(paths: readonly PathEntry[]): void;
   counts(): PoolCount[];
 }
@@ -35,6 +35,7 @@ export interface ShardPorts extends PortSource {
 /** createShardPorts makes the ports of shard `number` of `count`; `seed` spreads where pools and NAT searches begin: peers may still know sessions of a router that lost its own. */
 export function createShardPorts(slice: { number: number; count: number }, seed: number): ShardPorts {
   const pools = new Map<number, WaypointPool>();
+  const shapes = new Map<number, string>();
   const waiting = new Map<number, PairUse[]>();
   let next = seed >>> 0;
   const random = (): number => {
@@ -45,9 +46,10 @@ export function createShardPorts(slice: { number: number; count: number }, seed:
     const pool = new WaypointPool({
       size: path.pairs, slice, quarantineMs: 0, first: random(), ...(path.remotePorts === undefined ? {} : { peerPorts: path.remotePorts }),
     });
-    for (const use of waiting.get(path.id) ?? []) pool.adopt(use);
+    for (const use of [...(waiting.get(path.id) ?? []), ...(pools.get(path.id)?.inUse() ?? [])]) pool.adopt(use);
     waiting.delete(path.id);
     pools.set(path.id, pool);
+    shapes.set(path.id, shapeOf(path));
     return pool;
   };
   return {
@@ -71,11 +73,16 @@ export function createShardPorts(slice: { number: number; count: number }, seed:
     follow(paths) {
       const keep = new Set(paths.map((path) => path.id));
       for (const id of pools.keys()) if (!keep.has(id)) pools.delete(id);
-      for (const path of paths) if (!pools.has(path.id)) open(path);
+      for (const path of paths) if (!pools.has(path.id) || shapes.get(path.id) !== shapeOf(path)) open(path);
     },
     counts: () => [...pools].map(([path, pool]) => {
       const { used, free, size } = pool.counts(0);
       return { path, used, free, size };
     }),
   };
+}
+
+/** Two paths of one shape have the same pairs. */
+function shapeOf({ pairs, remotePorts }: PathEntry): string {
+  return `${pairs} ${remotePorts?.first ?? ""} ${remotePorts?.last ?? ""}`;
 }

@@ -169,3 +169,10 @@ test.each([[5, 0, 1], [5, 3, 1], [5, 17, 1], [5, 2, 2], [1, 9, 3]])("2.5 a pool 
 test("2.5 a slice without pairs stays empty wherever it begins", () => {
   expect(new WaypointPool({ size: 1, slice: { number: 2, count: 3 }, quarantineMs: 0, first: 8 }).allocate(0)).toEqual({ ok: false, error: "nat" });
 });
+
+test("RB-3 the pairs in use, for a pool that takes the place of this one", () => {
+  const pool = new WaypointPool({ size: 6, slice: { number: 0, count: 2 }, quarantineMs: 0 });
+  const [a, b] = [pool.allocate(0), pool.allocate(0)].map((pair) => (pair.ok ? pair.value : undefined)) as [WaypointPair, WaypointPair];
+  pool.release(a, 0);
+  expect(pool.inUse()).toEqual([b]);
+});

@@ -125,6 +125,11 @@ export class WaypointPool {
     return ok(this.#pairOf(entry));
   }
 
+  /** inUse lists the used pairs, for a pool of another size that takes their place; costs time in proportion to the size. */
+  inUse(): WaypointPair[] {
+    return Array.from(this.#use).flatMap((use, entry) => (use === USED ? [this.#pairOf(entry)] : []));
+  }
+
   /** release puts a used pair into quarantine from `at` (ms) on; false: not a used pair of this slice. */
   release(pair: WaypointPair, at: number): boolean {
     const entry = this.#entryOf(pair);

@@ -31,6 +31,7 @@ export const levels: readonly Level[] = [
   { name: "bpf", kind: "jest", run: ["test/bpf"], serial: true, limitMinutes: 10 },
   { name: "fuzz", kind: "jest", run: ["test/fuzz"], serial: true, limitMinutes: 10 },
   { name: "net", kind: "jest", run: ["test/net"], serial: true, limitMinutes: 30 },
+  { name: "bench", kind: "jest", run: ["test/bench"], serial: true, limitMinutes: 10 },
   { name: "chaos", kind: "jest", run: ["test/chaos"], serial: true, limitMinutes: 15 },
 ];
 

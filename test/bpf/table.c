@@ -37,29 +37,33 @@ void session_write(struct harness *h, __u32 slot, const struct svr_session *sess
 		exit(3);
 }
 
-/* The first bucket takes it if it can, as in the library. */
-static int put_key(struct harness *h, const struct svr_key *key, __u32 entry)
+static int put_in(struct harness *h, __u32 at, __u32 tag, __u32 entry)
 {
 	int fd = map_fd(h, "buckets");
-	struct svr_settings settings;
 	struct svr_bucket bucket;
-	__u32 tag, at;
 
-	settings_read(h, &settings);
-	tag = svr_hash_key(settings.hash_key[0], key);
-	at = tag & settings.bucket_mask;
-	for (int i = 0; i < 2 * SVR_BUCKET_ENTRIES; i++) {
-		if (i == SVR_BUCKET_ENTRIES)
-			at = svr_hash_other(at, tag, settings.bucket_mask);
-		if (i % SVR_BUCKET_ENTRIES == 0 && bpf_map_lookup_elem(fd, &at, &bucket))
-			return 0;
-		if (bucket.entry[i % SVR_BUCKET_ENTRIES])
+	if (bpf_map_lookup_elem(fd, &at, &bucket))
+		return 0;
+	for (int i = 0; i < SVR_BUCKET_ENTRIES; i++) {
+		if (bucket.entry[i])
 			continue;
-		bucket.tag[i % SVR_BUCKET_ENTRIES] = tag;
-		bucket.entry[i % SVR_BUCKET_ENTRIES] = entry;
+		bucket.tag[i] = tag;
+		bucket.entry[i] = entry;
 		return bpf_map_update_elem(fd, &at, &bucket, 0) == 0;
 	}
 	return 0;
+}
+
+/* The first bucket takes it if it can, as in the library. */
+static int put_key(struct harness *h, const struct svr_key *key, __u32 entry)
+{
+	struct svr_settings settings;
+	__u32 tag;
+
+	settings_read(h, &settings);
+	tag = svr_hash_key(settings.hash_key[0], key);
+	return put_in(h, tag & settings.bucket_mask, tag, entry) ||
+	       put_in(h, svr_hash_key(settings.hash_key[1], key) & settings.bucket_mask, tag, entry);
 }
 
 /* All three keys: side 1, uuid, side 0. */

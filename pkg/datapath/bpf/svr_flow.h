@@ -39,15 +39,17 @@ static __always_inline struct svr_session *svr_flow_in_bucket(const struct svr_b
 	return NULL;
 }
 
-/* svr_flow_find: session of the packet or NULL; sets p->entry. The second bucket is looked at only when the first has nothing:
- * entries prefer the first, and a line that is not needed pushes out another that is. */
+/* svr_flow_find: session of the packet or NULL; sets p->entry. The second bucket is hashed and read only when the first has
+ * nothing: entries prefer the first, and a line that is not needed costs a walk of the page tables and pushes out another. */
 static __always_inline struct svr_session *svr_flow_find(const struct svr_settings *s, struct svr_packet *p)
 {
-	__u32 tag = svr_hash_key(s->hash_key[0], &p->key), first = tag & s->bucket_mask;
-	__u32 second = svr_hash_other(first, tag, s->bucket_mask);
-	struct svr_session *session = svr_flow_in_bucket(bpf_map_lookup_elem(&buckets, &first), tag, p);
+	__u32 tag = svr_hash_key(s->hash_key[0], &p->key), at = tag & s->bucket_mask;
+	struct svr_session *session = svr_flow_in_bucket(bpf_map_lookup_elem(&buckets, &at), tag, p);
 
-	return session ?: svr_flow_in_bucket(bpf_map_lookup_elem(&buckets, &second), tag, p);
+	if (session)
+		return session;
+	at = svr_hash_key(s->hash_key[1], &p->key) & s->bucket_mask;
+	return svr_flow_in_bucket(bpf_map_lookup_elem(&buckets, &at), tag, p);
 }
 
 static __always_inline void svr_flow_clear_bucket(__u32 at, __u32 entry)
@@ -62,10 +64,8 @@ static __always_inline void svr_flow_clear_bucket(__u32 at, __u32 entry)
 /* svr_flow_remove: takes `entry` out of both buckets of a key. */
 static __noinline int svr_flow_remove(const struct svr_settings *s, const struct svr_key *key, __u32 entry)
 {
-	__u32 tag = svr_hash_key(s->hash_key[0], key), first = tag & s->bucket_mask;
-
-	svr_flow_clear_bucket(first, entry);
-	svr_flow_clear_bucket(svr_hash_other(first, tag, s->bucket_mask), entry);
+	svr_flow_clear_bucket(svr_hash_key(s->hash_key[0], key) & s->bucket_mask, entry);
+	svr_flow_clear_bucket(svr_hash_key(s->hash_key[1], key) & s->bucket_mask, entry);
 	return 0;
 }
 #endif

@@ -7,8 +7,7 @@
  *     hash(k, w) = (k[0] + k[1] * w[0] + ... + k[11] * w[10] modulo 2^64) >> 32
  *
  * which is strongly universal. Zero words add nothing, so IPv4 leaves words 1-3 and 5-7 out.
- * tag = hash(hash_key[0]), first bucket = tag & bucket_mask, second bucket = first ^ ((tag >> 26 | 1) & bucket_mask): both lie in
- * one page, so that a packet pays for one walk of the page tables, and either follows from the other and the tag.
+ * h0 = hash(hash_key[0]): tag = h0, first bucket = h0 & bucket_mask. h1 = hash(hash_key[1]): second bucket = h1 & bucket_mask.
  * The shard of a packet without a session: x[0..3] = source ^ destination words, x[4] = source port ^ destination port as
  * big-endian fields (0 for fragments), x[5] = proto, x[6] = source port + destination port;
  * shard = (hash(hash_key[1], x) * shards) >> 32. The sum is there for waypoint pairs: an even port and the odd one behind it,
@@ -30,12 +29,6 @@ static inline __attribute__((always_inline)) __u32 svr_hash_key(const __u64 *k, 
 	if (key->family != 4)
 		sum += k[2] * w[1] + k[3] * w[2] + k[4] * w[3] + k[6] * w[5] + k[7] * w[6] + k[8] * w[7];
 	return sum >> 32;
-}
-
-/* svr_hash_other: the other bucket in which an entry with this tag may stand. */
-static inline __attribute__((always_inline)) __u32 svr_hash_other(__u32 bucket, __u32 tag, __u32 mask)
-{
-	return bucket ^ ((tag >> 26 | 1) & mask);
 }
 
 /* svr_hash_shard: owner of a packet that belongs to no session; both directions give the same. */

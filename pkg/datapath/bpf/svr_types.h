@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define SVR_LAYOUT_VERSION 5 /* part of every map name; raised when a struct below changes */
+#define SVR_LAYOUT_VERSION 6 /* part of every map name; raised when a struct below changes */
 
 /* ---- sessions ------------------------------------------------------------------------------------------------- */
 
@@ -175,7 +175,7 @@ struct svr_bucket {
 #define SVR_HASH_WORDS 11
 /* One per router: sizes, secrets, timers. Written at load and on configuration changes. */
 struct svr_settings {
-	__u64 hash_key[2][SVR_HASH_WORDS + 1]; /* secret multipliers: [0] flow index, [1] shards */
+	__u64 hash_key[2][SVR_HASH_WORDS + 1]; /* secret multipliers: [0] first bucket and tag, [1] second bucket, shards */
 	__u32 bucket_mask;
 	__u32 session_limit;   /* slots */
 	__u32 live_limit;      /* sessions that may be live at once */

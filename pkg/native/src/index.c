@@ -2,7 +2,7 @@
 /* The flow index: two-choice buckets of eight tagged entries (svr_types.h, svr_hash.h). Used by install, change, search and
  * repair; eBPF looks up and clears in the same memory. Readers take no lock: a place goes 0 -> CLAIMED -> tag -> entry, and a
  * hit is always confirmed against the session, so a stale or half-made entry is only a miss.
- * The first bucket of a key is filled first: readers look there first, and at half load nine of ten find their entry there.
+ * The first bucket of a key is filled first: readers look there first, and hash and read the second only when they must.
  * When both buckets of a key are full, stale entries go first, then one entry moves to its other bucket: it is written there
  * before it is cleared here, so that a reader finds it all the time. */
 #include "table.h"
@@ -14,7 +14,7 @@ static void hash(const struct svr_table *table, struct svr_probe *probe)
 {
 	probe->tag = svr_hash_key(table->settings.hash_key[0], &probe->key);
 	probe->at[0] = probe->tag & table->settings.bucket_mask;
-	probe->at[1] = svr_hash_other(probe->at[0], probe->tag, table->settings.bucket_mask);
+	probe->at[1] = svr_hash_key(table->settings.hash_key[1], &probe->key) & table->settings.bucket_mask;
 	__builtin_prefetch(&table->buckets[probe->at[0]], 1);
 	__builtin_prefetch(&table->buckets[probe->at[1]], 1);
 }
@@ -147,26 +147,50 @@ static int purge(struct svr_table *table, __u32 at)
 	return purged;
 }
 
-/* Moves one entry of a full bucket to its other bucket. All entries are valid: purge ran. */
-static int move(struct svr_table *table, __u32 at)
+/* The other bucket of an entry that stands in `at`. */
+static __u32 other_bucket(struct svr_table *table, __u32 at, __u32 tag, __u32 entry)
+{
+	struct svr_session *session = &table->sessions[SVR_ENTRY_INDEX(entry)];
+	struct svr_probe probe;
+
+	svr_index_probe_side(table, session, entry, &probe);
+	if (!stands_in(&probe, at, tag))
+		svr_index_probe_uuid(table, session->uuid, &probe);
+	return probe.at[0] == at ? probe.at[1] : probe.at[0];
+}
+
+/* Moves the entry in place i of bucket `at` to its other bucket, if there is room. */
+static int move_entry(struct svr_table *table, __u32 at, int i, __u32 *to)
 {
 	struct svr_bucket *bucket = &table->buckets[at];
+	__u32 entry = __atomic_load_n(&bucket->entry[i], __ATOMIC_ACQUIRE);
+	struct svr_place place;
 
-	for (int i = 0; i < SVR_BUCKET_ENTRIES; i++) {
-		__u32 entry = __atomic_load_n(&bucket->entry[i], __ATOMIC_ACQUIRE), to;
-		struct svr_place place;
-
-		if (entry < 2 || entry == SVR_ENTRY_CLAIMED || SVR_ENTRY_INDEX(entry) >= table->slots)
-			continue;
-		to = svr_hash_other(at, bucket->tag[i], table->settings.bucket_mask);
-		if (to == at || !take(&table->buckets[to], bucket->tag[i], &place))
-			continue;
-		svr_index_commit(place, entry);
-		if (clear(&bucket->entry[i], entry))
-			return 1;
+	*to = at;
+	if (entry < 2 || entry == SVR_ENTRY_CLAIMED || SVR_ENTRY_INDEX(entry) >= table->slots)
+		return 0;
+	*to = other_bucket(table, at, bucket->tag[i], entry);
+	if (*to == at || !take(&table->buckets[*to], bucket->tag[i], &place))
+		return 0;
+	svr_index_commit(place, entry);
+	if (!clear(&bucket->entry[i], entry))
 		clear(place.entry, entry); /* the sweeper removed it meanwhile: the place here is empty */
+	return 1;
+}
+
+/* Empties a place of a full bucket: what is stale goes first, then one entry moves, at last one whose other bucket is emptied so. */
+static int make_room(struct svr_table *table, __u32 at, int depth)
+{
+	__u32 to[SVR_BUCKET_ENTRIES];
+
+	if (purge(table, at))
 		return 1;
-	}
+	for (int i = 0; i < SVR_BUCKET_ENTRIES; i++)
+		if (move_entry(table, at, i, &to[i]))
+			return 1;
+	for (int i = 0; depth && i < SVR_BUCKET_ENTRIES; i++)
+		if (to[i] != at && make_room(table, to[i], depth - 1) && move_entry(table, at, i, &to[i]))
+			return 1;
 	return 0;
 }
 
@@ -176,10 +200,7 @@ int svr_index_reserve(struct svr_table *table, const struct svr_probe *probe, st
 		if (take(&table->buckets[probe->at[b]], probe->tag, out))
 			return 0;
 	for (int b = 0; b < 2; b++)
-		if (purge(table, probe->at[b]) && take(&table->buckets[probe->at[b]], probe->tag, out))
-			return 0;
-	for (int b = 0; b < 2; b++)
-		if (move(table, probe->at[b]) && take(&table->buckets[probe->at[b]], probe->tag, out))
+		if (make_room(table, probe->at[b], 1) && take(&table->buckets[probe->at[b]], probe->tag, out))
 			return 0;
 	return -ENOSPC;
 }

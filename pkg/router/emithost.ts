@@ -17,6 +17,8 @@ export interface Leaving {
   toward: SideIndex;
   carried: Carried;
   isDirect: boolean;
+  /** clamp of the MSS option: what the way back to the peer carries (protocol 10.4); 0 none */
+  mss: number;
 }
 
 /** emitToHost sends a body out of a host side; the MTU of that link when the packet does not fit and must not be cut. */
@@ -27,7 +29,7 @@ export function emitToHost(turn: Turn, leaving: Leaving): number | undefined {
     turn.count("state");
     return undefined;
   }
-  const data = rewritePacket(packet, endpoints(side), optionsToward(turn, side, carried));
+  const data = rewritePacket(packet, endpoints(side), optionsToward(turn, leaving));
   if (!data.ok) {
     turn.count(data.error);
     return undefined;
@@ -41,10 +43,10 @@ export function emitToHost(turn: Turn, leaving: Leaving): number | undefined {
 }
 
 /** What TLV 1 told of the original header is restored. */
-function optionsToward(turn: Turn, side: SessionSide, carried: Carried): LayoutOptions {
+function optionsToward(turn: Turn, { side, carried, mss }: Leaving): LayoutOptions {
   const { original, tlvs, bodyAt, bodyEnd } = carried;
   return {
-    carrier: side.proto, take: turn.take, bodyAt: tlvs === undefined ? undefined : bodyAt, bodyEnd: tlvs === undefined ? undefined : bodyEnd,
+    carrier: side.proto, take: turn.take, mss, bodyAt: tlvs === undefined ? undefined : bodyAt, bodyEnd: tlvs === undefined ? undefined : bodyEnd,
     dontFragment: original?.dontFragment, ipId: original === undefined || original.largest === 0 ? undefined : original.ipId,
   };
 }

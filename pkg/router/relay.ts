@@ -17,7 +17,8 @@ export function leave(turn: Turn, handle: Handle, to: SideIndex, carried: Carrie
   const from = handle.state.side[to === 0 ? 1 : 0];
   const isDirect = from.path === 0;
   if (side.path !== 0) return leaveToPeer(turn, handle, { to, from, carried });
-  const mtu = emitToHost(turn, { side, toward: to, carried, isDirect });
+  const mss = isDirect ? 0 : turn.tables.pathById(from.path)?.mss ?? 0;
+  const mtu = emitToHost(turn, { side, toward: to, carried, isDirect, mss });
   if (mtu !== undefined) tooBig(turn, { from, carried, mtu });
 }
 

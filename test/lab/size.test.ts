@@ -2,7 +2,8 @@
 // ICMP to the host that must know (protocol 10, behaviour M-1, M-2, RB-18).
 import { toHex } from "../../pkg/base/bytes.ts";
 import type { IpFamily } from "../../pkg/base/address.ts";
-import { cutIp } from "../../pkg/svr/ipfragments.ts";
+import { cutIp, joinIp } from "../../pkg/svr/ipfragments.ts";
+import { ROUTER_LIMITS, Reassembler } from "../../pkg/svr/reassembly.ts";
 import { hasGoodChecksum } from "../../pkg/svr/sanity.ts";
 import { readU16, readU32 } from "../../pkg/base/bytes.ts";
 import type { Chain, LabService } from "./config.ts";
@@ -206,6 +207,23 @@ describe.each(cases)("IPv%i through %j", (family, names) => {
     expect(lab.right.map((data) => [parsed(data).tcp?.seq, bodyOf(data).length])).toEqual([[1001, 1000], [2001, 1000], [3001, 1000]]);
     expect(lab.wires.every(hasMetadata)).toBe(true);
     expect(Math.max(...sizesOf(lab.wires))).toBeLessThanOrEqual(1400);
+  });
+
+  test("RB-18 the largest datagram, in fragments of its host: with all headers it is longer than an IP packet can be", () => {
+    const lab = createLab(names, { services: [everything], mtu: 1400, lanMtu: 1500 });
+    const length = family === 4 ? 65_507 : 65_527;
+    for (let round = 0; round < 3; round++) {
+      for (const piece of cutIp(udpUp(ends, content(length, round), { ip: { dontFragment: false, ipId: round + 1 } }), { size: 1500, id: round + 1 })) lab.fromLeft(piece);
+      lab.run();
+      lab.fromRight(udpDown(ends, content(20)));
+      lab.run();
+    }
+    const reassembler = new Reassembler(ROUTER_LIMITS);
+    const wholes = lab.right.flatMap((data) => joinIp(reassembler, { packet: parsed(data), ifnum: 1, vlan: 0 }, 0) ?? []);
+    expect(wholes.map(({ data }) => toHex(bodyOf(data)) === toHex(content(length, wholes.findIndex((whole) => whole.data === data))))).toEqual([true, true, true]);
+    expect(wholes.map(({ data }) => hasGoodChecksum(parsed(data)))).toEqual([true, true, true]);
+    expect([Math.max(...sizesOf(lab.wires)) <= 1400, lab.left.length]).toEqual([true, 3]);
+    expect(lab.routers.map((router) => router.drops())).toEqual(names.map(() => ({})));
   });
 
   test("10.1 IP fragments of what a peer sent are joined before its metadata is read", () => {

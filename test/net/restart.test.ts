@@ -21,7 +21,7 @@ import { passes, waitFor } from "../support/wait.ts";
 import { innerKey, readWire } from "../support/wire.ts";
 import type { WirePacket } from "../support/wire.ts";
 
-const SESSIONS = 1000;
+const SESSIONS = 1000, MANY = 4000; // the ring holds about 2,000 records
 const families = [4, 6] as const;
 
 /** The longest way of a packet from one capture to the other in milliseconds, and what never arrived. Retransmissions count as packets of their own. */
@@ -126,6 +126,31 @@ describeNet("routers that go and come back", () => {
       for (const of of Map.groupBy(router.records(), (one) => one.boot).values()) expect(of.map((one) => one.sequence)).toEqual(of.map((_one, index) => index)); // gap-free, behaviour 13.1
     }
   }, 60_000);
+
+  test("L-7 more sessions age without a process than the ring of records holds: what did not fit is one loss record", async () => {
+    const at = { address: hostAddress(2, 4), port: ++port };
+    await startUdpServer(fabric.net, "b", { ...at, mode: "sink" });
+    const fromA = await openInjector(fabric.net, { node: "a", device: "eth0" }, { node: "r1", device: "lan0" });
+    const opening = (sourcePort: number): Uint8Array => buildPacket(fieldsOf(hostAddress(1, 4, 20), at.address), { kind: "udp", sourcePort, destinationPort: at.port }, Uint8Array.of(1, 2, 3));
+    const count = async (router: Router): Promise<number> => (await router.status()).sessions;
+    for (let opened = 0; opened < MANY; opened += 500) {
+      await fromA.send(...Array.from({ length: 500 }, (_, index) => opening(1 + opened + index)));
+      await waitFor("their sessions", async () => (await count(r1)) >= opened + 500 && (await count(r2)) >= opened + 500, { deadlineMs: 15_000 });
+    }
+    await Promise.all([r1.kill(), r2.kill()]);
+    const records = [r1.records().length, r2.records().length];
+    await passes(6000);
+    await Promise.all([r1.start(), r2.start()]);
+    for (const [index, router] of [r1, r2].entries()) {
+      const fresh = (): SessionRecord[] => router.records().slice(records[index]);
+      const ends = (): SessionRecord[] => fresh().filter((one) => one.recordType === "end" && one.destinationPort === at.port);
+      const [loss] = await waitFor(`${router.name} declares the loss`, () => { const found = fresh().filter((one) => one.recordType === "loss"); return found.length > 0 && ends().length > 100 && found; });
+      await waitFor("all are accounted for", () => ends().length + (loss?.lost ?? 0) >= MANY);
+      expect(fresh().filter((one) => one.recordType === "loss")).toHaveLength(1);
+      expect([ends().length + (loss?.lost ?? 0), (await router.live()).length]).toEqual([MANY, 0]);
+      expect((await router.counters()).records.lost).toBe(loss?.lost);
+    }
+  }, 90_000);
 
   test.each(families)("L-7 IPv%i: a blind RST does not end a session whose hosts keep talking", async (family) => {
     const at = { address: hostAddress(2, family), port: ++port };

@@ -7,6 +7,7 @@
 import { toHex } from "../../pkg/base/bytes.ts";
 import { startCapture } from "../support/capture.ts";
 import type { Capture } from "../support/capture.ts";
+import { forgetSession } from "../support/forget.ts";
 import { openNet } from "../support/net.ts";
 import { describeNet } from "../support/probe.ts";
 import { startFabric } from "../support/router.ts";
@@ -129,6 +130,21 @@ describeNet("two segments", () => {
     const longest = Math.max(...readWire(await capture.stop()).map((one) => one.packet.end));
     expect(longest).toBeGreaterThan(10_000);
   }, 60_000);
+
+  test.each(families)("L-5 RB-6 IPv%i: forgotten on the transit router: rebuilt there with the same UUID, joined by the last router", async (family) => {
+    const to = { address: hostAddress(2, family), port: ++port };
+    await startUdpServer(fabric.net, "b", to);
+    const client = await startUdpClient(fabric.net, "a", { to: to.address, port: to.port });
+    for (let round = 0; round < 3; round++) expect(await client.send(1)).toMatchObject({ answered: 1 });
+    const [id = ""] = (await onPort(r1, to.port)).map((one) => one.sessionId);
+    const [far] = await onPort(r2, to.port);
+    forgetSession(fabric.net, "t", id);
+    expect(await client.send(1, { waitMs: 500 })).toMatchObject({ answered: 0 });
+    for (let round = 0; round < 3; round++) expect(await client.send(1)).toMatchObject({ answered: 1, wrong: 0 });
+    for (const router of [r1, t, r2]) expect((await router.live({ destinationPort: String(to.port) })).map((one) => one.sessionId)).toEqual([id]);
+    const [joined] = await onPort(r2, to.port);
+    expect([joined?.natSource, joined?.waypointRemote === far?.waypointRemote]).toEqual([far?.natSource, false]); // another pair, the same NAT
+  }, 30_000);
 
   test.each(families)("S-7 IPv%i: a tenant that the last router does not allow its peer is dropped there, though the transit router passes it", async (family) => {
     const from = family === 4 ? "10.1.0.66" : "fd00:1::66";

@@ -9,7 +9,7 @@ import type { StartOptions } from "./process.ts";
 import { leftovers, namespaceFolder, namespacesOf, noteProcess, openRun, pinRoot, removeFolders } from "./run.ts";
 import type { Run } from "./run.ts";
 
-/** Vlan is a tagged network on a device; the kernel gets the device `DEVICE.ID` for it. */
+/** Vlan is a tagged network on a device, for the configuration of routers. No kernel device stands for it (kernels of small machines have none): tests write neighbours down and send tagged packets. */
 export interface Vlan { id: number; addresses: string[] }
 
 /** End is one end of a link: a device in a node. */
@@ -149,9 +149,6 @@ function linkLine(net: Net, { ends: [a, b], mtu = 1500 }: Link): string {
 function deviceLines(link: Link, node: string): string[] {
   return link.ends.filter((end) => end.node === node).flatMap((end) => [
     ...addressLines(end.device, end.addresses ?? []), `link set ${end.device} up`,
-    ...(end.vlans ?? []).flatMap((vlan) => [
-      `link add link ${end.device} name ${end.device}.${vlan.id} type vlan id ${vlan.id}`, ...addressLines(`${end.device}.${vlan.id}`, vlan.addresses), `link set ${end.device}.${vlan.id} up`,
-    ]),
   ]);
 }
 

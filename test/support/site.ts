@@ -17,7 +17,7 @@ export interface SiteService {
   transports?: { protocol: string; ports?: (number | string)[] }[];
   /** tenants that may, default all of the site; `!name` is denied */
   access?: string[];
-  at: { router: string; interface: string; gateway?: string };
+  at: { router: string; interface: string; vlan?: number; gateway?: string };
   /** destination NAT: addresses that answer instead */
   targets?: string[];
   /** further fields of the Service */
@@ -106,7 +106,7 @@ function serviceObject(site: Site, service: SiteService): ConfigObject {
 /** One route where the service is, one toward the next router on every other. */
 function routeObjects(topology: Topology, service: SiteService): ConfigObject[] {
   const { at, targets } = service;
-  const way = { interface: at.interface, ...(at.gateway !== undefined && { gateway: at.gateway }) };
+  const way = { interface: at.interface, ...(at.vlan !== undefined && { vlan: at.vlan }), ...(at.gateway !== undefined && { gateway: at.gateway }) };
   const last = targets === undefined ? { type: "Local", local: way } : { type: "Host", host: { ...way, targets } };
   return routersOf(topology).flatMap((router) => {
     const next = router === at.router ? undefined : nextToward(topology, router, at.router);
@@ -136,8 +136,8 @@ function routerObject(topology: Topology, site: Site, name: string): ConfigObjec
     interfaces: interfaces.map(({ end, mtu }, index) => interfaceOf(end, { id: index + 1, mtu, own, wan: neighbours.some((one) => one.own === end) })),
     peers: [...Map.groupBy(neighbours, (one) => one.name)].map(([peer, links]) => ({
       name: peer, psk: { file: pskFile(name, peer) }, allowedTenants: site.tenants.map((tenant) => tenant.name), ...own.peers?.[peer],
-      paths: links.flatMap(({ own: { device }, theirs }) => addressesOf(theirs).map((remoteAddress) => ({
-        name: `${device}-${remoteAddress.includes(":") ? "v6" : "v4"}`, interface: device, remoteAddress, ...own.paths?.[peer],
+      paths: links.flatMap(({ own: { device }, theirs }) => addressesOf(theirs).map(({ address, vlan }) => ({
+        name: `${device}-${address.includes(":") ? "v6" : "v4"}${vlan === undefined ? "" : `-${vlan}`}`, interface: device, remoteAddress: address, ...(vlan !== undefined && { vlan }), ...own.paths?.[peer],
       }))),
     })),
     ...own.more, limits: { sessions: FEW_SESSIONS, ...(own.more?.["limits"] as Record<string, unknown> | undefined) },
@@ -148,10 +148,12 @@ function interfaceOf(end: End, of: { id: number; mtu: number; own: SiteRouter; w
   const { id, mtu, own, wan } = of;
   return {
     name: end.device, id, type: wan ? "WAN" : "LAN", addresses: end.addresses ?? [], mtu, ...(end.vlans && { vlans: end.vlans }),
-    ...(wan && { waypoints: addressesOf(end).map((address) => ({ address, ...own.waypoints?.[end.device] })) }),
+    ...(wan && { waypoints: addressesOf(end).map(({ address }) => ({ address, ...own.waypoints?.[end.device] })) }),
   };
 }
 
-function addressesOf(end: End): string[] {
-  return (end.addresses ?? []).map((text) => text.split("/", 1)[0] ?? "");
+/** Addresses without length, untagged ones and those of VLANs. */
+function addressesOf(end: End): { address: string; vlan?: number }[] {
+  const plain = (text: string): string => text.split("/", 1)[0] ?? "";
+  return [...(end.addresses ?? []).map((text) => ({ address: plain(text) })), ...(end.vlans ?? []).flatMap(({ id, addresses }) => addresses.map((text) => ({ address: plain(text), vlan: id })))];
 }

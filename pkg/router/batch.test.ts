@@ -9,6 +9,8 @@ const session = (n = 1): Session => flowSession({ family: 4, proto: "udp", role:
 const full: OpResult = { ok: false, why: "full" };
 const done = (index: number, localPort: number): OpResult => ({ ok: true, index, localPort });
 
+const plainly = (work: () => void): void => work();
+
 test("changes of one session are one operation, the last change of a bit wins", () => {
   const batch = newBatch(1);
   const handle = handleOf(batch, 5, { ...session(), flags: 0b0001 });
@@ -31,7 +33,7 @@ test("after it was applied, further changes are a new operation", () => {
   const batch = newBatch(1);
   const handle = handleOf(batch, 5, session());
   changeFlags(batch, handle, { set: 1 });
-  settle(batch, [done(5, 1)]);
+  settle(batch, [done(5, 1)], plainly);
   changeFlags(batch, handle, { set: 2 });
   expect(batch.ops).toEqual([expect.objectContaining({ kind: "patch", setFlags: 2, clearFlags: 0 })]);
 });
@@ -70,7 +72,7 @@ describe("installs", () => {
     });
     enter();
     for (const name of ["a", "b"]) waitFor(batch, batch.drafts.get("k")!, () => void told.push(name));
-    for (const result of results) settle(batch, [result]);
+    for (const result of results) settle(batch, [result], plainly);
     return told;
   }
 
@@ -83,11 +85,30 @@ describe("installs", () => {
     expect(play(results, retries)).toEqual(told);
   });
 
+  test("a fault of one packet leaves the others alone", () => {
+    const batch = newBatch(1);
+    const told: string[] = [];
+    const attempt = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        told.push(String(error));
+      }
+    };
+    const enter = (key: string, installed: () => void): void => enterDraft(batch, { key, session: session(), installed, failed: () => undefined });
+    enter("a", () => { throw new Error("a"); });
+    enter("b", () => void told.push("b"));
+    waitFor(batch, batch.drafts.get("a")!, () => { throw new Error("who waited"); });
+    waitFor(batch, batch.drafts.get("a")!, () => void told.push("who waited too"));
+    settle(batch, [done(1, 1), done(2, 2)], attempt);
+    expect(told).toEqual(["Error: a", "Error: who waited", "who waited too", "b"]);
+  });
+
   test("a missing result is a refusal", () => {
     const batch = newBatch(1);
     const told: string[] = [];
     enterDraft(batch, { key: "k", session: session(), installed: () => undefined, failed: (result) => void told.push(result.why) });
-    settle(batch, []);
+    settle(batch, [], plainly);
     expect(told).toEqual(["gone"]);
   });
 

@@ -97,31 +97,32 @@ export function enterDraft(batch: Batch, draft: Draft): void {
  * settle hands the results of an applied batch to its installs and empties the list of operations.
  * Callbacks may enter new operations; the caller applies again until none is left.
  */
-export function settle(batch: Batch, results: readonly OpResult[]): void {
+export function settle(batch: Batch, results: readonly OpResult[], attempt: Attempt): void {
   const installs = batch.installs;
   batch.ops = [];
   batch.installs = [];
   for (const handle of batch.known.values()) handle.patch = undefined;
-  for (const install of installs) settleInstall(batch, install, results[install.op]);
+  for (const install of installs) {
+    attempt(() => settleInstall(batch, install, results[install.op]));
+    if (batch.drafts.get(install.draft.key) === install.handle) release(batch, install, attempt); // no other try was entered
+  }
 }
 
-function settleInstall(batch: Batch, install: Install, result: OpResult | undefined): void {
-  const { handle, draft } = install;
-  if (result === undefined || !result.ok) {
-    draft.failed(result ?? { ok: false, why: "gone" });
-    if (batch.drafts.get(draft.key) === handle) release(batch, install); // no other try was entered
-    return;
-  }
+/** Attempt runs what concerns one packet, so that a fault in it leaves the others alone. */
+export type Attempt = (work: () => void) => void;
+
+function settleInstall(batch: Batch, { handle, draft }: Install, result: OpResult | undefined): void {
+  if (result === undefined || !result.ok) return draft.failed(result ?? { ok: false, why: "gone" });
   handle.ref = { index: result.index, uuid: handle.state.uuid };
   handle.state.side[1].localPort = result.localPort;
   batch.known.set(result.index, handle);
   draft.installed(handle);
-  for (const decide of handle.waiting.splice(0)) decide();
 }
 
-function release(batch: Batch, { draft, handle }: Install): void {
+/** Those who waited are decided, whether there is a session now or not. */
+function release(batch: Batch, { draft, handle }: Install, attempt: Attempt): void {
   batch.drafts.delete(draft.key);
-  for (const decide of handle.waiting.splice(0)) decide();
+  for (const decide of handle.waiting.splice(0)) attempt(decide);
 }
 
 function patchOf(batch: Batch, handle: Handle, ref: SessionRef): Extract<SessionOp, { kind: "patch" }> {

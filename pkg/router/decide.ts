@@ -46,7 +46,6 @@ function refuseExhausted(turn: Turn, { packet, punt }: Arrival): void {
 function decideNew(turn: Turn, arrival: Arrival): void {
   const waiting = turn.batch.drafts.get(arrivalKey(arrival));
   if (waiting !== undefined) {
-    if (waiting.ref !== undefined) return again(turn, arrival);
     if (!waitFor(turn.batch, waiting, () => again(turn, arrival))) turn.count("limit");
     return;
   }

@@ -28,7 +28,7 @@ import type { SealSource } from "./sealing.ts";
 import type { Tables } from "./tables.ts";
 import { createSlab } from "./slab.ts";
 import { createTally } from "./tally.ts";
-import type { Arrival, ErrorGate, FindSession, Turn } from "./turn.ts";
+import type { ErrorGate, FindSession, Turn } from "./turn.ts";
 
 /** ShardOptions wires a shard; the caller owns port and engine and closes them. */
 export interface ShardOptions {
@@ -116,18 +116,18 @@ export class Shard {
     if (came.length === 0) return 0;
     this.#punts += came.length;
     const turn = this.#newTurn(this.#tables);
-    for (const arrival of openArrivals(turn, came, this.#options.engine)) this.#decide(turn, arrival);
+    for (const arrival of openArrivals(turn, came, this.#options.engine)) this.#attempt(turn, () => decide(turn, arrival));
     this.#finish(turn);
     this.#countDiscarded();
     return came.length;
   }
 
   /** A packet that cannot be decided is lost, and counted, and told; the thread and the other packets of the turn go on. */
-  #decide(turn: Turn, arrival: Arrival): void {
+  #attempt(turn: Turn, work: () => void): void {
     try {
-      decide(turn, arrival);
+      work();
     } catch (error) {
-      turn.count("fault", arrival.opened?.peer);
+      turn.count("fault");
       this.#fault ??= error instanceof Error ? error.stack ?? error.message : String(error);
     }
   }
@@ -184,8 +184,9 @@ export class Shard {
   #finish(turn: Turn): void {
     const { port, engine } = this.#options;
     const { batch } = turn;
-    for (let round = 0; round < MAX_ROUNDS && batch.ops.length > 0; round++) settle(batch, port.apply(batch.ops));
-    for (const { draft } of batch.installs) draft.failed({ ok: false, why: "full" }); // rounds ran out
+    const attempt = (work: () => void): void => this.#attempt(turn, work);
+    for (let round = 0; round < MAX_ROUNDS && batch.ops.length > 0; round++) settle(batch, port.apply(batch.ops), attempt);
+    for (const { draft } of batch.installs) attempt(() => draft.failed({ ok: false, why: "full" })); // rounds ran out
     signOutputs(batch.outputs, engine);
     if (batch.outputs.length > 0) port.send(framesOf(batch.outputs));
     this.#slab.clear();

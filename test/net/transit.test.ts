@@ -25,7 +25,7 @@ const gcm = { metadataEncryption: { suite: "GCM" } };
 const site: Site = {
   tenants: [{ name: "corp", members: [{ router: "r1", interface: "lan0" }] }, { name: "rogue", members: [{ router: "r1", interface: "lan0", prefixes: ["10.1.0.66/32", "fd00:1::66/128"] }] }],
   services: [{ name: "east", addresses: ["10.2.0.0/24", "fd00:2::/64"], at, more: { sourceNat: "Interface" } }],
-  routers: { t: { peers: { r2: gcm } }, r2: { peers: { t: { ...gcm, allowedTenants: ["corp"] } } } },
+  routers: { t: { peers: { r2: gcm } }, r2: { peers: { t: { ...gcm, allowedTenants: ["corp"] } }, waypoints: { wan0: { ports: "2000-2999" } } } },
 };
 
 describeNet("two segments", () => {
@@ -73,6 +73,20 @@ describeNet("two segments", () => {
     expect(first?.keyId).not.toBe(second?.keyId);
     for (const field of ["uuid", "tenant", "service", "sourceRouter", "forwardContext"] as const) expect(second?.[field]).toEqual(first?.[field]);
     expect([first?.iv?.length, second?.iv?.length]).toEqual([16, 12]);
+  }, 30_000);
+
+  test.each(families)("W-2 IPv%i: where the peer announces a range of ports, destinations are inside it, one after the other; sources stay even", async (family) => {
+    const to = { address: hostAddress(2, family), port: ++port };
+    await startUdpServer(fabric.net, "b", to);
+    const captures = await startCaptures();
+    const client = await startUdpClient(fabric.net, "a", { to: to.address, port: to.port, sockets: 20 });
+    expect(await client.send(2)).toMatchObject({ answered: 40, wrong: 0 });
+    const [west, east] = (await readBoth(captures)).map((packets) => packets.filter((one) => one.metadata?.tlvs.forwardContext !== undefined).map((one) => one.packet));
+    expect(new Set(west?.map((one) => one.destinationPort % 2))).toEqual(new Set([1]));
+    expect(west?.filter((one) => one.destinationPort < 16_385)).toEqual([]);
+    const ports = new Set(east?.map((one) => one.destinationPort));
+    expect([ports.size, Math.min(...ports) >= 2000, Math.max(...ports) <= 2999]).toEqual([20, true, true]);
+    expect(new Set([...west ?? [], ...east ?? []].map((one) => one.sourcePort % 2))).toEqual(new Set([0]));
   }, 30_000);
 
   test("S-3 names and addresses are unreadable in both suites, header TLVs are not", async () => {

@@ -151,7 +151,7 @@ export function openEbpfWorld(wires: Wires, options: WorldOptions = {}): Promise
       closeShards();
       world.datapath.close();
     },
-    reopen: (change) => { world.datapath = start(config, change); },
+    reopen: (change) => { world.datapath = start(world.config, change); },
     close: async () => {
       closeShards();
       world.datapath.destroy();

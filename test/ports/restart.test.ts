@@ -97,7 +97,8 @@ describeNet("after the end of a process", () => {
   });
 
   test("the sweeper works with no process; its records wait", async () => {
-    world.datapath.program({ ...world.config, timers: { ...world.config.timers, guardMs: 100, quarantineMs: 200 } });
+    world.config = { ...world.config, timers: { ...world.config.timers, guardMs: 100, quarantineMs: 200 } }; // each reopening programs it
+    world.datapath.program(world.config);
     const session = freshSession(world, udp, 1, { idleMs: 200 });
     install(world, session);
     const swept = world.datapath.gauges().sweeps;

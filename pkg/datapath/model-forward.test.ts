@@ -124,13 +124,17 @@ describe("L-1 a packet leaves as the other side's, both directions of every kind
 });
 
 describe("what a hit does instead of forwarding", () => {
-  interface Row { desc: string; kind?: FlowKind; change?: Partial<Session>; side?: SideIndex; arriving?: Arriving; gsoSize?: number; edit?: (data: Uint8Array) => void; verdict: Verdict }
+  interface Row { desc: string; kind?: FlowKind; change?: Partial<Session>; side?: SideIndex; arriving?: Arriving; gsoSize?: number; edit?: (data: Uint8Array) => void; verdict: Verdict; flags?: number }
   const punt = (cause: number): Verdict => ({ kind: "punt", cause } as Verdict);
   const drop = (reason: string): Verdict => ({ kind: "drop", reason } as Verdict);
+  const inThird = Uint8Array.from([...new Uint8Array(20), ...COOKIE, ...new Uint8Array(10)]), trusted: [bigint, bigint] = [1n << 20n, 1n << 20n];
   const missing: Partial<Session> = { side: [flowSession(udp, 7).side[0], { ...flowSession(udp, 7).side[1], nexthop: nexthop.missing }] };
   const rows: Row[] = [
     { desc: "W-4 cookie at the start", arriving: { payload: COOKIE }, verdict: punt(4) },
-    { desc: "W-4 cookie at the start of the third segment", kind: tcp, arriving: { payload: Uint8Array.from([...new Uint8Array(20), ...COOKIE, 1, 1]) }, gsoSize: 10, verdict: punt(4) },
+    { desc: "W-4 cookie at the start of the third segment of four", kind: tcp, arriving: { payload: inThird }, gsoSize: 10, verdict: punt(4), flags: Flag.cookies },
+    { desc: "W-4 likewise in a trusted session that had one", kind: tcp, change: { flags: Flag.cookies, bytes: trusted }, arriving: { payload: inThird }, gsoSize: 10, verdict: punt(4) },
+    { desc: "W-4 at the start of the last segment of a trusted session", kind: tcp, change: { bytes: trusted }, arriving: { payload: inThird.slice(0, 28) }, gsoSize: 10, verdict: punt(4), flags: Flag.cookies },
+    { desc: "W-4 at the start of the last segment from a peer", kind: tcp, side: 1, arriving: { payload: inThird.slice(0, 28) }, gsoSize: 10, verdict: punt(4) },
     { desc: "cookie before metadata", change: { flags: Flag.fwdMeta }, arriving: { payload: COOKIE }, verdict: punt(4) },
     { desc: "forward needs metadata", change: { flags: Flag.fwdMeta | Flag.fwdSlow }, verdict: punt(5) },
     { desc: "reverse needs metadata", change: { flags: Flag.revMeta }, side: 1, verdict: punt(5) },
@@ -150,16 +154,22 @@ describe("what a hit does instead of forwarding", () => {
     { desc: "L-7 strict drops a wrong RST", kind: tcp, change: { flags: Flag.strict }, arriving: { flags: TCP_RST, seq: 1 }, verdict: drop("state") },
     { desc: "L-3 SYN with another ISN after RESET", kind: tcp, change: { tcpState: TcpState.reset }, arriving: { flags: TCP_SYN, seq: 1 }, verdict: punt(9) },
   ];
-  test.each(rows)("$desc", ({ kind, change, side, arriving, gsoSize, edit, verdict }) => {
+  test.each(rows)("$desc", ({ kind, change, side, arriving, gsoSize, edit, verdict, flags }) => {
     const it = world(kind ?? udp, change);
     const before = structuredClone(stateOf(it));
     expect(it.run(side ?? 0, arriving, { gsoSize: gsoSize ?? 0, ...(edit && { edit }) })).toEqual(verdict);
-    expect(stateOf(it)).toEqual(before);
+    expect(stateOf(it)).toEqual({ ...before, flags: before.flags | (flags ?? 0) });
     expect(it.datapath.sent).toEqual([]);
     const punts = it.datapath.shard(0).drain(10, 0);
     expect(punts).toHaveLength(verdict.kind === "punt" ? 1 : 0);
     if (verdict.kind === "punt") expect(punts[0]).toMatchObject({ cause: verdict.cause, session: { index: 0, side: side ?? 0 } });
     else expect(it.datapath.counters().drops).toEqual({ [(verdict as { reason: string }).reason]: 1n });
+  });
+
+  test("W-4 the cookie inside a super-packet of a trusted host, or of a peer, travels as it is", () => {
+    const payload = Uint8Array.from([...new Uint8Array(20), ...COOKIE, ...new Uint8Array(10)]);
+    expect(world(tcp, { bytes: [1n << 20n, 0n] }).run(0, { payload }, { gsoSize: 10 }).kind).toBe("out");
+    expect(world(tcp).run(1, { payload }, { gsoSize: 10 }).kind).toBe("out");
   });
 
   test("a payload of exactly the MTU passes", () => {

@@ -11,7 +11,7 @@ import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
 import { hasBadFlags } from "../svr/sanity.ts";
 import { tcpStep } from "../svr/tcpstate.ts";
 import type { TcpStep } from "../svr/tcpstate.ts";
-import { carriesCookie } from "./model-cookie.ts";
+import { carriesCookie, COOKIE_TRUST } from "./model-cookie.ts";
 import { judgeMiss } from "./model-miss.ts";
 import { parsePacket, wireBytes, wireHeaders } from "./model-parse.ts";
 import type { PacketIn, ParsedPacket } from "./model-parse.ts";
@@ -53,9 +53,18 @@ function judgeHit(model: Model, hit: Hit): Verdict {
   return { kind: "out", nexthop: to.nexthop, vlan: nexthop.vlan, data };
 }
 
+/** Every segment of UDP, and of a host's TCP until it is trusted; never again once it had a cookie. */
+function looksAtAll({ session, side, from, parsed }: Hit): boolean {
+  if (parsed.proto !== PROTO_TCP) return true;
+  return from.path === 0 && ((session.flags & Flag.cookies) !== 0 || session.bytes[side] < BigInt(COOKIE_TRUST));
+}
+
 function judgeHeld(hit: Hit): Verdict | undefined {
   const { session, side } = hit;
-  if (carriesCookie(hit.data, hit.parsed)) return punted(Cause.cookie);
+  if (carriesCookie(hit.data, hit.parsed, looksAtAll(hit) ? "all" : "ends")) {
+    if (hit.parsed.proto === PROTO_TCP && hit.from.path === 0) session.flags |= Flag.cookies;
+    return punted(Cause.cookie);
+  }
   if ((session.flags & (side === 0 ? Flag.fwdMeta : Flag.revMeta)) !== 0) return punted(Cause.needMeta);
   return (session.flags & (side === 0 ? Flag.fwdSlow : Flag.revSlow)) !== 0 ? punted(Cause.slow) : undefined;
 }

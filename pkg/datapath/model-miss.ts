@@ -54,7 +54,7 @@ function causeForOurs(model: Model, missed: Missed, waypoint: boolean): PuntCaus
   if (parsed.shape === "fragment") return isKnownSource(model, missed) ? Cause.fragment : undefined;
   const carrier = parsed.shape === "ok" && (parsed.proto === PROTO_TCP || parsed.proto === PROTO_UDP);
   if (!waypoint || !carrier || FIXED_PORTS[parsed.proto]?.includes(parsed.destinationPort)) return undefined;
-  if (carriesCookie(missed.packet.data, parsed)) return Cause.metadata;
+  if (carriesCookie(missed.packet.data, parsed, "all")) return Cause.metadata;
   return isUnknown(model, missed) ? Cause.unknown : undefined;
 }
 

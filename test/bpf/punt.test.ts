@@ -25,6 +25,9 @@ function fromPeer(f: Family, body: Uint8Array, proto = UDP): PacketSpec {
   return { from: f.peer, to: f.waypoint, ...l4 };
 }
 
+const plain = new Uint8Array(100).fill(1);
+const second = join(plain, cookie, plain), last = join(plain, plain, cookie);
+
 describe.each(families)("$name", (f) => {
   test.each([["TCP", TCP], ["UDP", UDP]])("COOKIE: %s metadata from a peer, and a host's body that looks like it (W-4)", async (_name, proto) => {
     await install(harness, ingress(f, proto));
@@ -44,15 +47,28 @@ describe.each(families)("$name", (f) => {
     expect((await send(harness, fromHost(f, body))).verdict).toBe(verdict);
   });
 
-  test.each([["TCP", TCP], ["UDP", UDP]])("W-4 W-8 %s super-packet with metadata in its second or last segment only", async (_name, proto) => {
+  test.each([["TCP", TCP], ["UDP", UDP]])("W-4 W-8 %s super-packet with metadata in its last segment only", async (_name, proto) => {
     await install(harness, ingress(f, proto));
-    const plain = new Uint8Array(100).fill(1);
-    const second = join(plain, cookie, plain);
-    const last = join(plain, plain, cookie);
-    expect(await send(harness, fromPeer(f, second, proto), { ifnum: WAN, gso: 100 })).toMatchObject({ verdict: "punt:cookie", punt: { gsoSize: 100, segments: 3 } });
-    expect((await send(harness, fromPeer(f, last, proto), { ifnum: WAN, gso: 100 })).verdict).toBe("punt:cookie");
-    expect((await send(harness, fromPeer(f, second, proto), { ifnum: WAN, gso: 99 })).verdict).toBe("forward");
-    expect((await send(harness, fromPeer(f, second, proto), { ifnum: WAN })).verdict).toBe("forward");
+    expect(await send(harness, fromPeer(f, last, proto), { ifnum: WAN, gso: 100 })).toMatchObject({ verdict: "punt:cookie", punt: { gsoSize: 100, segments: 3 } });
+    expect((await send(harness, fromPeer(f, last, proto), { ifnum: WAN, gso: 99 })).verdict).toBe("forward");
+    expect((await send(harness, fromPeer(f, last, proto), { ifnum: WAN })).verdict).toBe("forward");
+  });
+
+  test("W-4 W-8 metadata in the middle of a super-packet from a peer: datagrams can stand there, TCP segments cannot", async () => {
+    await install(harness, ingress(f, UDP));
+    expect((await send(harness, fromPeer(f, second, UDP), { ifnum: WAN, gso: 100 })).verdict).toBe("punt:cookie");
+    await install(harness, { slot: 1, ...ingress(f, TCP) });
+    expect((await send(harness, fromPeer(f, second, TCP), { ifnum: WAN, gso: 100 })).verdict).toBe("forward");
+  });
+
+  test("W-4 a host's TCP segment with the cookie inside a super-packet: looked for at first, and for good once one was seen", async () => {
+    const verdict = async (body: Uint8Array): Promise<string> => (await send(harness, fromHost(f, body, TCP), { gso: 100 })).verdict;
+    await install(harness, ingress(f, TCP));
+    expect(await verdict(second)).toBe("punt:cookie");
+    await harness.ask("patch", { slot: 0, flags: 0, bytes0: 1 << 20 });
+    expect([await verdict(second), await verdict(last)]).toEqual(["forward", "punt:cookie"]);
+    expect((await session(harness))["flags"]).toBe(Flag.cookies);
+    expect(await verdict(second)).toBe("punt:cookie");
   });
 
   test.each([

@@ -2,6 +2,7 @@
 // handle. Data only; the same sessions go into the kernel's maps and into the model.
 import { addressOfWords } from "../../pkg/base/address.ts";
 import { PROTO_DCCP, PROTO_TCP, PROTO_UDP } from "../../pkg/svr/constants.ts";
+import { COOKIE_TRUST } from "../../pkg/datapath/model-cookie.ts";
 import { Flag, Life, TcpState } from "../../pkg/svr/session.ts";
 import type { Session, SessionSide } from "../../pkg/svr/session.ts";
 import { flowKinds, flowSession, nexthop, place } from "../support/flows.ts";
@@ -9,7 +10,7 @@ import type { FlowKind } from "../support/flows.ts";
 import type { Random } from "./random.ts";
 
 const PROTO_GRE = 47;
-const RARE_FLAGS = [Flag.fwdMeta, Flag.revMeta, Flag.holdMeta, Flag.fwdSlow, Flag.revSlow, Flag.dnat, Flag.setup, Flag.started, Flag.rstOnEnd];
+const RARE_FLAGS = [Flag.fwdMeta, Flag.revMeta, Flag.holdMeta, Flag.fwdSlow, Flag.revSlow, Flag.dnat, Flag.setup, Flag.started, Flag.rstOnEnd, Flag.cookies];
 const TCP_FLAGS = [Flag.finFwd, Flag.finRev, Flag.ackedFwd, Flag.ackedRev, Flag.strict, Flag.strict];
 const LIVES = [Life.live, Life.live, Life.live, Life.live, Life.live, Life.live, Life.guard, Life.quarantine];
 const STATES = [
@@ -39,7 +40,7 @@ function randomised(random: Random, session: Session): Session {
   const next: [number, number] = [sequence(random), sequence(random)];
   return {
     ...session, ...tcp, flags, life: random.pick(LIVES), nextSeq: next, lastAck: random.chance(20) ? [0, 0] : [next[1], next[0]], isn: (next[0] - 1) >>> 0,
-    setupMs: random.chance(20) ? 5 : 0, flowLabel: random.chance(70) ? session.flowLabel : 0, side: [someHop(random, session.side[0]), someHop(random, session.side[1])],
+    bytes: random.chance(50) ? [0n, 0n] : [BigInt(COOKIE_TRUST), BigInt(COOKIE_TRUST)], setupMs: random.chance(20) ? 5 : 0, flowLabel: random.chance(70) ? session.flowLabel : 0, side: [someHop(random, session.side[0]), someHop(random, session.side[1])],
   };
 }
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
-/* Does any wire packet in this packet start with the metadata cookie (protocol 3.2, 3.4)? Receive coalescing can join a
- * metadata packet to the tail of plain segments, so the start of every segment is looked at. */
+/* Does any wire packet in this packet start with the metadata cookie (protocol 3.2, 3.4)? A look at the start of every segment reads
+ * a cold cache line each and takes longer than all else together (decision 011), so it is made where it can find something:
+ * - UDP: every segment.
+ * - TCP from a peer: head and tail. Metadata takes no sequence numbers, so coalescing can put such a segment first or last only.
+ * - TCP from a host: every segment of the first SVR_COOKIE_TRUST bytes, and for good once one started with the cookie; then head and
+ *   tail. A segment that is missed is dropped by the far router and comes again at the head of a packet. */
 #ifndef SVR_COOKIE_H
 #define SVR_COOKIE_H
 
@@ -9,6 +13,7 @@
 #define SVR_COOKIE 0x0c67f6ddc6db484cull /* 4c 48 db c6 dd f6 67 0c read as little-endian */
 #define SVR_COOKIE_BYTES 8
 #define SVR_COOKIE_MAX_SEGMENTS 65536 /* more do not fit a 16-bit IP length */
+#define SVR_COOKIE_TRUST (1 << 20)
 
 struct svr_cookie_scan {
 	struct __sk_buff *skb;
@@ -43,8 +48,17 @@ static __noinline bool svr_cookie_later(struct __sk_buff *skb, const struct svr_
 	return scan.found;
 }
 
-/* svr_cookie_present: true when a segment starts with the cookie; TCP and UDP only. */
-static __always_inline bool svr_cookie_present(struct __sk_buff *skb, const struct svr_packet *p)
+/* The last segment of a super-packet. */
+static __always_inline bool svr_cookie_last(struct __sk_buff *skb, const struct svr_packet *p)
+{
+	__u32 at = svr_packet_payload_at(p) + (p->segments - 1) * p->gso_size;
+	__u64 word = 0;
+
+	return at + SVR_COOKIE_BYTES <= p->l3 + p->length && !bpf_skb_load_bytes(skb, at, &word, sizeof(word)) && word == SVR_COOKIE;
+}
+
+/* svr_cookie_present: true when a segment starts with the cookie, of all or of the first and the last; TCP and UDP only. */
+static __always_inline bool svr_cookie_present(struct __sk_buff *skb, const struct svr_packet *p, bool all)
 {
 	struct svr_cursor c;
 	__u64 *first, word = 0;
@@ -57,6 +71,8 @@ static __always_inline bool svr_cookie_present(struct __sk_buff *skb, const stru
 		word = *first;
 	else
 		bpf_skb_load_bytes(skb, svr_packet_payload_at(p), &word, sizeof(word));
-	return word == SVR_COOKIE || (p->segments > 1 && svr_cookie_later(skb, p));
+	if (word == SVR_COOKIE || p->segments < 2)
+		return word == SVR_COOKIE;
+	return all ? svr_cookie_later(skb, p) : svr_cookie_last(skb, p);
 }
 #endif

@@ -22,12 +22,32 @@ struct svr_forward {
 	bool restart;
 };
 
+/* Must every segment be looked at? See svr_cookie.h. */
+static __always_inline bool svr_forward_all_segments(const struct svr_forward *f, const struct svr_packet *p)
+{
+	__u32 side = f->side & 1;
+
+	if (p->key.proto != IPPROTO_TCP)
+		return true;
+	return !f->s->side[side].path && ((f->s->flags & SVR_F_COOKIES) || f->s->bytes[side] < SVR_COOKIE_TRUST);
+}
+
+/* The cookie in a packet of a known session; a host's TCP session is not trusted any more. */
+static __always_inline bool svr_forward_cookie(const struct svr_forward *f, struct __sk_buff *skb, const struct svr_packet *p)
+{
+	if (!svr_cookie_present(skb, p, svr_forward_all_segments(f, p)))
+		return false;
+	if (p->key.proto == IPPROTO_TCP && !f->s->side[f->side & 1].path)
+		__sync_fetch_and_or(&f->s->flags, SVR_F_COOKIES);
+	return true;
+}
+
 /* Reasons to hand it to the shard that lie in the session. */
 static __always_inline __u32 svr_forward_held(const struct svr_forward *f, struct __sk_buff *skb, const struct svr_packet *p)
 {
 	__u32 flags = f->s->flags;
 
-	if (svr_cookie_present(skb, p))
+	if (svr_forward_cookie(f, skb, p))
 		return SVR_PUNT | SVR_PUNT_COOKIE;
 	if (flags & (f->side ? SVR_F_REV_META : SVR_F_FWD_META))
 		return SVR_PUNT | SVR_PUNT_NEED_META;

@@ -112,7 +112,7 @@ static __always_inline __u32 svr_miss_local(struct __sk_buff *skb, const struct 
 		return svr_miss_known(p, interface) ? SVR_PUNT_FRAGMENT : 0;
 	if (shape != SVR_SHAPE_OK || !(flags & SVR_LOCAL_WAYPOINT) || !svr_miss_is_carrier(p))
 		return 0;
-	if (svr_cookie_present(skb, p))
+	if (svr_cookie_present(skb, p, true))
 		return SVR_PUNT_METADATA;
 	return svr_miss_unknown(skb, p, interface) ? SVR_PUNT_UNKNOWN : 0;
 }

@@ -76,6 +76,7 @@ enum svr_flag {
 	SVR_F_DELETE = 0x2000, /* the router asked for removal: side-0 key goes at the next sweep */
 	SVR_F_SNAT = 0x4000, /* side-1 local address and port are source NAT */
 	SVR_F_DNAT = 0x8000, /* side-1 remote address is destination NAT */
+	SVR_F_COOKIES = 0x20000, /* a host's TCP segment started with the cookie: all of its segments are looked at from then on */
 	SVR_F_SETUP = 0x10000, /* setup_ms is known (eBPF, or the shard when it fills setup_ms) */
 };
 

@@ -166,6 +166,25 @@ describe("records", () => {
   });
 });
 
+describe("a full ring", () => {
+  test("RB-3 a pair whose release finds no room waits in quarantine until it can be told, and is not counted as a lost record", async () => {
+    await harness.ask("fill", { from: 0, count: 400 });
+    await install(harness, { slot: 400, ...ingress(f, UDP, { life: Life.quarantine, since_ms: "now", end_reason: reasonNumber("timeout") }) });
+    expect(await harness.ask("walks", { walks: 3 })).toEqual({ ok: true }); // start records fill the ring
+    const { records_lost: lost } = await harness.ask("gauges");
+    await harness.ask("patch", { slot: 400, since_ms: "now-30100" });
+    expect(await harness.ask("walks", { walks: 3 })).toEqual({ ok: true });
+    expect(await session(harness, 400)).toMatchObject({ life: Life.quarantine });
+    expect(await harness.ask("entries", { slot: 400 })).toMatchObject({ reverse: 1 });
+    expect((await harness.ask("gauges"))["records_lost"]).toBe(lost);
+    await harness.ask("records");
+    expect(await harness.ask("walks", { walks: 3 })).toEqual({ ok: true });
+    expect(kinds(await harness.ask("records"))).toEqual([RELEASE]);
+    expect(await session(harness, 400)).toMatchObject({ life: Life.free });
+    expect(await harness.ask("entries", { slot: 400 })).toMatchObject({ reverse: 0 });
+  });
+});
+
 describe("foreign and torn data", () => {
   test("a fresh claim stays, one of a dead shard is freed with its keys", async () => {
     await install(harness, ingress(f, UDP, { life: Life.claimed, since_ms: "now-9000" }));

@@ -34,7 +34,8 @@ struct svr_sweep_slot {
 	__u32 now;
 };
 
-/* A copy of the session in the ring, or one lost record more. */
+/* A copy of the session in the ring, or one lost record more. A release is never lost, because a pair would be with it: the
+ * slot waits until there is room. */
 static __noinline int svr_sweep_record(struct svr_session *s, struct svr_gauges *g, __u32 slot, __u32 type)
 {
 	struct svr_record *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
@@ -43,7 +44,7 @@ static __noinline int svr_sweep_record(struct svr_session *s, struct svr_gauges 
 	if (!s || !g || !record) {
 		if (record)
 			bpf_ringbuf_discard(record, 0);
-		if (g)
+		if (g && type != SVR_RECORD_RELEASE)
 			__sync_fetch_and_add(&g->records_lost, 1);
 		return 0;
 	}
@@ -188,8 +189,9 @@ static __always_inline void svr_sweep_quarantine(const struct svr_sweep_slot *v,
 {
 	if (!svr_sweep_older(v, v->s->since_ms, v->walk->settings->quarantine_ms))
 		return;
+	if (!svr_sweep_record(v->s, v->walk->gauges, v->slot, SVR_RECORD_RELEASE))
+		return;
 	svr_sweep_remove_side(v, 1);
-	svr_sweep_record(v->s, v->walk->gauges, v->slot, SVR_RECORD_RELEASE);
 	__sync_fetch_and_add(&v->walk->gauges->quarantined, -1);
 	svr_sweep_free(v, word);
 }

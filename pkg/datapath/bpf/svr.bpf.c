@@ -32,7 +32,7 @@ static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, 
 
 	if (!s || !svr_maps_interface(skb->ifindex, &interface))
 		return SVR_PASS;
-	p->key.ifnum = interface.ifnum;
+	svr_parse_set_word(&p->key.ifnum, interface.ifnum);
 	shape = svr_parse_packet(skb, p);
 	if (shape == SVR_SHAPE_FOREIGN)
 		return SVR_PASS;

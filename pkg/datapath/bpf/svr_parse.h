@@ -5,6 +5,7 @@
 #define SVR_PARSE_H
 
 #include "svr_cursor.h"
+#include "svr_hash.h"
 
 #define SVR_IP6_HOP_BY_HOP 0
 #define SVR_IP6_ROUTING 43
@@ -16,6 +17,12 @@
 #define SVR_ICMP6_MLD_FIRST 130 /* 130-132 MLD, 133-137 neighbour discovery, 143 MLDv2 */
 #define SVR_ICMP6_ND_LAST 137
 #define SVR_ICMP6_MLD2 143
+
+/* What is read as a word is written as a word: a load that spans several stores before it waits until all of them are done. */
+static __always_inline void svr_parse_set_word(void *at, __u32 value)
+{
+	*(svr_hash_word *)at = value;
+}
 
 /* svr_parse_is_request: ICMP query whose identifier is a source port. */
 static __always_inline bool svr_parse_is_request(__u8 proto, __u8 type)
@@ -41,7 +48,7 @@ static __always_inline __u16 svr_parse_frame(struct __sk_buff *skb, struct svr_c
 	type = bpf_ntohs(ethernet->h_proto);
 	p->l3 = SVR_ETH_HEADER;
 	if (skb->vlan_present) {
-		p->key.vlan = skb->vlan_tci & SVR_VLAN_ID;
+		svr_parse_set_word(&p->key.ifnum, p->key.ifnum | (skb->vlan_tci & SVR_VLAN_ID) << 16);
 		p->tagged = 1;
 		return skb->vlan_proto == bpf_htons(SVR_ETH_VLAN) ? type : 0;
 	}
@@ -51,7 +58,7 @@ static __always_inline __u16 svr_parse_frame(struct __sk_buff *skb, struct svr_c
 	if (!tag)
 		return 0;
 	p->l3 += SVR_VLAN_HEADER;
-	p->key.vlan = bpf_ntohs(tag->h_vlan_TCI) & SVR_VLAN_ID;
+	svr_parse_set_word(&p->key.ifnum, p->key.ifnum | (bpf_ntohs(tag->h_vlan_TCI) & SVR_VLAN_ID) << 16);
 	p->tagged = 1;
 	return bpf_ntohs(tag->h_vlan_encapsulated_proto);
 }
@@ -71,8 +78,7 @@ static __always_inline enum svr_shape svr_parse_ip4(struct __sk_buff *skb, struc
 
 	if (!ip)
 		return SVR_SHAPE_BAD;
-	p->key.family = 4;
-	p->key.proto = ip->protocol;
+	svr_parse_set_word(&p->key.proto, ip->protocol | 4 << 8);
 	p->ttl = ip->ttl;
 	__builtin_memcpy(p->key.source, &ip->saddr, 4);
 	__builtin_memcpy(p->key.destination, &ip->daddr, 4);
@@ -103,8 +109,7 @@ static __always_inline enum svr_shape svr_parse_ip6(struct __sk_buff *skb, struc
 
 	if (!ip)
 		return SVR_SHAPE_BAD;
-	p->key.family = 6;
-	p->key.proto = ip->nexthdr;
+	svr_parse_set_word(&p->key.proto, ip->nexthdr | 6 << 8);
 	p->ttl = ip->hop_limit;
 	__builtin_memcpy(p->key.source, &ip->saddr, 16);
 	__builtin_memcpy(p->key.destination, &ip->daddr, 16);
@@ -128,8 +133,7 @@ static __always_inline enum svr_shape svr_parse_tcp(struct svr_cursor *c, struct
 	header = tcp->doff * 4;
 	if (header < SVR_TCP_HEADER || header > room)
 		return SVR_SHAPE_BAD;
-	p->key.source_port_be = tcp->source;
-	p->key.destination_port_be = tcp->dest;
+	svr_parse_set_word(&p->key.source_port_be, *(svr_hash_word *)tcp);
 	p->seq = bpf_ntohl(tcp->seq);
 	p->ack = bpf_ntohl(tcp->ack_seq);
 	p->tcp_flags = ((__u8 *)tcp)[13] & 0x3f;
@@ -144,8 +148,7 @@ static __always_inline enum svr_shape svr_parse_udp(struct svr_cursor *c, struct
 
 	if (!udp || room < SVR_UDP_HEADER)
 		return SVR_SHAPE_BAD;
-	p->key.source_port_be = udp->source;
-	p->key.destination_port_be = udp->dest;
+	svr_parse_set_word(&p->key.source_port_be, *(svr_hash_word *)udp);
 	p->udp_length = bpf_ntohs(udp->len);
 	p->payload = room - SVR_UDP_HEADER;
 	return SVR_SHAPE_OK;
@@ -186,7 +189,7 @@ static __always_inline enum svr_shape svr_parse_l4(struct svr_cursor *c, struct 
 	return svr_parse_icmp_of_family(p) ? svr_parse_icmp(c, p, room) : SVR_SHAPE_OK;
 }
 
-/* svr_parse_packet: fills p as far as the shape says. ifnum is the caller's. */
+/* svr_parse_packet: fills p as far as the shape says. ifnum is the caller's, set before. */
 static __always_inline enum svr_shape svr_parse_packet(struct __sk_buff *skb, struct svr_packet *p)
 {
 	struct svr_cursor c = svr_cursor_open(skb);

@@ -67,14 +67,14 @@ static inline __attribute__((always_inline)) int svr_side_tail_matches(const str
 	return differ == 0;
 }
 
-/* svr_side_matches: does the key read as this side receives it? Ports, interface and VLAN of both lie in one 64-bit word. */
+/* svr_side_matches: does the key read as this side receives it? By words, as the key was written. */
 static inline __attribute__((always_inline)) int svr_side_matches(const struct svr_session *s, __u32 side, const struct svr_key *key)
 {
 	const struct svr_side *at = &s->side[side & 1];
-	const svr_side_word64 *ports = (const svr_side_word64 *)&at->remote_port_be, *wanted = (const svr_side_word64 *)&key->source_port_be;
-	const svr_hash_word *w = (const svr_hash_word *)key;
+	const svr_hash_word *w = (const svr_hash_word *)key, *ports = (const svr_hash_word *)&at->remote_port_be;
 
-	if (*ports != *wanted || at->proto != key->proto || at->family != key->family || at->remote_be != w[0] || at->local_be != w[4])
+	if (ports[0] != w[8] || at->remote_be != w[0] || at->local_be != w[4] || ports[1] != w[9] || at->proto != key->proto ||
+	    at->family != key->family)
 		return 0;
 	return key->family == 4 || svr_side_tail_matches(&s->tail[side & 1], key);
 }

@@ -1,15 +1,17 @@
-// Packets that nobody should send, on every interface of two routers while a session lives:
+// What nobody should send, on every interface of running routers, IPv4 and IPv6:
 //
-//   a --lan0 r1 wan0 == wan0 r2 lan0-- b        single packets from a, from r1 wan0, from r2 wan0, from b
+//   a --lan0 r1 wan0 == wan0 r2 lan0-- b        injectors into r1 lan0, r1 wan0, r2 wan0, r2 lan0
 //
-// Each is dropped and counted once under the right reason; none makes a session, a fault or a log of errors, and the live session
-// is unharmed. Links of 9,216 bytes, so that oversize packets arrive.
-import { concatBytes, fromHex, writeU16 } from "../../pkg/base/bytes.ts";
+// Cut, bent, replayed, oversize and random packets are dropped and counted under their reason; a stream of each family runs
+// beside them all the time, and after each test the tables are as they were before the first one.
+import type { SessionView } from "../../pkg/api/view.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
-import type { IpFields, TransportSpec } from "../../pkg/svr/build.ts";
-import { finishChecksum, finishIpv4Header } from "../../pkg/svr/checksum.ts";
-import { IPV4_HEADER, IPV6_HEADER, PROTO_UDP, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from "../../pkg/svr/constants.ts";
+import { IPV4_HEADER, PROTO_TCP, PROTO_UDP, TCP_FIN, TCP_SYN } from "../../pkg/svr/constants.ts";
+import type { PeerKeys } from "../../pkg/svr/keys.ts";
+import type { Metadata } from "../../pkg/svr/metadata.ts";
+import { cutUdp, flipped, l4Of, Noise, repaired, withWord } from "../support/bend.ts";
 import { contextOf, craft, fieldsOf, freshUuid } from "../support/craft.ts";
+import type { Crafted } from "../support/craft.ts";
 import { openInjector } from "../support/inject.ts";
 import type { Injector } from "../support/inject.ts";
 import { openNet } from "../support/net.ts";
@@ -17,202 +19,246 @@ import { describeNet } from "../support/probe.ts";
 import { startFabric } from "../support/router.ts";
 import type { Fabric, Router } from "../support/router.ts";
 import { openSite } from "../support/site.ts";
-import { hostAddress, linkAddress, pair } from "../support/topologies.ts";
-import { startTcpClient, startTcpServer } from "../support/traffic.ts";
-import type { TcpClient } from "../support/traffic.ts";
-import { waitFor } from "../support/wait.ts";
-import { createRandom, seedFrom } from "../fuzz/random.ts";
+import { hostAddress, linkAddress, pair, withoutOffloads } from "../support/topologies.ts";
+import { startTcpClient, startTcpServer, startUdpServer } from "../support/traffic.ts";
+import type { TcpClient, UdpServer } from "../support/traffic.ts";
+import { passes, waitFor } from "../support/wait.ts";
 
 const families = [4, 6] as const;
 type Family = (typeof families)[number];
-const cookie = fromHex("4c48dbc6ddf6670c") ?? new Uint8Array();
-const jumbo = { ...pair, links: pair.links.map((link) => ({ ...link, mtu: 9216 })) };
-const seed = seedFrom(process.env["FUZZ_SEED"], Date.now());
+type Drops = Record<string, number>;
 
-describeNet(`abuse, FUZZ_SEED=${seed}`, () => {
-  let fabric: Fabric, living: TcpClient, sessionId: string;
-  const wires: { name: string; router: Router; injector: Injector; lan: boolean }[] = [];
-  const random = createRandom(seed);
+const SINK = 4000; // port of b
+const BATCH = 250;
+const ERROR = 50; // level of the log
+const COOKIE = [0x4c, 0x48, 0xdb, 0xc6, 0xdd, 0xf6, 0x67, 0x0c];
+const NOBODY: Record<Family, string> = { 4: "10.1.0.66", 6: "fd00:1::66" };
+/** What S-1 lets a flipped bit be counted as. */
+const FLIPPED = ["hmac-failure", "unknown-key", "metadata-malformed", "metadata-unknown-critical", "metadata-incomplete", "no-flow", "filter"];
+/** What random bytes may be counted as. */
+const RANDOM = ["filter", "state", "no-flow", "no-service", "metadata-malformed", "metadata-unknown-critical", "reassembly", "ttl"];
+
+describeNet("abuse", () => {
+  let fabric: Fabric, r1: Router, r2: Router, fromR1: PeerKeys;
+  let into: Record<"r1 lan0" | "r1 wan0" | "r2 wan0" | "r2 lan0", Injector>;
+  let streams: TcpClient[], sinks: Record<Family, UdpServer>;
+  let base: Map<Router, Record<string, number>>;
+  let old: { packets: Uint8Array[]; sentAt: number };
+  let port = 20_000;
 
   beforeAll(async () => {
-    fabric = await startFabric(await openNet(jumbo), openSite());
-    const [r1, r2] = [fabric.router("r1"), fabric.router("r2")];
-    const places = [["a", "eth0", "lan0", r1], ["r2", "wan0", "wan0", r1], ["r1", "wan0", "wan0", r2], ["b", "eth0", "lan0", r2]] as const;
-    for (const [node, device, to, router] of places) {
-      wires.push({ name: `${router.name} ${to}`, router, lan: to === "lan0", injector: await openInjector(fabric.net, { node, device }, { node: router.name, device: to }) });
-    }
-    await startTcpServer(fabric.net, "b", { address: hostAddress(2, 4), port: 80 });
-    living = startTcpClient(fabric.net, "a", { to: hostAddress(2, 4), port: 80, sessions: 1, everyMs: 50 });
-    await waitFor("a session lives", async () => (await living.report()).receivedBytes > 100);
-    [sessionId = ""] = (await r1.live()).map((one) => one.sessionId);
-  }, 60_000);
-
-  afterEach(async () => {
-    const { receivedBytes } = await living.report();
-    await waitFor("the live session goes on", async () => (await living.report()).receivedBytes > receivedBytes + 64 * 5);
-    expect(await living.report()).toMatchObject({ live: 1, wrong: 0, faults: {} });
-    for (const router of fabric.routers) {
-      expect((await router.sessions()).map((one) => one.sessionId)).toEqual([sessionId]);
-      expect(router.process.exit).toBeUndefined();
-      expect(router.log().filter((line) => line.level >= 50)).toEqual([]);
-    }
-  }, 30_000);
+    const more = { timers: { udpIdle: "1s", icmpIdle: "1s", guard: "200ms" } }; // sessions of these tests end soon
+    fabric = await startFabric(await openNet(withoutOffloads(pair)), openSite({ routers: { r1: { more }, r2: { more } } }));
+    const { net } = fabric;
+    [r1, r2, fromR1] = [fabric.router("r1"), fabric.router("r2"), fabric.keys("r1", "r2")[0]!];
+    const [r1Lan, r1Wan, r2Wan, r2Lan] = await Promise.all([
+      openInjector(net, { node: "a", device: "eth0" }, { node: "r1", device: "lan0" }), openInjector(net, { node: "r2", device: "wan0" }, { node: "r1", device: "wan0" }),
+      openInjector(net, { node: "r1", device: "wan0" }, { node: "r2", device: "wan0" }), openInjector(net, { node: "b", device: "eth0" }, { node: "r2", device: "lan0" }),
+    ]);
+    into = { "r1 lan0": r1Lan, "r1 wan0": r1Wan, "r2 wan0": r2Wan, "r2 lan0": r2Lan };
+    const sink = async (family: Family): Promise<UdpServer> => startUdpServer(net, "b", { address: hostAddress(2, family), port: SINK, mode: "sink" });
+    sinks = { 4: await sink(4), 6: await sink(6) };
+    streams = await Promise.all(families.map(async (family) => {
+      await startTcpServer(net, "b", { address: hostAddress(2, family), port: 80 });
+      return startTcpClient(net, "a", { to: hostAddress(2, family), port: 80, sessions: 1, everyMs: 50, messageBytes: 2000 });
+    }));
+    await waitFor("the streams run", async () => (await Promise.all(streams.map((one) => one.report()))).every((one) => one.receivedBytes > 4000));
+    base = new Map(await Promise.all([r1, r2].map(async (router) => [router, await entries(router)] as const)));
+    old = { packets: families.map((family) => first(family)), sentAt: performance.now() };
+    await into["r2 wan0"].send(...old.packets);
+    await waitFor("the packets that are replayed later open sessions", async () => (await toSink(r2)).length === 2);
+    await waitFor("these sessions end", async () => (await toSink(r2)).length === 0);
+  }, 90_000);
   afterAll(async () => { await fabric.close(); }, 60_000);
 
-  const dropsOf = async (router: Router): Promise<Record<string, number>> => (await router.counters()).drops;
+  afterEach(async () => {
+    const before = await Promise.all(streams.map((one) => one.report()));
+    for (const [index, stream] of streams.entries()) {
+      await waitFor("the stream goes on", async () => (await stream.report()).receivedBytes > before[index]!.receivedBytes + 4000);
+      expect(await stream.report()).toMatchObject({ live: 1, wrong: 0, faults: {} });
+    }
+    for (const router of [r1, r2]) {
+      await waitFor(`the tables of ${router.name} are as before`, async () => { expect(await entries(router)).toEqual(base.get(router)); return true; });
+      expect([router.process.exit, (await router.drops())["fault"], router.log().filter((line) => line.level >= ERROR)]).toEqual([undefined, undefined, []]);
+    }
+  }, 60_000);
 
-  /** Sends packets and gives what the counters rose by, once they rose by as many as there are packets. */
-  async function dropped(at: { router: Router; injector: Injector }, packets: readonly Uint8Array[], expected = packets.length): Promise<Record<string, number>> {
-    const before = await dropsOf(at.router);
-    const risen = async (): Promise<Record<string, number>> =>
-      Object.fromEntries(Object.entries(await dropsOf(at.router)).map(([reason, count]) => [reason, count - (before[reason] ?? 0)] as const).filter(([, count]) => count > 0));
-    const total = async (): Promise<number> => Object.values(await risen()).reduce((sum, count) => sum + count, 0);
-    for (let from = 0; from < packets.length; from += 200) await at.injector.send(...packets.slice(from, from + 200));
-    await waitFor(`${expected} drops`, async () => (await total()) >= expected, { show: () => `${packets.length} packets` });
-    expect(await total()).toBe(expected);
-    return risen();
+  async function entries(router: Router): Promise<Record<string, number>> {
+    return Object.fromEntries((await router.tables()).map((table) => [table.name, table.entries] as const));
   }
 
-  const bytes = (length: number): Uint8Array => random.bytes(length);
-  const lan = (family: Family): IpFields => fieldsOf(hostAddress(1, family, 20), hostAddress(2, family, 20));
-  const refused = (family: Family, change: Partial<{ source: string; destination: string }>): IpFields => fieldsOf(change.source ?? hostAddress(1, family, 20), change.destination ?? hostAddress(2, family, 20));
-  const udp: TransportSpec = { kind: "udp", sourcePort: 1000, destinationPort: 2000 };
+  const toSink = async (router: Router): Promise<SessionView[]> => (await router.sessions()).filter((one) => one.destinationPort === SINK);
 
-  test("10.2 bad addresses, from hosts and from peers: filter", async () => {
-    const packets = [
-      refused(4, { source: "255.255.255.255" }), refused(4, { source: "224.0.0.1" }), refused(4, { source: "127.0.0.1" }), refused(4, { source: "10.2.0.20", destination: "10.2.0.20" }),
-      refused(4, { source: "0.0.0.0" }), refused(6, { source: "ff02::1" }), refused(6, { source: "::1" }), refused(6, { source: "fd00:2::20", destination: "fd00:2::20" }), refused(6, { source: "::" }),
-    ].map((ip) => buildPacket(ip, udp));
-    for (const at of wires) {
-      const { filter = 0, "no-service": refusedByPlace = 0 } = await dropped(at, packets);
-      expect([at.lan ? filter : filter + refusedByPlace, at.name]).toEqual([packets.length, at.name]);
-    }
-  }, 30_000);
-
-  test.each(families)("10.2 IPv%i: TCP flags that cannot be: state", async (family) => {
-    const flags = [0, TCP_SYN | TCP_FIN, TCP_SYN | TCP_RST, TCP_FIN, TCP_FIN | TCP_PSH | TCP_URG, 0x3f];
-    for (const at of wires.filter((one) => one.lan)) {
-      const ip = at.router.name === "r1" ? lan(family) : fieldsOf(hostAddress(2, family, 20), hostAddress(1, family, 20));
-      const packets = flags.map((of) => buildPacket(ip, { kind: "tcp", sourcePort: 1000, destinationPort: 80, flags: of, window: 100 }));
-      expect(await dropped(at, packets)).toEqual({ state: packets.length });
-    }
-  }, 30_000);
-
-  test.each(families)("10.2 IPv%i: lengths and checksums that do not fit: filter", async (family) => {
-    const l4 = family === 4 ? IPV4_HEADER : IPV6_HEADER;
-    const [at] = wires;
-    if (at === undefined) throw new Error("no wire");
-    const whole = buildPacket(lan(family), udp, bytes(100));
-    const change = (edit: (packet: Uint8Array) => void): Uint8Array => { const copy = whole.slice(); edit(copy); return copy; };
-    const packets = [
-      change((packet) => { writeU16(packet, l4 + 4, 7); finishChecksum(packet, l4); }), change((packet) => { writeU16(packet, l4 + 4, 200); finishChecksum(packet, l4); }),
-      change((packet) => { writeU16(packet, l4 + 4, 50); finishChecksum(packet, l4); }), change((packet) => { packet[l4 + 6]! ^= 0x5a; }),
-      whole.slice(0, l4 + 3), whole.slice(0, l4 - 1), whole.slice(0, 60),
-      ...(family === 4 ? [change((packet) => { packet[0] = 0x44; finishIpv4Header(packet); }), change((packet) => { packet[0] = 0x4f; })] : []),
-    ];
-    expect(await dropped(at, packets)).toEqual({ filter: packets.length });
-  }, 30_000);
-
-  test.each(families)("IPv%i: each truncation of a valid first packet with metadata is dropped and counted, as it came and with mended lengths", async (family) => {
-    const l4 = family === 4 ? IPV4_HEADER : IPV6_HEADER;
-    const at = wires.find((one) => one.name === "r2 wan0");
-    if (at === undefined) throw new Error("no wire");
-    const packet = opening(family);
-    const cuts = Array.from({ length: packet.length - l4 - 9 }, (_, index) => l4 + 9 + index);
-    const mended = cuts.map((length) => {
-      const cut = packet.slice(0, length);
-      writeU16(cut, l4 + 4, length - l4);
-      if (family === 4) { writeU16(cut, 2, length); finishIpv4Header(cut); } else writeU16(cut, 4, length - l4);
-      finishChecksum(cut, l4);
-      return cut;
-    });
-    const asTheyCame = await dropped(at, Array.from({ length: packet.length - 20 }, (_, index) => packet.slice(0, 20 + index)));
-    expect(Object.keys(asTheyCame)).toEqual(["filter"]);
-    const counted = await dropped(at, mended);
-    const reasons = ["hmac-failure", "metadata-malformed", "no-flow", "metadata-incomplete", "unknown-key"];
-    expect(Object.keys(counted).filter((reason) => !reasons.includes(reason))).toEqual([]);
-    expect(counted["metadata-malformed"]).toBeGreaterThan(50);
-  }, 30_000);
-
-  /** A first packet of r1 that would open a session. */
-  function opening(family: Family, tlvs: Parameters<typeof craft>[0]["metadata"] = {}): Uint8Array {
-    const [key] = fabric.keys("r1", "r2");
-    if (key === undefined) throw new Error("no keys");
-    const forwardContext = contextOf({ source: hostAddress(1, family, 20), destination: hostAddress(2, family), sourcePort: 9, destinationPort: 53, proto: PROTO_UDP });
+  /** A packet of r1 that opens a session toward the sink, signed now. */
+  function first(family: Family, change: Partial<Crafted> & { tlvs?: Partial<Metadata> } = {}): Uint8Array {
+    const { tlvs, ...more } = change;
+    port += 2;
+    const proto = more.transport?.kind === "tcp" ? PROTO_TCP : PROTO_UDP;
+    const forwardContext = contextOf({ source: hostAddress(1, family, 66), destination: hostAddress(2, family), sourcePort: port, destinationPort: SINK, proto });
+    const metadata = { forwardContext, uuid: freshUuid(), tenant: "corp", service: "test/east", sourceRouter: "r1", ...tlvs };
     return craft({
-      source: linkAddress(1, family, 0), destination: linkAddress(1, family, 1), key, body: bytes(10), transport: { kind: "udp", sourcePort: 30_000, destinationPort: 30_001 },
-      metadata: { uuid: freshUuid(), tenant: "corp", service: "test/east", sourceRouter: "r1", forwardContext, ...tlvs },
+      source: linkAddress(1, family, 0), destination: linkAddress(1, family, 1), transport: { kind: "udp", sourcePort: port, destinationPort: port + 1 }, metadata, key: fromR1,
+      body: Uint8Array.of(1, 2, 3, 4), ...more,
     });
   }
 
-  test.each(families)("W-6 IPv%i: a critical TLV that nobody knows, and metadata without what is mandatory, are dropped under their reasons", async (family) => {
-    const at = wires.find((one) => one.name === "r2 wan0");
-    if (at === undefined) throw new Error("no wire");
-    const critical = { unknownPayload: [{ type: 0xc0ff, value: Uint8Array.of(1) }] };
-    expect(await dropped(at, [opening(family, critical)])).toEqual({ "metadata-unknown-critical": 1 });
-    const incomplete = [{ tenant: undefined }, { service: undefined }, { uuid: undefined }, { sourceRouter: undefined }].map((tlvs) => opening(family, tlvs));
-    expect(await dropped(at, incomplete)).toEqual({ "metadata-incomplete": incomplete.length });
-  }, 30_000);
+  const sum = (drops: Drops): number => Object.values(drops).reduce((total, count) => total + count, 0);
 
-  test.each(families)("IPv%i: metadata of random bytes, of every size up to 9,000, for a waypoint: dropped under a reason of the wire", async (family) => {
-    const reasons = new Set(["metadata-malformed", "unknown-key", "no-flow", "hmac-failure", "metadata-unknown-critical", "metadata-incomplete", "filter"]);
-    for (const at of wires.filter((one) => !one.lan)) {
-      const [own, other] = at.router.name === "r2" ? [1, 0] as const : [0, 1] as const;
-      const ip = fieldsOf(linkAddress(1, family, other), linkAddress(1, family, own));
-      const packets = Array.from({ length: 600 }, (_, index) => {
-        const length = index % 10 === 0 ? random.below(9000) : random.below(300);
-        const body = concatBytes(cookie, Uint8Array.of(0x10 | random.below(2), random.below(256), random.below(4), random.below(256)), bytes(length));
-        const ports = { sourcePort: 20_000 + random.below(20_000), destinationPort: 40_001 + 2 * random.below(10_000) };
-        return buildPacket(ip, index % 2 === 0 ? { kind: "udp", ...ports } : { kind: "tcp", ...ports, flags: TCP_ACK, window: 1 }, body);
-      });
-      expect(Object.keys(await dropped(at, packets)).filter((reason) => !reasons.has(reason))).toEqual([]);
+  /** Sends packets a few at a time until all are counted as dropped, and gives what was counted. */
+  async function dropped(router: Router, by: Injector, packets: readonly Uint8Array[]): Promise<Drops> {
+    const before = await router.drops();
+    for (let at = 0; at < packets.length; at += BATCH) {
+      await by.send(...packets.slice(at, at + BATCH));
+      const sent = Math.min(at + BATCH, packets.length);
+      let now: Drops = {};
+      await waitFor(`${sent} drops`, async () => sum(now = await router.drops()) - sum(before) >= sent, { show: () => JSON.stringify({ before, now }) });
     }
+    const after = await router.drops();
+    return Object.fromEntries(Object.entries(after).map(([reason, count]) => [reason, count - (before[reason] ?? 0)] as const).filter(([, count]) => count !== 0));
+  }
+
+  test.each(families)("W-6 S-1 IPv%i: a first packet cut after each byte", async (family) => {
+    const whole = first(family);
+    const payload = l4Of(whole) + 8;
+    const metadata = ((whole[payload + 8]! & 0x0f) << 8 | whole[payload + 9]!) + (whole[payload + 10]! << 8 | whole[payload + 11]!);
+    const cuts = Array.from({ length: whole.length - payload }, (_, length) => cutUdp(whole, length));
+    const counted = await dropped(r2, into["r2 wan0"], cuts);
+    expect(counted).toEqual({ "no-flow": 8, "metadata-malformed": metadata - 8, "hmac-failure": cuts.length - metadata });
+    const raw = Array.from({ length: whole.length - 1 }, (_, length) => whole.slice(0, length + 1));
+    expect(await dropped(r2, into["r2 wan0"], raw)).toEqual({ filter: raw.length });
+    expect(await toSink(r2)).toEqual([]);
   }, 60_000);
 
-  test("packets of random bytes, of every size up to 9,000, on every interface", async () => {
-    for (const at of wires) {
-      const packets = Array.from({ length: 500 }, (_, index) => {
-        const data = bytes(1 + (index % 10 === 0 ? random.below(9000) : random.below(200)));
-        if (index % 3 !== 0) data[0] = index % 3 === 1 ? 0x45 : 0x60 | ((data[0] ?? 0) & 0x0f); // headers that look right at first
-        return data;
-      });
-      const before = Object.values(await dropsOf(at.router)).reduce((sum, count) => sum + count, 0);
-      await at.injector.send(...packets);
-      await waitFor("most are counted", async () => Object.values(await dropsOf(at.router)).reduce((sum, count) => sum + count, 0) >= before + packets.length * 0.9); // some are not IP at all
-    }
+  const carriers = families.flatMap((family) => (["udp", "tcp"] as const).map((carrier) => ({ family, carrier })));
+
+  test.each(carriers)("S-1 $carrier over IPv$family: each bit that the tag covers, flipped, drops the packet with one counter", async ({ family, carrier }) => {
+    const ports = { sourcePort: 30_000, destinationPort: 30_001 };
+    const whole = first(family, { transport: carrier === "udp" ? { kind: "udp", ...ports } : { kind: "tcp", ...ports, flags: TCP_SYN, seq: 7, window: 9, options: Uint8Array.of(2, 4, 5, 180) } });
+    const l4 = l4Of(whole);
+    const checksum = l4 + (carrier === "udp" ? 6 : 16);
+    const covered = Array.from({ length: whole.length - l4 - 4 }, (_, index) => l4 + 4 + index).filter((at) => at < checksum || at >= checksum + 2);
+    const bent = covered.flatMap((at) => Array.from({ length: 8 }, (_, bit) => flipped(whole, at, bit)));
+    const counted = await dropped(r2, into["r2 wan0"], bent);
+    expect(sum(counted)).toBe(bent.length);
+    expect(Object.keys(counted).filter((reason) => !FLIPPED.includes(reason) && !(carrier === "tcp" && reason === "state"))).toEqual([]); // flags that no TCP sends are looked at first
+    expect(counted["hmac-failure"]).toBeGreaterThan(bent.length / 2);
+    expect(await toSink(r2)).toEqual([]);
+    if (carrier === "tcp") return;
+    const moved = repaired(withWord(whole, l4, 30_100)); // as a NAT does
+    moved[family === 4 ? 8 : 7] = 3; // another TTL
+    await into["r2 wan0"].send(repaired(moved));
+    await waitFor("it opens a session", async () => (await toSink(r2)).length === 1);
   }, 60_000);
 
-  test.each(families)("IPv%i: fragments that overlap, never end or lie about their place open nothing", async (family) => {
-    const whole = buildPacket(lan(family), udp, bytes(4000));
-    for (const at of wires) {
-      const pieces: Uint8Array[] = [];
-      for (let id = 1; id <= 100; id++) {
-        const [from, length] = [random.below(400) * 8, 8 + random.below(100) * 8];
-        pieces.push(fragment(family, whole, { id, offset: 0, bytes: 800, more: true }), fragment(family, whole, { id, offset: from, bytes: length, more: random.below(2) === 0 }), fragment(family, whole, { id, offset: 400, bytes: 800, more: false }));
+  test.each(families)("S-2 IPv%i: a first packet replayed while its session lives is a repeat, after its end it is dropped", async (family) => {
+    const uuid = freshUuid();
+    const packet = first(family, { tlvs: { uuid }, skew: 2 }); // signed for the next epoch: inside the window for four seconds at least
+    const { received } = await sinks[family].report();
+    const before = await r2.drops();
+    await into["r2 wan0"].send(packet);
+    const [session] = await waitFor("a session", async () => { const list = await toSink(r2); return list.length === 1 && list; });
+    await into["r2 wan0"].send(packet, packet);
+    await waitFor("the repeats reach the host", async () => (await sinks[family].report()).received === received + 3);
+    expect((await toSink(r2)).map((one) => one.sessionId)).toEqual([session?.sessionId]);
+    expect(await r2.drops()).toEqual(before);
+    const l4 = l4Of(packet), word = (at: number): number => packet[at]! << 8 | packet[at + 1]!;
+    const end = craft({
+      source: linkAddress(1, family, 0), destination: linkAddress(1, family, 1), key: fromR1, transport: { kind: "udp", sourcePort: word(l4), destinationPort: word(l4 + 2) }, metadata: { control: 6, uuid },
+    });
+    await into["r2 wan0"].send(end);
+    await waitFor("it ends", async () => (await toSink(r2)).length === 0);
+    expect(await dropped(r2, into["r2 wan0"], [packet, packet, packet])).toEqual({ "replay-first-packet": 3 });
+    expect(await toSink(r2)).toEqual([]);
+    expect((await sinks[family].report()).received).toBe(received + 3);
+  }, 60_000);
+
+  test.each(families)("IPv%i: lengths that lie, metadata beyond its bounds, names nobody may use", async (family) => {
+    const whole = first(family);
+    const l4 = l4Of(whole), payload = l4 + 8, length = family === 4 ? 2 : 4;
+    const raw = (metadata: number[]): Uint8Array => buildPacket(fieldsOf(linkAddress(1, family, 0), linkAddress(1, family, 1)), { kind: "udp", sourcePort: 40_000, destinationPort: 40_001 }, Uint8Array.from([...COOKIE, ...metadata]));
+    const wrongChecksum = first(family);
+    wrongChecksum[l4 + 6]! ^= 0x55;
+    const cases: [what: string, reason: string, packet: Uint8Array][] = [
+      ["an IP length beyond the frame", "filter", withWord(whole, length, 65_535)], ["an IP length inside the header", "filter", withWord(whole, length, 7)],
+      ["a UDP length beyond the packet", "filter", withWord(whole, l4 + 4, 65_535)], ["a UDP length below its header", "filter", withWord(whole, l4 + 4, 7)],
+      ["a wrong checksum", "filter", wrongChecksum],
+      ["a header of 4,095 bytes", "metadata-malformed", withWord(whole, payload + 8, 0x1fff)], ["a header of 11 bytes", "metadata-malformed", withWord(whole, payload + 8, 0x100b)],
+      ["65,535 bytes of payload TLVs", "metadata-malformed", withWord(whole, payload + 10, 65_535)], ["version 2", "metadata-malformed", withWord(whole, payload + 8, 0x2014)],
+      ["a TLV that overruns", "metadata-malformed", raw([0x10, 0x10, 0, 0, 0, 16, 0xff, 0xff])], ["a TLV twice", "metadata-malformed", raw([0x10, 0x16, 0, 0, 0, 24, 0, 1, 1, 0, 24, 0, 1, 1])],
+      ["an unknown critical TLV", "metadata-unknown-critical", raw([0x10, 0x10, 0, 0, 0xc0, 0xff, 0, 0])], ["a key of nobody", "unknown-key", raw([0x10, 0x14, 0, 0, 0, 16, 0, 4, 1, 2, 3, 4])],
+      ["no tenant", "metadata-incomplete", first(family, { tlvs: { tenant: undefined } })], ["a tenant the peer may not assert", "tenant-not-allowed", first(family, { tlvs: { tenant: "evil" } })],
+      ["clear names", "decrypt-failure", first(family, { suite: 0 })], ["a clock ten seconds ahead", "hmac-clock-skew", first(family, { skew: 10 })],
+      ["a clock two minutes behind", "hmac-failure", first(family, { skew: -120 })], ["a message for a flow that is none", "no-flow", first(family, { tlvs: { control: 2 } })],
+    ];
+    for (const [what, reason, packet] of cases) expect([what, await dropped(r2, into["r2 wan0"], [packet])]).toEqual([what, { [reason]: 1 }]);
+    expect(await toSink(r2)).toEqual([]);
+  }, 60_000);
+
+  test.each(families)("IPv%i: what no host sends", async (family) => {
+    const [from, to] = [NOBODY[family], hostAddress(2, family)];
+    const udp = { kind: "udp", sourcePort: 5, destinationPort: SINK } as const;
+    const tcp = (flags: number): Uint8Array => buildPacket(fieldsOf(from, to), { kind: "tcp", sourcePort: 5, destinationPort: SINK, flags });
+    const broadcast = family === 4 ? "255.255.255.255" : "ff02::1", loopback = family === 4 ? "127.0.0.1" : "::1";
+    const plain = buildPacket(fieldsOf(from, to), udp, Uint8Array.of(1));
+    const cases: [what: string, reason: string, packet: Uint8Array][] = [
+      ["a broadcast source", "filter", buildPacket(fieldsOf(broadcast, to), udp)], ["a loopback source", "filter", buildPacket(fieldsOf(loopback, to), udp)],
+      ["itself as destination", "filter", buildPacket(fieldsOf(to, to), udp)], ["SYN with FIN", "state", tcp(TCP_SYN | TCP_FIN)], ["no flag", "state", tcp(0)],
+      ["a UDP length beyond the packet", "filter", withWord(plain, l4Of(plain) + 4, 999)], ["a UDP header cut", "filter", plain.slice(0, l4Of(plain) + 5)],
+    ];
+    for (const [what, reason, packet] of cases) expect([what, await dropped(r1, into["r1 lan0"], [packet])]).toEqual([what, { [reason]: 1 }]);
+    if (family === 4) expect(await dropped(r1, into["r1 lan0"], [withWord(plain, IPV4_HEADER - 14, 0x3fff)])).toEqual({ reassembly: 1 }); // beyond 65,535 when joined
+  }, 60_000);
+
+  const places = (["r1 lan0", "r1 wan0", "r2 wan0", "r2 lan0"] as const).flatMap((place) => families.map((family) => ({ place, family })));
+
+  test.each(places)("random packets over IPv$family into $place", async ({ place, family }) => {
+    const router = place.startsWith("r1") ? r1 : r2;
+    const noise = new Noise(place.length * 1000 + place.charCodeAt(1) + place.charCodeAt(3) + family);
+    const [source, destination] = place.endsWith("wan0")
+      ? [linkAddress(1, family, place === "r2 wan0" ? 0 : 1), linkAddress(1, family, place === "r2 wan0" ? 1 : 0)] : [hostAddress(place === "r1 lan0" ? 1 : 2, family, 66), hostAddress(place === "r1 lan0" ? 2 : 1, family)];
+    const ip = fieldsOf(source, destination);
+    const udp = { kind: "udp", sourcePort: 50_000, destinationPort: 50_001 } as const;
+    const highBits = family === 4 ? [12, 16] : [8, 24];
+    const bodies = [
+      (): Uint8Array => { // right addresses, noise behind them, for a port of ours
+        const packet = buildPacket(ip, { kind: "other", proto: [PROTO_UDP, PROTO_TCP][noise.below(2)]! }, new Uint8Array(noise.below(300)));
+        packet.set(noise.bytes(packet.length - l4Of(packet)), l4Of(packet));
+        if (packet.length > l4Of(packet) + 2) packet[l4Of(packet) + 2]! |= 0x40;
+        return packet;
+      },
+      // noise alone, but for the first bits of the addresses: multicast and link-local packets are the host's, not the router's
+      (): Uint8Array => noise.bytes(1 + noise.below(200)).map((byte, at) => (at === 0 ? family << 4 | byte & 15 : highBits.includes(at) ? byte & 0x7f : byte)),
+      ...(place.endsWith("wan0") ? [(): Uint8Array => buildPacket(ip, udp, noise.bytes(noise.below(300))), (): Uint8Array => buildPacket(ip, udp, Uint8Array.from([...COOKIE, ...noise.bytes(noise.below(300))]))] : []),
+    ];
+    const packets = Array.from({ length: 1000 }, (_, index) => bodies[index % bodies.length]!());
+    const counted = await dropped(router, into[place], packets);
+    expect(sum(counted)).toBe(packets.length);
+    expect(Object.keys(counted).filter((reason) => !RANDOM.includes(reason))).toEqual([]);
+  }, 60_000);
+
+  test("S-2 IPv4 and IPv6: replayed after ten seconds: dropped in time-based mode", async () => {
+    await passes(Math.max(0, old.sentAt + 10_100 - performance.now()));
+    const counted = await dropped(r2, into["r2 wan0"], old.packets);
+    expect((counted["hmac-clock-skew"] ?? 0) + (counted["hmac-failure"] ?? 0)).toBe(2); // skew for a minute
+    expect(sum(counted)).toBe(2);
+    expect(await toSink(r2)).toEqual([]);
+  }, 60_000);
+
+  test("S-2 IPv4 and IPv6: replayed after the end of the session: accepted in regular mode", async () => {
+    for (const [router, peer] of [[r1, "r2"], [r2, "r1"]] as const) {
+      const object = fabric.object("Router", router.name);
+      for (const one of object.spec["peers"] as Record<string, unknown>[]) one["hmac"] = { mode: "Regular" };
+      router.config.put(object);
+      await waitFor(`${router.name} applies it`, async () => (await router.peers()).find((one) => one.name === peer)?.hmac === "Regular");
+    }
+    for (const family of families) {
+      const packet = first(family, { mode: "regular" });
+      for (let round = 0; round < 2; round++) {
+        await into["r2 wan0"].send(packet);
+        await waitFor("a session", async () => (await toSink(r2)).length === 1);
+        await waitFor("its end", async () => (await toSink(r2)).length === 0);
       }
-      await at.injector.send(...pieces);
     }
-    for (const router of fabric.routers) await waitFor("the admin API answers", async () => (await router.status()).name === router.name);
+    expect(await dropped(r2, into["r2 wan0"], families.map((family) => first(family)))).toEqual({ "hmac-failure": 2 }); // signed with a time
   }, 60_000);
 });
-
-interface Piece { id: number; offset: number; bytes: number; more: boolean }
-
-/** One IP fragment of a packet, at a place that need not be right. */
-function fragment(family: Family, whole: Uint8Array, { id, offset, bytes, more }: Piece): Uint8Array {
-  const header = family === 4 ? IPV4_HEADER : IPV6_HEADER;
-  const slice = whole.slice(header + offset, header + offset + bytes);
-  if (family === 4) {
-    const packet = concatBytes(whole.slice(0, header), slice);
-    writeU16(packet, 2, packet.length);
-    writeU16(packet, 4, id);
-    writeU16(packet, 6, (more ? 0x2000 : 0) | (offset / 8));
-    finishIpv4Header(packet);
-    return packet;
-  }
-  const extension = Uint8Array.of(whole[6] ?? 0, 0, offset >>> 8, (offset & 0xf8) | (more ? 1 : 0), 0, 0, id >>> 8, id & 0xff);
-  const packet = concatBytes(whole.slice(0, header), extension, slice);
-  packet[6] = 44;
-  writeU16(packet, 4, packet.length - header);
-  return packet;
-}

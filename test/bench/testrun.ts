@@ -2,7 +2,7 @@
 // sessions in the table. Each packet belongs to a session picked at random among the active ones.
 import { join } from "node:path";
 import { mkdirSync, rmSync } from "node:fs";
-import { median } from "./measure.ts";
+import { median, medianOf } from "./measure.ts";
 import type { Effort, Measure, Outcome, Row, Sample } from "./measure.ts";
 import { benchObject, callTool, object, valueOf, withPins } from "./tool.ts";
 
@@ -29,6 +29,20 @@ async function readCase(folder: string, one: Case, runs: number): Promise<Record
   }
 }
 
+/** Sizes that stand for the second-level cache, for ten thousand sessions and for a million. */
+const MEMORY = [["512 KiB", 512], ["4 MiB", 4096], ["352 MiB", 352 * 1024]] as const;
+
+async function readLatency(round: number): Promise<Sample> {
+  const values: Record<string, number> = {};
+  for (const [name, kibibytes] of MEMORY) values[name] = valueOf(await callTool(["latency", kibibytes]), "ns");
+  return { variant: "memory", round, values };
+}
+
+function latencyRow(samples: readonly Sample[]): Row {
+  const text = MEMORY.map(([name]) => `${medianOf(samples, "memory", name).toFixed(0)} ns in ${name}`);
+  return { what: "the machine: a load that waits for the one before, picked at random", value: text.join(", "), against: "a packet makes two such loads: index, session" };
+}
+
 function rowsOf(samples: readonly Sample[], cases: readonly Case[]): Row[] {
   const of = (one: Case, name: string): number => median(samples.filter((sample) => sample.variant === nameOf(one)).map((sample) => valueOf(sample.values, name)));
   return cases.flatMap((one, i): Row[] => {
@@ -49,10 +63,11 @@ export const testrun: Measure = {
     return withPins(async (folder) => {
       const samples: Sample[] = [];
       for (let round = 0; round < effort.rounds; round++) {
+        samples.push(await readLatency(round));
         for (const one of cases) samples.push({ variant: nameOf(one), round, values: await readCase(folder, one, effort.smoke ? 20_000 : 300_000) });
         say(`round ${round + 1} of ${effort.rounds}`);
       }
-      return { samples, rows: rowsOf(samples, cases) };
+      return { samples, rows: [...rowsOf(samples, cases), latencyRow(samples)] };
     });
   },
 };

@@ -81,7 +81,9 @@ struct opened opening_run(struct traffic *t, __u32 ifindex, const struct opening
 /* Sends at a steady rate over flows that are open already; what arrives at the server is counted there. */
 void opening_steady(struct traffic *t, __u32 ifindex, __u32 flows, __u32 per_second, double seconds);
 
-/* ---- testrun.c, fill.c ---- */
+/* ---- testrun.c, fill.c, latency.c ---- */
+
+int latency_command(int argc, char **argv);
 
 int fill_command(int argc, char **argv);
 

@@ -113,6 +113,16 @@ static void put_devices(const char *dir, __u32 in)
 	}
 }
 
+/* Instructions that the verifier walked, of 1,000,000 that it allows. */
+static __u32 verified(int program)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+
+	MUST(!bpf_obj_get_info_by_fd(program, &info, &size), "no information about the program");
+	return info.verified_insns;
+}
+
 /* Net nanoseconds of svr_ingress in one direction. */
 static double measure(struct testrun *t, const char *dir, enum way way, const struct flows *flows)
 {
@@ -151,8 +161,8 @@ int testrun_command(int argc, char **argv)
 	forward = measure(&t, argv[2], FORWARD, &flows);
 	reverse = measure(&t, argv[2], REVERSE, &flows);
 	printf("{\"family\":%u,\"proto\":%u,\"sessions\":%u,\"active\":%u,\"forward_ns\":%.1f,\"reverse_ns\":%.1f,\"plain_ns\":%.1f,\"nothing_ns\":%.1f,"
-	       "\"install_us\":%.3f,\"sessions_bytes\":%llu,\"buckets_bytes\":%llu}\n",
+	       "\"install_us\":%.3f,\"sessions_bytes\":%llu,\"buckets_bytes\":%llu,\"verified\":%u}\n",
 	       flows.family, flows.proto, t.sessions, t.active, forward, reverse, t.plain, t.nothing, install / t.sessions * 1e6,
-	       memory_of(argv[2], "sessions"), memory_of(argv[2], "buckets"));
+	       memory_of(argv[2], "sessions"), memory_of(argv[2], "buckets"), verified(plane_program(&t.plane, "svr_ingress")));
 	return 0;
 }

@@ -19,8 +19,9 @@ test("the script marks each block, and outputs are told apart", () => {
   expect(outputsOf(["noise", "@@block 0", "x", "y", "", "@@block 1", "z"])).toEqual({ outputs: ["x\ny\n\n", "z\n"], done: 1 });
 });
 
-test("words count, numbers do not", () => {
+test("words count, numbers and sizes do not", () => {
   expect(missingWords("ROUTER  12 sessions of west", "ROUTER 99 sessions of west")).toEqual([]);
+  expect(missingWords("17/17  1.4KiB/1.4KiB", "9/9  756B/756B")).toEqual([]);
   expect(missingWords("answer deny, access", "answer allow")).toEqual(["deny", "access"]);
 });
 

@@ -49,9 +49,12 @@ export function outputsOf(lines: readonly string[]): { outputs: string[]; done: 
   return { outputs, done };
 }
 
-/** missingWords lists the words of a promised output that the real one does not have. Numbers, ids and times differ from run to run and are not compared. */
+/** A number of bytes with its unit: both change from run to run (924B, then 1.4KiB). */
+const SIZE = /\b\d[\d.,]*\s?(?:[KMG]i?)?B\b/g;
+
+/** missingWords lists the words of a promised output that the real one does not have. Numbers, sizes, ids and times differ from run to run and are not compared. */
 export function missingWords(shows: string, output: string): string[] {
-  const words = (text: string): string[] => text.match(/[A-Za-z][A-Za-z/.-]{2,}/g) ?? [];
+  const words = (text: string): string[] => text.replace(SIZE, " ").match(/[A-Za-z][A-Za-z/.-]{2,}/g) ?? [];
   const seen = new Set(words(output));
   return [...new Set(words(shows))].filter((word) => !seen.has(word));
 }

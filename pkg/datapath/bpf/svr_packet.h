@@ -89,6 +89,14 @@ static __always_inline __u8 svr_packet_summed(struct __sk_buff *skb)
 	return BPF_CORE_READ_BITFIELD(kernel, ip_summed);
 }
 
+/* svr_packet_sum_left: the checksum at `l4` itself is left to offload. False for the outer header of a tunnel whose inner segment's is. */
+static __always_inline bool svr_packet_sum_left(struct __sk_buff *skb, const struct svr_packet *p)
+{
+	struct sk_buff *kernel = bpf_cast_to_kern_ctx(skb);
+
+	return p->summed == SVR_SUMMED_PARTIAL && (__u64)kernel->head + kernel->csum_start - (__u64)kernel->data == p->l4;
+}
+
 /* svr_packet_payload_at: offset of the L4 payload in the frame. */
 static __always_inline __u32 svr_packet_payload_at(const struct svr_packet *p)
 {

@@ -2,6 +2,7 @@
 /* Turns the headers of a packet from the side of arrival to the other side: addresses, ports, TTL, DF, flow label, and all
  * checksums incrementally. A checksum left to offload (CHECKSUM_PARTIAL) gets only its pseudo header changed, and the sum of a
  * whole packet that a driver supplied (CHECKSUM_COMPLETE) is kept true, so that super-packets and offloads stay as they are.
+ * Where the sum left to offload is that of a segment inside a tunnel, the tunnel's own is computed, but for super-packets.
  * Called by svr_forward.h once nothing can refuse the packet any more. */
 #ifndef SVR_REWRITE_H
 #define SVR_REWRITE_H
@@ -98,7 +99,7 @@ static __always_inline __u64 svr_rewrite_ports(const struct svr_rewrite *r)
 static __always_inline __u16 svr_rewrite_sum(struct svr_rewrite *r, __u16 field)
 {
 	r->whole += svr_checksum_minus(r->address);
-	if (r->p->summed == SVR_SUMMED_PARTIAL)
+	if (r->p->summed == SVR_SUMMED_PARTIAL && (r->p->gso_size || svr_packet_sum_left(r->skb, r->p)))
 		return svr_checksum_fold(field + r->address);
 	return svr_checksum_update(field, r->address + r->inner);
 }
@@ -129,7 +130,7 @@ static __always_inline bool svr_rewrite_udp(struct svr_rewrite *r)
 	udp->source = r->out->local_port_be;
 	udp->dest = r->out->remote_port_be;
 	r->inner += svr_rewrite_ports(r);
-	if (!udp->check && r->p->key.family == 4 && r->p->summed != SVR_SUMMED_PARTIAL) {
+	if (!udp->check && r->p->key.family == 4 && !svr_packet_sum_left(r->skb, r->p)) {
 		r->whole += r->inner;
 		return true;
 	}

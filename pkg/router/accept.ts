@@ -3,6 +3,7 @@
 import { sameAddress } from "../base/address.ts";
 import { checkForward } from "../svr/metadata.ts";
 import { PROTO_TCP, PROTO_UDP } from "../svr/constants.ts";
+import { reasonNumber } from "../svr/reasons.ts";
 import type { ReplayVerdict } from "../svr/replay.ts";
 import { step } from "../svr/handshake.ts";
 import type { SegmentState } from "../svr/segment.ts";
@@ -11,7 +12,7 @@ import { Life } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
 import { account } from "./account.ts";
 import { arrivalKey } from "./arrivalkey.ts";
-import { enterDraft, handleOf } from "./batch.ts";
+import { endSession, enterDraft, handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import { refuse } from "./admit.ts";
 import type { Again } from "./admit.ts";
@@ -21,6 +22,7 @@ import { endsConnection, newSession } from "./newsession.ts";
 import { isQuery } from "./query.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
+import { deleteElsewhere } from "./say.ts";
 import { applySegment } from "./segments.ts";
 import type { Chosen, Ways } from "./route.ts";
 import { nameKey } from "./names.ts";
@@ -40,6 +42,7 @@ export function acceptForward(turn: Turn, arrival: OpenedArrival, again: Again):
   const seen = replayVerdict(turn, opened);
   if (seen === "replay") return turn.count("replay-first-packet", opened.peer);
   if (seen === "full") return refuse(turn, arrival, "limit");
+  endReplaced(turn, arrival);
   authorise(turn, arrival, again);
 }
 
@@ -50,8 +53,19 @@ function isSegmentOf(session: Session, { packet, punt }: Arrival): boolean {
     && from.localPort === packet.destinationPort && sameAddress(from.remote, packet.source) && sameAddress(from.local, packet.destination);
 }
 
-/** Only a packet that would create a session is booked; regular mode keeps no list (protocol 6.3). */
-function replayVerdict(turn: Turn, opened: Opened): ReplayVerdict {
+/**
+ * Not before the packet is known to be no copy of an older one: its tag does not cover ports, so anybody could choose whose session
+ * ends. Routers beyond hear of it, unless the new session is of the same hosts and takes its place there by itself (behaviour 3.2).
+ */
+function endReplaced(turn: Turn, { replaces, opened }: OpenedArrival): void {
+  if (replaces === undefined) return;
+  const { life, context } = replaces.state;
+  if (life === Life.live && !sameContext(context, opened.tlvs.forwardContext as SessionContext)) deleteElsewhere(turn, replaces, 0);
+  endSession(turn.batch, replaces, reasonNumber("evicted"), true);
+}
+
+/** replayVerdict books a packet that would create a session, or would have; regular mode keeps no list (protocol 6.3). */
+export function replayVerdict(turn: Turn, opened: Opened): ReplayVerdict {
   if (opened.tag === undefined || opened.peer.mode !== "time-based") return "new";
   return turn.replay.check(opened.tag, opened.epoch);
 }
@@ -193,6 +207,7 @@ function joinSession(turn: Turn, arrival: OpenedArrival, live: { index: number; 
     && turn.tables.nameOf(session.tenant) === nameKey("tenant", opened.tlvs.tenant as string)
     && sameContext(session.context, opened.tlvs.forwardContext as SessionContext);
   if (!permitted) return turn.count("uuid-mismatch", opened.peer);
+  endReplaced(turn, arrival);
   const handle = handleOf(turn.batch, live.index, session);
   replaceSegment(turn, handle, { arrival, path });
 }

@@ -4,7 +4,9 @@ import { equalBytes } from "../base/bytes.ts";
 import { checkForward, checkReverse } from "../svr/metadata.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import type { HandshakeEffect, MetadataArrival, SegmentEvent } from "../svr/segment.ts";
+import { Life } from "../svr/session.ts";
 import type { SideIndex } from "../svr/session.ts";
+import { replayVerdict } from "./accept.ts";
 import { account } from "./account.ts";
 import { endSession } from "./batch.ts";
 import type { Handle } from "./batch.ts";
@@ -67,12 +69,15 @@ function arriveMetadata(turn: Turn, arrival: OpenedArrival, at: Known): void {
     modify: opened.tlvs.modify,
   };
   const event: SegmentEvent = { kind: side === 0 ? "forwardMetadata" : "reverseMetadata", ...facts };
-  if (side === 0 && !facts.uuidEqual) {
-    endSession(turn.batch, handle, reasonNumber("evicted"), true);
-    return at.opener(turn, arrival);
-  }
+  if (side === 0 && !facts.uuidEqual) return at.opener(turn, { ...arrival, replaces: handle });
+  if (isLateCopy(turn, arrival, at)) return turn.count("replay-first-packet", opened.peer);
   const effects = stepSegment(turn, handle, side, event);
   for (const effect of effects) carryOut(turn, arrival, { ...at, effect });
+}
+
+/** What opened a session that is over does not reach its host again; what else is late does (protocol 6.3, GUARD of behaviour 3.3). */
+function isLateCopy(turn: Turn, { opened }: OpenedArrival, { handle, side }: Known): boolean {
+  return side === 0 && handle.state.life === Life.guard && replayVerdict(turn, opened) === "replay";
 }
 
 /** Forward metadata on a segment that we opened: the peer chose the same 5-tuple for a session of its own, or ours came back. */

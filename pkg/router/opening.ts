@@ -4,6 +4,7 @@ import { TAG_BYTES } from "../svr/constants.ts";
 import { isEmptyHeader, parseHeader, startsWithCookie } from "../svr/decode.ts";
 import type { MetadataHeader } from "../svr/decode.ts";
 import { acceptedEpochs, epochAt, skewEpochs } from "../svr/epoch.ts";
+import { asksForTrailers } from "../svr/metadata.ts";
 import { parsePacket } from "../svr/packet.ts";
 import { checkSanity } from "../svr/sanity.ts";
 import type { Packet } from "../svr/packet.ts";
@@ -167,6 +168,7 @@ function finish(turn: Turn, one: Pending, result: OpenResult | undefined, engine
   if (!result.ok && result.reason === "hmac-failure") return refuse(turn, skewOrFailure(turn, one, engine), peer);
   const finished = finishOpen({ packet: arrival.packet, header, job, requireEncryption: peer.requireEncryption }, result);
   if (!finished.ok) return refuse(turn, finished.error, peer);
+  if (asksForTrailers(finished.value.metadata)) return refuse(turn, "metadata-unknown-critical", peer); // known, but not kept here
   const { metadata, bodyAt, bodyEnd, epoch, tag } = finished.value;
   arrival.opened = {
     peer, tlvs: metadata, empty: isEmptyHeader(header), headerOnly: header.payloadLength === 0, bodyAt, bodyEnd, epoch, tag,

@@ -8,7 +8,7 @@ import type { Session, SideIndex } from "../svr/session.ts";
 import type { ExtIds } from "../svr/fragment.ts";
 import type { WholeIp } from "../svr/ipfragments.ts";
 import type { ReplayWindow } from "../svr/replay.ts";
-import type { Batch } from "./batch.ts";
+import type { Batch, Handle } from "./batch.ts";
 import type { Denial } from "./records.ts";
 import type { FragmentJoiner } from "./reassemble.ts";
 import type { SealSource } from "./sealing.ts";
@@ -125,6 +125,8 @@ export interface Arrival {
   opened?: Opened;
   /** it came from a host, in IP fragments */
   original?: Original;
+  /** it is of another session than this one, which holds its flow: a dead one of the peer's (protocol 6.1) */
+  replaces?: Handle;
 }
 
 /** OpenedArrival is a packet with metadata that was opened. */

@@ -89,7 +89,8 @@ function firstMetadataLength(task: FragmentTask): number {
 }
 
 function tlvOf(task: FragmentTask, offset: number, more: boolean): FragmentTlv {
-  return { extId: task.extId, ...task.original, more, offset };
+  const { ipId, largest, dontFragment } = task.original; // may be the TLV 1 of the segment before, whose ext-id is not ours
+  return { extId: task.extId, ipId, largest, dontFragment, more, offset };
 }
 
 function udpLengthOf(task: FragmentTask, firstMetadata: number, tag: number): number {

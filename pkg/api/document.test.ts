@@ -54,6 +54,23 @@ test("a file that is too long or has too many documents is refused", () => {
   expect(problems("---\n".repeat(documentBounds.documents + 1))).toEqual([`a.yaml:1:1: error: the file has more than ${documentBounds.documents} documents; split the file, or nest less deeply`]);
 });
 
+test("blank and comment lines before the first document may be as many as a file has room for", () => {
+  const result = parse(`${"#\n".repeat(2_000_000)}---\n${tenant("a")}`);
+  expect(result.objects[0]?.source?.positions.get("")?.line).toBe(2_000_002);
+});
+
+test("a mapping of very many keys costs time in proportion to them", () => {
+  const text = tenant("a") + Array.from({ length: 100_000 }, (_, index) => `k${index}: 1\n`).join("");
+  const started = performance.now();
+  expect(parse(text).problems).toHaveLength(50);
+  expect(performance.now() - started).toBeLessThan(30_000); // 2-4 s; comparing each key with each took minutes
+});
+
+test.each(["!!set { members }", "!!omap [members: []]", "!!binary aGVsbG8="])("a value of the special type %s is no object of ours, whatever YAML version is named", (value) => {
+  const text = `apiVersion: ${apiVersion}\nkind: Tenant\nmetadata: { name: a }\nspec: ${value}\n`;
+  expect([parse(text).objects, parse(`%YAML 1.1\n---\n${text}`).objects]).toEqual([[], []]);
+});
+
 test("anchors and aliases within bounds work", () => {
   const result = parse(`apiVersion: ${apiVersion}\nkind: Service\nmetadata: { name: web }\nspec:\n  addresses: &a [10.0.0.1]\n  tests: [{ tenant: acme, to: 10.0.0.1 }]\n`);
   expect(result.objects).toHaveLength(1);

@@ -56,7 +56,7 @@ function refuseKind(kind: unknown): CheckedObject {
 function findingsOf(issue: Issue, schema: Schema): Finding[] {
   if (issue.code === "unrecognized_keys") {
     const known = Object.keys(schemaAt(schema, issue.path)?.properties ?? {});
-    return issue.keys.map((key) => unknownField(issue.path, key, known));
+    return issue.keys.slice(0, mostFindings).map((key) => unknownField(issue.path, key, known));
   }
   const at = schemaAt(schema, issue.path);
   const field = fieldPath(issue.path);

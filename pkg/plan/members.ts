@@ -1,6 +1,8 @@
 // Who is behind the interfaces of one router: member lines of tenants as one flat table (behaviour 2.1 (2), (3)).
 // Called by compile.ts for each router. Longest prefix match on the result gives exactly the order of the text.
-import { comparePrefixes, containsPrefix, formatPrefix } from "../base/prefix.ts";
+import { createPrefixTable } from "../base/lpm.ts";
+import type { PrefixNode } from "../base/lpm.ts";
+import { comparePrefixes, formatPrefix } from "../base/prefix.ts";
 import type { Prefix } from "../base/prefix.ts";
 import type { Tenant } from "../api/tenant.ts";
 import { acceptedPrefix } from "./accepted.ts";
@@ -22,7 +24,8 @@ export function compileMembers(work: MemberWork): MemberConfig[] {
   const own = linesOf(work, (member, input, field) => interfaceLines(work, { member, input, field }));
   const firstOwn = withoutRepeats(own, work.report);
   const wide = linesOf(work, (member, input, field) => neighbourhoodLines(work, { member, input, field }));
-  const uncovered = wide.filter((line) => !firstOwn.some((other) => sameNetwork(line, other) && containsPrefix(other.prefix, line.prefix)));
+  const isCovered = coverOf(firstOwn);
+  const uncovered = wide.filter((line) => !isCovered(line));
   return [...firstOwn, ...withoutRepeats(uncovered, work.report)].sort(compareMembers).map(({ input: _input, ...line }) => line);
 }
 
@@ -96,8 +99,15 @@ function withoutRepeats(lines: readonly Line[], report: Report): Line[] {
   return [...first.values()];
 }
 
-function sameNetwork(a: MemberConfig, b: MemberConfig): boolean {
-  return a.ifnum === b.ifnum && a.vlan === b.vlan;
+/** Whether one of the lines covers every address of another line on its network. */
+function coverOf(lines: readonly Line[]): (line: Line) => boolean {
+  const groups = Map.groupBy(lines, (line) => `${line.ifnum} ${line.vlan}`);
+  const tables = new Map([...groups].map(([key, list]) => [key, createPrefixTable(list.map(({ prefix }) => [prefix, true] as const))]));
+  return ({ ifnum, vlan, prefix }) => {
+    let node: PrefixNode<true> | undefined = tables.get(`${ifnum} ${vlan}`)?.longest(prefix.address);
+    while (node !== undefined && node.prefix.length > prefix.length) node = node.covering;
+    return node !== undefined;
+  };
 }
 
 function compareMembers(a: MemberConfig, b: MemberConfig): number {

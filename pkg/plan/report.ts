@@ -5,8 +5,8 @@ import { suggestWord } from "../api/suggest.ts";
 import type { Problem } from "../api/problem.ts";
 import type { Origin } from "./config.ts";
 
-/** Complaint is what is wrong, beside which other object if it is a conflict of two, and how to fix it. */
-export type Complaint = Pick<Problem, "code" | "message" | "fix" | "beside">;
+/** Complaint is what is wrong, beside which other object if it is a conflict of two, and how to fix it; a fix that costs time to find is asked for when it is told. */
+export type Complaint = Pick<Problem, "code" | "message" | "beside"> & { fix: string | (() => string) };
 
 /** Refusal names an object with an error, and the other one when the error is a conflict of two. */
 export type Refusal = Pick<Problem, "beside"> & { object: string };
@@ -22,13 +22,22 @@ export interface Report {
   readonly refused: readonly Refusal[];
 }
 
+/** Looking for a near name costs time in proportion to the names, so only the first mistakes of a compile get it. */
+const mostSearches = 32;
+
 /** createReport makes an empty report. */
 export function createReport(): Report {
   const problems: Problem[] = [];
   const refused: Refusal[] = [];
+  let searches = 0;
+  const fixOf = ({ fix }: Complaint): string => {
+    if (typeof fix === "string") return fix;
+    searches += 1;
+    return searches > mostSearches ? "correct the name, or add what it names" : fix();
+  };
   const add = (severity: Problem["severity"], object: ParsedObject, field: string, complaint: Complaint): void => {
     const position = object.source === undefined ? undefined : positionOf(object.source, field);
-    problems.push({ severity, ...complaint, object: object.id, field, ...(object.source === undefined ? {} : { file: object.source.file }), ...position });
+    problems.push({ severity, ...complaint, fix: fixOf(complaint), object: object.id, field, ...(object.source === undefined ? {} : { file: object.source.file }), ...position });
   };
   return {
     problems,
@@ -49,9 +58,12 @@ export function originIn(object: ParsedObject, field: string): Origin {
 
 /** unknownName is the complaint about a name that refers to nothing. */
 export function unknownName(what: string, name: string, known: Iterable<string>): Complaint {
+  return { code: "reference", message: `there is no ${what} "${name}"`, fix: () => nearName(name, known) };
+}
+
+function nearName(name: string, known: Iterable<string>): string {
   const list = [...known].sort();
   const near = suggestWord(name, list);
   const shown = list.length > 8 ? `${list.slice(0, 8).join(", ")}, ...` : list.join(", ");
-  const fix = near !== undefined ? `did you mean "${near}"?` : list.length === 0 ? "there is none yet: add it" : `known: ${shown}`;
-  return { code: "reference", message: `there is no ${what} "${name}"`, fix };
+  return near !== undefined ? `did you mean "${near}"?` : list.length === 0 ? "there is none yet: add it" : `known: ${shown}`;
 }

@@ -28,6 +28,7 @@ test("file, line, column, object, field, message and fix", () => {
 
 test.each<[desc: string, bad: string, problem: RegExp]>([
   ["bad YAML", "kind: [", /^a\.yaml:\d+:\d+: error: .*the document is left out$/],
+  ["a tab", `${tenant("x")}spec:\n\tmembers: []\n`, /^a\.yaml:9:1: error: .*Tabs are not allowed as indentation; indent with spaces; the document is left out/],
   ["bad YAML that still has a name", `${tenant("x")}metadata: { name: y }\n`, /^a\.yaml:8:1: error: Tenant y: Map keys must be unique; correct the YAML/],
   ["an unknown alias", "kind: *a", /an alias is unknown, circular, or used more than 100 times/],
   ["too many aliases", `a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c]`, /an alias is unknown, circular, or used more than 100 times/],

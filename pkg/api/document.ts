@@ -92,9 +92,9 @@ function parseOne(context: DocumentContext): void {
   const add = (finding: Finding, at: Position | undefined): void => {
     result.problems.push({ ...finding, file, ...(id === undefined ? {} : { object: id }), ...at });
   };
-  const errors = document.errors.slice(0, mostErrors).map((error) => ({ message: error.message, offset: error.pos[0] }));
-  if (!value.ok && errors.length === 0) errors.push({ message: value.error, offset: document.range[0] });
-  for (const { message, offset } of errors) add({ severity: "error", code: "yaml", message, fix: "correct the YAML; the document is left out" }, context.place(offset));
+  const errors = document.errors.slice(0, mostErrors).map((error) => ({ message: error.message, offset: error.pos[0], fix: error.code === "TAB_AS_INDENT" ? "indent with spaces" : "correct the YAML" }));
+  if (!value.ok && errors.length === 0) errors.push({ message: value.error, offset: document.range[0], fix: "correct the YAML" });
+  for (const { message, offset, fix } of errors) add({ severity: "error", code: "yaml", message, fix: `${fix}; the document is left out` }, context.place(offset));
   if (errors.length === 0 && value.ok && value.value !== null) checkOne(context, { value: value.value, id, add });
   else if (errors.length > 0 && id === undefined) result.unreadable.push(file);
 }

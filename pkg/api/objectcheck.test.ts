@@ -26,6 +26,8 @@ const rows: [desc: string, value: unknown, finding: string][] = [
   ["missing metadata", { apiVersion, kind: "Tenant" }, "required metadata: is required; it needs name"],
   ["mistyped field", service({ adresses: [] }), 'unknown-field spec.adresses: there is no field "adresses" here; did you mean "addresses"?'],
   ["strange field", service({ access: [{ tenant: "acme", zebra: 1 }] }), 'unknown-field spec.access[0].zebra: there is no field "zebra" here; known fields: tenant, permission'],
+  ["namespace of a kind that has none", { apiVersion, kind: "Tenant", metadata: { name: "a", namespace: "b" }, spec: {} }, 'unknown-field metadata.namespace: there is no field "namespace" here; objects of this kind have no namespace: remove it'],
+  ["strange metadata", { apiVersion, kind: "Tenant", metadata: { name: "a", zebra: 1 }, spec: {} }, 'unknown-field metadata.zebra: there is no field "zebra" here; known fields: name, labels, annotations'],
   ["very long field", service({ ["x".repeat(99)]: 1 }), `unknown-field spec.${"x".repeat(99)}: there is no field "${"x".repeat(59)}..." here; known fields: addresses, transports, access, scope, enabled, servicePolicyRef, securityPolicyRef, trafficClass, enforcement, idleTimeout, sourceNat, tests`],
   ["missing field", service({ access: [{}] }), 'required spec.access[0].tenant: is required; write for example "engineering.acme"'],
   ["wrong type", service({ enabled: "yes" }), 'type spec.enabled: "yes" is not true or false; write for example true'],

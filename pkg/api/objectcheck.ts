@@ -55,7 +55,7 @@ function refuseKind(kind: unknown): CheckedObject {
 
 function findingsOf(issue: Issue, schema: Schema): Finding[] {
   if (issue.code === "unrecognized_keys") {
-    const known = Object.keys(schemaAt(schema, issue.path)?.properties ?? {});
+    const known = describedFields(schemaAt(schema, issue.path));
     return issue.keys.slice(0, mostFindings).map((key) => unknownField(issue.path, key, known));
   }
   const at = schemaAt(schema, issue.path);
@@ -64,9 +64,15 @@ function findingsOf(issue: Issue, schema: Schema): Finding[] {
   return [{ severity: "error", code, field, message, fix: fix ?? exampleFix(at) }];
 }
 
+/** What other programs write (metadata of an API server) has no description, and is nothing to suggest. */
+function describedFields(at: Schema | undefined): string[] {
+  return Object.entries(at?.properties ?? {}).flatMap(([name, field]) => (isRecord(field) && "description" in field ? [name] : []));
+}
+
 function unknownField(path: readonly PropertyKey[], key: string, known: readonly string[]): Finding {
   const near = suggestWord(key, known);
-  const fix = near === undefined ? `known fields: ${known.join(", ")}` : `did you mean "${near}"?`;
+  const others = key === "namespace" && path.at(-1) === "metadata" ? "objects of this kind have no namespace: remove it" : `known fields: ${known.join(", ")}`;
+  const fix = near === undefined ? others : `did you mean "${near}"?`;
   return { severity: "error", code: "unknown-field", field: fieldPath([...path, key]), message: `there is no field ${show(key)} here`, fix };
 }
 

@@ -19,7 +19,7 @@ export type CompileInput = Pick<ParseResult, "objects"> & Partial<Pick<ParseResu
 
 /** compile compiles every Router of the input. What is invalid is reported and left out; the rest is compiled. */
 export function compile(input: CompileInput): Compiled {
-  const { routers, report } = compileWhole(input.objects);
+  const { routers, report } = compileWhole(input.objects, input.problems);
   return { routers, problems: mergeProblems(input.problems ?? [], report.problems) };
 }
 
@@ -36,7 +36,7 @@ export function keepLastGood(previous: CompileInput, next: ParseResult): ParseRe
   let objects = [...next.objects, ...unread];
   // Each round puts at least one object back, so there are at most as many rounds as objects.
   for (;;) {
-    const { report } = compileWhole(objects);
+    const { report } = compileWhole(objects, next.problems);
     const back = objectsToPutBack(report.refused, new Map(objects.map((one) => [one.id, one])), before);
     if (back.size === 0) break;
     problems.push(...report.problems.filter((problem) => back.has(problem.object ?? "") || back.has(problem.beside ?? "")));

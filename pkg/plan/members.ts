@@ -35,7 +35,7 @@ export function reportUnusedMembers(inputs: PlanInputs, interfaces: ReadonlyMap<
   for (const input of inputs.Tenant.values()) {
     for (const [index, member] of input.object.spec.members.entries()) {
       const field = `spec.members[${index}]`;
-      if (member.router !== undefined && !interfaces.has(member.router)) report.warn(input, `${field}.router`, unknownName("Router", member.router, interfaces.keys()));
+      if (member.router !== undefined && !interfaces.has(member.router)) report.warn(input, `${field}.router`, report.unknown("Router", member.router, interfaces.keys()));
       else if (member.router === undefined && member.interface !== undefined && !names.has(member.interface)) {
         report.warn(input, `${field}.interface`, unknownName("interface on any Router", member.interface, names));
       }

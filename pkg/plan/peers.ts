@@ -13,7 +13,7 @@ import type { Input, PlanInputs } from "./inputs.ts";
 import { rangesOverlap } from "./interfaces.ts";
 import { attachedAt, isOnLink, nexthopOf, pathNexthopKey } from "./links.ts";
 import type { Attached } from "./links.ts";
-import { originIn, unknownName } from "./report.ts";
+import { originIn } from "./report.ts";
 import type { Complaint, Report } from "./report.ts";
 
 /** PeerWork is what the peers of a router are compiled from. */
@@ -65,7 +65,7 @@ function compilePeer(work: PeerWork, peer: RouterPeer, field: string): PeerConfi
     return undefined;
   }
   for (const [index, tenant] of peer.allowedTenants.entries()) {
-    if (tenant !== globalTenant && !tenants.has(tenant)) report.warn(input, `${field}.allowedTenants[${index}]`, unknownName("Tenant", tenant, tenants));
+    if (tenant !== globalTenant && !tenants.has(tenant)) report.warn(input, `${field}.allowedTenants[${index}]`, report.unknown("Tenant", tenant, tenants));
   }
   compareSides(work, peer, field);
   const { enabled, suite, required } = peer.metadataEncryption;
@@ -138,8 +138,8 @@ function localOf(work: PeerWork, at: { spec: PathSpec; attached: Attached; remot
     return fail({ field: "remoteAddress", complaint: { code: "conflict", message: `${at.spec.remoteAddress} is a waypoint of this router itself`, fix: "write the address of the peer" } });
   }
   if (found !== undefined) return ok(found.address);
-  const what = wanted === undefined ? `interface "${one.name}" has no IPv${at.remote.family} waypoint` : `${at.spec.localAddress} is no IPv${at.remote.family} waypoint of interface "${one.name}"`;
-  return fail({ field: wanted === undefined ? "interface" : "localAddress", complaint: { code: "reference", message: what, fix: "add the address to the waypoints of the interface" } });
+  const what = wanted === undefined ? `interface "${one.name}" has no IPv${at.remote.family} waypoint for ${at.spec.remoteAddress}` : `${at.spec.localAddress} is no IPv${at.remote.family} waypoint of interface "${one.name}"`;
+  return fail({ field: wanted === undefined ? "interface" : "localAddress", complaint: { code: "reference", message: what, fix: "add the address to the waypoints of the interface, or correct the path" } });
 }
 
 /** gatewayOf finds the next hop toward an address: the gateway given, nothing on link, else the gateway of the network. */

@@ -33,9 +33,32 @@ const check = (_desc: string, lines: string[], problem: string | string[]): void
 describe("objects", () => {
   const rows: Row[] = [
     ["two of one name: the first stays", [acme, zeta, acme], '5 "name" error duplicate Tenant acme metadata.name: Tenant acme is defined twice, first in a.yaml:1; remove one of them or give it another name'],
+    ["a grandchild without its grandparent: the parent is there, but left out", [line("Tenant", "api.dev.acme"), line("Tenant", "dev.acme")], [
+      '1 "name" error reference Tenant api.dev.acme metadata.name: Tenant "dev.acme" has an error of its own and is left out; correct that first',
+      '3 "name" error reference Tenant dev.acme metadata.name: there is no parent tenant "acme"; add Tenant "acme", or rename this one',
+    ]],
     ["a child without its parent", [line("Tenant", "dev.acm"), acme], '1 "name" error reference Tenant dev.acm metadata.name: there is no parent tenant "acm"; add Tenant "acm", or rename this one'],
   ];
   test.each(rows)("%s", check);
+});
+
+describe("references to objects with an error of their own", () => {
+  test("say so, and not that the object should be added; a route by a peer without paths blames no policy", () => {
+    const parsed = parseLines([
+      line("Tenant", "acme", { wrong: 1 }), line("Tenant", "dev.acme"), service("s/web", { wrong: 1 }), service("s/other", { servicePolicyRef: { name: "p" } }), line("ServicePolicy", "s/p", { wrong: 1 }),
+      peers({ paths: [{ ...path, remoteAddress: "2001:db8:9::2", localAddress: "192.0.2.1" }] }),
+      route({ type: "Peer", peer: { peer: "two" } }), route({ serviceRef: { name: "open" }, type: "Peer", peer: { peer: "two" } }, "s/r2"), service("s/open", { scope: "Public", access: [] }),
+    ]);
+    const own = new Set(parsed.problems);
+    const later = compile(parsed).problems.filter((problem) => ![...own].some((one) => one.object === problem.object && one.field === problem.field));
+    expect(later.filter(({ code }) => code === "reference").map(({ object, field, message, fix }) => `${object ?? ""} ${field ?? ""}: ${message}; ${fix}`)).toEqual(expect.arrayContaining([
+      'Tenant dev.acme metadata.name: Tenant "acme" has an error of its own and is left out; correct that first',
+      'Service s/other spec.access[0].tenant: Tenant "acme" has an error of its own and is left out; correct that first',
+      'Service s/other spec.servicePolicyRef.name: ServicePolicy "s/p" has an error of its own and is left out; correct that first',
+      'ServiceRoute s/r spec.serviceRef.name: Service "s/web" has an error of its own and is left out; correct that first',
+    ]));
+    expect(later.filter(({ field }) => field === "spec.vector")).toEqual([]);
+  });
 });
 
 describe("interfaces", () => {
@@ -85,8 +108,8 @@ describe("peers and paths", () => {
     ["clear metadata to a peer that drops it", [peers({ metadataEncryption: { enabled: false } }), two()], '1 "enabled" warning conflict Router one spec.peers[0].metadataEncryption.enabled: Router two says true, this one false; write the same on both routers'],
     ["an interface that does not exist", [paths({ interface: "wan1" })], '1 "interface" error reference Router one spec.peers[0].paths[0].interface: there is no interface "wan1"; did you mean "wan0"?'],
     ["a VLAN that does not exist", [paths({ vlan: 7 })], '1 "vlan" error reference Router one spec.peers[0].paths[0].vlan: interface "wan0" has no VLAN 7; add VLAN 7 to the interface, or correct the number'],
-    ["an interface without a waypoint", [paths({ interface: "lan0", remoteAddress: "10.1.0.2" })], '1 "interface" error reference Router one spec.peers[0].paths[0].interface: interface "lan0" has no IPv4 waypoint; add the address to the waypoints of the interface'],
-    ["a local address that is no waypoint", [paths({ localAddress: "192.0.2.7" })], '1 "localAddress" error reference Router one spec.peers[0].paths[0].localAddress: 192.0.2.7 is no IPv4 waypoint of interface "wan0"; add the address to the waypoints of the interface'],
+    ["an interface without a waypoint", [paths({ interface: "lan0", remoteAddress: "10.1.0.2" })], '1 "interface" error reference Router one spec.peers[0].paths[0].interface: interface "lan0" has no IPv4 waypoint for 10.1.0.2; add the address to the waypoints of the interface, or correct the path'],
+    ["a local address that is no waypoint", [paths({ localAddress: "192.0.2.7" })], '1 "localAddress" error reference Router one spec.peers[0].paths[0].localAddress: 192.0.2.7 is no IPv4 waypoint of interface "wan0"; add the address to the waypoints of the interface, or correct the path'],
     ["its own address", [paths({ remoteAddress: "192.0.2.1" })], '1 "remoteAddress" error conflict Router one spec.peers[0].paths[0].remoteAddress: 192.0.2.1 is a waypoint of this router itself; write the address of the peer'],
     ["a gateway of another family", [paths({ gateway: "2001:db8::9" })], '1 "gateway" error value Router one spec.peers[0].paths[0].gateway: gateway 2001:db8::9 is of another family than the destination; write an IPv4 gateway'],
     ["a gateway that is not on link", [paths({ gateway: "10.9.9.9" })], '1 "gateway" error value Router one spec.peers[0].paths[0].gateway: gateway 10.9.9.9 is not on link at interface "wan0"; give the interface an address of the gateway\'s network'],

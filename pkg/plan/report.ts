@@ -17,6 +17,10 @@ export interface Report {
   warn(object: ParsedObject, field: string, complaint: Complaint): void;
   /** An error about one document of several with the same name: the other one stays good. */
   errorOfCopy(object: ParsedObject, complaint: Complaint): void;
+  /** unknown is the complaint about a name that refers to nothing, or to an object with an error of its own. */
+  unknown(kind: string, name: string, known: Iterable<string>): Complaint;
+  /** Objects that are written down but cannot be used, as `Kind namespace/name`. */
+  readonly broken: ReadonlySet<string>;
   readonly problems: Problem[];
   /** one for each error */
   readonly refused: readonly Refusal[];
@@ -25,8 +29,8 @@ export interface Report {
 /** Looking for a near name costs time in proportion to the names, so only the first mistakes of a compile get it. */
 const mostSearches = 32;
 
-/** createReport makes an empty report. */
-export function createReport(): Report {
+/** createReport makes an empty report; `broken` is what reading it refused. */
+export function createReport(broken: ReadonlySet<string> = new Set()): Report {
   const problems: Problem[] = [];
   const refused: Refusal[] = [];
   let searches = 0;
@@ -40,6 +44,7 @@ export function createReport(): Report {
     problems.push({ severity, ...complaint, fix: fixOf(complaint), object: object.id, field, ...(object.source === undefined ? {} : { file: object.source.file }), ...position });
   };
   return {
+    broken,
     problems,
     refused,
     error(object, field, complaint) {
@@ -48,12 +53,18 @@ export function createReport(): Report {
     },
     warn: (object, field, complaint) => add("warning", object, field, complaint),
     errorOfCopy: (object, complaint) => add("error", object, "metadata.name", complaint),
+    unknown: (kind, name, known) => (broken.has(`${kind} ${name}`) ? brokenName(kind, name) : unknownName(kind, name, known)),
   };
 }
 
 /** originIn names a field of an object. */
 export function originIn(object: ParsedObject, field: string): Origin {
   return { object: object.id, field };
+}
+
+/** brokenName is the complaint about a name of an object that is there but left out; adding it again would not help. */
+export function brokenName(kind: string, name: string): Complaint {
+  return { code: "reference", message: `${kind} "${name}" has an error of its own and is left out`, fix: "correct that first" };
 }
 
 /** unknownName is the complaint about a name that refers to nothing. */

@@ -51,9 +51,9 @@ export function reportRoutes(inputs: PlanInputs, report: Report): void {
     const { spec, metadata } = input.object;
     const service = `${metadata.namespace}/${spec.serviceRef.name}`;
     reached.add(service);
-    if (!inputs.Service.has(service)) report.error(input, "spec.serviceRef.name", unknownName("Service", service, inputs.Service.keys()));
+    if (!inputs.Service.has(service)) report.error(input, "spec.serviceRef.name", report.unknown("Service", service, inputs.Service.keys()));
     for (const [index, router] of spec.routers.entries()) {
-      if (!inputs.Router.has(router)) report.warn(input, `spec.routers[${index}]`, unknownName("Router", router, inputs.Router.keys()));
+      if (!inputs.Router.has(router)) report.warn(input, `spec.routers[${index}]`, report.unknown("Router", router, inputs.Router.keys()));
     }
   }
   for (const [name, input] of inputs.Service) {
@@ -78,7 +78,7 @@ function peerCandidates(place: RoutePlace, peer: string): PeerRouteConfig[] {
     const cost = costOf(place, path.vector ?? input.object.spec.vector);
     return cost === undefined ? [] : [{ kind: "peer", peer, path: path.key, ...baseOf(place, cost, "spec.peer.peer") }];
   });
-  if (found.length === 0) warnNoVector(place);
+  if (found.length === 0 && work.paths.some((path) => path.peer === peer)) warnNoVector(place);
   return found;
 }
 

@@ -9,7 +9,7 @@ import type { AccessConfig, ServiceConfig, TransportConfig } from "./config.ts";
 import { compareNames, entriesOf, expansionOf, largestExpansion } from "./entries.ts";
 import type { LookupEntry } from "./entries.ts";
 import type { Input, PlanInputs } from "./inputs.ts";
-import { originIn, unknownName } from "./report.ts";
+import { originIn } from "./report.ts";
 import type { Report } from "./report.ts";
 import { checkSecurityPolicy } from "./support.ts";
 
@@ -69,7 +69,7 @@ function accessOf({ input, tenants, report }: ServiceWork): AccessConfig[] {
   const lines = access.flatMap(({ tenant, permission }, index): AccessConfig[] => {
     const field = `spec.access[${index}]`;
     const known = tenants.has(tenant);
-    if (!known) report.error(input, `${field}.tenant`, unknownName("Tenant", tenant, tenants));
+    if (!known) report.error(input, `${field}.tenant`, report.unknown("Tenant", tenant, tenants));
     return known || permission === "Deny" ? [{ tenant, permission, origin: originIn(input, field) }] : [];
   });
   return scope === "Public" ? [...lines, { tenant: globalTenant, permission: "Allow", origin: originIn(input, "spec.scope") }] : lines;
@@ -84,7 +84,7 @@ function policiesOf({ input, inputs, report }: ServiceWork): { servicePolicy?: s
     const policy = inputs.ServicePolicy.get(name);
     if (policy !== undefined) found.servicePolicy = name;
     else {
-      report.error(input, "spec.servicePolicyRef.name", unknownName("ServicePolicy", name, inputs.ServicePolicy.keys()));
+      report.error(input, "spec.servicePolicyRef.name", report.unknown("ServicePolicy", name, inputs.ServicePolicy.keys()));
       found.runs = false;
     }
   }
@@ -92,7 +92,7 @@ function policiesOf({ input, inputs, report }: ServiceWork): { servicePolicy?: s
     const name = `${metadata.namespace}/${spec.securityPolicyRef.name}`;
     const policy = inputs.SecurityPolicy.get(name);
     found.securityPolicy = name;
-    if (policy === undefined) report.error(input, "spec.securityPolicyRef.name", unknownName("SecurityPolicy", name, inputs.SecurityPolicy.keys()));
+    if (policy === undefined) report.error(input, "spec.securityPolicyRef.name", report.unknown("SecurityPolicy", name, inputs.SecurityPolicy.keys()));
     found.runs &&= policy !== undefined && checkSecurityPolicy({ service: input, policy, report });
   }
   return found;

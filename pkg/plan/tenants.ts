@@ -4,8 +4,8 @@ import { globalTenant } from "./config.ts";
 import type { ServiceConfig, TenantConfig } from "./config.ts";
 import { compareNames } from "./entries.ts";
 import type { PlanInputs } from "./inputs.ts";
-import { originIn, unknownName } from "./report.ts";
-import type { Report } from "./report.ts";
+import { brokenName, originIn } from "./report.ts";
+import type { Complaint, Report } from "./report.ts";
 
 type TenantDraft = Omit<TenantConfig, "id">;
 
@@ -17,9 +17,14 @@ export function knownTenants(inputs: PlanInputs, report: Report): Set<string> {
     const parent = parentOf(name);
     const input = inputs.Tenant.get(name);
     if (parent === undefined || known.has(parent)) known.add(name);
-    else if (input !== undefined) report.error(input, "metadata.name", { ...unknownName("parent tenant", parent, known), fix: `add Tenant "${parent}", or rename this one` });
+    else if (input !== undefined) report.error(input, "metadata.name", orphaned(parent, inputs, report));
   }
   return known;
+}
+
+function orphaned(parent: string, inputs: PlanInputs, report: Report): Complaint {
+  if (inputs.Tenant.has(parent) || report.broken.has(`Tenant ${parent}`)) return brokenName("Tenant", parent);
+  return { code: "reference", message: `there is no parent tenant "${parent}"`, fix: `add Tenant "${parent}", or rename this one` };
 }
 
 /**

@@ -2,6 +2,7 @@
 // steps. Called by compile.ts only. Pure and deterministic.
 import type { ParsedObject } from "../api/document.ts";
 import { millisOf } from "../api/duration.ts";
+import type { Problem } from "../api/problem.ts";
 import type { Router } from "../api/router.ts";
 import type { LimitsConfig, RouterConfig, ServiceConfig, TenantConfig, TimersConfig } from "./config.ts";
 import { compareNames } from "./entries.ts";
@@ -27,9 +28,9 @@ export interface Whole {
 
 interface Shared { inputs: PlanInputs; known: ReadonlySet<string>; services: ServiceConfig[]; tenants: TenantConfig[]; report: Report }
 
-/** compileWhole compiles every Router among the objects. */
-export function compileWhole(objects: readonly ParsedObject[]): Whole {
-  const shared = prepare(objects);
+/** compileWhole compiles every Router among the objects; `problems` of reading tell which other objects there would be. */
+export function compileWhole(objects: readonly ParsedObject[], problems: readonly Problem[] = []): Whole {
+  const shared = prepare(objects, problems);
   const { inputs, report } = shared;
   const routers = new Map([...inputs.Router].map(([name, input]) => [name, compileOne(shared, input)]));
   reportUnusedMembers(inputs, new Map([...routers].map(([name, config]) => [name, config.interfaces])), report);
@@ -38,8 +39,8 @@ export function compileWhole(objects: readonly ParsedObject[]): Whole {
   return { routers, report };
 }
 
-function prepare(objects: readonly ParsedObject[]): Shared {
-  const report = createReport();
+function prepare(objects: readonly ParsedObject[], problems: readonly Problem[]): Shared {
+  const report = createReport(new Set(problems.flatMap(({ severity, object }) => (severity === "error" ? object ?? [] : []))));
   const inputs = sortInputs(objects, report);
   const known = knownTenants(inputs, report);
   const services = compileServices(inputs, known, report);

@@ -62,6 +62,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  log.error({ error }, error instanceof SvrError ? error.message : "the router ended by a fault");
+  const why = error instanceof SvrError ? error.message : "the router ended by a fault";
+  log.error({ error }, why);
+  process.stderr.write(`router ${flags.name}: ${why}\n`); // for whoever started it by hand
   process.exitCode = 1;
 });

@@ -90,8 +90,8 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const datapath = options.openDatapath(first.config);
   undo.defer(() => datapath.close());
   const parts: Parts = { options, datapath, intake, ...startShards({ options, datapath, first }, undo) };
-  applyConfig(parts, first);
   undo.defer(endingWith(parts));
+  applyConfig(parts, first);
   const failed = Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
   await Promise.race([parts.started, failed]); // before anybody is told that the router is up
   const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, startedMs: clock.monotonicMs() }), (error) => { log.error({ error }, "the admin API could not answer"); });

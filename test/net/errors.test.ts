@@ -28,18 +28,18 @@ describeNet("a router that cannot start", () => {
   interface Flags { configDir?: string; name?: string; stateDir?: string; pinDir?: string }
 
   /** Starts a router that must end by itself, and gives its exit code and the last line of its log. */
-  async function refused(flags: Flags, before: string[] = []): Promise<{ code: number; last: LogLine }> {
+  async function refused(flags: Flags, before: string[] = []): Promise<{ code: number; last: LogLine; stderr: string }> {
     const { configDir = r1.config.folder, name = "r1", stateDir = join(net.folder, "wrong"), pinDir = net.pinFolder("wrong") } = flags;
     const words = ["--config-dir", configDir, "--name", name, "--state-dir", stateDir, "--pin-dir", pinDir];
     const { code, stdout, stderr } = await net.exec("r1", [...before, process.execPath, "--disable-warning=ExperimentalWarning", main, ...words], { deadlineMs: END_MS });
     const last = stdout.split("\n").filter((line) => line.startsWith("{")).at(-1);
     if (last === undefined) throw new Error(`no log line: ${stdout} ${stderr}`);
-    return { code, last: JSON.parse(last) as LogLine };
+    return { code, last: JSON.parse(last) as LogLine, stderr };
   }
 
   test("the directory does not exist", async () => {
-    const { code, last } = await refused({ configDir: join(net.folder, "nowhere") });
-    expect([code, last.level]).toEqual([1, 50]);
+    const { code, last, stderr } = await refused({ configDir: join(net.folder, "nowhere") });
+    expect([code, last.level, stderr]).toEqual([1, 50, `router r1: ${last.msg}\n`]);
     expect(last.msg).toMatch(/^SVR_CONFIG_DIR: .*nowhere/);
   }, 60_000);
 
@@ -58,13 +58,13 @@ describeNet("a router that cannot start", () => {
     expect([code, last.msg]).toEqual([1, expect.stringMatching(/^SVR_NOT_ROOT: .*(NET_ADMIN|root)/)]);
   }, 60_000);
 
-  test("an interface that does not exist", async () => {
+  test("an interface that does not exist: one line for the one who starts it, no trace of threads that were on their way", async () => {
     const spec = fabric.object("Router", "r1").spec;
     const interfaces = (spec["interfaces"] as Record<string, unknown>[]).map((one) => (one["name"] === "lan0" ? { ...one, device: "lan9" } : one));
     r1.config.put(fabric.object("Router", "r1", { interfaces }));
-    const { code, last } = await refused({});
+    const { code, last, stderr } = await refused({});
     r1.config.put(fabric.object("Router", "r1"));
-    expect([code, last.msg]).toEqual([1, expect.stringMatching(/^SVR_INTERFACE_MISSING: .*lan9/)]);
+    expect([code, last.msg, stderr]).toEqual([1, expect.stringMatching(/^SVR_INTERFACE_MISSING: .*lan9/), `router r1: ${last.msg}\n`]);
   }, 60_000);
 
   test("pins that are not on a BPF file system, and pins of another program", async () => {

@@ -97,7 +97,7 @@ test("a directory without a router is told", async () => {
 
 test.each([
   ["ENOENT", 4, "SVR_NOT_FOUND: cannot read the configuration in conf: there is no such directory (ENOENT); name a directory that exists\n"],
-  ["ENOTDIR", 4, "there is no such directory (ENOTDIR)"],
+  ["ENOTDIR", 4, "it is no directory (ENOTDIR); name the directory that the files are in"],
   ["EACCES", 5, "SVR_NOT_PERMITTED: cannot read the configuration in conf: you may not read it (EACCES)"],
   ["EIO", 1, "SVR_CONFIG_INVALID: cannot read the configuration in conf: "],
 ])("a directory that fails with %s", async (code, exit, words) => {

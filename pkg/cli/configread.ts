@@ -35,8 +35,8 @@ export async function readPlan(reader: ConfigReader, directory: string): Promise
 function troubleFailure(attempted: string, error: SvrError): Failure {
   const code = (error.cause as NodeJS.ErrnoException | undefined)?.code;
   switch (code) {
-    case "ENOENT":
-    case "ENOTDIR": return { code: "SVR_NOT_FOUND", attempted, reason: `there is no such directory (${code})`, next: "name a directory that exists" };
+    case "ENOENT": return { code: "SVR_NOT_FOUND", attempted, reason: `there is no such directory (${code})`, next: "name a directory that exists" };
+    case "ENOTDIR": return { code: "SVR_NOT_FOUND", attempted, reason: `it is no directory (${code})`, next: "name the directory that the files are in" };
     case "EACCES":
     case "EPERM": return { code: "SVR_NOT_PERMITTED", attempted, reason: `you may not read it (${code})`, next: "run svrctl as a user who may, for example with sudo" };
     default: return { code: "SVR_CONFIG_INVALID", attempted, reason: error.message, next: error.fix };

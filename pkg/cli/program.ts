@@ -114,7 +114,7 @@ function addConfig(program: SvrCommand, run: Run): void {
     .withExamples("config validate /etc/opensvr", "config validate /etc/opensvr -o json");
   config.command("validate").argument("<dir>", "directory with the YAML files")
     .description("Check a configuration directory for all its routers: each problem with file, line, column and fix. Exit 1 when there are errors.")
-    .withExamples("config validate /etc/opensvr", "config validate test/support/config/three -o yaml")
+    .withExamples("config validate /etc/opensvr", "config validate ./config -o yaml")
     .action((directory: string, _flags: unknown, command: Command) => run(command, (context) => validateConfig(context, directory)));
 }
 

@@ -17,6 +17,10 @@ test("a cell wider than the terminal continues below", () => {
   expect(renderTable([{ header: "A" }], [["abcdefghijklmnopqrstuvwxyz"]], { colour: false, width: 20 })).toBe("A\nabcdefghijklmnop\nqrstuvwxyz\n");
 });
 
+test("it continues between words; a word longer than the line is cut", () => {
+  expect(renderTable([{ header: "A" }], [["shop/web has it with others, or-elsewhere-in-the-net"]], { colour: false, width: 20 })).toBe("A\nshop/web has it\nwith others,\nor-elsewhere-in-\nthe-net\n");
+});
+
 test("a tone colours the text and not the space beside it", () => {
   const rows = [[{ text: "down", tone: "bad" as const }, "x"]];
   const style = [{ header: "STATE" }, { header: "B" }];

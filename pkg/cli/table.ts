@@ -1,5 +1,5 @@
 // Tables for people: aligned columns that never exceed the width of the terminal and never lose a cell. What does not fit
-// beside each other folds into bands below each other; a cell wider than the terminal continues on the next line.
+// beside each other folds into bands below each other; a cell wider than the terminal continues on the next line, between words where it can.
 // Called by the views of all commands. Pure; control characters and what is not ASCII are shown as escapes.
 
 /** Tone is a colour that repeats what the text says. */
@@ -113,6 +113,13 @@ function placed(layout: Layout, index: number, of: { text: string; cell: Cell })
 }
 
 function chunks(text: string, width: number): string[] {
-  if (text.length <= width) return [text];
-  return Array.from({ length: Math.ceil(text.length / width) }, (_, at) => text.slice(at * width, (at + 1) * width));
+  const pieces: string[] = [];
+  let rest = text;
+  while (rest.length > width) { // each piece has at least half the width, so that the loop ends
+    const space = rest.lastIndexOf(" ", width);
+    const end = space > width / 2 ? space : width;
+    pieces.push(rest.slice(0, end).trimEnd());
+    rest = rest.slice(end).trimStart();
+  }
+  return [...pieces, rest];
 }

@@ -1,13 +1,16 @@
 // `svrctl version`: this program, the routers it reaches, and how far they are apart. Called by program.ts.
 import type { StatusView } from "../api/view.ts";
 import { connect, finish } from "./ask.ts";
+import type { Router } from "./ask.ts";
 import type { Context, Style } from "./context.ts";
 import { Exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { skewNote } from "./skew.ts";
-import { renderTable } from "./table.ts";
+import { printable, renderTable } from "./table.ts";
 import type { Cell } from "./table.ts";
 import { durationWord } from "./wording.ts";
+
+const mostProblems = 20;
 
 /** VersionData is the answer for programs. */
 export interface VersionData {
@@ -24,10 +27,18 @@ export async function showVersion(context: Context): Promise<ExitCode> {
     routers: routers.map(({ name, status }) => ({ ...status, fits: skewNote(client, { router: name, version: status.version }) === undefined })),
   };
   await context.show({ data, text: (style) => versionText(data, style) });
+  for (const router of routers) await noteProblems(context, router);
   const isNamed = context.options.sockets.length + context.options.routers.length > 0;
   if (isNamed || context.around.signal.aborted) return finish(context, failures);
   for (const failure of failures) await context.note(`note: ${failure.attempted}: ${failure.reason}`);
   return Exit.ok;
+}
+
+/** The table has their number only; people need to read what is wrong. */
+async function noteProblems(context: Context, { name, status }: Router): Promise<void> {
+  const { problems } = status.configuration;
+  for (const problem of problems.slice(0, mostProblems)) await context.note(`note: router ${name}: ${printable(problem)}`);
+  if (problems.length > mostProblems) await context.note(`note: router ${name}: ${problems.length - mostProblems} more problems; all with -o json`);
 }
 
 /** versionText writes client and routers as a table. */

@@ -107,6 +107,14 @@ test("a narrow terminal folds the table, and every line fits", async () => {
   expect(out).toContain("24576");
 });
 
+test("version tells the problems of each router's configuration to people, the first twenty", async () => {
+  expect((await runCli("version", two)).err).toContain("note: router cloud: x\n");
+  const many = Array.from({ length: 22 }, (_, index) => `\u001bp${index}`);
+  const body = statusBody("cloud", { configuration: { hash: "ffff", appliedAt: "2026-01-01T00:09:30.000Z", stale: true, problems: many } });
+  const { err } = await runCli("version", { sockets: { [socketOf("cloud")]: { [self]: body, ...answers } } });
+  expect(err.split("\n").filter((line) => line !== "")).toEqual([...many.slice(0, 20).map((_, index) => `note: router cloud: \\u{1b}p${index}`), "note: router cloud: 2 more problems; all with -o json"]);
+});
+
 test("nothing dropped is said in words", async () => {
   const quiet = { body: { ...counters.body, drops: { access: 0 }, peerDrops: {} } };
   const { out } = await runCli("counters", { sockets: { [socketOf("branch")]: { [self]: statusBody("branch"), [`${self}/counters`]: quiet } } });

@@ -6,7 +6,7 @@ import { checkLine, checkNone } from "./checks.ts";
 import { readOptions } from "./options.ts";
 import { publishCapture } from "./pcap.ts";
 import { median, readIperf } from "./rates.ts";
-import { joinHops, reportKeys, writeReport } from "./report.ts";
+import { joinHops, reportKeys, reportTrouble, writeReport } from "./report.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "demo-unit-"));
 afterAll(() => { rmSync(folder, { recursive: true }); });
@@ -77,6 +77,13 @@ describe("report", () => {
     const view = (sessionId: string, role: string) => ({ sessionId, role, life: "live" as const, idle: 0, flows: [] });
     const joined = joinHops(new Map([["branch", [view("a", "ingress")]], ["transit", [view("a", "transit"), view("b", "transit")]]]));
     expect(joined.map(({ sessionId, role, hops }) => [sessionId, role, hops.map((hop) => hop.router)])).toEqual([["a", "ingress", ["branch", "transit"]], ["b", "transit", ["transit"]]]);
+  });
+
+  test("a report that cannot be written is told before the run", () => {
+    expect(reportTrouble(join(folder, "new.json"))).toBeUndefined();
+    expect(reportTrouble("new.json")).toBeUndefined();
+    expect(reportTrouble(folder)).toMatch(/is a folder; name a file$/);
+    expect(reportTrouble(join(folder, "none", "new.json"))).toMatch(/does not exist; make it, or name another file$/);
   });
 
   test("keys are raw bytes in hex, and only the owner reads the file", () => {

@@ -1,5 +1,6 @@
 // The demo (`npm run demo`): three session routers in network namespaces carry real traffic of two tenants with the same
 // addresses, show it, prove it from captures and measure it; then everything is taken down. Exit 1 when a check fails.
+import { resolve } from "node:path";
 import process from "node:process";
 import type { Net } from "../../test/support/net.ts";
 import { passes } from "../../test/support/wait.ts";
@@ -10,7 +11,7 @@ import { endCaptures, judgeWire } from "./evidence.ts";
 import { keepText } from "./keep.ts";
 import { readOptions, usage } from "./options.ts";
 import type { Options } from "./options.ts";
-import { reportKeys, writeReport } from "./report.ts";
+import { reportKeys, reportTrouble, writeReport } from "./report.ts";
 import type { Report } from "./report.ts";
 import { openScene, openStage } from "./scene.ts";
 import type { Scene } from "./scene.ts";
@@ -94,17 +95,18 @@ function conclude({ scene, ...result }: Result, options: Options): number {
   const failed = result.checks.filter((one) => !one.ok).length;
   console.log(`\nChecks:\n${result.checks.map(checkLine).join("\n")}\n`);
   for (const [link, file] of Object.entries(result.pcap)) console.log(`capture of ${link}: ${file}`);
-  if (options.json !== undefined && scene !== undefined) {
-    writeReport(options.json, { ...result, psk: reportKeys(scene.keys) });
-    console.log(`report: ${options.json}`);
+  if (options.json !== undefined) {
+    writeReport(options.json, { ...result, psk: scene === undefined ? {} : reportKeys(scene.keys) });
+    console.log(`report: ${resolve(options.json)}`);
   }
   console.log(failed === 0 ? `all ${result.checks.length} checks hold` : `${failed} of ${result.checks.length} checks FAILED`);
   return failed === 0 ? 0 : 1;
 }
 
 const read = readOptions(process.argv.slice(2));
-if ("error" in read) {
-  console.error(`demo: ${read.error}\n\n${usage}`);
+const trouble = "error" in read ? read.error : read.options.json === undefined ? undefined : reportTrouble(read.options.json);
+if ("error" in read || trouble !== undefined) {
+  console.error(`demo: ${trouble ?? ""}\n\n${usage}`);
   process.exitCode = 2;
 } else if (read.options.help) console.log(usage);
 else process.exitCode = await perform(read.options);

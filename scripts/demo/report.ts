@@ -1,6 +1,7 @@
 // The report of a run (--json): the form that other programs read. Called at the end of the demo; the report of a failed run
 // is as complete as the run got.
-import { writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import type { SessionView } from "../../pkg/api/view.ts";
 import { toHex } from "../../pkg/base/bytes.ts";
 import type { Check } from "./checks.ts";
@@ -21,13 +22,20 @@ export interface Report {
   /** capture file of each link between routers, absolute */
   pcap: Partial<Record<LinkName, string>>;
   /** raw bytes of the pre-shared key of each pair in hex */
-  psk: Record<LinkName, { pair: readonly [string, string]; key: string }>;
+  psk: Partial<Record<LinkName, { pair: readonly [string, string]; key: string }>>;
 }
 
 /** reportKeys gives the keys in the form of the report. */
 export function reportKeys(keys: Keys): Report["psk"] {
   const entries = pairs.map(({ link, routers }) => [link, { pair: routers, key: toHex(keys[link]) }] as const);
-  return Object.fromEntries(entries) as Report["psk"];
+  return Object.fromEntries(entries);
+}
+
+/** reportTrouble says why a report cannot be written to a file; undefined when it can. Asked before a run, which takes a minute. */
+export function reportTrouble(path: string): string | undefined {
+  const at = statSync(path, { throwIfNoEntry: false }) ?? statSync(dirname(resolve(path)), { throwIfNoEntry: false });
+  if (at === undefined) return `the folder of ${path} does not exist; make it, or name another file`;
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? `${path} is a folder; name a file` : undefined;
 }
 
 /** writeReport writes the report; only its reader may see the keys. */

@@ -1,7 +1,8 @@
 // The directory source on real directories: what is read, what is a problem of one file and what of all, and which changes are seen.
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { apiVersion } from "../api/names.ts";
 import { formatProblem } from "../api/problem.ts";
 import type { ParseResult } from "../api/document.ts";
@@ -166,6 +167,19 @@ describe("watching", () => {
     renameSync(`${folder}-away`, folder);
     await back;
     expect((await source.read()).objects).toHaveLength(1);
+    stop();
+  });
+
+  test("a log that grows beside the configuration keeps no change from being told", async () => {
+    const folder = fresh({ "a.yaml": tenant("a"), "sessions.log": "x".repeat(5_000) });
+    const { source, count, stop } = watched(folder);
+    await source.read();
+    write(folder, "a.yaml", tenant("b"));
+    while (count() === 0) {
+      appendFileSync(join(folder, "sessions.log"), "x");
+      await setImmediate();
+    }
+    expect(idsIn(await source.read())).toEqual(["Tenant b"]);
     stop();
   });
 

@@ -10,6 +10,7 @@ import type { Problem } from "../api/problem.ts";
 import type { ConfigSource } from "../ports/config.ts";
 import { codeOf, listFolder, stampOf } from "./folder.ts";
 import type { FolderBounds, FolderEntry } from "./folder.ts";
+import { longestKeyFile } from "./keys.ts";
 
 /** DirectoryOptions change the bounds and the pace of watching. */
 export interface DirectoryOptions {
@@ -22,13 +23,14 @@ export interface DirectoryOptions {
 
 const defaults = { pollMs: 500, bounds: { entries: 20_000, depth: 16 }, totalBytes: 67_108_864 } as const;
 const mostReads = 5;
+const isYaml = /\.ya?ml$/;
 /** looks take at most 1/20 of the time of one thread, unless they are so slow that a change would not be seen in 5 s (behaviour 1.2) */
 const restPerLook = 20, longestRestMs = 2_000;
 
 /** createDirectorySource makes a source that reads `folder`; places in problems start with `folder` as given. */
 export function createDirectorySource(folder: string, options: DirectoryOptions = {}): ConfigSource {
   const { pollMs, bounds, totalBytes } = { ...defaults, ...options };
-  const list = (): Promise<FolderEntry[]> => listFolder(folder, bounds);
+  const list = (): Promise<FolderEntry[]> => listFolder(folder, bounds).then((entries) => entries.filter(matters));
   let known: string | undefined;
   let parsed: ReadonlyMap<string, ParsedFile> = new Map();
   return {
@@ -63,8 +65,13 @@ export async function readSettled<T>(folder: string, list: () => Promise<FolderE
   throw new SvrError("SVR_CONFIG_DIR", { object: folder, attempted: `the configuration directory ${folder} changed during each of ${mostReads} readings`, fix: "write files elsewhere and move them there" });
 }
 
+/** YAML, and what may be a key; a log that grows beside them is neither, and must not keep a change from settling. */
+function matters({ path, size }: FolderEntry): boolean {
+  return isYaml.test(path) || size <= longestKeyFile;
+}
+
 function yamlIn(folder: string, entries: readonly FolderEntry[], totalBytes: number): FolderEntry[] {
-  const files = entries.filter((entry) => /\.ya?ml$/.test(entry.path));
+  const files = entries.filter((entry) => isYaml.test(entry.path));
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   if (bytes <= totalBytes) return files;
   throw new SvrError("SVR_CONFIG_DIR", { object: folder, attempted: `the YAML files below ${folder} have ${bytes} bytes, more than ${totalBytes}`, fix: "name a directory that holds configuration only" });

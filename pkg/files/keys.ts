@@ -9,7 +9,9 @@ import { codeOf } from "./folder.ts";
 /** shortestKey is the least bytes of a key (protocol 15.4). */
 export const shortestKey = 32;
 
-const longestFile = 4_096;
+/** longestKeyFile is the most bytes of a file with a key. */
+export const longestKeyFile = 4_096;
+
 const howToMake = "make one with: (umask 077; head -c 32 /dev/urandom | base64 > FILE), the same on both routers";
 
 /** createKeySource makes a source of key files; names are relative to `folder`, the configuration directory. */
@@ -37,7 +39,7 @@ function readSecret(path: string): Uint8Array {
     const info = fstatSync(file);
     if (!info.isFile()) throw refusal(path, "is not a file", "name a file");
     if ((info.mode & 0o007) !== 0) throw refusal(path, "is open to every user of this machine", `run: chmod o-rwx ${path}, and use another key if others had an account`);
-    if (info.size > longestFile) throw refusal(path, `has more than ${longestFile} bytes`, howToMake);
+    if (info.size > longestKeyFile) throw refusal(path, `has more than ${longestKeyFile} bytes`, howToMake);
     const bytes = new Uint8Array(info.size);
     return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0));
   } finally {

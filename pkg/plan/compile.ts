@@ -5,6 +5,8 @@ import { compareProblems } from "../api/problem.ts";
 import type { Problem } from "../api/problem.ts";
 import { canonicalJson } from "./canonical.ts";
 import type { RouterConfig } from "./config.ts";
+import { sortInputs } from "./inputs.ts";
+import { createReport } from "./report.ts";
 import type { Refusal } from "./report.ts";
 import { compileWhole } from "./whole.ts";
 
@@ -27,13 +29,14 @@ export function compile(input: CompileInput): Compiled {
  * keepLastGood puts what is broken in `next`, by itself or beside other objects, back to its version in `previous`, which
  * must be what was in force. Of two objects in conflict the one that changed goes back; a new one that would take over what
  * another has is left out. Objects that are gone stay gone, unless their document became unreadable. The problems of
- * what went back are kept, with a warning that says so.
+ * what went back are kept, with a warning that says so. Of several objects with one name none takes the place of what is in force.
  */
 export function keepLastGood(previous: CompileInput, next: ParseResult): ParseResult {
-  const before = new Map(previous.objects.map((one) => [one.id, one]));
+  const before = objectsInForce(previous.objects);
   const unread = unreadObjects(previous, next);
-  const problems = unread.map(keptProblem);
-  let objects = [...next.objects, ...unread];
+  const copies = copiedObjects(next.objects, before);
+  const problems = [...unread.map(keptProblem), ...copyProblems(next.objects, copies)];
+  let objects = [...next.objects.filter((one) => !copies.has(one.id)), ...copies.values(), ...unread];
   // Each round puts at least one object back, so there are at most as many rounds as objects.
   for (;;) {
     const { report } = compileWhole(objects, next.problems);
@@ -54,13 +57,38 @@ function unreadObjects(previous: CompileInput, next: ParseResult): ParsedObject[
   return previous.objects.filter((one) => !present.has(one.id) && (broken.has(one.id) || unreadable.has(one.source?.file ?? "")));
 }
 
+/** Each object by its id; of several with one name the one that the compiler takes. */
+function objectsInForce(objects: readonly ParsedObject[]): Map<string, ParsedObject> {
+  const kinds: ReadonlyMap<string, ParsedObject>[] = Object.values(sortInputs(objects, createReport()));
+  return new Map(kinds.flatMap((kind) => [...kind.values()]).map((one) => [one.id, one]));
+}
+
+/** Objects that were in force and are defined several times now: as they are in force. */
+function copiedObjects(objects: readonly ParsedObject[], before: ReadonlyMap<string, ParsedObject>): Map<string, ParsedObject> {
+  const several = [...Map.groupBy(objects, (one) => one.id)].filter(([, list]) => list.length > 1);
+  return new Map(several.flatMap(([id, list]) => {
+    const old = before.get(id);
+    return old === undefined ? [] : [[id, list.find((one) => sameSpec(one, old)) ?? old] as const];
+  }));
+}
+
+function copyProblems(objects: readonly ParsedObject[], copies: ReadonlyMap<string, ParsedObject>): Problem[] {
+  if (copies.size === 0) return [];
+  const told = compileWhole(objects.filter((one) => copies.has(one.id))).report.problems.filter((problem) => problem.code === "duplicate");
+  return [...told, ...[...copies.values()].map(keptProblem)];
+}
+
+function sameSpec(one: ParsedObject, other: ParsedObject | undefined): boolean {
+  return canonicalJson(one.object.spec) === canonicalJson(other?.object.spec);
+}
+
 /** The changed ones among refused objects and those in conflict with them, with their old version; new winners with none. */
 function objectsToPutBack(refused: readonly Refusal[], now: ReadonlyMap<string, ParsedObject>, before: ReadonlyMap<string, ParsedObject>): Map<string, ParsedObject | undefined> {
   const back = new Map<string, ParsedObject | undefined>();
   for (const { object, beside } of refused) {
     for (const id of [object, ...(beside === undefined ? [] : [beside])]) {
       const old = before.get(id);
-      if (old !== undefined && canonicalJson(old.object.spec) !== canonicalJson(now.get(id)?.object.spec)) back.set(id, old);
+      if (old !== undefined && !sameSpec(old, now.get(id))) back.set(id, old);
     }
     if (beside !== undefined && before.has(object) && !before.has(beside)) back.set(beside, undefined);
   }

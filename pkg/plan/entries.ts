@@ -62,11 +62,10 @@ export function entryMatches(matcher: Matcher, packet: { proto: number; port: nu
   return matcher.ports === undefined || (packet.port >= matcher.ports.first && packet.port <= matcher.ports.last);
 }
 
-/** tenantLine lists a tenant and its ancestors, most specific first (behaviour 2.1: `child.parent`). */
+/** tenantLine lists a tenant and its ancestors, most specific first (behaviour 2.1: `child.parent`); `<global>` is no ancestor. */
 export function tenantLine(name: string): string[] {
-  if (name === globalTenant) return [name];
   const labels = name.split(".");
-  return labels.map((_label, index) => labels.slice(index).join("."));
+  return labels.map((_label, index) => labels.slice(index).join(".")).filter((one) => one !== globalTenant || one === name);
 }
 
 /** compareNames orders names by their bytes; names are ASCII. */

@@ -83,10 +83,23 @@ describe("of two objects in conflict", () => {
   });
 });
 
-test("two objects of one name are a fault of the copy: the first is in force as written", () => {
-  const { inForce, said } = edit([acme, service("s/web")], [acme, service("s/web", { enabled: false }), service("s/web")]);
-  expect(inForce).toContain(inForceOf([acme, service("s/web", { enabled: false })])[0]);
-  expect(said).toEqual(["duplicate Service s/web: Service s/web is defined twice, first in a.yaml:3"]);
+describe("of two objects of one name", () => {
+  const on = service("s/web");
+  const off = service("s/web", { enabled: false });
+  const open = service("s/web", { scope: "Public" });
+  const kept = `kept Service s/web: ${stays}`;
+  const duplicate = (place: number): string => `duplicate Service s/web: Service s/web is defined twice, first in a.yaml:${place}`;
+
+  test.each<[desc: string, before: string[], after: string[], inForce: string, said: string[]]>([
+    ["the one in force stays when a copy with an edit comes before it", [on], [off, on], on, [kept, duplicate(5)]],
+    ["the one in force stays when both are new", [on], [off, open], on, [kept, duplicate(5)]],
+    ["the first of two that were there before stays when they change places", [off, on], [on, off], off, [kept, duplicate(5)]],
+    ["the first is in force as written when there was none", [], [off, on], off, [duplicate(5)]],
+  ])("%s", (_desc, before, after, inForce, said) => {
+    const answer = edit([router, acme, ...before], [router, acme, ...after]);
+    expect(compile(answer.kept).routers).toEqual(compile(parseLines([router, acme, inForce])).routers);
+    expect(answer.said.toSorted()).toEqual(said.toSorted());
+  });
 });
 
 test("what was refused before may stay as it was; nothing is put back to itself", () => {

@@ -54,6 +54,7 @@ test("access of a tenant that is not in the configuration is left out", () => {
   const lookup = buildLookup(configOf(["acme"], [{ name: "s/a", to: ["10.0.0.0/8"], allow: ["ghost"] }]));
   expect(ask(lookup, "ghost", tcp(1), "10.0.0.1")).toBe("miss access");
   expect(lookup.tenantId("ghost")).toBeUndefined();
+  expect(lookup.tenantId(`ghost.${globalTenant}`)).toBeUndefined();
 });
 
 test("the caller's own tenant numbers are used when given", () => {

@@ -1,5 +1,6 @@
 // What outlives a process of the router: sessions, programs, rings, records, names; and what the next one does with it. eBPF only;
 // packets are real. Nothing here ends with a pin left.
+import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { addressOfWords } from "../../pkg/base/address.ts";
@@ -76,6 +77,20 @@ describeNet("after the end of a process", () => {
     expect(world.datapath.sessions(0, 10).sessions.map(({ state }) => state.packets)).toEqual([[1n, 1n], [1n, 1n]]);
     for (const session of sessions) await arriveOn(world, session, 0);
     expect(await world.left(2)).toHaveLength(2);
+  });
+
+  test("signals that come while programs are verified stop nothing", async () => {
+    world.shut();
+    const storm = spawn("sh", ["-c", `i=0; echo ready; while [ $i -lt 2000000 ] && kill -CHLD ${process.pid}; do i=$((i+1)); done`]); // the one signal that Node always takes
+    const ended = new Promise((resolve) => storm.once("exit", resolve));
+    try {
+      await new Promise((resolve) => storm.stdout.once("data", resolve));
+      world.reopen();
+    } finally {
+      storm.kill();
+      await ended;
+    }
+    expect(world.datapath.adopted()).toBe(true);
   });
 
   test("first packets that came with no process are there for the next one", async () => {

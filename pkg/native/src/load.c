@@ -6,6 +6,8 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,13 +136,20 @@ int svr_load_reuse(struct svr_load *load, const char *map, const char *pin, stru
 	return error;
 }
 
+/* The verifier gives up (EAGAIN) when a signal waits, and libbpf asks only five times: other threads take signals meanwhile. */
 int svr_load_run(struct svr_load *load)
 {
+	sigset_t all, before;
 	int error;
 
+	sigfillset(&all);
+	error = -pthread_sigmask(SIG_BLOCK, &all, &before);
+	if (error)
+		return error;
 	svr_load_speak(load);
 	error = bpf_object__load(load->object);
 	svr_load_speak(NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error;
 }
 

@@ -1,6 +1,5 @@
 // The sweeper written plainly: one walk over all slots ages sessions by state, tells what happened, removes their keys.
 // Called by model.ts with the injected clock; the eBPF timer does the same in bounded steps (behaviour 3.3, 3.5).
-import { sequenceIsNewer } from "../base/seq.ts";
 import type { DatapathRecord } from "../ports/datapath.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import type { EndReason } from "../svr/reasons.ts";
@@ -29,10 +28,17 @@ export function sweep(model: Model, nowMs: number): DatapathRecord[] {
 
 interface Walk { tell: Tell; now: number }
 
-/** Age in milliseconds; 32-bit times wrap, a time in the future has no age. */
+const AHEAD_MS = 60_000; // other writers' clocks are at most so far ahead of a walk's
+const RANGE_MS = 2 ** 32;
+
+/** Age in milliseconds, 0 when the time lies a little ahead; 32-bit times wrap after 49 days. */
+function ageOf(now: number, since: number): number {
+  const age = (now - since) >>> 0;
+  return age > RANGE_MS - AHEAD_MS ? 0 : age;
+}
+
 function isOlder(now: number, since: number, limit: number): boolean {
-  const age = (now - since) | 0;
-  return age >= 0 && age >= limit;
+  return ageOf(now, since) >= limit;
 }
 
 /** Tells what is due once, marked by a flag. */
@@ -61,7 +67,7 @@ function expired(model: Model, session: Session, now: number): number | undefine
   const state = stateForTimers(session);
   const fixed = fixedTimer(model, state);
   const idle = state === TcpState.halfClosed ? Math.min(session.idleMs, model.config.timers.halfClosedIdleMs) : session.idleMs;
-  const over = fixed === undefined ? isOlder(now, lastSeen(session), idle) : isOlder(now, session.sinceMs, fixed);
+  const over = fixed === undefined ? idleFor(session, now) >= idle : isOlder(now, session.sinceMs, fixed);
   return over ? reasonNumber(reasonFor(state)) : undefined;
 }
 
@@ -86,10 +92,9 @@ function reasonFor(state: TcpState): EndReason {
   return state === TcpState.reset ? "rst" : "timeout";
 }
 
-function lastSeen(session: Session): number {
-  const forward = session.seenMs[0] || session.sinceMs;
-  const reverse = session.seenMs[1] || session.sinceMs;
-  return sequenceIsNewer(reverse, forward, 32) ? reverse : forward;
+/** Ages are compared, not times: one direction may be silent for longer than half the range of a time. */
+function idleFor(session: Session, now: number): number {
+  return Math.min(...session.seenMs.map((seen) => ageOf(now, seen || session.sinceMs)));
 }
 
 function sweepGuard(model: Model, index: number, walk: Walk): void {

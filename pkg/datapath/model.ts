@@ -120,7 +120,7 @@ function countReceived(model: Model, packet: PacketIn, { parsed }: Judged): void
   if (!model.interfaces.has(packet.ifnum) || parsed.shape === "foreign") return;
   const count = countOf(model, packet.ifnum);
   count.rxPackets += BigInt(parsed.segments);
-  count.rxBytes += BigInt(wireBytes(parsed));
+  count.rxBytes += BigInt(parsed.shape === "bad" ? packet.data.length : wireBytes(parsed));
 }
 
 /** Into the ring of the shard that owns the packet; a full ring drops it. */

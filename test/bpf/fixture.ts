@@ -20,7 +20,7 @@ export const LAN = 3, WAN = 4, LAN_HOP = 30, WAN_HOP = 40;
 export const TCP = 6, UDP = 17;
 
 /** Verdict in words: forward, pass, drop:<reason>, punt:<cause>. */
-const CODES: Record<number, string> = { [-1]: "pass", 7: "forward" };
+const CODES: Record<number, string> = { [-1]: "pass", 7: "forward", [-74]: "sum broken" };
 const CAUSES = ["none", "miss", "metadata", "unknown", "cookie", "need-meta", "slow", "mtu", "fragment", "new-syn", "ttl"];
 
 /** Outcome is what became of one packet; `out` is the packet without its link header. */
@@ -98,14 +98,14 @@ export async function prepare(harness: Harness): Promise<void> {
   }
 }
 
-/** Arrival says where and how a packet comes in; interface flags: 1 shared, 2 hosts. */
-export interface Arrival { ifnum?: number; flags?: number; vlan?: number; gso?: number; to?: readonly number[]; type?: number }
+/** Arrival says where and how a packet comes in; interface flags: 1 shared, 2 hosts; complete: with its sum from the driver (CHECKSUM_COMPLETE). */
+export interface Arrival { ifnum?: number; flags?: number; vlan?: number; gso?: number; complete?: boolean; to?: readonly number[]; type?: number }
 
 /** sendFrame runs a frame through svr_ingress. */
 export async function sendFrame(harness: Harness, frame: Uint8Array, arrival: Arrival = {}): Promise<Outcome> {
   const ifnum = arrival.ifnum ?? LAN;
   await harness.ask("interface", { ifindex: 1, ifnum, flags: arrival.flags ?? (ifnum === LAN ? 2 : 0) });
-  const ran = await harness.ask("run", { data: frame, gso: arrival.gso });
+  const ran = await harness.ask("run", { data: frame, gso: arrival.gso, complete: arrival.complete === true ? 1 : 0 });
   const punts = await harness.ask("punts");
   const verdict = punts[0] !== undefined ? `punt:${CAUSES[punts[0].cause]}` : CODES[ran.code] ?? `drop:${reasonOf(ran.reason)?.name}`;
   const counted = ran.reason === 0 ? verdict : `drop:${reasonOf(ran.reason)?.name}`;

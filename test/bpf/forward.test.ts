@@ -90,6 +90,26 @@ describe.each(families)("$name", (f) => {
     expect(after[1].txBytes - before[1].txBytes).toBe(f.header + 8 + body.length);
   });
 
+  test.each([["TCP", TCP], ["UDP", UDP], ["ICMP", f.icmp]])("%s: the sum that a driver supplied of the whole packet stays true", async (_name, proto) => {
+    await install(harness, ingress(f, proto));
+    const packet: PacketSpec = proto === f.icmp ? { from: f.host, to: f.server, icmp: { type: f.ask, id: 77, body } } : talk(f, proto).host;
+    expect((await send(harness, packet, { complete: true })).verdict).toBe("forward");
+  });
+
+  test("what follows the IP packet in a large frame does not leave", async () => {
+    await install(harness, ingress(f, UDP));
+    const frame = buildFrame(join(buildPacket(talk(f, UDP).host), new Uint8Array(1400).fill(0x5a)));
+    expect(await sendFrame(harness, frame)).toMatchObject({ verdict: "forward", out: hexOf(talk(f, UDP).outbound) });
+  });
+
+  test("a packet whose length is a lie counts the bytes that came", async () => {
+    const packet = buildPacket(talk(f, UDP).host);
+    packet.set([0xff, 0xf0], f.family === 4 ? 2 : 4);
+    const before = await harness.ask("stats", { ifnum: LAN });
+    expect((await sendFrame(harness, buildFrame(packet))).verdict).toBe("drop:filter");
+    expect((await harness.ask("stats", { ifnum: LAN })).rxBytes - before.rxBytes).toBe(packet.length);
+  });
+
   test("P-6 RB-28 the same 5-tuple on another VLAN or interface is another session", async () => {
     await install(harness, { slot: 0, ...ingress(f, UDP) });
     const tagged = hostSide(f, UDP, { vlan: 77 });
@@ -127,7 +147,7 @@ describe.each(families)("$name", (f) => {
     await install(harness, ingress(f, UDP));
     const spec = { ...talk(f, UDP).host, udp: { sport: 40000, dport: 443, body: bytesOf("x") } };
     const got = await sendFrame(harness, buildFrame(join(buildPacket(spec), new Uint8Array(11))));
-    expect(got.out).toBe(hexOf({ ...talk(f, UDP).outbound, udp: { sport: 16384, dport: 16385, body: bytesOf("x") } }) + "00".repeat(11));
+    expect(got.out).toBe(hexOf({ ...talk(f, UDP).outbound, udp: { sport: 16384, dport: 16385, body: bytesOf("x") } }) + "00".repeat(f.family === 4 ? 11 : 0)); // an IPv6 frame is larger than the least one without it
     expect((await session(harness))["bytes0"]).toBe(f.header + 9);
   });
 
@@ -174,8 +194,10 @@ describe("IPv4 header", () => {
 
   test.each([["router alert", [0x94, 4, 0, 0]], ["forty bytes", [...new Array<number>(39).fill(1), 0]]])("options are not carried: %s", async (_name, options) => {
     await install(harness, ingress(f, TCP));
-    const got = await send(harness, { from: f.host, to: f.server, options, tcp: { sport: 40000, dport: 443, ...segment } });
-    expect(got).toMatchObject({ verdict: "forward", out: hexOf({ from: f.waypoint, to: f.peer, ttl: 63, tcp: { sport: 16384, dport: 16385, ...segment } }) });
+    for (const complete of [false, true]) {
+      const got = await send(harness, { from: f.host, to: f.server, options, tcp: { sport: 40000, dport: 443, ...segment } }, { complete });
+      expect(got).toMatchObject({ verdict: "forward", out: hexOf({ from: f.waypoint, to: f.peer, ttl: 63, tcp: { sport: 16384, dport: 16385, ...segment } }) });
+    }
   });
 
   test("a wrong header checksum stays wrong: nothing is repaired on the way", async () => {

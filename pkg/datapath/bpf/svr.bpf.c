@@ -23,6 +23,12 @@ static __always_inline void count_drop(__u32 reason)
 		*count += 1;
 }
 
+/* IP bytes of all wire packets that arrived; of one whose lengths contradict each other those that came. */
+static __always_inline __u32 arrived(struct __sk_buff *skb, const struct svr_packet *p, enum svr_shape shape)
+{
+	return shape == SVR_SHAPE_BAD ? skb->len - p->l3 : p->length + (p->segments - 1) * svr_packet_headers(p);
+}
+
 /* The verdict of one packet. */
 static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, int *code)
 {
@@ -37,7 +43,7 @@ static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, 
 	if (shape == SVR_SHAPE_FOREIGN)
 		return SVR_PASS;
 	p->summed = svr_packet_summed(skb);
-	svr_leave_count(interface.ifnum, false, p->segments, p->length + (p->segments - 1) * svr_packet_headers(p));
+	svr_leave_count(interface.ifnum, false, p->segments, arrived(skb, p, shape));
 	if (shape == SVR_SHAPE_OK && !p->unkeyed) {
 		p->session = svr_flow_find(s, p);
 		if (p->session)

@@ -143,7 +143,7 @@ static __always_inline bool svr_forward_change(struct __sk_buff *skb, struct svr
 {
 	struct svr_settings *s = svr_maps_settings();
 
-	if (!svr_leave_untag(skb, p) || (svr_rewrite_has_options(p) && !svr_rewrite_strip(skb, p)))
+	if (!svr_leave_trim(skb, p) || !svr_leave_untag(skb, p) || (svr_rewrite_has_options(p) && !svr_rewrite_strip(skb, p)))
 		return false;
 	if (p->key.proto == IPPROTO_TCP && (p->tcp_flags & SVR_TCP_SYN) && s && s->mss_clamp &&
 	    !svr_mss_clamp(skb, p, p->key.family == 4 ? f->nexthop->mss4 : f->nexthop->mss6))

@@ -41,6 +41,16 @@ static __always_inline bool svr_leave_untag(struct __sk_buff *skb, struct svr_pa
 	return true;
 }
 
+/* svr_leave_trim: cuts off what follows the IP packet. Padding to the least frame of Ethernet stays: it would come again. */
+static __always_inline bool svr_leave_trim(struct __sk_buff *skb, const struct svr_packet *p)
+{
+	__u32 end = p->l3 + p->length;
+
+	if (skb->len <= SVR_ETH_LEAST || skb->len == end || p->gso_size)
+		return true;
+	return bpf_skb_change_tail(skb, end, 0) == 0;
+}
+
 static __always_inline int svr_leave_by_mac(struct __sk_buff *skb, const struct svr_nexthop *nexthop)
 {
 	struct svr_cursor c = svr_cursor_at(skb, 0);

@@ -9,6 +9,7 @@
 
 #define SVR_ETH_HEADER 14
 #define SVR_VLAN_HEADER 4
+#define SVR_ETH_LEAST 64 /* bytes of the smallest frame, with a VLAN tag */
 #define SVR_IP4_HEADER 20
 #define SVR_IP4_PLAIN 0x45 /* version 4, no options */
 #define SVR_IP6_HEADER 40

@@ -209,6 +209,8 @@ static __noinline bool svr_rewrite_strip(struct __sk_buff *skb, struct svr_packe
 		return false;
 	for (int i = 0; i < 10; i++)
 		p->header_delta += svr_checksum_change32(options.words[i], 0);
+	if (p->summed == SVR_SUMMED_COMPLETE) /* the kernel took them out of it, but the header sums to nothing as before */
+		bpf_csum_update(skb, svr_checksum_fold32(svr_checksum_minus(p->header_delta)));
 	c = svr_cursor_at(skb, p->l3);
 	first = (__u8 *)svr_cursor_ip4(&c);
 	if (!first)

@@ -14,6 +14,7 @@
 #define SVR_SWEEP_TICKS 16
 #define SVR_SWEEP_LEAST 64            /* slots a tick */
 #define SVR_SWEEP_PRUNE_MS 2000
+#define SVR_SWEEP_AHEAD_MS 60000u     /* other writers' clocks are at most so far ahead of a walk's */
 #define SVR_SWEEP_COLD 7              /* the cold line is looked at in every 8th walk (interim records) */
 #define SVR_SWEEP_SUSPECT 0xffu       /* end_reason of a claim that was too old at the last walk */
 #define SVR_CLOCK_MONOTONIC 1
@@ -67,19 +68,26 @@ static __always_inline void svr_sweep_once(const struct svr_sweep_slot *v, __u32
 	svr_sweep_record(v->s, v->walk->gauges, v->slot, type);
 }
 
-static __always_inline bool svr_sweep_older(const struct svr_sweep_slot *v, __u32 since, __u32 limit)
+/* Milliseconds since a time, 0 when it lies a little ahead; times wrap after 49 days. */
+static __always_inline __u32 svr_sweep_age(const struct svr_sweep_slot *v, __u32 since)
 {
-	__s32 age = v->now - since;
+	__u32 age = v->now - since;
 
-	return age >= 0 && (__u32)age >= limit;
+	return age > 0u - SVR_SWEEP_AHEAD_MS ? 0 : age;
 }
 
-/* Time of the last packet of either direction, up to a tick too early; a direction without one counts from the last change. */
-static __always_inline __u32 svr_sweep_last_seen(const struct svr_session *s)
+static __always_inline bool svr_sweep_older(const struct svr_sweep_slot *v, __u32 since, __u32 limit)
 {
-	__u32 forward = s->seen_ms[0] ?: s->since_ms, reverse = s->seen_ms[1] ?: s->since_ms;
+	return svr_sweep_age(v, since) >= limit;
+}
 
-	return svr_tcp_after(reverse, forward) ? reverse : forward;
+/* Age of the last packet of either direction, up to a tick too old; a direction without one counts from the last change. The ages
+ * are compared, not the times: one direction may be silent for longer than half the range of a time. */
+static __always_inline __u32 svr_sweep_idle(const struct svr_sweep_slot *v)
+{
+	__u32 forward = svr_sweep_age(v, v->s->seen_ms[0] ?: v->s->since_ms), reverse = svr_sweep_age(v, v->s->seen_ms[1] ?: v->s->since_ms);
+
+	return reverse < forward ? reverse : forward;
 }
 
 /* State for the timers: both FINs seen is CLOSING, also when the swap to it was lost. */
@@ -114,7 +122,7 @@ static __always_inline __u32 svr_sweep_expired(const struct svr_sweep_slot *v, _
 		return svr_sweep_older(v, v->s->since_ms, fixed) ? svr_sweep_reason(state) : 0;
 	if (state == SVR_TCP_HALF_CLOSED && idle > settings->half_closed_idle_ms)
 		idle = settings->half_closed_idle_ms;
-	return svr_sweep_older(v, svr_sweep_last_seen(v->s), idle + SVR_SWEEP_TICK_MS) ? svr_sweep_reason(state) : 0;
+	return svr_sweep_idle(v) >= idle + SVR_SWEEP_TICK_MS ? svr_sweep_reason(state) : 0;
 }
 
 static __always_inline void svr_sweep_interim(const struct svr_sweep_slot *v)

@@ -40,7 +40,8 @@ function page(): string {
   return [
     `<!-- ${origin(generator, "pkg/cli/program.ts")} -->`, "# svrctl", "", root.description(), "",
     "Data goes to the standard output alone; hints and failures go to the standard error. A failure says what was attempted, why it",
-    "failed and what to do next, after a code that never changes.", "",
+    "failed and what to do next, after a code that never changes. Tables fold to the width of the terminal, elsewhere to `COLUMNS`",
+    "of the environment.", "",
     "In a checkout of the sources:", "", `${fence}sh`, "npm run -s svrctl -- sessions", fence, "",
     "Options of every command:", "", ...table(["option", "meaning"], optionRows(root, "visibleOptions")),
     ...table(["exit code", "meaning"], Object.entries(Exit).map(([name, code]) => [String(code), exitMeanings[name as keyof typeof Exit]])),

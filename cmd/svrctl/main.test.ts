@@ -46,7 +46,11 @@ afterAll(async () => {
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
 function start(...words: string[]): Child {
-  return spawn(process.execPath, [join(root, "cmd/svrctl/main.ts"), ...words], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, FORCE_COLOR: "1" } });
+  return startIn({}, ...words);
+}
+
+function startIn(env: NodeJS.ProcessEnv, ...words: string[]): Child {
+  return spawn(process.execPath, [join(root, "cmd/svrctl/main.ts"), ...words], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, COLUMNS: "", FORCE_COLOR: "1", ...env } });
 }
 
 async function run(...words: string[]): Promise<{ exit: unknown; out: string; err: string }> {
@@ -59,6 +63,12 @@ async function run(...words: string[]): Promise<{ exit: unknown; out: string; er
 
 test("a table without colour, because a pipe is no terminal", async () => {
   expect(await run("tables", "--socket", socketPath)).toEqual({ exit: 0, out: "TABLE     ENTRIES  LIMIT  USED  ALARM\nsessions        9     10   90%  yes\n", err: "" });
+}, 60_000);
+
+test("a pipe whose reader knows its width says so in COLUMNS", async () => {
+  const [narrow, odd] = await Promise.all(["24", "wide"].map((columns) => text(startIn({ COLUMNS: columns }, "tables", "--socket", socketPath).stdout)));
+  expect(Math.max(...(narrow ?? "").split("\n").map((line) => line.length))).toBeLessThanOrEqual(24);
+  expect(odd?.split("\n")[0]).toBe("TABLE     ENTRIES  LIMIT  USED  ALARM");
 }, 60_000);
 
 test("JSON stands alone on the standard output while failures go to the standard error", async () => {

@@ -14,7 +14,7 @@ import { createDirectorySource } from "../../pkg/files/directory.ts";
 
 function terminal(): Terminal {
   const { stdout, env } = process;
-  if (!stdout.isTTY) return { colour: false };
+  if (!stdout.isTTY) return { ...(Number(env["COLUMNS"]) > 0 ? { columns: Number(env["COLUMNS"]) } : {}), colour: false };
   return { columns: stdout.columns, colour: (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb" };
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import type { SessionRecord } from "../../pkg/api/record.ts";
 import type { SessionView } from "../../pkg/api/view.ts";
+import { hostPort } from "../../pkg/cli/wording.ts";
 import { waitFor } from "../../test/support/wait.ts";
 import { check, checkNone } from "./checks.ts";
 import type { Check } from "./checks.ts";
@@ -28,7 +29,7 @@ export function socketsOf(scene: Scene): string[] {
 async function svrctl(...words: string[]): Promise<Answer> {
   const args = ["--disable-warning=ExperimentalWarning", program, ...words];
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, args, { timeout: ANSWER_MS, maxBuffer: 1 << 26, env: { ...process.env, COLUMNS: "200" } }, (error, stdout, stderr) => {
+    execFile(process.execPath, args, { timeout: ANSWER_MS, maxBuffer: 1 << 26, env: { ...process.env, COLUMNS: process.stdout.isTTY ? String(process.stdout.columns) : "" } }, (error, stdout, stderr) => {
       if (error !== null && typeof error.code !== "number") reject(new Error(`svrctl ${words.join(" ")}: ${error.message}`));
       else resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
@@ -71,7 +72,7 @@ export function judgeSessions(sessions: readonly ReportedSession[]): Check[] {
 function twinsOf(sessions: readonly ReportedSession[]): string[] {
   const byTuple = Map.groupBy(sessions, (one) => `${one.protocol} ${one.sourceAddress} ${one.sourcePort} ${one.destinationAddress} ${one.destinationPort}`);
   return [...byTuple.values()].filter((same) => new Set(same.map((one) => one.tenant)).size > 1).map((same) =>
-    `${same[0]?.sourceAddress}:${same[0]?.sourcePort} > ${same[0]?.destinationAddress}:${same[0]?.destinationPort} of ${same.map((one) => one.tenant).sort().join(" and ")}`);
+    `${hostPort(same[0]?.sourceAddress, same[0]?.sourcePort)} > ${hostPort(same[0]?.destinationAddress, same[0]?.destinationPort)} of ${same.map((one) => one.tenant).sort().join(" and ")}`);
 }
 
 /** showHops prints one session on all three routers: the HTTP download of engineering, or another of its connections. */

@@ -27,13 +27,13 @@ import { applySegment } from "./segments.ts";
 import type { Chosen, Ways } from "./route.ts";
 import { nameKey } from "./names.ts";
 import type { PathEntry, ServiceEntry } from "./tables.ts";
-import { carriedOf } from "./turn.ts";
+import { carriedOf, needsKeyId } from "./turn.ts";
 import type { Arrival, Carried, Opened, OpenedArrival, Turn } from "./turn.ts";
 
 /** acceptForward decides a session-creating packet of a peer. `body` is false for a keep-alive, which carries none. */
 export function acceptForward(turn: Turn, arrival: OpenedArrival, again: Again): void {
   const { opened } = arrival;
-  if (!checkForward(opened.tlvs)) return turn.count("metadata-incomplete", opened.peer);
+  if (!checkForward(opened.tlvs, needsKeyId(opened))) return turn.count("metadata-incomplete", opened.peer);
   if (!opened.peer.mayAssert(opened.tlvs.tenant ?? "")) return turn.count("tenant-not-allowed", opened.peer);
   const live = turn.find.byUuid(opened.tlvs.uuid as Uint8Array);
   if (live !== undefined && live.state.life === Life.live) {
@@ -152,7 +152,7 @@ function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): 
     context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
     flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags), sourceRouter: at.sourceRouter, uuid: tlvs.uuid,
     parentSpan: tlvs.traceContext?.parentSpan, traceFlags: tlvs.traceContext?.flags,
-    idleMs: tlvs.remainingSeconds === undefined ? undefined : idleOf(tlvs.remainingSeconds),
+    idleMs: idleOf(at, tlvs.remainingSeconds),
   });
   const patch = segmentPatch(session, 0, firstSegment(turn, at.arrival.opened, chosen.side.path === 0));
   session.flags |= patch.setFlags;
@@ -161,10 +161,13 @@ function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): 
   return session;
 }
 
-/** What a neighbour says remains (TLV 42): at least the precision of timers, at most what 31 bits of milliseconds hold. */
-function idleOf(remainingSeconds: number): number {
-  return Math.min(Math.max(remainingSeconds, 1) * 1000, 0x7fffffff);
+/** What a neighbour says remains (TLV 42) between the precision of timers and the longest timeout that makes sense here: nobody keeps a slot for weeks. */
+function idleOf({ service, context }: Acceptance, remainingSeconds: number | undefined): number {
+  const full = service.idleMs(context.proto, context.destinationPort);
+  return remainingSeconds === undefined ? full : Math.min(Math.max(remainingSeconds, 1) * 1000, Math.max(full, LONGEST_IDLE_MS));
 }
+
+const LONGEST_IDLE_MS = 1_900_000; // of the defaults (behaviour 3.5)
 
 /** The responder's state after its first forward metadata (protocol 6.1). */
 function firstSegment(turn: Turn, opened: Opened, answersHere: boolean): SegmentState {

@@ -112,7 +112,13 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
   const { options, datapath, first } = of;
   const seconds = (): number => Math.floor(options.clock.unixMs() / 1000);
   const bound = openCounterBound(options.stateDir, seconds());
-  const reserving = options.every(RESERVE_MS, () => { bound.extend(seconds()); });
+  const reserving = options.every(RESERVE_MS, () => {
+    try {
+      bound.extend(seconds());
+    } catch (error) { // what is reserved lasts for years of packets
+      options.log.error({ error }, "metadata counters could not be reserved on disk; it is tried again");
+    }
+  });
   undo.defer(() => reserving.stop());
   const shards = options.startShards(first.config, bound.startSecond);
   const counters = createCounters();

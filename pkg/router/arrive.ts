@@ -16,7 +16,7 @@ import { leave } from "./relay.ts";
 import { storeReverse } from "./reverse.ts";
 import { sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
-import { carriedOf, isOpened } from "./turn.ts";
+import { carriedOf, isOpened, needsKeyId } from "./turn.ts";
 import type { Arrival, Opened, OpenedArrival, Opener, Turn } from "./turn.ts";
 
 /** Known is the session of a packet, the side where it arrived, and who opens another session on its flow. */
@@ -33,6 +33,7 @@ export function arriveKnown(turn: Turn, arrival: Arrival, at: Known): void {
   const { opened } = arrival;
   if (!isFlowPeer(turn, handle, side, opened)) return turn.count("peer-mismatch", opened.peer);
   if (opened.tlvs.control !== undefined) return arriveControl(turn, arrival, { handle, side });
+  if (opened.tlvs.keyId === undefined && needsKeyId(opened)) return turn.count("metadata-incomplete", opened.peer);
   if (opened.headerOnly) return arrivePlain(turn, arrival, at);
   arriveMetadata(turn, arrival, at);
 }
@@ -62,7 +63,7 @@ function arriveMetadata(turn: Turn, arrival: OpenedArrival, at: Known): void {
   const { handle, side } = at;
   const { opened } = arrival;
   if (side === 1 && opened.tlvs.forwardContext !== undefined) return arriveOpposed(turn, arrival, at);
-  const complete = side === 0 ? checkForward(opened.tlvs) : checkReverse(opened.tlvs);
+  const complete = side === 0 ? checkForward(opened.tlvs, needsKeyId(opened)) : checkReverse(opened.tlvs, needsKeyId(opened));
   if (!complete) return turn.count("metadata-incomplete", opened.peer);
   const facts: MetadataArrival = {
     uuidEqual: equalBytes(opened.tlvs.uuid as Uint8Array, handle.state.uuid),
@@ -84,7 +85,7 @@ function isLateCopy(turn: Turn, { opened }: OpenedArrival, { handle, side }: Kno
 function arriveOpposed(turn: Turn, arrival: OpenedArrival, at: Known): void {
   const { opened } = arrival;
   const { handle, opener } = at;
-  if (!checkForward(opened.tlvs)) return turn.count("metadata-incomplete", opened.peer);
+  if (!checkForward(opened.tlvs, needsKeyId(opened))) return turn.count("metadata-incomplete", opened.peer);
   const uuidEqual = equalBytes(opened.tlvs.uuid as Uint8Array, handle.state.uuid);
   for (const effect of stepSegment(turn, handle, 1, { kind: "forwardMetadata", uuidEqual })) {
     if (effect.kind === "drop") turn.count(effect.reason, opened.peer);

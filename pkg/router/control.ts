@@ -11,6 +11,7 @@ import { resetHosts } from "./enforce.ts";
 import { storeReverse } from "./reverse.ts";
 import { deleteElsewhere, sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
+import { needsKeyId } from "./turn.ts";
 import type { Opened, OpenedArrival, Turn } from "./turn.ts";
 
 /** arriveControl acts on a control message of a known flow; it is never forwarded and never counted as user traffic. */
@@ -18,9 +19,9 @@ export function arriveControl(turn: Turn, arrival: OpenedArrival, at: { handle: 
   const { opened } = arrival;
   const { handle, side } = at;
   const { tlvs } = opened;
-  if (!checkControl(tlvs, opened.peer.mode !== "disabled" || opened.peer.suite !== 0)) return turn.count("metadata-incomplete", opened.peer);
+  if (!checkControl(tlvs, needsKeyId(opened))) return turn.count("metadata-incomplete", opened.peer);
   const control: ControlArrival = {
-    code: tlvs.control as number, full: side === 0 ? checkForward(tlvs) : checkReverse(tlvs) && tlvs.disableForward !== undefined,
+    code: tlvs.control as number, full: side === 0 ? checkForward(tlvs, needsKeyId(opened)) : checkReverse(tlvs, needsKeyId(opened)) && tlvs.disableForward !== undefined,
     ...(tlvs.uuid === undefined ? {} : { uuidEqual: equalBytes(tlvs.uuid, handle.state.uuid) }),
     modify: tlvs.modify,
   };

@@ -17,6 +17,15 @@ describe("metadata counter bound", () => {
     expect(openCounterBound(directory, 5).startSecond).toBe(2_000_000 + 7200 + 1);
   });
 
+  test("what was reserved is never given back: not by a start beyond now, not by a clock that goes back", () => {
+    openCounterBound(directory, 1000);
+    const second = openCounterBound(directory, 1010).startSecond;
+    const third = openCounterBound(directory, 1011); // starts past what the second one reserved
+    expect(third.startSecond).toBeGreaterThan(second);
+    third.extend(1011 + 3600);
+    expect(openCounterBound(directory, 4700).startSecond).toBeGreaterThan(third.startSecond);
+  });
+
   test("a damaged file does not stop the start", () => {
     writeFileSync(join(directory, "metadata-counter"), "garbage");
     expect(openCounterBound(directory, 77).startSecond).toBe(77);

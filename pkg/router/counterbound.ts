@@ -17,8 +17,10 @@ export interface CounterBound {
 export function openCounterBound(directory: string, nowSecond: number): CounterBound {
   const path = join(directory, "metadata-counter");
   const startSecond = Math.max(nowSecond, readBound(path) + 1);
+  let reserved = startSecond;
   const extend = (second: number): void => {
-    writeFileSync(`${path}.new`, `${second + RESERVE_SECONDS}\n`, { mode: 0o600 });
+    reserved = Math.max(reserved, second + RESERVE_SECONDS); // a start beyond now, or a clock that goes back, takes nothing away
+    writeFileSync(`${path}.new`, `${reserved}\n`, { mode: 0o600 });
     renameSync(`${path}.new`, path);
   };
   extend(startSecond);

@@ -10,21 +10,26 @@ const arrival = (port: number): ReturnType<typeof arrivalOf> => arrivalOf(buildP
 const passed = (count: number, ask: (turn: number) => boolean): number => Array.from({ length: count }, (_, turn) => ask(turn)).filter(Boolean).length;
 
 test("6.4 code 2 once per 5-tuple, peer and second", () => {
-  const gate = createEnableGate();
+  const gate = createEnableGate(1);
   const asks: [number, number, number, boolean][] = [[1, 1, 1000, true], [1, 1, 1999, false], [2, 1, 1999, true], [1, 2, 1999, true], [1, 1, 2000, true], [1, 1, 2001, false]];
   expect(asks.map(([port, of, now]) => gate.permits(arrival(port), peer(of), now))).toEqual(asks.map(([, , , permitted]) => permitted));
 });
 
-test("6.4 1,000 per peer and second, and 16,384 tuples of all peers", () => {
-  const gate = createEnableGate();
+test.each([[1, 1000], [4, 250]])("6.4 1,000 per peer and second, %i shards: %i in each", (shards, limit) => {
+  const gate = createEnableGate(shards);
+  expect(passed(1500, (port) => gate.permits(arrival(port), peer(1), 1000))).toBe(limit);
+});
+
+test("6.4 16,384 tuples of all peers", () => {
+  const gate = createEnableGate(1);
   expect(passed(1500, (port) => gate.permits(arrival(port), peer(1), 1000))).toBe(1000);
   expect(passed(40_000, (port) => gate.permits(arrival(port), peer(2 + (port % 30)), 1000))).toBe(16_384 - 1000);
   expect(passed(10, (port) => gate.permits(arrival(port), peer(1), 2000))).toBe(10);
 });
 
-test("7.1 the search for a clock skew 10 times per peer and second", () => {
-  const gate = createSkewGate();
-  expect([passed(15, () => gate.permits(peer(1), 1000)), passed(15, () => gate.permits(peer(2), 1500)), passed(15, () => gate.permits(peer(1), 2000))]).toEqual([10, 10, 10]);
+test.each([[1, 10], [2, 5], [64, 1]])("7.1 the search for a clock skew 10 times per peer and second, %i shards: %i in each", (shards, limit) => {
+  const gate = createSkewGate(shards);
+  expect([passed(15, () => gate.permits(peer(1), 1000)), passed(15, () => gate.permits(peer(2), 1500)), passed(15, () => gate.permits(peer(1), 2000))]).toEqual([limit, limit, limit]);
 });
 
 test.each([[1, 100], [4, 25], [500, 1]])("10.3 ICMP errors, %i shards: %i per interface, shard and second", (shards, limit) => {

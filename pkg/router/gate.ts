@@ -1,6 +1,6 @@
 // Rate limits of what a peer can make a shard do: control 2 once per 5-tuple and second and 1,000 times per peer and second
 // (protocol 6.4), the search for a clock skew 10 times per peer and second (7.1), ICMP errors 100 times per interface and
-// second. Owned by one shard; memory is bounded because all tables are emptied every second.
+// second. Owned by one shard, which has its even share of each limit; memory is bounded: all tables are emptied every second.
 import { arrivalKey } from "./arrivalkey.ts";
 import type { PeerEntry } from "./tables.ts";
 import type { Arrival, EnableGate, ErrorGate, SkewGate } from "./turn.ts";
@@ -9,8 +9,9 @@ const WINDOW_MS = 1000;
 const PER_PEER = 1000;
 const MAX_TUPLES = 16_384;
 
-/** createEnableGate makes a gate that has permitted nothing yet. */
-export function createEnableGate(): EnableGate {
+/** createEnableGate makes the gate of one of `shards` shards, which has permitted nothing yet. */
+export function createEnableGate(shards: number): EnableGate {
+  const perPeer = share(PER_PEER, shards);
   let windowStart = 0;
   const tuples = new Set<string>();
   const peers = new Map<number, number>();
@@ -23,7 +24,7 @@ export function createEnableGate(): EnableGate {
       }
       const key = `${peer.id}.${arrivalKey(arrival)}`;
       const sent = peers.get(peer.id) ?? 0;
-      if (sent >= PER_PEER || tuples.size >= MAX_TUPLES || tuples.has(key)) return false;
+      if (sent >= perPeer || tuples.size >= MAX_TUPLES || tuples.has(key)) return false;
       tuples.add(key);
       peers.set(peer.id, sent + 1);
       return true;
@@ -34,15 +35,19 @@ export function createEnableGate(): EnableGate {
 const SKEW_PER_PEER = 10;
 const ERRORS_PER_INTERFACE = 100; // behaviour 10.3
 
-/** createSkewGate makes a gate that has permitted nothing yet. */
-export function createSkewGate(): SkewGate {
-  const permits = perSecond(SKEW_PER_PEER);
+/** createSkewGate makes the gate of one of `shards` shards. */
+export function createSkewGate(shards: number): SkewGate {
+  const permits = perSecond(share(SKEW_PER_PEER, shards));
   return { permits: (peer, nowMs) => permits(peer.name, nowMs) };
 }
 
-/** createErrorGate makes the gate of one of `shards` shards, which share the limit of an interface evenly. */
+/** createErrorGate makes the gate of one of `shards` shards. */
 export function createErrorGate(shards: number): ErrorGate {
-  return { permits: perSecond(Math.max(1, Math.floor(ERRORS_PER_INTERFACE / shards))) };
+  return { permits: perSecond(share(ERRORS_PER_INTERFACE, shards)) };
+}
+
+function share(limit: number, shards: number): number {
+  return Math.max(1, Math.floor(limit / shards));
 }
 
 /** At most `limit` permits a second and key; keys are names and numbers of the configuration, so they are few. */

@@ -94,7 +94,8 @@ function prepare(turn: Turn, arrival: Arrival, opening: Opening): boolean {
   const header = headerOf(turn, arrival);
   if (header === undefined) return false;
   const { packet, punt } = arrival;
-  const peer = ownerOf(turn, punt, header);
+  const peer = ownerOf(turn, arrival, header);
+  if (peer === undefined && punt.session === undefined && isEmptyHeader(header)) return true; // counts as without metadata (protocol 5)
   if (peer === undefined) return refuse(turn, header.metadata.keyId === undefined ? "metadata-incomplete" : "unknown-key");
   const job = planOpen(packet, header, {
     mode: peer.mode, keys: [peer.receive], epochs: epochsOf(turn, peer, opening),
@@ -134,15 +135,18 @@ function headerIn(turn: Turn, packet: Packet): MetadataHeader | undefined {
 /** Only the first fragment has TLV 16; the others belong to the peer of the flow, or to one that may be at their source. */
 function tagBytes(turn: Turn, arrival: Arrival, header: MetadataHeader): number {
   const { punt, packet } = arrival;
-  const peer = ownerOf(turn, punt, header) ?? turn.tables.pathsAt(punt.ifnum, punt.vlan, packet.source)[0]?.peer;
+  const peer = ownerOf(turn, arrival, header) ?? turn.tables.pathsAt(punt.ifnum, punt.vlan, packet.source)[0]?.peer;
   return peer?.mode === "disabled" ? 0 : TAG_BYTES;
 }
 
-/** TLV 16 selects the key set; without it the flow's peer counts (protocol 7.3). */
-function ownerOf(turn: Turn, punt: Punt, header: MetadataHeader): PeerEntry | undefined {
+/** TLV 16 selects the key set; without it the flow's peer counts (protocol 7.3), or the one at the source whose packets need no key. */
+function ownerOf(turn: Turn, { punt, packet }: Arrival, header: MetadataHeader): PeerEntry | undefined {
   const keyId = header.metadata.keyId;
   if (keyId !== undefined) return turn.tables.peerByKeyId(keyId);
-  if (punt.session === undefined) return undefined;
+  if (punt.session === undefined) {
+    const isKeyless = (peer: PeerEntry): boolean => peer.mode === "disabled" && header.suite === 0;
+    return turn.tables.pathsAt(punt.ifnum, punt.vlan, packet.source).find(({ peer }) => isKeyless(peer))?.peer;
+  }
   return turn.tables.pathById(punt.session.state.side[punt.session.side].path)?.peer;
 }
 

@@ -51,7 +51,7 @@ function sayingOf(turn: Turn, handle: Handle, of: { to: SideIndex; copied: Metad
   const { to, copied, effect } = of;
   if (effect.kind !== "sendForwardMetadata" && effect.kind !== "sendReverseMetadata") return undefined;
   // a router that forgot the session passes on that others know it
-  const retriggered = ("retriggered" in effect && effect.retriggered) || copied?.remainingSeconds !== undefined;
+  const retriggered = effect.retriggered || copied?.remainingSeconds !== undefined;
   return metadataOf(turn, handle, to, { copied, modify: effect.modify, retriggered });
 }
 

@@ -28,7 +28,7 @@ import type { SealSource } from "./sealing.ts";
 import type { Tables } from "./tables.ts";
 import { createSlab } from "./slab.ts";
 import { createTally } from "./tally.ts";
-import type { ErrorGate, FindSession, Turn } from "./turn.ts";
+import type { EnableGate, ErrorGate, FindSession, SkewGate, Turn } from "./turn.ts";
 
 /** ShardOptions wires a shard; the caller owns port and engine and closes them. */
 export interface ShardOptions {
@@ -64,8 +64,8 @@ export class Shard {
   readonly #ports: ShardPorts;
   readonly #seals: SealSource;
   readonly #denials = createDenialGate();
-  readonly #enableGate = createEnableGate();
-  readonly #skewGate = createSkewGate();
+  readonly #enableGate: EnableGate;
+  readonly #skewGate: SkewGate;
   readonly #tally = createTally();
   readonly #slab = createSlab();
   readonly #errorGate: ErrorGate;
@@ -81,6 +81,8 @@ export class Shard {
     const slice = { number: options.number, count: options.count };
     this.#options = options;
     this.#ports = createShardPorts(slice, seedOf(options.random));
+    this.#enableGate = createEnableGate(options.count);
+    this.#skewGate = createSkewGate(options.count);
     this.#errorGate = createErrorGate(options.count);
     this.#fragments = createFragmentJoiner(options.count);
     this.#ids = new ExtIds(seedOf(options.random), slice);

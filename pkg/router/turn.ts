@@ -137,6 +137,11 @@ export function isOpened(arrival: Arrival): arrival is OpenedArrival {
   return arrival.opened !== undefined;
 }
 
+/** needsKeyId tells whether TLV 16 is mandatory: it may be absent only with HMAC disabled and clear metadata (protocol 4). */
+export function needsKeyId({ peer, tlvs }: Opened): boolean {
+  return peer.mode !== "disabled" || tlvs.iv !== undefined;
+}
+
 /** Opener is what a packet with forward metadata of another session is given to (protocol 6.1, last rows). */
 export type Opener = (turn: Turn, arrival: Arrival) => void;
 

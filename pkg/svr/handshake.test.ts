@@ -12,7 +12,7 @@ const transit: SegmentState = { ...responder, haveReverse: false };
 
 const drop = (reason: "no-flow" | "uuid-mismatch" | "metadata-incomplete"): HandshakeEffect => ({ kind: "drop", reason });
 const sendForward: HandshakeEffect = { kind: "sendForwardMetadata", retriggered: false };
-const sendReverse: HandshakeEffect = { kind: "sendReverseMetadata" };
+const sendReverse: HandshakeEffect = { kind: "sendReverseMetadata", retriggered: false };
 const storeReverse: HandshakeEffect = { kind: "storeReverse" };
 const applyForward: HandshakeEffect = { kind: "applyForward" };
 const createSession: HandshakeEffect = { kind: "createSession" };

@@ -98,7 +98,7 @@ describe("6.6 the side that asks", () => {
   test.each([1, 7])("reason %i moves a segment, which a responder may not: re-trigger without TLV 28", (reason) => {
     const { state, last } = play(quietResponder, [{ kind: "trigger", reason }, { kind: "reversePacket" }]);
     expect(state).toMatchObject({ meta: true, open: false });
-    expect(last).toEqual([{ kind: "sendReverseMetadata" }]);
+    expect(last).toEqual([{ kind: "sendReverseMetadata", retriggered: false }]);
   });
 
   test("when idle repeats in control 1, at most once a second", () => {
@@ -137,7 +137,7 @@ describe("6.6 the side that answers", () => {
       { kind: "forwardMetadata", uuidEqual: true, modify: ask(true, 5, 2) }, { kind: "forwardPacket" }, { kind: "reversePacket" },
     ]);
     expect(effects).toEqual(["applyForward", "forwardBody", "forwardBody", "sendReverseMetadata"]);
-    expect(last).toEqual([{ kind: "sendReverseMetadata", modify: answer(true, 5) }]);
+    expect(last).toEqual([{ kind: "sendReverseMetadata", retriggered: false, modify: answer(true, 5) }]);
     expect(state).toMatchObject({ meta: true, owed: false });
     expect(play(state, [{ kind: "forwardPacket" }]).state.meta).toBe(false);
   });
@@ -154,7 +154,7 @@ describe("6.6 the side that answers", () => {
     expect(first.effects).toEqual(["applyForward", "forwardBody", "sendReverseMetadata"]);
     const again = play(first.state, [{ kind: "forwardMetadata", uuidEqual: true, modify: ask(true, 5) }, { kind: "reversePacket" }]);
     expect(again.effects).toEqual(["forwardBody", "sendReverseMetadata"]);
-    expect(again.last).toEqual([{ kind: "sendReverseMetadata", modify: answer(true, 5) }]);
+    expect(again.last).toEqual([{ kind: "sendReverseMetadata", retriggered: false, modify: answer(true, 5) }]);
     const late = play(again.state, [{ kind: "forwardMetadata", uuidEqual: true, modify: ask(true, 4) }]);
     expect(late.effects).toEqual(["forwardBody"]);
     expect(late.state).toMatchObject({ modifyIn: 5, owed: true });

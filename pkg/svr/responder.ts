@@ -33,7 +33,7 @@ export function takeFirst(arrival: MetadataArrival & NewcomerFacts, now: number)
 
 function sendReverse(state: SegmentState): Step {
   if (!needsMetadata("reverse", state)) return stepOf(state, FORWARD_BODY);
-  return stepOf({ ...state, owed: false }, { kind: "sendReverseMetadata", modify: modifyToSend(state) });
+  return stepOf({ ...state, owed: false }, { kind: "sendReverseMetadata", retriggered: state.lost, modify: modifyToSend(state) });
 }
 
 /** The initiator sends without metadata, so it has ours: quiet, unless a modify is open or unanswered (protocol 6.6). */

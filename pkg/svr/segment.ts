@@ -104,7 +104,7 @@ export type HandshakeEffect =
   | { readonly kind: "replaceSession" }
   /** send the packet on with full metadata; `retriggered` asks for TLV 42 */
   | { readonly kind: "sendForwardMetadata"; readonly retriggered: boolean; readonly modify?: Modify | undefined }
-  | { readonly kind: "sendReverseMetadata"; readonly modify?: Modify | undefined }
+  | { readonly kind: "sendReverseMetadata"; readonly retriggered: boolean; readonly modify?: Modify | undefined }
   /** hand the body on without metadata of this segment: to the host, to the next segment, or onto the wire */
   | { readonly kind: "forwardBody" }
   /** keep the reverse attributes, or apply the changed forward ones */

@@ -10,6 +10,7 @@ import { listenAdmin } from "./admin.ts";
 import { adminRoutes } from "./adminroutes.ts";
 import { adoptedPairs } from "./adopt.ts";
 import { openCounterBound } from "./counterbound.ts";
+import type { ShardConfig } from "./build.ts";
 import { createCounters } from "./counters.ts";
 import type { Counters } from "./counters.ts";
 import { createIntake } from "./intake.ts";
@@ -48,6 +49,7 @@ export interface RouterOptions {
 
 const PUMP_MS = 50;
 const RESERVE_MS = 3_600_000;
+const AGAIN_MS = 2_000; // a change is in effect within 5 s (behaviour 1.2)
 
 /** RunningRouter is a started router; stop leaves the pinned maps forwarding. */
 export interface RunningRouter {
@@ -77,6 +79,8 @@ interface Parts {
   counters: Counters;
   /** every shard's thread is up */
   started: Promise<unknown>;
+  /** live sessions are judged once more by this configuration, at a monotonic time */
+  again?: { posted: ShardConfig; atMs: number } | undefined;
 }
 
 /** In an object, because a promise of a promise is one promise. */
@@ -96,7 +100,10 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   await Promise.race([parts.started, failed]); // before anybody is told that the router is up
   const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, startedMs: clock.monotonicMs() }), (error) => { log.error({ error }, "the admin API could not answer"); });
   undo.defer(() => admin.close());
-  const pumping = options.every(PUMP_MS, () => parts.pump.run());
+  const pumping = options.every(PUMP_MS, () => {
+    parts.pump.run();
+    judgeAgain(parts);
+  });
   undo.defer(() => pumping.stop());
   let reloading = Promise.resolve(); // one after the other, so that the last change is what stays
   const watch = options.source.watch(() => { reloading = reloading.then(() => reload(parts)); });
@@ -169,10 +176,26 @@ function applyConfig(parts: Parts, applied: Applied): void {
   const posted = { config: applied.config, ids, keys: applied.keys };
   pump.follow(applied.config);
   for (const shard of shards) shard.post({ kind: "config", posted });
+  const ended = endForbidden(parts, posted);
+  parts.again = { posted, atMs: options.clock.monotonicMs() + AGAIN_MS };
+  options.log.info({ hash: applied.hash, problems: applied.problems.length, ended }, "configuration applied");
+  for (const problem of applied.problems) options.log.warn({ problem }, "configuration problem");
+}
+
+/** Ends what the configuration does not allow or cannot carry; the number of such sessions. */
+function endForbidden({ datapath, shards }: Parts, posted: ShardConfig): number {
   const ending = sessionsToEnd(datapath, posted);
   for (const [reason, list] of Map.groupBy(ending, (one) => one.reason)) shards[0]?.post({ kind: "end", refs: list.map((one) => one.ref), reason });
-  options.log.info({ hash: applied.hash, problems: applied.problems.length, ended: ending.length }, "configuration applied");
-  for (const problem of applied.problems) options.log.warn({ problem }, "configuration problem");
+  return ending.length;
+}
+
+/** A busy shard opens sessions by the configuration before until it reads its messages; nobody saw those. */
+function judgeAgain(parts: Parts): void {
+  const { options, again } = parts;
+  if (again === undefined || options.clock.monotonicMs() < again.atMs) return;
+  parts.again = undefined;
+  const ended = endForbidden(parts, again.posted);
+  if (ended > 0) options.log.info({ ended }, "sessions that began by the configuration before are ended");
 }
 
 /** Shards first: what they still had to say is in the records then. */

@@ -58,6 +58,8 @@ interface Bench {
   /** random numbers run out */
   broken: boolean;
   nowMs: number;
+  /** messages that the thread of the shard has not read yet; undefined: it reads at once */
+  unread: (() => void)[] | undefined;
   logs: { level: string; fields: Record<string, unknown>; message: string }[];
   records: SessionRecord[];
   events: string[];
@@ -90,6 +92,7 @@ function startShard(bench: Bench, counterSecond: number): ShardHost[] {
   });
   bench.shard = shard;
   const post: ShardHost["post"] = (message) => {
+    if (bench.unread !== undefined) return void bench.unread.push(() => { post(message); });
     shard.tell(message);
     if (!shard.stopped) return;
     bench.events.push("shard");
@@ -102,7 +105,7 @@ function createBench(): Bench {
   const log = (level: string) => (fields: object, message: string) => void bench.logs.push({ level, fields: fields as Record<string, unknown>, message });
   const source = { read: async () => parseDocuments([{ path: "edge.yaml", text: bench.text }]), watch: (changed: () => void) => { bench.changed = changed; return { stop: () => void bench.events.push("watch") }; } };
   const bench: Bench = {
-    text: yaml("Allow"), refuse: false, broken: false, nowMs: 1_000_000, logs: [], records: [], events: [], datapath: undefined, shard: undefined, listeners: [], timers: [], rise: (listener) => { listener({ kind: "started", engine: "node" }); },
+    text: yaml("Allow"), refuse: false, broken: false, nowMs: 1_000_000, unread: undefined, logs: [], records: [], events: [], datapath: undefined, shard: undefined, listeners: [], timers: [], rise: (listener) => { listener({ kind: "started", engine: "node" }); },
     changed: () => { throw new Error("nobody watches"); },
     options: {
       name: "edge", stateDir: join(folder, "state"), pid: process.pid, isAlive: () => true, boot: "b1", version: "0.0.0", source,
@@ -179,6 +182,23 @@ test("a change to deny ends live sessions with reason policy; allowed again, a n
   expect(bench.logs.at(-1)?.fields).toMatchObject({ ended: 1 });
   await waitFor("the end is recorded", () => { for (const work of bench.timers) work(); return bench.records.some((record) => record.endReason === "policy"); });
   expect(bench.records.filter((record) => record.recordType === "deny").map((record) => record.denyReason)).toEqual(["access"]);
+});
+
+test("a session that a busy shard opens by the configuration before is ended too", async () => {
+  const bench = createBench();
+  await start(bench);
+  const unread: (() => void)[] = bench.unread = [];
+  bench.text = yaml("Deny");
+  bench.changed();
+  await waitFor("the configuration is in force", () => bench.logs.filter((entry) => entry.message === "configuration applied").length === 2);
+  expect(ask(bench, 4000)).toBe(1);
+  bench.unread = undefined;
+  for (const read of unread) read();
+  bench.nowMs += 4_000;
+  for (const work of bench.timers) work();
+  bench.datapath?.tick();
+  await waitFor("the end is recorded", () => { for (const work of bench.timers) work(); return bench.records.some((record) => record.endReason === "policy"); });
+  expect(ask(bench, 4001)).toBe(0);
 });
 
 test("a configuration that the data plane refuses leaves the last good one in force, and says so", async () => {

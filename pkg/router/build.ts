@@ -145,13 +145,14 @@ function pathEntry(config: RouterConfig, path: PathConfig, of: { peer: PeerEntry
 }
 
 function serviceEntries(lookup: Lookup, paths: ReadonlyMap<string, PathEntry>, idOf: IdOf): Map<string, ServiceEntry> {
+  const places = new Map(lookup.config.routes.map((route, index) => [route, index])); // cheapest first, whatever family
   return new Map(lookup.config.services.map((service) => {
-    const routes = ([4, 6] as const).flatMap((family) => lookup.routes(service.name, family));
+    const routes = new Set(([4, 6] as const).flatMap((family) => lookup.routes(service.name, family)));
     return [service.name, {
       id: idOf("service", service.name), name: service.name, enforcement: enforcements[service.enforcement],
       sourceNat: service.sourceNat === "Interface", trafficClass: trafficClasses[service.trafficClass],
       idleMs: (proto, port) => idleTimeout(lookup.config, service, { proto, port }),
-      routes: [...new Set(routes)].flatMap((route) => routeEntries(route, paths, idOf)),
+      routes: [...routes].sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0)).flatMap((route) => routeEntries(route, paths, idOf)),
     }];
   }));
 }

@@ -1,6 +1,7 @@
-// explain against the tables that shards decide by: for any configuration and connection the same verdict, service and reason.
+// explain against the tables that shards decide by: for any configuration and connection the same verdict, service, reason
+// and way out.
 import fc from "fast-check";
-import { randomObjects, randomQuestions } from "../support/config/random.ts";
+import { parsedOf, randomObjects, randomQuestions } from "../support/config/random.ts";
 import { addressOf } from "../support/config/sample.ts";
 import { compile } from "../../pkg/plan/compile.ts";
 import type { RouterConfig } from "../../pkg/plan/config.ts";
@@ -9,6 +10,7 @@ import type { WhyQuestion } from "../../pkg/plan/explain.ts";
 import { buildTables } from "../../pkg/router/build.ts";
 import { numberNames } from "../../pkg/router/names.ts";
 import { egressSides } from "../../pkg/router/route.ts";
+import type { Chosen } from "../../pkg/router/route.ts";
 import type { Tables } from "../../pkg/router/tables.ts";
 import type { Turn } from "../../pkg/router/turn.ts";
 import { keysOf } from "./lab.ts";
@@ -28,14 +30,23 @@ function tablesOf(config: RouterConfig): Tables {
 /** A turn that has ports for everybody, which is all that choosing a way asks of it. */
 const turn = { nowMs: 0, ports: { natStart: () => 0, pair: () => ({ local: 16_384, remote: 16_385 }) } } as unknown as Turn;
 
-function decide(tables: Tables, { tenant = "", proto, port, destination }: WhyQuestion): { allow: boolean; reason?: string; service?: string } {
+interface Decision { allow: boolean; reason?: string; service?: string; way?: string }
+
+/** A way out in the words of explain. */
+function wayOf(tables: Tables, { side }: Chosen): string {
+  const path = tables.pathById(side.path);
+  return path === undefined ? `to hosts at ${tables.interfaceName(side.ifnum)}${side.vlan === 0 ? "" : ` VLAN ${side.vlan}`}` : `to peer ${path.peer.name} by path ${path.name}`;
+}
+
+function decide(tables: Tables, { tenant = "", proto, port, destination }: WhyQuestion): Decision {
   const selected = tables.select(tables.tenantId(tenant) ?? -1, proto, port, destination);
   if (selected.kind === "deny") return { allow: false, reason: selected.reason, ...(selected.service === undefined ? {} : { service: selected.service.name }) };
   const service = selected.service.name;
   const source = addressOf(destination.family === 4 ? "10.1.0.77" : "fd00:1::77");
   const ways = egressSides(turn, selected.service, { source, destination, sourcePort: 40_000, destinationPort: port, proto, family: destination.family }, { ifnum: 2_000, vlan: 0 });
   if (!ways.ok) return { allow: false, reason: ways.error, service };
-  return ways.value.next() === undefined ? { allow: false, reason: "nat", service } : { allow: true, service };
+  const chosen = ways.value.next();
+  return chosen === undefined ? { allow: false, reason: "nat", service } : { allow: true, service, way: wayOf(tables, chosen) };
 }
 
 test("P-1 P-2 P-3 svrctl why says what a shard decides", () => {
@@ -44,11 +55,29 @@ test("P-1 P-2 P-3 svrctl why says what a shard decides", () => {
     for (const config of compile({ objects }).routers.values()) {
       const tables = tablesOf(config);
       for (const question of questions) {
-        const { allow, reason, service } = explain(config, question);
-        expect({ allow, reason, service }).toEqual({ reason: undefined, service: undefined, ...decide(tables, question) });
+        const { allow, reason, service, steps } = explain(config, question);
+        const way = allow ? steps.find((step) => step.stage === "route")?.text.replace(/, cost .*/, "") : undefined;
+        expect({ allow, reason, service, way }).toEqual({ reason: undefined, service: undefined, way: undefined, ...decide(tables, question) });
         seen.add(reason ?? "allow");
       }
     }
   }), { numRuns: 150 });
   expect([...seen]).toEqual(expect.arrayContaining(["access", "allow", "no-path", "no-service"]));
+});
+
+test("6.3 the cheapest way of each family, also when a dearer one serves both", () => {
+  const serviceRef = { name: "web" };
+  const objects = [
+    parsedOf("Tenant", { name: "acme" }),
+    parsedOf("Service", { name: "web", namespace: "shop" }, { addresses: ["10.1.0.0/24", "fd00:1::/64"], access: [{ tenant: "acme" }] }),
+    parsedOf("ServiceRoute", { name: "hosts", namespace: "shop" }, { serviceRef, routers: ["one"], cost: 5, type: "Local", local: { interface: "lan0" } }),
+    parsedOf("ServiceRoute", { name: "peer", namespace: "shop" }, { serviceRef, routers: ["one"], cost: 1, type: "Peer", peer: { peer: "two" } }),
+    parsedOf("Router", { name: "one" }, {
+      interfaces: [{ name: "lan0", type: "LAN", addresses: ["10.1.0.1/24", "fd00:1::1/64"] }, { name: "wan0", type: "WAN", addresses: ["2001:db8::1/64"], waypoints: [{ address: "2001:db8::1" }] }],
+      peers: [{ name: "two", psk: { file: "k" }, paths: [{ name: "v6", interface: "wan0", remoteAddress: "2001:db8::2" }] }],
+    }),
+  ];
+  const config = compile({ objects }).routers.get("one")!;
+  const way = (to: string): string | undefined => decide(tablesOf(config), { tenant: "acme", proto: 6, port: 80, destination: addressOf(to) }).way;
+  expect([way("10.1.0.9"), way("fd00:1::9")]).toEqual(["to hosts at lan0", "to peer two by path two/v6"]);
 });

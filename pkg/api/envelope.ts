@@ -16,7 +16,7 @@ const foreignMetadata = {
   ownerReferences: z.unknown().optional(), managedFields: z.unknown().optional(), generateName: z.unknown().optional(), selfLink: z.unknown().optional(),
 };
 
-/** conditionField is one condition of a status (conventions 1.5). */
+/** conditionField is one condition of a status, in the form that Kubernetes gives them. */
 export const conditionField = z.looseObject({
   type: z.string().max(316), status: z.enum(["True", "False", "Unknown"]), reason: z.string().max(1024), message: z.string().max(32_768),
   observedGeneration: z.int().min(0).optional(), lastTransitionTime: z.string().max(35).optional(),

@@ -113,7 +113,7 @@ function addConfig(program: SvrCommand, run: Run): void {
   const config = program.command("config").description("Configuration files.")
     .withExamples("config validate /etc/opensvr", "config validate /etc/opensvr -o json");
   config.command("validate").argument("<dir>", "directory with the YAML files")
-    .description("Check a configuration directory for all its routers: each problem with file, line, column and fix. Exit 1 when there are errors.")
+    .description("Check a configuration directory for all its routers: each problem with file, line, column and fix. Key files are not read. Exit 1 when there are errors.")
     .withExamples("config validate /etc/opensvr", "config validate ./config -o yaml")
     .action((directory: string, _flags: unknown, command: Command) => run(command, (context) => validateConfig(context, directory)));
 }

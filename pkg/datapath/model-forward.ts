@@ -25,7 +25,7 @@ export interface Judged { verdict: Verdict; parsed: ParsedPacket; flow?: { index
 /** Hit is a packet of a known session. */
 interface Hit { data: Uint8Array; parsed: ParsedPacket; session: Session; side: SideIndex; from: SessionSide; to: SessionSide; nexthop: NexthopEntry | undefined; nowMs: number }
 
-/** forward judges one packet at nowMs (monotonic milliseconds) and changes the session it belongs to (architecture 6.1). */
+/** forward judges one packet at nowMs (monotonic milliseconds) and changes the session it belongs to (architecture 3.1). */
 export function forward(model: Model, packet: PacketIn, nowMs: number): Judged {
   const parsed = parsePacket(packet);
   if (!model.interfaces.has(packet.ifnum) || parsed.shape === "foreign") return { verdict: passed, parsed };

@@ -21,7 +21,7 @@ export interface PortRange {
 
 /** RouterConfig is the whole configuration of one router; every list is sorted, so equal input gives equal bytes. */
 export interface RouterConfig {
-  /** version of this structure; other versions are refused (conventions 16) */
+  /** version of this structure; other versions are refused */
   format: 1;
   name: string;
   origin: Origin;

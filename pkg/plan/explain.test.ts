@@ -112,9 +112,15 @@ const rows: [desc: string, router: string, asked: WhyQuestion, said: string[]][]
     "allow shop/admin",
   ]],
   ["a tenant that nobody knows", "branch", question("tcp/22", "10.9.0.10", { tenant: "stranger" }), [
-    "tenant + stranger is configured at no level; no entry is for it",
+    "tenant + there is no Tenant stranger, nor a parent of it",
     "service + TCP to 10.9.0.10:22 fits shop/admin [Service shop/admin metadata.name]",
     "access - stranger has no access to shop/admin [Service shop/admin metadata.name]",
+    "deny access",
+  ]],
+  ["a mistyped tenant", "branch", question("tcp/22", "10.9.0.10", { tenant: "finnance.acne" }), [
+    "tenant + there is no Tenant finnance.acne, nor a parent of it; did you mean finance.acme?",
+    "service + TCP to 10.9.0.10:22 fits shop/admin [Service shop/admin metadata.name]",
+    "access - finnance.acne has no access to shop/admin [Service shop/admin metadata.name]",
     "deny access",
   ]],
 ];

@@ -1,6 +1,7 @@
 // Why a connection is allowed or refused: the steps of the lookup in words, each with the object and field it comes from.
 // Called by `svrctl why`. Built on the tables of the data plane, so it cannot decide otherwise; it looks at configuration
 // only, so limits, ports in use and peers that are down are not its business.
+import { suggestWord } from "../api/suggest.ts";
 import type { IpAddress } from "../base/address.ts";
 import { formatAddress } from "../base/addresstext.ts";
 import { formatPrefix } from "../base/prefix.ts";
@@ -75,8 +76,13 @@ interface TenantFound { tenant: string; step: WhyStep }
 function tenantByName(lookup: Lookup, name: string): TenantFound {
   const known = lookup.tenantById(lookup.tenantId(name) ?? unknownTenant);
   const step = (text: string): WhyStep => ({ stage: "tenant", ok: true, text, ...(known === undefined ? {} : { origin: known.origin }) });
-  if (known === undefined) return { tenant: name, step: step(`${name} is configured at no level; no entry is for it`) };
+  if (known === undefined) return { tenant: name, step: step(`there is no Tenant ${name}, nor a parent of it${nearTenant(lookup, name)}`) };
   return { tenant: name, step: step(known.name === name ? `${name}, as asked` : `${name} is not configured and counts as ${known.name}`) };
+}
+
+function nearTenant(lookup: Lookup, name: string): string {
+  const near = suggestWord(name, lookup.config.tenants.map((tenant) => tenant.name));
+  return near === undefined ? "" : `; did you mean ${near}?`;
 }
 
 /** The tenant of a host by its address: as every network answers, of those where the address is on link if there are any. */

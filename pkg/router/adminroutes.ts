@@ -122,7 +122,7 @@ function tables(parts: AdminParts): TableView[] {
 function peers(parts: AdminParts): PeerView[] {
   const { config, keys } = parts.intake.current();
   return config.peers.map((peer) => {
-    const pair = keys[peer.name];
+    const pair = Object.hasOwn(keys, peer.name) ? keys[peer.name] : undefined;
     const state = pair === undefined ? "down" as const : "up" as const; // without BFD a configured path counts as up
     return {
       name: peer.name, state, hmac: peer.hmac.mode, metadataEncryption: peer.metadataEncryption.enabled ? peer.metadataEncryption.suite : "off",

@@ -118,7 +118,7 @@ function remoteKey(ifnum: number, vlan: number, remote: IpAddress): string {
 
 function peerEntries(posted: ShardConfig, lookup: Lookup, idOf: IdOf): PeerEntry[] {
   return posted.config.peers.flatMap((peer) => {
-    const keys = posted.keys[peer.name];
+    const keys = Object.hasOwn(posted.keys, peer.name) ? posted.keys[peer.name] : undefined;
     if (keys === undefined) return [];
     const entry: PeerEntry = peerEntry(peer, keys, { lookup, id: idOf("router", peer.name) });
     entry.paths = posted.config.paths.filter((path) => path.peer === peer.name).map((path) => pathEntry(posted.config, path, { peer: entry, idOf }));

@@ -117,6 +117,13 @@ test("without this router there is no start: the others and the first problem ar
   await expect(makeWorld({ "r.yaml": router("branch", "  shards: many\n") }).intake.first()).rejects.toMatchObject({ code: "SVR_CONFIG_EMPTY", message: expect.stringContaining("r.yaml:") as string });
 });
 
+test("a peer without key is not usable either when its name is one that every object has", async () => {
+  const world = makeWorld({ "a.yaml": router("branch").replace("name: west", "name: constructor") });
+  world.keys = {};
+  expect(await world.intake.first()).toMatchObject({ isPartial: true, problems: [expect.stringContaining("peer constructor is not usable: SVR_PSK_FILE")] });
+  expect(Object.keys(world.intake.current().keys)).toEqual([]);
+});
+
 test("a peer without key is not usable and the rest is; a key that goes away later stays in force", async () => {
   const world = makeWorld({ "r.yaml": router("branch") });
   world.keys = {};

@@ -126,7 +126,7 @@ function peerKeys(options: IntakeOptions, config: RouterConfig, before: Applied[
       keys[peer.name] = options.derive(config.name, peer.name, { key: options.keys.psk(peer.psk.file), generation: peer.psk.generation });
     } catch (error) {
       if (!(error instanceof SvrError)) throw error;
-      const last = before[peer.name];
+      const last = Object.hasOwn(before, peer.name) ? before[peer.name] : undefined; // a router may be named "constructor"
       if (last !== undefined) keys[peer.name] = last;
       troubles.push(`peer ${peer.name} ${last === undefined ? "is not usable" : "keeps its last key"}: ${error.message}`);
     }

@@ -1,15 +1,15 @@
 // First packet of a host: tenant, service, enforcement, limits, path, NAT, session (behaviour 3.1). Called by decide.ts.
 // Any refusal leaves no state, only a counter and a bounded event.
-import type { DenyReason } from "../svr/reasons.ts";
 import { openingFlags } from "../svr/segmentfields.ts";
 import type { SessionSide } from "../svr/session.ts";
 import { enterDraft } from "./batch.ts";
+import { resolveCollision } from "./collide.ts";
 import { refuseWithReset } from "./enforce.ts";
 import { arrivalKey } from "./arrivalkey.ts";
 import { isWithinLimits } from "./limits.ts";
 import { endsConnection, hostSide, isOpeningSyn, newSession } from "./newsession.ts";
-import type { Beginning } from "./newsession.ts";
 import { isQuery } from "./query.ts";
+import { contextOf, refuse } from "./refuse.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
 import type { Chosen, Ways } from "./route.ts";
@@ -33,13 +33,6 @@ export function admitHost(turn: Turn, arrival: Arrival, again: Again): void {
   const ways = egressSides(turn, service, contextOf(packet), { ifnum: punt.ifnum, vlan: punt.vlan });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);
   begin(turn, arrival, { tenant: tenant.id, service, ways: ways.value, again });
-}
-
-function contextOf(packet: Arrival["packet"]): Beginning["context"] {
-  return {
-    source: packet.source, destination: packet.destination, sourcePort: packet.sourcePort,
-    destinationPort: packet.destinationPort, proto: packet.proto, family: packet.family,
-  };
 }
 
 /** A TCP packet that is not a SYN opens only where the service allows it (behaviour 3.4). */
@@ -77,7 +70,7 @@ interface Attempt {
   chosen: Chosen;
 }
 
-function install(turn: Turn, at: Attempt, retry: () => void): void {
+function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): void {
   const { arrival, carried, admission, chosen } = at;
   const session = newSession(turn, carried, {
     context: contextOf(carried.packet), tenant: admission.tenant, service: admission.service,
@@ -88,12 +81,21 @@ function install(turn: Turn, at: Attempt, retry: () => void): void {
     key: arrivalKey(arrival), session, natSearch: chosen.natSearch,
     installed: (handle) => leave(turn, handle, 1, carried),
     failed: (result) => {
-      if (result.why === "exists" && result.side === 1) return void (chosen.taken(), retry());
+      const taken = result.why === "exists" && result.side === 1;
+      if (taken && isPlainHost(chosen) && !isSecond) {
+        return resolveCollision(turn, { arrival, session, other: result.other, retry: () => install(turn, at, retry, true) });
+      }
+      if (taken) return void (chosen.taken(), retry());
       chosen.giveBack();
       if (result.why === "full") return refuse(turn, arrival, "limit", admission.service);
       admission.again(turn, arrival);
     },
   });
+}
+
+/** Without waypoints and without source NAT there is no other way to the same host. */
+function isPlainHost({ side, natSearch }: Chosen): boolean {
+  return side.path === 0 && natSearch === undefined;
 }
 
 /** The side a host's packet arrived on: it is answered from the address it talked to. */
@@ -102,17 +104,4 @@ function hostArrivalSide(turn: Turn, arrival: Arrival): SessionSide {
   const nexthop = turn.tables.nexthopTo(punt.ifnum, punt.vlan, packet.source);
   return hostSide({ ifnum: punt.ifnum, vlan: punt.vlan, nexthop }, packet.source, packet.destination,
     { remote: packet.sourcePort, local: packet.destinationPort, proto: packet.proto });
-}
-
-/** refuse counts a refusal and reports it with the inner addresses (behaviour 2.6). */
-export function refuse(turn: Turn, arrival: Arrival, reason: DenyReason, service?: ServiceEntry): void {
-  const { punt, opened } = arrival;
-  turn.count(reason, opened?.peer);
-  const context = opened?.tlvs.forwardContext ?? contextOf(arrival.packet);
-  const tenant = opened?.tlvs.tenant ?? turn.tables.tenantOf(punt.ifnum, punt.vlan, arrival.packet.source).name;
-  const { source, destination, sourcePort, destinationPort, proto } = context;
-  turn.deny({
-    reason, tenant, source, destination, sourcePort, destinationPort, proto, ifnum: punt.ifnum, vlan: punt.vlan,
-    ...(service === undefined ? {} : { service: service.name }), ...(opened === undefined ? {} : { peer: opened.peer.name }),
-  });
 }

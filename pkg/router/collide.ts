@@ -1,5 +1,5 @@
 // Two sessions want one flow toward a host: glare when one is the mirror of the other (protocol 6.5), else the collision
-// rule of behaviour 3.2. Called by accept.ts after the data plane refused a key; runs at ingress and egress only.
+// rule of behaviour 3.2. Called by accept.ts and admit.ts after the data plane refused a key; runs at ingress and egress only.
 import { equalBytes } from "../base/bytes.ts";
 import type { SessionRef } from "../ports/datapath.ts";
 import { decideGlare } from "../svr/glare.ts";
@@ -8,17 +8,17 @@ import { reasonNumber } from "../svr/reasons.ts";
 import { Life, Role } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
 import { account } from "./account.ts";
-import { refuse } from "./admit.ts";
 import { endSession, handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
+import { refuse } from "./refuse.ts";
 import { leave } from "./relay.ts";
 import { sendDelete } from "./say.ts";
-import { carriedOf } from "./turn.ts";
-import type { OpenedArrival, Turn } from "./turn.ts";
+import { carriedOf, isOpened } from "./turn.ts";
+import type { Arrival, Turn } from "./turn.ts";
 
 /** Collision is what is known when a key toward a host is taken. */
 export interface Collision {
-  arrival: OpenedArrival;
+  arrival: Arrival;
   /** the session that could not be installed */
   session: Session;
   other: SessionRef;
@@ -40,6 +40,7 @@ export function resolveCollision(turn: Turn, collision: Collision): void {
 }
 
 function verdictOf({ session, arrival }: Collision, held: Session): GlareVerdict {
+  if (!isOpened(arrival)) return "collision"; // two sessions of this router's own hosts are no mirrors of each other: they would share both flows
   const { uuid, context, tenant, role, handshake } = held;
   const answered = handshake.haveReverse !== 0;
   return decideGlare({ uuid, context, tenant, answered, ingress: role === Role.ingress }, {
@@ -52,7 +53,7 @@ function verdictOf({ session, arrival }: Collision, held: Session): GlareVerdict
 function deliverAsReverse(turn: Turn, collision: Collision, kept: Handle): void {
   const carried = carriedOf(collision.arrival);
   if (account(turn, kept, 1, carried) === "forward") leave(turn, kept, 0, carried);
-  else turn.count("state", collision.arrival.opened.peer);
+  else turn.count("state", collision.arrival.opened?.peer);
 }
 
 /** The old session is over already, everywhere: it only kept late packets from opening a new one (behaviour 3.2). */

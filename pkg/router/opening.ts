@@ -13,7 +13,7 @@ import { cutSegments } from "../svr/superpacket.ts";
 import { finishOpen, planOpen } from "../svr/open.ts";
 import type { OpenJob, OpenResult } from "../svr/open.ts";
 import type { SealEngine } from "../svr/seal.ts";
-import { refuse as refuseFirst } from "./admit.ts";
+import { refuse as refuseFirst } from "./refuse.ts";
 import type { PeerEntry } from "./tables.ts";
 import type { Arrival, Turn } from "./turn.ts";
 

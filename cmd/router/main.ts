@@ -6,6 +6,7 @@ import pino from "pino";
 import { SvrError } from "../../pkg/base/errors.ts";
 import { openDatapath } from "../../pkg/datapath/open.ts";
 import type { EbpfDatapath } from "../../pkg/datapath/open.ts";
+import { slotsFor } from "../../pkg/datapath/settings.ts";
 import { createDirectorySource } from "../../pkg/files/directory.ts";
 import { createKeySource } from "../../pkg/files/keys.ts";
 import { createRecordFile } from "../../pkg/files/recordfile.ts";
@@ -41,7 +42,7 @@ async function main(): Promise<void> {
     source: createDirectorySource(flags.configDir), keys: createKeySource(flags.configDir), sink: createRecordFile({ path: flags.records }),
     compiler: { compile, keepLastGood }, clock: systemClock, log, derive: derivePairKeys,
     openDatapath: (config) => (datapath = openDatapath({
-      name: flags.name, pinDir: flags.pinDir, sessions: config.limits.sessions, liveLimit: config.limits.sessions, shards: shardsOf(config),
+      name: flags.name, pinDir: flags.pinDir, sessions: slotsFor(config.limits.sessions), liveLimit: config.limits.sessions, shards: shardsOf(config),
       random: (count) => randomFillSync(new Uint8Array(count)),
     })),
     startShards: (config, counterSecond) => Array.from({ length: shardsOf(config) }, (_, number) => {

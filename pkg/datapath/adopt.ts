@@ -8,7 +8,7 @@ import { openMap } from "./maps.ts";
 import { isLinkPin, LAYOUT_VERSION, unpin, versionOf } from "./pins.ts";
 import type { Pins } from "./pins.ts";
 import { notPermitted } from "./requirements.ts";
-import { bucketsFor, readSizes } from "./settings.ts";
+import { bucketsFor, readSizes, recordBytesFor } from "./settings.ts";
 
 /** Maps without which sessions are lost or misread: a set that lacks one is not taken over. */
 const VITAL = ["settings", "gauges", "sessions", "buckets", "names"];
@@ -88,7 +88,7 @@ function run(native: Native, load: Handle, object: string): void {
   if (status === errno.EPERM) throw notPermitted("the kernel refuses to load eBPF programs for this process");
   if (status === errno.ENOMEM) {
     throw new SvrError("SVR_BPF_LOAD", {
-      object, attempted: "the kernel has no memory for the session table, which is taken whole at start (some 360 bytes a session)",
+      object, attempted: "the kernel has no memory for the session table, which is taken whole at start (some 400 bytes a session)",
       fix: "lower spec.limits.sessions of the Router object, or give the machine or its memory group more",
     });
   }
@@ -114,6 +114,7 @@ export function loadMaps(native: Native, load: Handle, at: { pins: Pins; object:
     for (const name of pins.list().filter((one) => versionOf(one) !== undefined)) unpin(`${pins.dir}/${name}`);
     native.loadResize(load, "sessions", at.sessions);
     native.loadResize(load, "buckets", bucketsFor(at.sessions));
+    native.loadResize(load, "records", recordBytesFor(at.sessions));
   }
   const fresh = namesOfMaps(native, load).filter((name) => !reuse(native, load, { pins, name }));
   run(native, load, object);

@@ -17,7 +17,7 @@ import type { Pins } from "./pins.ts";
 import { createProgrammer } from "./program.ts";
 import { checkRequirements } from "./requirements.ts";
 import { dropRings, MAX_SHARDS, openRecords, placeRings } from "./rings.ts";
-import { createSettings, readInjectSecret, readSizes, SECRET_BYTES, writeSizes } from "./settings.ts";
+import { createSettings, readInjectSecret, readSizes, SECRET_BYTES, slotsFor, writeSizes } from "./settings.ts";
 import { openSettings } from "./settingsmap.ts";
 import type { SettingsMap } from "./settingsmap.ts";
 import type { ShardSpec } from "./shardport.ts";
@@ -30,7 +30,7 @@ export interface OpenOptions {
   name: string;
   /** directory on a BPF file system, default /sys/fs/bpf/opensvr/NAME */
   pinDir?: string;
-  /** session slots of new maps */
+  /** session slots of new maps, slotsFor(liveLimit) in a router */
   sessions: number;
   /** sessions that may be live at once */
   liveLimit: number;
@@ -63,7 +63,7 @@ type Keep = (close: () => void) => void;
 
 function checkOptions({ sessions, liveLimit, shards }: OpenOptions): void {
   const within = (value: number, most: number): boolean => Number.isInteger(value) && value >= 1 && value <= most;
-  if (within(sessions, MAX_SESSIONS) && within(liveLimit, MAX_SESSIONS) && within(shards, MAX_SHARDS)) return;
+  if (within(sessions, slotsFor(MAX_SESSIONS)) && within(liveLimit, MAX_SESSIONS) && within(shards, MAX_SHARDS)) return;
   throw new SvrError("SVR_CONFIG_INVALID", {
     object: "limits", attempted: `a data plane with ${sessions} session slots, ${liveLimit} live sessions and ${shards} shards cannot be made`,
     fix: `choose 1 to ${MAX_SESSIONS} sessions and 1 to ${MAX_SHARDS} shards`,

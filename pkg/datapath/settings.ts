@@ -12,14 +12,37 @@ export const SETTINGS_SIZE = settingsLayout.size;
 const at = (name: string): number => offsetOf(settingsLayout, name);
 const HASH_KEY_BYTES = HASH_KEY_WORDS * 8;
 const INJECT_MAC_BYTES = 6;
-const SLOTS_PER_BUCKET = 2; // three keys each: three quarters of the entries in use when all slots are
+const SLOTS_PER_BUCKET = 9 / 4; // three keys each, one at rest: at most 84 % of the entries are in use when all slots are
+const SPARE_SHARE = 16, SPARE_LEAST = 4096; // more would cost more than 400 bytes a session
+const RECORD_BYTES_OF_SLOT = 8, RECORD_RING_LEAST = 1 << 20, RECORD_RING_MOST = 1 << 22;
+
+/**
+ * slotsFor is the number of slots for so many live sessions: a sixteenth more, at least 4,096, for those that ended and still hold
+ * their slot (2 s guard, 30 s quarantine), so that the session limit is reached before the slots run out.
+ */
+export function slotsFor(limit: number): number {
+  return limit + Math.max(SPARE_LEAST, Math.ceil(limit / SPARE_SHARE));
+}
+
+/** powerOfTwoFrom is the least power of two that is not below a number. */
+function powerOfTwoFrom(least: number): number {
+  return 2 ** Math.ceil(Math.log2(least));
+}
+
+/**
+ * recordBytesFor is the size of the ring of records: 1 MiB up to 131,072 slots, 4 MiB from 262,145 on. That holds 12,000 records,
+ * four reads' worth when 20,000 sessions a second start and end and the router reads every 50 ms.
+ */
+export function recordBytesFor(slots: number): number {
+  return Math.min(RECORD_RING_MOST, Math.max(RECORD_RING_LEAST, powerOfTwoFrom(slots * RECORD_BYTES_OF_SLOT)));
+}
 
 /** Sizes of a table: session slots, and whether less may be live at once. */
 export interface TableSizes { sessions: number; liveLimit: number; shards: number }
 
-/** bucketsFor is the number of buckets for so many sessions: a power of two, three quarters full at most. */
+/** bucketsFor is the number of buckets for so many slots, a power of two. */
 export function bucketsFor(sessions: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(2, Math.ceil(sessions / SLOTS_PER_BUCKET))));
+  return powerOfTwoFrom(Math.max(2, Math.ceil(sessions / SLOTS_PER_BUCKET)));
 }
 
 /** createSettings makes the settings of new maps; `random` is fresh bytes: hash keys, then the inject secret. */

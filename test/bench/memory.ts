@@ -1,6 +1,7 @@
 // Memory of a session: what the kernel accounts for the table at a million sessions, beside a conntrack entry, and the heap of the
 // router process with ten thousand and with a million sessions in its table.
 import { readFileSync } from "node:fs";
+import { slotsFor } from "../../pkg/datapath/settings.ts";
 import { passes } from "../support/wait.ts";
 import { median, whole } from "./measure.ts";
 import type { Measure, Outcome, Sample } from "./measure.ts";
@@ -34,7 +35,7 @@ async function settledHeap(pid: number, everyMs: number): Promise<number> {
 async function tableBytes({ net }: World, sessions: number): Promise<number> {
   const text = await net.must("r1", "sh", "-c", "bpftool --json map show");
   const maps = JSON.parse(text) as { name?: string; bytes_value?: number; max_entries?: number; bytes_memlock?: number; pids?: unknown }[];
-  const own = maps.filter((map) => (map.name === "sessions" && map.max_entries === sessions) || (map.name === "buckets" && map.bytes_value === 64));
+  const own = maps.filter((map) => (map.name === "sessions" && map.max_entries === slotsFor(sessions)) || (map.name === "buckets" && map.bytes_value === 64));
   const largest = (name: string): number => Math.max(...own.filter((map) => map.name === name).map((map) => map.bytes_memlock ?? 0));
   return largest("sessions") + largest("buckets");
 }

@@ -217,10 +217,10 @@ describeNet("an object or a configuration that does not fit", () => {
   test("too little memory for the table says so, and how much a session takes", () => {
     const fault = attempt({ native: { ...openNative(), loadRun: () => -12 } });
     expect(fault.code).toBe("SVR_BPF_LOAD");
-    expect(fault.text).toMatch(/360 bytes a session.*lower spec\.limits\.sessions/);
+    expect(fault.text).toMatch(/400 bytes a session.*lower spec\.limits\.sessions/);
   });
 
-  test.each([[{ sessions: 0 }], [{ sessions: 1.5 }], [{ sessions: 50_000_001 }], [{ liveLimit: 0 }], [{ shards: 0 }], [{ shards: 65 }]])("sizes out of range are refused: %j", (change) => {
+  test.each([[{ sessions: 0 }], [{ sessions: 1.5 }], [{ sessions: 53_125_001 }], [{ liveLimit: 50_000_001 }], [{ liveLimit: 0 }], [{ shards: 0 }], [{ shards: 65 }]])("sizes out of range are refused: %j", (change) => {
     expect(attempt(change)).toMatchObject({ code: "SVR_CONFIG_INVALID", object: "limits" });
   });
 

@@ -1,4 +1,5 @@
 // The session table over plain memory: each operation by itself, limits, refused references.
+import { bucketsFor, recordBytesFor, slotsFor } from "../../pkg/datapath/settings.ts";
 import { Flag, Life, TcpState } from "../../pkg/svr/session.ts";
 import type { Session } from "../../pkg/svr/session.ts";
 import type { FlowKey, OpResult } from "../../pkg/ports/datapath.ts";
@@ -54,6 +55,28 @@ describe("session table", () => {
     expect(table.find(change(keyOf(session.side[1])))).toBeUndefined();
     expect(table.findUuid(sampleUuid(2))).toBeUndefined();
     table.close();
+  });
+
+  test("3.8 the limit is met before the slots: as many may be live again while those that ended rest", () => {
+    const table = createMemoryTable(slotsFor(64), 64);
+    const open = (from: number): boolean[] => table.apply(Array.from({ length: 64 }, (_, i) => ({ kind: "install", session: sampleSession(from + i) }))).map((result) => result.ok);
+    const first = open(1);
+    for (let index = 0; index < 64; index++) table.apply([{ kind: "end", ref: { index, uuid: sampleUuid(1 + index) }, reason: 1, now: false }]);
+    expect([...first, ...open(101)]).toEqual(Array(128).fill(true));
+    expect(table.apply([{ kind: "install", session: sampleSession(999) }])).toEqual([{ ok: false, why: "full" }]);
+    table.close();
+  });
+
+  test("3.8 the flow index holds all keys of all slots where it is fullest", () => {
+    const slots = 36_864; // 9/4 of 16,384 buckets
+    const table = createMemoryTable(slots);
+    const refused = Array.from({ length: slots }, (_, i) => table.apply([{ kind: "install", session: sampleSession(i + 1) }])[0]).filter((result) => result?.ok !== true);
+    expect([bucketsFor(slots), refused]).toEqual([16_384, []]);
+    table.close();
+  });
+
+  test.each([[1, 1 << 20], [131_072, 1 << 20], [131_073, 1 << 21], [262_145, 1 << 22], [53_125_000, 1 << 22]])("the ring of records of %i slots has %i bytes", (slots, bytes) => {
+    expect(recordBytesFor(slots)).toBe(bytes);
   });
 
   test("a held key refuses the whole install and names the holder", () => {

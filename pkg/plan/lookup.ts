@@ -98,14 +98,17 @@ function memberTables(members: readonly MemberConfig[]): Map<number, PrefixTable
   return new Map([...groups].map(([key, list]) => [key, createPrefixTable(list.map((member) => [member.prefix, member] as const))]));
 }
 
-/** Inner and outer family of a peer path are equal in this version, so a path serves its own family only. */
+/** A peer path carries both families (protocol 14); of equal ones that of the packet's own goes first: it needs no other header. */
 function routesBy(config: RouterConfig): Lookup["routes"] {
   const families = new Map(config.paths.map((path) => [path.key, path.family]));
   const serves = (route: RouteConfig, family: IpFamily): boolean => route.kind === "peer"
-    ? families.get(route.path) === family
+    ? families.has(route.path)
     : route.nexthops[family] !== undefined && (route.kind === "local" || route.targets.some((target) => target.family === family));
-  const group = (family: IpFamily): Map<string, RouteConfig[]> =>
-    Map.groupBy(config.routes.filter((route) => serves(route, family)), (route) => route.service);
+  const isForeign = (route: RouteConfig, family: IpFamily): boolean => route.kind === "peer" && families.get(route.path) !== family;
+  const group = (family: IpFamily): Map<string, RouteConfig[]> => Map.groupBy(
+    config.routes.filter((route) => serves(route, family)).sort((a, b) => a.cost - b.cost || Number(isForeign(a, family)) - Number(isForeign(b, family))),
+    (route) => route.service,
+  );
   const groups = { 4: group(4), 6: group(6) };
   return (service, family) => groups[family].get(service) ?? [];
 }

@@ -2,7 +2,7 @@
 // as well (behaviour 2.4), choose the way on, create or join. Called by decide.ts with metadata that is already verified.
 import { sameAddress } from "../base/address.ts";
 import { checkForward } from "../svr/metadata.ts";
-import { PROTO_TCP, PROTO_UDP } from "../svr/constants.ts";
+import { PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from "../svr/constants.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import type { ReplayVerdict } from "../svr/replay.ts";
 import { step } from "../svr/handshake.ts";
@@ -93,10 +93,12 @@ function authorise(turn: Turn, arrival: OpenedArrival, again: Again): void {
 
 const NOBODY = 0; // no tenant has this number
 
+const otherIcmp = { 4: PROTO_ICMPV6, 6: PROTO_ICMP } as const;
+
 /** What cannot open the session that its context names: another carrier (protocol 3.3), the end of a connection, an ICMP message that asks nothing. */
 function unfitness(arrival: OpenedArrival, context: SessionContext): "filter" | "state" | undefined {
   const { packet, opened } = arrival;
-  if ((context.proto === PROTO_TCP ? PROTO_TCP : PROTO_UDP) !== packet.proto || context.family !== packet.family) return "filter";
+  if ((context.proto === PROTO_TCP ? PROTO_TCP : PROTO_UDP) !== packet.proto || context.proto === otherIcmp[context.family]) return "filter";
   if (endsConnection(packet)) return "state";
   const asks = opened.tlvs.control !== undefined || isQuery(carriedOf(arrival), { family: context.family, proto: context.proto, side: 0 });
   return asks ? undefined : "state";

@@ -1,7 +1,7 @@
 // Builds a shard's tables from the compiled configuration, the data plane's numbers and the peer keys. Called by the
 // shard when the app posts a configuration; keeps nothing of the one before.
 import { addressKey } from "../base/address.ts";
-import type { IpAddress } from "../base/address.ts";
+import type { IpAddress, IpFamily } from "../base/address.ts";
 import { buildLookup } from "../plan/lookup.ts";
 import type { Lookup } from "../plan/lookup.ts";
 import { idleTimeout } from "../plan/idle.ts";
@@ -145,14 +145,13 @@ function pathEntry(config: RouterConfig, path: PathConfig, of: { peer: PeerEntry
 }
 
 function serviceEntries(lookup: Lookup, paths: ReadonlyMap<string, PathEntry>, idOf: IdOf): Map<string, ServiceEntry> {
-  const places = new Map(lookup.config.routes.map((route, index) => [route, index])); // cheapest first, whatever family
   return new Map(lookup.config.services.map((service) => {
-    const routes = new Set(([4, 6] as const).flatMap((family) => lookup.routes(service.name, family)));
+    const routes = (family: IpFamily): RouteEntry[] => lookup.routes(service.name, family).flatMap((route) => routeEntries(route, paths, idOf));
     return [service.name, {
       id: idOf("service", service.name), name: service.name, enforcement: enforcements[service.enforcement],
       sourceNat: service.sourceNat === "Interface", trafficClass: trafficClasses[service.trafficClass],
       idleMs: (proto, port) => idleTimeout(lookup.config, service, { proto, port }),
-      routes: [...routes].sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0)).flatMap((route) => routeEntries(route, paths, idOf)),
+      routes: { 4: routes(4), 6: routes(6) },
     }];
   }));
 }

@@ -11,7 +11,7 @@ import type { PathEntry, RouteEntry, ServiceEntry } from "./tables.ts";
 
 const tables = tablesOf(configOfChain());
 const [four, six] = [4, 6].map((family) => tables.paths.find((path) => path.family === family)) as [PathEntry, PathEntry];
-const service = (routes: RouteEntry[], sourceNat = false): ServiceEntry => ({ id: 1, name: "s", enforcement: "reset", sourceNat, trafficClass: 0, idleMs: () => 1, routes });
+const service = (routes: RouteEntry[], sourceNat = false): ServiceEntry => ({ id: 1, name: "s", enforcement: "reset", sourceNat, trafficClass: 0, idleMs: () => 1, routes: { 4: routes, 6: routes } });
 const local = (change: Partial<Extract<RouteEntry, { kind: "local" }>> = {}): RouteEntry => ({ kind: "local", ifnum: 2, vlan: 3, nexthop: { 4: 41, 6: 61 }, addresses: ["192.0.2.9", "192.0.2.10", "2001:db8::9"].map(address), ...change });
 const context = (family: 4 | 6, proto = 17): SessionContext => ({
   source: address(family === 4 ? "10.1.0.5" : "2001:db8:1::5"), destination: address(family === 4 ? "10.2.0.7" : "2001:db8:2::7"), sourcePort: 1000, destinationPort: 53, proto, family,
@@ -28,9 +28,9 @@ function waysOf(turn: TestTurn, of: ServiceEntry, wanted: SessionContext, entran
 }
 
 test.each<{ desc: string; routes: RouteEntry[]; family: 4 | 6; path?: PathEntry; leaves: string }>([
-  { desc: "a path of the family", routes: [{ kind: "peer", path: six }, { kind: "peer", path: four }], family: 4, leaves: four.name },
-  { desc: "a path of the family, IPv6", routes: [{ kind: "peer", path: four }, { kind: "peer", path: six }], family: 6, leaves: six.name },
-  { desc: "none of the family", routes: [{ kind: "peer", path: six }], family: 4, leaves: "no-path" },
+  { desc: "the first path", routes: [{ kind: "peer", path: four }, { kind: "peer", path: six }], family: 4, leaves: four.name },
+  { desc: "W-11 a path of the other family", routes: [{ kind: "peer", path: six }], family: 4, leaves: six.name },
+  { desc: "W-11 a path of the other family, IPv6", routes: [{ kind: "peer", path: four }], family: 6, leaves: four.name },
   { desc: "never back to the peer it came from", routes: [{ kind: "peer", path: four }], family: 4, path: four, leaves: "no-path" },
   { desc: "back to no peer, but to hosts", routes: [{ kind: "peer", path: four }, local()], family: 4, path: four, leaves: "local" },
   { desc: "a local route without a next hop of the family", routes: [local({ nexthop: { 4: 0, 6: 61 } })], family: 4, leaves: "no-path" },

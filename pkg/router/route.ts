@@ -42,14 +42,14 @@ const WAYPOINT_TRIES = 4; // pairs tried when the flow index already holds one (
 
 /** egressSides gives the ways out of a service; `no-path` when no route is usable. */
 export function egressSides(turn: Turn, service: ServiceEntry, context: SessionContext, entrance: Entrance): Result<Ways, "no-path"> {
-  const route = service.routes.find((candidate) => isUsable(candidate, context, entrance));
+  const route = service.routes[context.family].find((candidate) => isUsable(candidate, context, entrance));
   if (route === undefined) return fail("no-path");
   if (route.kind === "peer") return ok(pairs(turn, route.path, context));
   return ok(hostSides(turn, route, { service, context }));
 }
 
 function isUsable(route: RouteEntry, context: SessionContext, entrance: Entrance): boolean {
-  if (route.kind === "peer") return route.path.family === context.family && entrance.path?.peer !== route.path.peer;
+  if (route.kind === "peer") return entrance.path?.peer !== route.path.peer;
   const target = route.target ?? context.destination;
   return target.family === context.family && route.nexthop[context.family] !== 0;
 }

@@ -76,7 +76,8 @@ export interface ServiceEntry {
   trafficClass: number;
   /** idle timeout in milliseconds for an IP protocol and destination port (behaviour 3.5) */
   idleMs(proto: number, port: number): number;
-  routes: RouteEntry[];
+  /** by inner family */
+  routes: Readonly<Record<IpFamily, readonly RouteEntry[]>>;
 }
 
 /** Selection is the answer of the lookup of behaviour 2.3. */

@@ -66,6 +66,8 @@ export interface Chain {
   waypointPorts?: PortRange;
   limits?: Partial<LimitsConfig>;
   shards?: number;
+  /** families of the paths on link 0, 1 ...: outer families, default both */
+  outer?: readonly IpFamily[];
 }
 
 /** linkAddress is the address of a router on the link between routers `left` and `left + 1`. */
@@ -112,6 +114,12 @@ function path(chain: Chain, side: Side, family: IpFamily): PathConfig {
   };
 }
 
+/** Families of the paths on the link toward a side. */
+function outerOf(chain: Chain, side: Side): readonly IpFamily[] {
+  const family = chain.outer?.[side === "left" ? chain.index - 1 : chain.index];
+  return family === undefined ? families : [family];
+}
+
 function tenantsOf(chain: Chain): string[] {
   return chain.tenants ?? ["corp"];
 }
@@ -123,7 +131,7 @@ function lanKey(side: Side, vlan: number, family: IpFamily): string {
 function routes(chain: Chain, one: LabService): RouteConfig[] {
   const base = { service: one.name, route: one.name, cost: 1, maxSessions: 0, sessionRate: 0, origin };
   const last = chain.names.length - 1;
-  const toward = (side: Side): RouteConfig[] => families.map((family) => ({ ...base, kind: "peer", peer: path(chain, side, family).peer, path: path(chain, side, family).key }));
+  const toward = (side: Side): RouteConfig[] => outerOf(chain, side).map((family) => ({ ...base, kind: "peer", peer: path(chain, side, family).peer, path: path(chain, side, family).key }));
   const local = (side: Side): RouteConfig[] => [{
     ...base, kind: one.target === undefined ? "local" : "host", interface: side, ifnum: ifnumOf[side], vlan: one.vlan ?? 0,
     nexthops: { 4: lanKey(side, one.vlan ?? 0, 4), 6: lanKey(side, one.vlan ?? 0, 6) },
@@ -171,7 +179,7 @@ export function chainConfig(chain: Chain): RouterConfig {
       ({ ifnum: ifnumOf[side], vlan, prefix: prefix(text), tenant, origin })))),
     services: chain.services.map(service).sort((a, b) => (a.name < b.name ? -1 : 1)),
     routes: chain.services.flatMap((one) => routes(chain, one)),
-    peers: toPeer.map((side) => peer(path(chain, side, 4).peer, chain)), paths: toPeer.flatMap((side) => families.map((family) => path(chain, side, family))),
+    peers: toPeer.map((side) => peer(path(chain, side, 4).peer, chain)), paths: toPeer.flatMap((side) => outerOf(chain, side).map((family) => path(chain, side, family))),
     limits: { sessions: 1024, halfOpen: 0, firstPacketRate: 0, perRemoteRate: 0, ...chain.limits },
     timers: {
       quarantineMs: 30_000, guardMs: 2000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5000, interimMs: 300_000,

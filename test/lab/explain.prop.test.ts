@@ -65,19 +65,24 @@ test("P-1 P-2 P-3 svrctl why says what a shard decides", () => {
   expect([...seen]).toEqual(expect.arrayContaining(["access", "allow", "no-path", "no-service"]));
 });
 
-test("6.3 the cheapest way of each family, also when a dearer one serves both", () => {
+test("6.3 W-11 the cheapest way whatever its family; of equal ones that of the packet's own", () => {
   const serviceRef = { name: "web" };
   const objects = [
     parsedOf("Tenant", { name: "acme" }),
     parsedOf("Service", { name: "web", namespace: "shop" }, { addresses: ["10.1.0.0/24", "fd00:1::/64"], access: [{ tenant: "acme" }] }),
+    parsedOf("Service", { name: "mail", namespace: "shop" }, { addresses: ["10.2.0.0/24", "fd00:2::/64"], access: [{ tenant: "acme" }] }),
+    parsedOf("ServiceRoute", { name: "both", namespace: "shop" }, { serviceRef: { name: "mail" }, routers: ["one"], type: "Peer", peer: { peer: "two" } }),
     parsedOf("ServiceRoute", { name: "hosts", namespace: "shop" }, { serviceRef, routers: ["one"], cost: 5, type: "Local", local: { interface: "lan0" } }),
     parsedOf("ServiceRoute", { name: "peer", namespace: "shop" }, { serviceRef, routers: ["one"], cost: 1, type: "Peer", peer: { peer: "two" } }),
     parsedOf("Router", { name: "one" }, {
-      interfaces: [{ name: "lan0", type: "LAN", addresses: ["10.1.0.1/24", "fd00:1::1/64"] }, { name: "wan0", type: "WAN", addresses: ["2001:db8::1/64"], waypoints: [{ address: "2001:db8::1" }] }],
-      peers: [{ name: "two", psk: { file: "k" }, paths: [{ name: "v6", interface: "wan0", remoteAddress: "2001:db8::2" }] }],
+      interfaces: [{ name: "lan0", type: "LAN", addresses: ["10.1.0.1/24", "fd00:1::1/64"] }, { name: "wan0", type: "WAN", addresses: ["2001:db8::1/64", "192.0.2.1/24"], waypoints: [{ address: "2001:db8::1" }, { address: "192.0.2.1" }] }],
+      peers: [{ name: "two", psk: { file: "k" }, paths: [{ name: "a6", interface: "wan0", remoteAddress: "2001:db8::2" }, { name: "b4", interface: "wan0", remoteAddress: "192.0.2.2" }] }],
     }),
   ];
   const config = compile({ objects }).routers.get("one")!;
   const way = (to: string): string | undefined => decide(tablesOf(config), { tenant: "acme", proto: 6, port: 80, destination: addressOf(to) }).way;
-  expect([way("10.1.0.9"), way("fd00:1::9")]).toEqual(["to hosts at lan0", "to peer two by path two/v6"]);
+  expect([way("10.1.0.9"), way("fd00:1::9")]).toEqual(["to peer two by path two/b4", "to peer two by path two/a6"]);
+  expect([way("10.2.0.9"), way("fd00:2::9")]).toEqual(["to peer two by path two/b4", "to peer two by path two/a6"]);
+  const alone = { ...config, paths: config.paths.filter((path) => path.family === 6), routes: config.routes.filter((route) => route.kind !== "peer" || route.path === "two/a6") };
+  expect(decide(tablesOf(alone), { tenant: "acme", proto: 6, port: 80, destination: addressOf("10.1.0.9") }).way).toBe("to peer two by path two/a6");
 });

@@ -167,17 +167,22 @@ describe("IPv4 and IPv6 side by side", () => {
     expect(labels[0]).not.toBe(0);
   });
 
-  test("a service that no path of its family reaches: no-path, nothing leaves", () => {
+  test("a service that no path reaches: no-path, nothing leaves; a path of the other family will do", () => {
     const lab = createLab(names, { services: [everything] });
-    for (const router of lab.routers) router.config.paths = router.config.paths.filter((path) => path.family === 4);
-    for (const router of lab.routers) router.config.routes = router.config.routes.filter((route) => route.kind !== "peer" || route.path.endsWith("4"));
-    lab.routers.forEach((_router, index) => lab.reconfigure(index));
+    const keep = (usable: (family: number) => boolean): void => lab.routers.forEach(({ config }, index) => {
+      config.paths = config.paths.filter((path) => usable(path.family));
+      config.routes = config.routes.filter((route) => route.kind !== "peer" || config.paths.some((path) => path.key === route.path));
+      lab.reconfigure(index);
+    });
+    keep((family) => family === 4);
     lab.fromLeft(udpUp(endsOf(6), content(9)));
     lab.run();
-    expect([lab.wires.length, lab.routers[0]!.drops()]).toEqual([0, { "no-path": 1 }]);
+    expect([lab.right.length, lab.routers[0]!.drops()]).toEqual([1, {}]);
+    lab.wires.length = 0;
+    keep(() => false);
     lab.fromLeft(udpUp(ends, content(9)));
     lab.run();
-    expect(lab.right).toHaveLength(1);
+    expect([lab.wires.length, lab.routers[0]!.drops()]).toEqual([0, { "no-path": 1 }]);
   });
 });
 

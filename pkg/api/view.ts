@@ -90,3 +90,18 @@ export interface StatusView {
   sessions: number;
   adopted: boolean;
 }
+
+/** VerifyView says whether the tables of a router fit together; taken without a lock, and looked at again before it is said. */
+export interface VerifyView {
+  ok: boolean;
+  /** milliseconds */
+  duration: number;
+  checked: { slots: number; sessions: number; entries: number; pairs: number };
+  /** what the router says it holds, and what was counted */
+  gauges: { name: string; told: number; counted: number }[];
+  /** waypoint pairs by path: used + resting + free + moving = size; `moving` are on their way from one to another, or faults below */
+  pools: { path: string; used: number; resting: number; free: number; moving: number; size: number }[];
+  faults: { kind: string; object: string; text: string }[];
+  /** faults that are not listed */
+  more: number;
+}

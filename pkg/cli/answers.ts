@@ -2,7 +2,7 @@
 // clear message and never half a table. Called by ask.ts and by the generator of the reference; fields that are not known
 // here pass through. The shapes are those of pkg/api/view.ts; what is said about a field here is published.
 import { z } from "zod";
-import type { CountersView, PeerView, ProblemView, SessionList, SessionView, StatusView, TableView } from "../api/view.ts";
+import type { CountersView, PeerView, ProblemView, SessionList, SessionView, StatusView, TableView, VerifyView } from "../api/view.ts";
 import type { RouterConfig } from "../plan/config.ts";
 
 const text = (meaning: string): z.ZodString => z.string().meta({ description: meaning });
@@ -100,3 +100,16 @@ export const configurationSchema: z.ZodType<RouterConfig> = z.looseObject({
 
 /** problemSchema is ProblemView. */
 export const problemSchema: z.ZodType<ProblemView> = z.looseObject({ type: z.string(), title: z.string(), status: z.number(), detail: z.string(), code: z.string() });
+
+/** verifySchema is VerifyView. */
+export const verifySchema: z.ZodType<VerifyView> = z.looseObject({
+  ok: flag("everything fits together"), duration: number("milliseconds that it took"),
+  checked: z.looseObject({ slots: number("session slots"), sessions: number("slots in use"), entries: number("entries of the flow index"), pairs: number("waypoint pairs") }),
+  gauges: z.array(z.looseObject({ name: text("slotsUsed, live, halfOpen or quarantined"), told: number("as the router counts along"), counted: number("as they were counted one by one") })),
+  pools: z.array(z.looseObject({
+    path: text("peer/path"), used: number("pairs of sessions"), resting: number("pairs that may not be used again yet"), free: number("pairs to give out"),
+    moving: number("pairs on their way from one to another"), size: number("all of them"),
+  })),
+  faults: z.array(z.looseObject({ kind: text("what kind of fault, never renamed"), object: text("where"), text: text("what does not fit") })),
+  more: number("faults that are not listed"),
+});

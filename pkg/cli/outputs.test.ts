@@ -13,10 +13,14 @@ const answers = {
     paths: [{ name: "west/a", interface: "wan0", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1500, state: "up", waypoints: { used: 1, free: 1, size: 2 } }] }] },
   [`${self}/counters`]: { body: { drops: { access: 1 }, peerDrops: { west: { "no-flow": 1 } }, interfaces: [{ name: "lan0", rxPackets: 1, rxBytes: 1, txPackets: 1, txBytes: 1 }],
     shards: [{ punts: 1, denialsSuppressed: 0 }], records: { created: 1, lost: 0, waiting: 0 } } },
+  [`${self}/verify`]: { body: {
+    ok: false, duration: 5, checked: { slots: 64, sessions: 3, entries: 9, pairs: 50 }, gauges: [{ name: "live", told: 3, counted: 2 }],
+    pools: [{ path: "west/a", used: 2, resting: 1, free: 47, moving: 0, size: 50 }], faults: [{ kind: "gauge", object: "live sessions", text: "1 too many are told" }], more: 0,
+  } },
 };
 const world = { files, sockets: { [socketOf("cloud")]: answers } };
 const lines: readonly [command: keyof typeof outputSchemas, line: string][] = [
-  ["sessions list", "sessions list"], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["config validate", "config validate three"],
+  ["sessions list", "sessions list"], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["config validate", "config validate three"],
   ["why", "why --tenant finance.acme --proto tcp --to 10.9.0.10:22 --config-dir three --router cloud"], ["version", "version"],
 ];
 

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { Problem } from "../api/problem.ts";
 import { reasons } from "../svr/reasons.ts";
-import { countersSchema, peerSchema, sessionSchema, statusSchema, tableSchema } from "./answers.ts";
+import { countersSchema, peerSchema, sessionSchema, statusSchema, tableSchema, verifySchema } from "./answers.ts";
 import type { CheckData } from "./configcheck.ts";
 import type { VersionData } from "./versions.ts";
 import type { WhyData } from "./why.ts";
@@ -62,6 +62,7 @@ export const outputSchemas = {
   counters: itemsOf(countersSchema),
   tables: itemsOf(tableSchema),
   peers: itemsOf(peerSchema),
+  verify: itemsOf(verifySchema),
   "config validate": checkSchema,
   why: whySchema,
   version: versionSchema,

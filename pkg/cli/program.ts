@@ -19,6 +19,7 @@ import { listSessions } from "./sessionlist.ts";
 import { showSession } from "./sessionshow.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { SvrCommand, UsageFault } from "./usage.ts";
+import { verifyRouters } from "./verify.ts";
 import { showVersion } from "./versions.ts";
 import { explainWhy } from "./why.ts";
 import type { WhyFlags } from "./why.ts";
@@ -71,6 +72,7 @@ export function createProgram(parts: ProgramParts): SvrCommand {
   const run = runnerOf(parts);
   addSessions(program, run);
   addViews(program, run);
+  addVerify(program, run);
   addConfig(program, run);
   addWhy(program, run);
   addVersion(program, run);
@@ -107,6 +109,12 @@ function addViews(program: SvrCommand, run: Run): void {
   program.command("peers").description("Peers with their paths, addresses and waypoint ports in use.")
     .withExamples("peers", "peers -o wide --socket /var/lib/opensvr/branch/admin.sock")
     .action((_flags: unknown, command: Command) => run(command, showPeers));
+}
+
+function addVerify(program: SvrCommand, run: Run): void {
+  program.command("verify").description("Check that the tables of a running router fit together: flows and sessions, waypoint pairs, gauges. Packets go on meanwhile. Exit 3 with the list when they do not.")
+    .withExamples("verify", "verify --router branch -o json")
+    .action((_flags: unknown, command: Command) => run(command, verifyRouters));
 }
 
 function addConfig(program: SvrCommand, run: Run): void {

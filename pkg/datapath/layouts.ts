@@ -154,3 +154,16 @@ export const slotLayout = struct("svr_slot", [["index", "u32"], ["side", "u32"],
 
 /** ringEntryLayout is struct svr_ring_entry of the library. */
 export const ringEntryLayout = struct("svr_ring_entry", [["size", "u32"], ["has_session", "u32"], ["punt", puntLayout]]);
+
+/** verifyLayout is struct svr_verify of the library. */
+export const verifyLayout = struct("svr_verify", [
+  ["cursor", "u32"], ["steps", "u32"], ["next", "u32"], ["faults", "u32"], ["uses", "u32"], ["entries", "u32"], ["found", gaugesLayout],
+]);
+
+/** faultLayout is struct svr_fault of the library. */
+export const faultLayout = struct("svr_fault", [
+  ["kind", "u32"], ["at", "u32"], ["slot", "u32"], ["key", "u32"], ["life", "u32"], ["place", "u32"], ["entry", "u32"], ["uuid", "u8", 16],
+]);
+
+/** useLayout is struct svr_use of the library. */
+export const useLayout = struct("svr_use", [["path", "u16"], ["local_port", "u16"], ["remote_port", "u16"], ["life", "u16"]]);

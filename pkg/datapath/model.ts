@@ -15,6 +15,7 @@ import type { PacketIn } from "./model-parse.ts";
 import { countDrop, countOf, createModel, flowKeyText, localOf, passes, programModel } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
 import { sweep } from "./model-sweep.ts";
+import { lookModel } from "./model-verify.ts";
 import { dropped } from "./model-verdict.ts";
 import type { Verdict } from "./model-verdict.ts";
 
@@ -78,6 +79,7 @@ function datapathPort(world: World): Datapath {
     resting: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.quarantine }),
     findUuid: (uuid) => findUuid(model, uuid),
     gauges: () => gauges(model),
+    verify: () => lookModel(model),
     takeRecordsLost: () => 0,
     counters: () => ({ drops: Object.fromEntries(model.drops), interfaces: Object.fromEntries(structuredClone([...model.counts])) }),
     adopted: () => false,

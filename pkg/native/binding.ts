@@ -25,6 +25,7 @@ const SIGNATURES = {
   tableScan: "int svr_table_scan(void *table, void *scan, void *out, uint32_t size)",
   tableGauges: "int svr_table_gauges(void *table, void *out, uint32_t size)",
   tableRepair: "int svr_table_repair(void *table, void *out, uint32_t size)",
+  tableVerify: "int svr_table_verify(void *table, void *timers, void *call, uint32_t call_size, void *faults, uint32_t faults_size, void *uses, uint32_t uses_size)",
   tableTakeLost: "int64_t svr_table_take_lost(void *table)",
   ringOpen: "int svr_ring_open(const char *pin, int wake_fd, void *out)",
   ringClose: "int svr_ring_close(void *ring)",
@@ -82,6 +83,8 @@ export interface Native {
   tableScan(table: Handle, scan: Uint32Array, out: Uint8Array, size: number): number;
   tableGauges(table: Handle, out: Uint8Array, size: number): number;
   tableRepair(table: Handle, out: Uint32Array, size: number): number;
+  /** timers: struct svr_settings; call: struct svr_verify; fills faults and uses */
+  tableVerify(table: Handle, timers: Uint8Array, call: Uint8Array, callSize: number, faults: Uint8Array, faultsSize: number, uses: Uint8Array, usesSize: number): number;
   /** records lost since this was last asked, across processes */
   tableTakeLost(table: Handle): number | bigint;
   /** wakeFd -1: nobody ends a wait */

@@ -114,6 +114,30 @@ export interface DatapathRecord { type: "start" | "interim" | "end" | "release";
 /** DatapathGauges counts what is bounded, with its bounds. */
 export interface DatapathGauges { slotsUsed: number; live: number; /** TCP before its three-way handshake is done */ halfOpen: number; highWater: number; quarantined: number; recordsLost: number; sweeps: number; sessionLimit: number; flowEntries: number; flowLimit: number }
 
+/** TableFaultKind is what can be wrong with a slot or a place of the flow index; enum svr_fault_kind. */
+export type TableFaultKind = "stale-entry" | "unfinished-entry" | "double-entry" | "missing-entry" | "shadowed" | "stuck" | "life" | "unswept";
+
+/** TableFault is a suspicion: a look without a lock, so it is looked at again (`at`, one step) before it is believed. */
+export interface TableFault {
+  kind: TableFaultKind;
+  /** cursor of the place */
+  at: number;
+  /** absent: an entry that names no slot */
+  slot?: number;
+  /** key of the session that it is about */
+  key?: "forward" | "reverse" | "uuid";
+  /** Life of the slot, whatever number stands there */
+  life: number;
+  /** what tells it from another fault of that place */
+  mark: string;
+}
+
+/** PortHold is a waypoint pair of a path, or a source NAT port (path 0), that a session holds or rests with. */
+export interface PortHold { path: number; local: number; remote: number; resting: boolean }
+
+/** TableLook is what a bounded look over slots and index found; `next` is absent at the end. */
+export interface TableLook { faults: TableFault[]; holds: PortHold[]; entries: number; found: Pick<DatapathGauges, "slotsUsed" | "live" | "halfOpen" | "quarantined">; next?: number }
+
 /** The data plane of one router. Owner: the router's main thread; `close` leaves pinned maps forwarding. */
 export interface Datapath {
   program(config: DatapathConfig): void;
@@ -128,6 +152,8 @@ export interface Datapath {
   /** Slots in quarantine, for the port allocator at start. */
   resting(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   gauges(): DatapathGauges;
+  /** Looks at slots, then at places of the index, at most `steps` from `cursor` on; no lock, nothing is changed. */
+  verify(cursor: number, steps: number): TableLook;
   /** Records that were lost since this was last asked, by this process or an earlier one: each is told once. */
   takeRecordsLost(): number;
   /** Drops by reason name since the maps were made, and packets by interface number. */

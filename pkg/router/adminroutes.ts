@@ -1,5 +1,5 @@
 // The resources of the admin API (behaviour 14) for this router. Built by the app; each answer is made from snapshots.
-import type { CountersView, PeerView, SessionList, SessionView, StatusView, TableView } from "../api/view.ts";
+import type { CountersView, PeerView, SessionList, SessionView, StatusView, TableView, VerifyView } from "../api/view.ts";
 import { formatAddress } from "../base/addresstext.ts";
 import { parseUuid, uuidHex } from "../base/ids.ts";
 import type { Datapath } from "../ports/datapath.ts";
@@ -11,8 +11,10 @@ import type { Counters } from "./counters.ts";
 import type { Intake } from "./intake.ts";
 import { nameKey } from "./names.ts";
 import type { RecordPump } from "./pump.ts";
+import type { Questions } from "./questions.ts";
 import { boundedNumber, sessionTest } from "./sessionquery.ts";
 import { sessionView } from "./sessionview.ts";
+import { verifyTables } from "./verify.ts";
 
 /** AdminParts is what the resources read. */
 export interface AdminParts {
@@ -22,6 +24,9 @@ export interface AdminParts {
   counters: Counters;
   pump: RecordPump;
   shards: readonly unknown[];
+  questions: Questions;
+  /** waits so many milliseconds and lets others work */
+  pause(ms: number): Promise<void>;
   startedMs: number;
 }
 
@@ -48,8 +53,23 @@ export function adminRoutes(parts: AdminParts): AdminRoute[] {
     own("/counters", () => counters(parts)),
     own("/tables", () => tables(parts)),
     own("/peers", () => peers(parts)),
+    own("/verify", singly(() => verify(parts))),
     own("/configuration", () => parts.intake.current().config),
   ];
+}
+
+/** Who asks while it is being worked on gets the same answer. */
+function singly<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  return () => (running ??= work().finally(() => { running = undefined; }));
+}
+
+function verify(parts: AdminParts): Promise<VerifyView> {
+  const { datapath, intake, questions, options } = parts;
+  const paths = intake.current().config.paths.map((path) => ({
+    id: datapath.nameId(nameKey("path", path.key)), name: path.key, pairs: path.pairs, ...(path.remotePorts === undefined ? {} : { remotePorts: path.remotePorts }),
+  }));
+  return verifyTables({ datapath, paths, questions, pause: (ms) => parts.pause(ms), nowMs: () => options.clock.monotonicMs() });
 }
 
 function status(parts: AdminParts): StatusView {

@@ -19,6 +19,8 @@ import { sessionsToEnd } from "./live.ts";
 import { lockState } from "./lock.ts";
 import type { ShardHost } from "./messages.ts";
 import { datapathConfig } from "./program.ts";
+import { createQuestions } from "./questions.ts";
+import type { Questions } from "./questions.ts";
 import { createRecordPump } from "./pump.ts";
 import type { RecordPump } from "./pump.ts";
 import type { PeerKeyPair } from "./tables.ts";
@@ -77,6 +79,7 @@ interface Parts {
   intake: Intake;
   pump: RecordPump;
   counters: Counters;
+  questions: Questions;
   /** every shard's thread is up */
   started: Promise<unknown>;
   /** live sessions are judged once more by this configuration, at a monotonic time */
@@ -98,7 +101,7 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   applyConfig(parts, first);
   const failed = Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
   await Promise.race([parts.started, failed]); // before anybody is told that the router is up
-  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, startedMs: clock.monotonicMs() }), (error) => { log.error({ error }, "the admin API could not answer"); });
+  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, startedMs: clock.monotonicMs(), pause: (ms) => new Promise((resolve) => void once(options, ms, () => { resolve(); })) }), (error) => { log.error({ error }, "the admin API could not answer"); });
   undo.defer(() => admin.close());
   const pumping = options.every(PUMP_MS, () => {
     parts.pump.run();
@@ -115,7 +118,7 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   return { failed };
 }
 
-function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "started"> {
+function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "started"> {
   const { options, datapath, first } = of;
   const seconds = (): number => Math.floor(options.clock.unixMs() / 1000);
   const bound = openCounterBound(options.stateDir, seconds());
@@ -129,6 +132,7 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
   undo.defer(() => reserving.stop());
   const shards = options.startShards(first.config, bound.startSecond);
   const counters = createCounters();
+  const questions = createQuestions(shards, (ms, work) => once(options, ms, work));
   const pump = createRecordPump(options, datapath, (uses) => { for (const shard of shards) shard.post({ kind: "release", uses }); });
   const uses = adoptedPairs(datapath);
   const started = shards.map(() => Promise.withResolvers<void>());
@@ -141,11 +145,20 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
         case "fault": return options.log.error({ shard: number, stack: message.stack }, "a packet was dropped by a fault of the router");
         case "counters": return counters.take(shard, message.counters);
         case "denials": return pump.denials(message.denials);
+        case "answer": return questions.take(message.number, message.answer);
       }
     });
     shard.post({ kind: "adopt", uses });
   }
-  return { shards, pump, counters, started: Promise.all(started.map((one) => one.promise)) };
+  return { shards, pump, counters, questions, started: Promise.all(started.map((one) => one.promise)) };
+}
+
+function once(options: RouterOptions, ms: number, work: () => void): { stop(): void } {
+  const timer = options.every(ms, () => {
+    timer.stop();
+    work();
+  });
+  return timer;
 }
 
 /** A configuration that cannot be put in force leaves the one before, and says so; the data plane may have taken half of it. */

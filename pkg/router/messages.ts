@@ -3,6 +3,7 @@ import type { SessionRef } from "../ports/datapath.ts";
 import type { ShardConfig } from "./build.ts";
 import type { PairUse, PoolCount } from "./ports.ts";
 import type { Denial } from "./records.ts";
+import type { WaypointPair } from "./turn.ts";
 
 /** ToShard goes from the app to a shard. */
 export type ToShard =
@@ -12,6 +13,8 @@ export type ToShard =
   | { kind: "release"; uses: PairUse[] }
   /** end these sessions, telling hosts and peers */
   | { kind: "end"; refs: SessionRef[]; reason: number }
+  /** answered under the same number */
+  | { kind: "question"; number: number; question: ShardQuestion }
   | { kind: "stop" };
 
 /** ShardCounters are totals since the shard began. */
@@ -31,7 +34,18 @@ export type FromShard =
   /** a packet was dropped because deciding it threw; the first one since the last report */
   | { kind: "fault"; stack: string }
   | { kind: "counters"; counters: ShardCounters }
-  | { kind: "denials"; denials: Denial[] };
+  | { kind: "denials"; denials: Denial[] }
+  | { kind: "answer"; number: number; answer: ShardAnswer };
+
+/** ShardQuestion is what the app may ask a shard. */
+export type ShardQuestion =
+  /** used pairs of the shard's slice of a path, a page from `from` on */
+  { kind: "pairs"; path: number; from: number };
+
+/** ShardAnswer is what a shard says to a question. */
+export type ShardAnswer =
+  /** `pairs` is absent when the shard has no pool of that path */
+  { kind: "pairs"; pairs?: { used: WaypointPair[]; size: number; next?: number } };
 
 /** ShardHost runs one shard; messages arrive in order, `closed` settles when it ended (rejects on a fault). */
 export interface ShardHost {

@@ -13,6 +13,9 @@ export interface PairUse {
   remote: number;
 }
 
+/** PAIRS_PER_PAGE bounds what one question about a pool costs a shard: some microseconds. */
+const PAIRS_PER_PAGE = 4096;
+
 /** PoolCount is the occupancy of the pool of one path, of this shard's slice. */
 export interface PoolCount {
   path: number;
@@ -30,6 +33,8 @@ export interface ShardPorts extends PortSource {
   /** pools follow the configuration: a path that stays keeps its pool, one that changes its size or range keeps what is in use */
   follow(paths: readonly PathEntry[]): void;
   counts(): PoolCount[];
+  /** used pairs of this shard's slice of a path, a page at a time; absent: there is no such pool */
+  page(path: number, from: number): { used: WaypointPair[]; size: number; next?: number } | undefined;
 }
 
 /** createShardPorts makes the ports of shard `number` of `count`; `seed` spreads where pools and NAT searches begin: peers may still know sessions of a router that lost its own. */
@@ -79,6 +84,7 @@ export function createShardPorts(slice: { number: number; count: number }, seed:
       const { used, free, size } = pool.counts(0);
       return { path, used, free, size };
     }),
+    page: (path, from) => pools.get(path)?.page(from, PAIRS_PER_PAGE),
   };
 }
 

@@ -17,7 +17,7 @@ import { decide } from "./decide.ts";
 import { createDenialGate } from "./denials.ts";
 import { endByDecision } from "./ending.ts";
 import { createEnableGate, createErrorGate, createSkewGate } from "./gate.ts";
-import type { FromShard, ShardCounters, ToShard } from "./messages.ts";
+import type { FromShard, ShardAnswer, ShardCounters, ShardQuestion, ToShard } from "./messages.ts";
 import { openArrivals } from "./opening.ts";
 import { createShardPorts } from "./ports.ts";
 import type { ShardPorts } from "./ports.ts";
@@ -73,6 +73,7 @@ export class Shard {
   readonly #ids: ExtIds;
   readonly #replay: ReplayWindow;
   #tables: Tables | undefined;
+  readonly #answers: FromShard[] = [];
   #punts = 0;
   #fault: string | undefined;
   #stopped = false;
@@ -106,8 +107,19 @@ export class Shard {
       case "adopt": return this.#ports.adopt(message.uses);
       case "release": return this.#ports.release(message.uses);
       case "end": return this.#end(message.refs, message.reason);
+      case "question": return void this.#answers.push({ kind: "answer", number: message.number, answer: this.#answer(message.question) });
       case "stop": this.#stopped = true; return;
     }
+  }
+
+  #answer(question: ShardQuestion): ShardAnswer {
+    const pairs = this.#ports.page(question.path, question.from);
+    return { kind: "pairs", ...(pairs === undefined ? {} : { pairs }) };
+  }
+
+  /** answers gives what the app asked, once; it waits for it, so the loop sends it with the next turn. */
+  answers(): FromShard[] {
+    return this.#answers.splice(0);
   }
 
   /** turn handles what came up, waiting at most timeoutMs for it; returns the number of packets. */

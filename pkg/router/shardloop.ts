@@ -21,6 +21,7 @@ export function runShard(shard: Shard, mail: ShardMail, nowMs: () => number): vo
   let reportDue = 0;
   for (;;) {
     for (let message = mail.take(); message !== undefined; message = mail.take()) shard.tell(message);
+    for (const answer of shard.answers()) mail.send(answer);
     if (shard.isConfigured) shard.turn(shard.stopped ? 0 : WAIT_MS);
     else if (!shard.stopped) mail.rest(REST_MS);
     if (shard.stopped || nowMs() >= reportDue) {

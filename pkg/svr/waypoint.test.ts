@@ -96,6 +96,13 @@ test("RB-1 a release counts once: neither a second one nor one of an unused pair
   expect(from.counts(0)).toEqual({ used: 0, free: 1, quarantined: 1, size: 2 });
 });
 
+test("RB-3 the used pairs are listed in pages", () => {
+  const from = pool(5);
+  const pairs = [1, 2, 3].map(() => take(from));
+  from.release(pairs[1]!, 0);
+  expect([from.page(0, 2), from.page(2, 3)]).toEqual([{ used: [pairs[0]], size: 5, next: 2 }, { used: [pairs[2]], size: 5 }]);
+});
+
 test("RB-1 the quarantine can change while pairs rest", () => {
   const from = pool(2);
   from.release(take(from), 0);

@@ -130,6 +130,14 @@ export class WaypointPool {
     return Array.from(this.#use).flatMap((use, entry) => (use === USED ? [this.#pairOf(entry)] : []));
   }
 
+  /** page lists the used pairs among `count` pairs of the slice from the one numbered `from` on; `next` is absent at the end. */
+  page(from: number, count: number): { used: WaypointPair[]; size: number; next?: number } {
+    const end = Math.min(from + count, this.#size);
+    const used: WaypointPair[] = [];
+    for (let entry = from; entry < end; entry++) if (this.#use[entry] === USED) used.push(this.#pairOf(entry));
+    return { used, size: this.#size, ...(end < this.#size ? { next: end } : {}) };
+  }
+
   /** release puts a used pair into quarantine from `at` (ms) on; false: not a used pair of this slice. */
   release(pair: WaypointPair, at: number): boolean {
     const entry = this.#entryOf(pair);

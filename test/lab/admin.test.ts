@@ -5,6 +5,9 @@ import { adminRoutes } from "../../pkg/router/adminroutes.ts";
 import { AdminFault } from "../../pkg/router/admin.ts";
 import type { AdminRoute } from "../../pkg/router/admin.ts";
 import { createCounters } from "../../pkg/router/counters.ts";
+import type { ToShard } from "../../pkg/router/messages.ts";
+import { createQuestions } from "../../pkg/router/questions.ts";
+import type { Questions } from "../../pkg/router/questions.ts";
 import { createRecordPump } from "../../pkg/router/pump.ts";
 import { configurationSchema, countersSchema, peersSchema, sessionListSchema, statusSchema, tablesSchema } from "../../pkg/cli/answers.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
@@ -42,9 +45,22 @@ function adminOf(lab: Lab, router: LabRouter): (path: string) => unknown {
   const applied = { config: router.config, keys, problems: [], hash: "0123456789abcdef", at: "2026-01-01T00:00:00.000Z", isPartial: false, number: () => ({}) };
   const routes = adminRoutes({
     options: { name: router.name, version: "0.1.0", boot: "b1", clock }, datapath: router.datapath, counters, pump, shards: router.shards, startedMs: lab.now() - 5_400,
+    questions: questionsOf(router), pause: (ms) => Promise.resolve(ms < 1 ? undefined : lab.wait(ms)),
     intake: { current: () => applied, stale: () => false, first: () => Promise.resolve(applied), again: () => Promise.resolve(undefined), back: () => undefined },
   });
   return (path) => answerOf(routes, path);
+}
+
+/** Shards answer at once. */
+function questionsOf(router: LabRouter): Questions {
+  const posts = router.shards.map((shard) => ({
+    post: (message: ToShard) => {
+      shard.tell(message);
+      for (const answer of shard.answers()) if (answer.kind === "answer") questions.take(answer.number, answer.answer);
+    },
+  }));
+  const questions = createQuestions(posts, () => ({ stop: () => undefined }));
+  return questions;
 }
 
 function answerOf(routes: readonly AdminRoute[], path: string): unknown {

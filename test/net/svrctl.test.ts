@@ -1,11 +1,7 @@
 // svrctl as a process against three running routers that carry real sessions: what it says is what the hosts did.
 //
 //   a --lan0 r1 wan0 == west0 t east0 == wan0 r2 lan0-- b
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import process from "node:process";
-import { text } from "node:stream/consumers";
 import type { z } from "zod";
 import { outputSchemas } from "../../pkg/cli/outputs.ts";
 import { openNet } from "../support/net.ts";
@@ -13,22 +9,13 @@ import { describeNet } from "../support/probe.ts";
 import { startFabric } from "../support/router.ts";
 import type { Fabric } from "../support/router.ts";
 import { openSite } from "../support/site.ts";
+import { svrctl } from "../support/svrctl.ts";
+import type { Outcome } from "../support/svrctl.ts";
 import { hostAddress, transit } from "../support/topologies.ts";
 import { ping, startTcpClient, startTcpServer } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
 
-const main = join(import.meta.dirname, "../../cmd/svrctl/main.ts");
 const port = 8443;
-
-interface Outcome { exit: unknown; out: string; err: string }
-
-async function svrctl(...words: string[]): Promise<Outcome> {
-  const child = spawn(process.execPath, [main, ...words], { stdio: ["ignore", "pipe", "pipe"] });
-  const exited = once(child, "exit");
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  const [exit] = await exited as [number | null];
-  return { exit, out, err };
-}
 
 describeNet("svrctl and three routers", () => {
   let fabric: Fabric;

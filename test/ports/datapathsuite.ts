@@ -3,7 +3,7 @@
 import { toHex } from "../../pkg/base/bytes.ts";
 import { Flag, Life } from "../../pkg/svr/session.ts";
 import type { Session, SessionSide, SideIndex } from "../../pkg/svr/session.ts";
-import type { FlowKey, OpResult } from "../../pkg/ports/datapath.ts";
+import type { FlowKey, OpResult, TableLook } from "../../pkg/ports/datapath.ts";
 import { flowKinds } from "../support/flows.ts";
 import type { FlowKind } from "../support/flows.ts";
 import { forwardingTests } from "./forwarding.ts";
@@ -168,6 +168,24 @@ function endTests(open: OpenWorld): void {
       expect(world.shard(0).apply([{ kind: "install", session: again }])).toMatchObject([{ ok: false, why: "exists", side: 1 }]);
       const apart = { ...again, side: [session.side[0], freshSession(world, tcp, 2).side[1]] as Session["side"] };
       installed(apart, world.shard(1).apply([{ kind: "install", session: apart }]));
+    });
+
+    test("a look over the tables finds nothing wrong, however sessions began and ended, and counts what is told", async () => {
+      const world = await open();
+      const refs = [1, 2, 3, 4, 5].map((n) => install(world, freshSession(world, n % 2 === 0 ? egress : tcp, n)));
+      world.shard(0).apply(refs.slice(0, 4).map((ref, n) => ({ kind: "end", ref, reason: 100, now: n < 2 })));
+      const looks: TableLook[] = [];
+      for (let cursor: number | undefined = 0; cursor !== undefined;) {
+        const look: TableLook = world.datapath.verify(cursor, 7);
+        looks.push(look);
+        cursor = look.next;
+      }
+      expect(looks.flatMap((look) => look.faults)).toEqual([]);
+      const sum = (of: (look: TableLook) => number): number => looks.reduce((total, look) => total + of(look), 0);
+      const { slotsUsed, live, halfOpen, quarantined } = world.datapath.gauges();
+      expect({ slotsUsed: sum((look) => look.found.slotsUsed), live: sum((look) => look.found.live), halfOpen: sum((look) => look.found.halfOpen), quarantined: sum((look) => look.found.quarantined) })
+        .toEqual({ slotsUsed, live, halfOpen, quarantined });
+      expect([slotsUsed, live]).toEqual([5, 1]);
     });
 
     test("the list of sessions comes in pages, each session once", async () => {

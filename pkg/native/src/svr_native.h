@@ -103,6 +103,47 @@ struct svr_repair {
 /* Before any shard runs. */
 SVR_EXPORT int svr_table_repair(struct svr_table *table, struct svr_repair *out, __u32 out_size);
 
+/* What does not fit, as far as one look without a lock can tell: looked at again before it is believed. */
+enum svr_fault_kind {
+	SVR_FAULT_STALE_ENTRY = 1,   /* an entry of the flow index that no session wants */
+	SVR_FAULT_HALF_ENTRY = 2,    /* a place that was reserved and never filled */
+	SVR_FAULT_DOUBLE_ENTRY = 3,  /* a key of a session stands twice */
+	SVR_FAULT_MISSING_ENTRY = 4, /* a key of a session stands nowhere */
+	SVR_FAULT_SHADOWED = 5,      /* another session is found under a key of this one */
+	SVR_FAULT_STUCK = 6,         /* its timer is over, and it stays */
+	SVR_FAULT_LIFE = 7,          /* a state that there is not */
+	SVR_FAULT_UNSWEPT = 8,       /* a used slot where the sweeper does not look */
+};
+enum svr_fault_key { SVR_KEY_FORWARD = 0, SVR_KEY_REVERSE = 1, SVR_KEY_UUID = 2, SVR_KEY_NONE = 3 };
+#define SVR_FAULT_NO_SLOT 0xffffffffu
+struct svr_fault {
+	__u32 kind;
+	__u32 at;       /* cursor of the place: a look with one step there looks again */
+	__u32 slot;     /* SVR_FAULT_NO_SLOT: an entry that names none */
+	__u32 key;      /* enum svr_fault_key */
+	__u32 life;     /* enum svr_life of the slot */
+	__u32 place;    /* stale and half-made entries: which of the bucket */
+	__u32 entry;    /* ... and its value */
+	__u8 uuid[16];
+};
+/* A waypoint pair (path) or source NAT port (path 0) that a session holds or rests with. */
+struct svr_use {
+	__u16 path, local_port, remote_port, life;
+};
+/* Walks slots, then buckets, from `cursor` on, at most `steps` of them, and stops when there is no room for what one more step may
+ * find: at most SVR_VERIFY_STEP faults and one use. */
+#define SVR_VERIFY_STEP 16u
+struct svr_verify {
+	__u32 cursor, steps;
+	__u32 next;     /* SVR_SCAN_END: all was looked at */
+	__u32 faults, uses;
+	__u32 entries;  /* of the index that are in use */
+	struct svr_gauges found;       /* slots_used, live, half_open, quarantined of these slots */
+};
+/* `timers` are the settings in force. */
+SVR_EXPORT int svr_table_verify(struct svr_table *table, const struct svr_settings *timers, struct svr_verify *call, __u32 call_size,
+				struct svr_fault *faults, __u32 faults_size, struct svr_use *uses, __u32 uses_size);
+
 /* ---- ring.c ------------------------------------------------------------------------------------------------------ */
 
 struct svr_ring;

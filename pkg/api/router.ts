@@ -4,6 +4,7 @@ import { durationField } from "./duration.ts";
 import { clusterKind } from "./envelope.ts";
 import { choiceField, countField, keyedField, listField, patternField, switchField } from "./fields.ts";
 import { routerNameField, wordField } from "./names.ts";
+import { natField } from "./nat.ts";
 import { addressField, interfaceAddressField, mtuField, vlanField, waypointPortsField } from "./network.ts";
 import { peerField } from "./peer.ts";
 
@@ -61,6 +62,7 @@ const timersField = z.strictObject({
 const routerSpec = z.strictObject({
   interfaces: keyedField(interfaceField, { description: "Interfaces of the router.", min: 1, max: 256, key: "name" }),
   peers: keyedField(peerField, { description: "Routers that it exchanges sessions with. Default: none.", max: 1_024, key: "name" }).default([]),
+  nat: natField.prefault({}),
   limits: limitsField.prefault({}),
   timers: timersField.prefault({}),
   quarantine: durationField({ description: "Rest of a released pair of waypoint ports. Default: 30s.", example: "30s", min: "30s", max: "600s" }).default("30s"),

@@ -41,7 +41,7 @@ const serviceSpec = z.strictObject({
   trafficClass: choiceField(["High", "Medium", "Low", "BestEffort"], { description: "Class of the sessions. Default: BestEffort.", example: "High" }).default("BestEffort"),
   enforcement: choiceField(["Reset", "Block", "Allow", "Strict"], { description: "What becomes of TCP that does not start with a SYN. Default: Reset." }).default("Reset"),
   idleTimeout: durationField({ description: "Time without packets after which a session ends. Default: by traffic, 1900s for TCP, 180s for UDP, 10s for ICMP.", example: "300s", min: "1s", max: "24h" }).optional(),
-  sourceNat: choiceField(["Off", "Interface"], { description: "Interface: the last router sends from its own interface address. Default: Off." }).default("Off"),
+  sourceNat: choiceField(["Off", "Interface", "Pool"], { description: "Interface: the last router sends from its own interface address. Pool: from an address of its pools. Default: Off." }).default("Off"),
   tests: listField(testField, { description: "Connections that must be allowed or denied; checked when the configuration is compiled.", max: 64 }).default([]),
 }).meta({ description: "What may be talked to, and by whom. Nobody may without access." });
 

@@ -95,7 +95,7 @@ const lines = z.array(z.looseObject({}));
 /** configurationSchema is RouterConfig: its format says what stands in the lists, so another format is refused. */
 export const configurationSchema: z.ZodType<RouterConfig> = z.looseObject({
   format: z.literal(1), name: z.string(), interfaces: lines, nexthops: lines, locals: lines, tenants: lines, members: lines, services: lines,
-  routes: lines, peers: lines, paths: lines, limits: z.looseObject({}), timers: z.looseObject({}),
+  routes: lines, peers: lines, paths: lines, natPools: lines.default([]), staticNats: lines.default([]), limits: z.looseObject({}), timers: z.looseObject({}),
 }).transform((value) => value as unknown as RouterConfig);
 
 /** problemSchema is ProblemView. */

@@ -34,6 +34,9 @@ export interface RouterConfig {
   routes: RouteConfig[];
   peers: PeerConfig[];
   paths: PathConfig[];
+  /** pools of source NAT in the order in which they are tried */
+  natPools: NatPoolConfig[];
+  staticNats: StaticNatConfig[];
   limits: LimitsConfig;
   timers: TimersConfig;
   /** clamp of the TCP MSS option (protocol 10.4); a number is bytes */
@@ -131,7 +134,7 @@ export interface ServiceConfig {
   transports: TransportConfig[];
   access: AccessConfig[];
   enforcement: "Reset" | "Block" | "Allow" | "Strict";
-  sourceNat: "Off" | "Interface";
+  sourceNat: "Off" | "Interface" | "Pool";
   trafficClass: "High" | "Medium" | "Low" | "BestEffort";
   /** milliseconds; absent: by traffic (behaviour 3.5), see idleTimeout */
   idleMs?: number;
@@ -227,6 +230,26 @@ export interface PathConfig {
   pairs: number;
   /** range the peer announced, for destination ports; absent: protocol 2.2 */
   remotePorts?: PortRange;
+  origin: Origin;
+}
+
+/** NatPoolConfig is a pool of source addresses; no tenants: for all. */
+export interface NatPoolConfig {
+  name: string;
+  addresses: Prefix[];
+  /** each covers its children */
+  tenants: string[];
+  origin: Origin;
+}
+
+/** StaticNatConfig maps two prefixes of one length and family onto each other, host part kept, where a network leads outside. */
+export interface StaticNatConfig {
+  inside: Prefix;
+  outside: Prefix;
+  ifnum: number;
+  vlan: number;
+  /** tenants whose sources it translates; none: all */
+  tenants: string[];
   origin: Origin;
 }
 

@@ -1,5 +1,6 @@
 // explain says what the lookup does, for any configuration: its verdict, its service, its reason, its way out.
 import fc from "fast-check";
+import { addressOfWords } from "../base/address.ts";
 import { randomObjects, randomQuestions } from "../../test/support/config/random.ts";
 import { compile } from "./compile.ts";
 import { explain } from "./explain.ts";
@@ -10,15 +11,18 @@ import type { Lookup } from "./lookup.ts";
 interface Verdict { allow: boolean; reason?: string; service?: string }
 
 /** The verdict from the lookup's own answers. */
-function verdictOf(lookup: Lookup, { tenant = "", proto, port, destination }: WhyQuestion): Verdict {
+function verdictOf(lookup: Lookup, { tenant = "", proto, port, destination: asked }: WhyQuestion): Verdict {
+  const destination = lookup.nat.insideOf(asked)?.address ?? asked;
   const found = lookup.find(lookup.tenantId(tenant) ?? -1, proto, port, destination);
   if (found.access === "miss") return { allow: false, reason: found.why };
   const service = found.service.name;
   if (found.access === "deny") return { allow: false, reason: "access", service };
   const [route] = lookup.routes(service, destination.family);
   if (route === undefined) return { allow: false, reason: "no-path", service };
-  const translated = route.kind !== "peer" && found.service.sourceNat === "Interface";
-  if (translated && !route.addresses.some((address) => address.family === destination.family)) return { allow: false, reason: "nat", service };
+  if (route.kind === "peer") return { allow: true, service };
+  const source = addressOfWords(destination.family, 0);
+  const choice = lookup.nat.sourceFor({ sourceNat: found.service.sourceNat, out: route, tenant, source, turnsBack: false, wasOutside: destination !== asked });
+  if (choice.kind === "ports" && choice.addresses.length === 0) return { allow: false, reason: "nat", service };
   return { allow: true, service };
 }
 

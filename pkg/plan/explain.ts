@@ -8,7 +8,7 @@ import { formatPrefix } from "../base/prefix.ts";
 import type { DropReason } from "../svr/reasons.ts";
 import { globalTenant } from "./config.ts";
 import type { MemberConfig, Origin, RouterConfig, ServiceConfig } from "./config.ts";
-import { accessStep, missSteps, natStep, noRouteStep, routeStep, serviceStep } from "./explainsteps.ts";
+import { accessStep, insideStep, missSteps, natStep, noRouteStep, routeStep, serviceStep } from "./explainsteps.ts";
 import { isOnLink } from "./links.ts";
 import { buildLookup } from "./lookup.ts";
 import type { Lookup } from "./lookup.ts";
@@ -39,7 +39,8 @@ export interface Explanation {
   steps: WhyStep[];
 }
 
-interface Asked { lookup: Lookup; question: WhyQuestion; tenant: string; steps: WhyStep[] }
+/** The destination of the question is the inside one, where there are two. */
+interface Asked { lookup: Lookup; question: WhyQuestion; tenant: string; wasOutside: boolean; steps: WhyStep[] }
 
 /** explain decides a connection as the router with this configuration does for the first packet of a host. */
 export function explain(config: RouterConfig, question: WhyQuestion): Explanation {
@@ -49,7 +50,11 @@ export function explain(config: RouterConfig, question: WhyQuestion): Explanatio
 /** explainIn is explain for many questions about one configuration. */
 export function explainIn(lookup: Lookup, question: WhyQuestion): Explanation {
   const found = question.tenant === undefined ? tenantOfSource(lookup, question.from) : tenantByName(lookup, question.tenant);
-  const asked: Asked = { lookup, question, tenant: found.tenant, steps: [found.step] };
+  const inside = lookup.nat.insideOf(question.destination);
+  const asked: Asked = {
+    lookup, question: inside === undefined ? question : { ...question, destination: inside.address }, tenant: found.tenant, wasOutside: inside !== undefined,
+    steps: [found.step, ...(inside === undefined || !found.step.ok ? [] : [insideStep(question.destination, inside)])],
+  };
   if (!found.step.ok) return { allow: false, tenant: found.tenant, steps: asked.steps };
   return afterTenant(asked);
 }
@@ -114,7 +119,7 @@ function linesFor(lookup: Lookup, from: IpAddress): SourceLine[] {
 }
 
 /** The way out: the cheapest candidate of the family, then what it makes of the addresses. Gives the reason of a refusal. */
-function leave({ lookup, question, steps }: Asked, service: ServiceConfig): "no-path" | "nat" | undefined {
+function leave({ lookup, question, steps, tenant, wasOutside }: Asked, service: ServiceConfig): "no-path" | "nat" | undefined {
   const { family } = question.destination;
   const routes = lookup.routes(service.name, family);
   const [route] = routes;
@@ -122,7 +127,7 @@ function leave({ lookup, question, steps }: Asked, service: ServiceConfig): "no-
     steps.push(noRouteStep(lookup, service, family));
     return "no-path";
   }
-  const nat = natStep(lookup, { service, route, family });
+  const nat = natStep(lookup, { service, route, question, tenant, wasOutside });
   steps.push(routeStep(route, routes.length), nat);
   return nat.ok ? undefined : "nat";
 }

@@ -1,5 +1,6 @@
 // The words of explain.ts: each step of a decision as a sentence with the object and field it comes from. Decides nothing.
-import type { IpFamily } from "../base/address.ts";
+import { addressOfWords } from "../base/address.ts";
+import type { IpAddress, IpFamily } from "../base/address.ts";
 import { formatAddress } from "../base/addresstext.ts";
 import { containsAddress, formatPrefix } from "../base/prefix.ts";
 import { hasPorts, protocolNames } from "../api/network.ts";
@@ -65,9 +66,23 @@ export function routeStep(route: RouteConfig, count: number): WhyStep {
   return { stage: "route", ok: true, text: `${wayText(route)}, cost ${route.cost}${rest}`, origin: route.origin };
 }
 
+/** Leaving is a connection at its way out; its destination is the inside one, where there are two. */
+export interface Leaving {
+  service: ServiceConfig;
+  route: RouteConfig;
+  question: WhyQuestion;
+  tenant: string;
+  wasOutside: boolean;
+}
+
 /** natStep tells what becomes of addresses on a way out; not ok when there is no address to send from. */
-export function natStep(lookup: Lookup, way: { service: ServiceConfig; route: RouteConfig; family: IpFamily }): WhyStep {
-  return way.route.kind === "peer" ? peerNat(lookup, way.route) : localNat(way.service, way.route, way.family);
+export function natStep(lookup: Lookup, way: Leaving): WhyStep {
+  return way.route.kind === "peer" ? peerNat(lookup, way.route) : localNat(lookup, way, way.route);
+}
+
+/** insideStep tells that a destination is a static outside address. */
+export function insideStep(destination: IpAddress, inside: { address: IpAddress; origin: Origin }): WhyStep {
+  return { stage: "nat", ok: true, text: `${formatAddress(destination)} is ${formatAddress(inside.address)} inside`, origin: inside.origin };
 }
 
 function wayText(route: RouteConfig): string {
@@ -81,13 +96,19 @@ function peerNat(lookup: Lookup, route: PeerRouteConfig): WhyStep {
   return { stage: "nat", ok: true, text: `addresses and ports become waypoints${between}`, origin: route.origin };
 }
 
-function localNat(service: ServiceConfig, route: LocalRouteConfig, family: IpFamily): WhyStep {
+function localNat(lookup: Lookup, { service, question, tenant, wasOutside }: Leaving, route: LocalRouteConfig): WhyStep {
+  const { family } = question.destination;
   const target = route.targets.find((one) => one.family === family);
   const to = target === undefined ? "the destination stays" : `the destination becomes ${formatAddress(target)}`;
-  if (service.sourceNat === "Off") return { stage: "nat", ok: true, text: `${to}, the source stays`, origin: target === undefined ? service.origin : route.origin };
-  const own = route.addresses.find((address) => address.family === family);
-  if (own !== undefined) return { stage: "nat", ok: true, text: `${to}, the source becomes ${formatAddress(own)}`, origin: route.origin };
-  return { stage: "nat", ok: false, text: `${route.interface} has no IPv${family} address to send from`, origin: route.origin };
+  const choice = lookup.nat.sourceFor({ sourceNat: service.sourceNat, out: route, tenant, source: question.from ?? addressOfWords(family, 0), turnsBack: false, wasOutside });
+  const step = (ok: boolean, text: string, origin: Origin): WhyStep => ({ stage: "nat", ok, text, origin });
+  if (choice.kind === "keep") return step(true, `${to}, the source stays`, target === undefined ? service.origin : route.origin);
+  if (choice.kind === "static") return step(true, `${to}, the source becomes ${formatAddress(choice.address)}`, choice.origin);
+  const origin = choice.origin ?? route.origin;
+  const [first] = choice.addresses;
+  if (first !== undefined) return step(true, `${to}, the source becomes ${service.sourceNat === "Pool" && question.from === undefined ? "an address of the pool" : formatAddress(first)}`, origin);
+  if (service.sourceNat === "Pool") return step(false, choice.origin === undefined ? `no pool is for ${tenant}` : `the pool for ${tenant} has no IPv${family} address`, choice.origin ?? service.origin);
+  return step(false, `${route.interface} has no IPv${family} address to send from`, origin);
 }
 
 function packetText({ proto, port, destination }: WhyQuestion): string {

@@ -7,6 +7,8 @@ import { globalTenant } from "./config.ts";
 import type { MemberConfig, NetworkConfig, NexthopConfig, PathConfig, PeerConfig, RouteConfig, RouterConfig, ServiceConfig, TenantConfig } from "./config.ts";
 import { tenantLine } from "./entries.ts";
 import { isOnLink } from "./links.ts";
+import { createNatTable } from "./nat.ts";
+import type { NatTable } from "./nat.ts";
 import { createServiceTable } from "./servicetable.ts";
 import type { Selection } from "./servicetable.ts";
 
@@ -37,6 +39,7 @@ export interface Lookup {
   path(key: string): PathConfig | undefined;
   /** Next hop toward an address of a host or an unlisted peer on a network: on link, else the network's gateway. */
   nexthopTo(ifnum: number, vlan: number, remote: IpAddress): NexthopConfig | undefined;
+  readonly nat: NatTable;
 }
 
 /** buildLookup indexes a configuration; costs time in proportion to its lines, then answers in about a microsecond. */
@@ -58,6 +61,7 @@ export function buildLookup(config: RouterConfig, options: LookupOptions = {}): 
     tenantOf: (ifnum, vlan, source) => numbers.get(memberOf(ifnum, vlan, source)?.tenant ?? globalTenant) ?? globalId,
     routes: routesBy(config),
     nexthopTo: nexthopsBy(config),
+    nat: createNatTable(config),
   };
 }
 

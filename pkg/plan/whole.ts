@@ -11,6 +11,7 @@ import type { Input, PlanInputs } from "./inputs.ts";
 import { compileInterfaces } from "./interfaces.ts";
 import { reportLoops } from "./loops.ts";
 import { compileMembers, reportUnusedMembers } from "./members.ts";
+import { compileNat } from "./natrules.ts";
 import { compilePeers } from "./peers.ts";
 import { createReport, originIn } from "./report.ts";
 import type { Report } from "./report.ts";
@@ -61,7 +62,7 @@ function compileOne(shared: Shared, input: Input<"Router">): RouterConfig {
     format: 1, name, origin: originIn(input, "metadata.name"), interfaces, locals, tenants, services, routes,
     nexthops: nexthops.sort((a, b) => compareNames(a.key, b.key)),
     members: compileMembers({ router: name, interfaces, inputs, report }),
-    peers: peering.peers, paths: peering.paths,
+    peers: peering.peers, paths: peering.paths, ...compileNat({ input, tenants: known, interfaces, locals, services, routes, report }),
     limits: limitsOf(spec.limits), timers: timersOf(spec), mssClamp: spec.mssClamp, shards: spec.shards ?? 0,
   };
 }

@@ -15,7 +15,7 @@ import { arrivalKey } from "./arrivalkey.ts";
 import { endSession, enterDraft, handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import type { Again } from "./admit.ts";
-import { resolveCollision } from "./collide.ts";
+import { isYielding, resolveCollision, sameContext } from "./collide.ts";
 import { isWithinLimits } from "./limits.ts";
 import { endsConnection, newSession } from "./newsession.ts";
 import { isQuery } from "./query.ts";
@@ -86,7 +86,7 @@ function authorise(turn: Turn, arrival: OpenedArrival, again: Again): void {
   if (tenant === 0 || sourceRouter === 0 || !isWithinLimits(turn, packet)) return refuse(turn, arrival, "limit", service);
   const path = arrivalPath(arrival);
   if (path === undefined) return turn.count("peer-mismatch", opened.peer);
-  const ways = egressSides(turn, service, context, { ifnum: path.ifnum, vlan: path.vlan, path });
+  const ways = egressSides(turn, service, context, { ifnum: path.ifnum, vlan: path.vlan, path, tenant: opened.tlvs.tenant as string });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);
   create(turn, { arrival, again, tenant, sourceRouter, service, path, context }, ways.value);
 }
@@ -135,7 +135,7 @@ function install(turn: Turn, at: Acceptance, chosen: Chosen, then: { retry(): vo
     failed: (result) => {
       const taken = result.why === "exists" && result.side === 1;
       if (taken && chosen.side.path !== 0) return void (chosen.taken(), then.retry());
-      if (taken && chosen.natSearch === undefined && then.again === undefined) {
+      if (taken && isYielding(turn, chosen, { session, other: result.other }) && then.again === undefined) {
         return resolveCollision(turn, { arrival, session, other: result.other, retry: () => install(turn, at, chosen, { ...then, again: true }) });
       }
       chosen.giveBack();
@@ -230,9 +230,4 @@ function replaceSegment(turn: Turn, handle: Handle, by: { arrival: OpenedArrival
   const carried = carriedOf(arrival);
   if (account(turn, handle, 0, carried) === "forward") leave(turn, handle, 1, carried);
   else turn.count("state");
-}
-
-function sameContext(a: SessionContext, b: SessionContext): boolean {
-  return a.proto === b.proto && a.sourcePort === b.sourcePort && a.destinationPort === b.destinationPort
-    && sameAddress(a.source, b.source) && sameAddress(a.destination, b.destination);
 }

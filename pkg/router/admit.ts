@@ -1,9 +1,9 @@
 // First packet of a host: tenant, service, enforcement, limits, path, NAT, session (behaviour 3.1). Called by decide.ts.
 // Any refusal leaves no state, only a counter and a bounded event.
 import { openingFlags } from "../svr/segmentfields.ts";
-import type { SessionSide } from "../svr/session.ts";
+import type { SessionContext, SessionSide } from "../svr/session.ts";
 import { enterDraft } from "./batch.ts";
-import { resolveCollision } from "./collide.ts";
+import { isYielding, resolveCollision } from "./collide.ts";
 import { refuseWithReset } from "./enforce.ts";
 import { arrivalKey } from "./arrivalkey.ts";
 import { isWithinLimits } from "./limits.ts";
@@ -24,15 +24,17 @@ export type Again = (turn: Turn, arrival: Arrival) => void;
 export function admitHost(turn: Turn, arrival: Arrival, again: Again): void {
   const { packet, punt } = arrival;
   const tenant = turn.tables.tenantOf(punt.ifnum, punt.vlan, packet.source);
-  const selected = turn.tables.select(tenant.id, packet.proto, packet.destinationPort, packet.destination);
+  const inside = turn.tables.nat.insideOf(packet.destination)?.address;
+  const context = inside === undefined ? contextOf(packet) : { ...contextOf(packet), destination: inside };
+  const selected = turn.tables.select(tenant.id, packet.proto, packet.destinationPort, context.destination);
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
   const service = selected.service;
   if (!enforce(turn, arrival, service)) return;
   if (!isQuery(carriedOf(arrival), { family: packet.family, proto: packet.proto, side: 0 })) return refuse(turn, arrival, "state", service);
   if (!isWithinLimits(turn, packet)) return refuse(turn, arrival, "limit", service);
-  const ways = egressSides(turn, service, contextOf(packet), { ifnum: punt.ifnum, vlan: punt.vlan });
+  const ways = egressSides(turn, service, context, { ifnum: punt.ifnum, vlan: punt.vlan, tenant: tenant.name, wasOutside: inside !== undefined });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);
-  begin(turn, arrival, { tenant: tenant.id, service, ways: ways.value, again });
+  begin(turn, arrival, { context, tenant: tenant.id, service, ways: ways.value, again });
 }
 
 /** A TCP packet that is not a SYN opens only where the service allows it (behaviour 3.4). */
@@ -46,6 +48,8 @@ function enforce(turn: Turn, arrival: Arrival, service: ServiceEntry): boolean {
 }
 
 interface Admission {
+  /** the destination is the inside one, where there are two (behaviour 5) */
+  context: SessionContext;
   tenant: number;
   service: ServiceEntry;
   ways: Ways;
@@ -73,7 +77,7 @@ interface Attempt {
 function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): void {
   const { arrival, carried, admission, chosen } = at;
   const session = newSession(turn, carried, {
-    context: contextOf(carried.packet), tenant: admission.tenant, service: admission.service,
+    context: admission.context, tenant: admission.tenant, service: admission.service,
     sides: [hostArrivalSide(turn, arrival), chosen.side], flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags),
     sourceRouter: turn.tables.routerId,
   });
@@ -82,7 +86,7 @@ function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): 
     installed: (handle) => leave(turn, handle, 1, carried),
     failed: (result) => {
       const taken = result.why === "exists" && result.side === 1;
-      if (taken && isPlainHost(chosen) && !isSecond) {
+      if (taken && isYielding(turn, chosen, { session, other: result.other }) && !isSecond) {
         return resolveCollision(turn, { arrival, session, other: result.other, retry: () => install(turn, at, retry, true) });
       }
       if (taken) return void (chosen.taken(), retry());
@@ -91,11 +95,6 @@ function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): 
       admission.again(turn, arrival);
     },
   });
-}
-
-/** Without waypoints and without source NAT there is no other way to the same host. */
-function isPlainHost({ side, natSearch }: Chosen): boolean {
-  return side.path === 0 && natSearch === undefined;
 }
 
 /** The side a host's packet arrived on: it is answered from the address it talked to. */

@@ -67,7 +67,7 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
       return nexthop === undefined ? 0 : idOf("nexthop", nexthop.key);
     },
     ...networkTables(config, idOf),
-    interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`,
+    interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`, nat: lookup.nat,
     limits: { live: config.limits.sessions, halfOpen: config.limits.halfOpen },
   };
 }
@@ -149,7 +149,7 @@ function serviceEntries(lookup: Lookup, paths: ReadonlyMap<string, PathEntry>, i
     const routes = (family: IpFamily): RouteEntry[] => lookup.routes(service.name, family).flatMap((route) => routeEntries(route, paths, idOf));
     return [service.name, {
       id: idOf("service", service.name), name: service.name, enforcement: enforcements[service.enforcement],
-      sourceNat: service.sourceNat === "Interface", trafficClass: trafficClasses[service.trafficClass],
+      sourceNat: service.sourceNat, trafficClass: trafficClasses[service.trafficClass],
       idleMs: (proto, port) => idleTimeout(lookup.config, service, { proto, port }),
       routes: { 4: routes(4), 6: routes(6) },
     }];

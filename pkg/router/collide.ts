@@ -1,17 +1,19 @@
 // Two sessions want one flow toward a host: glare when one is the mirror of the other (protocol 6.5), else the collision
 // rule of behaviour 3.2. Called by accept.ts and admit.ts after the data plane refused a key; runs at ingress and egress only.
+import { sameAddress } from "../base/address.ts";
 import { equalBytes } from "../base/bytes.ts";
 import type { SessionRef } from "../ports/datapath.ts";
 import { decideGlare } from "../svr/glare.ts";
 import type { GlareVerdict } from "../svr/glare.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Life, Role } from "../svr/session.ts";
-import type { Session } from "../svr/session.ts";
+import type { Session, SessionContext } from "../svr/session.ts";
 import { account } from "./account.ts";
 import { endSession, handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import { refuse } from "./refuse.ts";
 import { leave } from "./relay.ts";
+import type { Chosen } from "./route.ts";
 import { sendDelete } from "./say.ts";
 import { carriedOf, isOpened } from "./turn.ts";
 import type { Arrival, Turn } from "./turn.ts";
@@ -24,6 +26,22 @@ export interface Collision {
   other: SessionRef;
   /** install it once more, after the other one went */
   retry(): void;
+}
+
+/**
+ * isYielding tells whether the collision rule decides who has the key: without waypoints and without a choice of ports there is no
+ * other way to the same host. Sources that share an address keep each other off (behaviour 5), but the same hosts' older session yields.
+ */
+export function isYielding(turn: Turn, chosen: Chosen, of: { session: Session; other: SessionRef }): boolean {
+  if (chosen.side.path !== 0 || chosen.natSearch !== undefined) return false;
+  const held = chosen.isShared === true ? turn.find.byUuid(of.other.uuid) : undefined;
+  return chosen.isShared !== true || (held !== undefined && sameContext(held.state.context, of.session.context));
+}
+
+/** sameContext tells whether two sessions are of the same hosts and ports. */
+export function sameContext(a: SessionContext, b: SessionContext): boolean {
+  return a.proto === b.proto && a.sourcePort === b.sourcePort && a.destinationPort === b.destinationPort
+    && sameAddress(a.source, b.source) && sameAddress(a.destination, b.destination);
 }
 
 /** resolveCollision decides between the live session and the new one. */

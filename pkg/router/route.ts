@@ -5,7 +5,7 @@ import type { IpAddress } from "../base/address.ts";
 import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { NatSearch } from "../ports/datapath.ts";
-import { NAT_PORT_COUNT, NAT_PORT_FIRST } from "../svr/constants.ts";
+import { NAT_PORT_COUNT, NAT_PORT_FIRST, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from "../svr/constants.ts";
 import { Flag } from "../svr/session.ts";
 import type { SessionContext, SessionSide } from "../svr/session.ts";
 import { hostSide } from "./newsession.ts";
@@ -18,6 +18,8 @@ export interface Chosen {
   /** Flag.snat, Flag.dnat */
   flags: number;
   natSearch?: NatSearch | undefined;
+  /** the source has an address of ours and no port that could tell it from others: one session a remote address (behaviour 5) */
+  isShared?: true;
   /** another session holds this key: the ports rest with it */
   taken(): void;
   /** not used at all */
@@ -30,10 +32,13 @@ export interface Ways {
   next(): Chosen | undefined;
 }
 
-/** Entrance is where the packet came in; a path never returns it there (behaviour 6.2). */
+/** Entrance is where the packet came in and whose it is; a path never returns it there (behaviour 6.2). */
 export interface Entrance {
   ifnum: number;
   vlan: number;
+  tenant: string;
+  /** its destination was a static outside address (behaviour 5) */
+  wasOutside?: boolean;
   /** path it came by, absent for hosts */
   path?: PathEntry;
 }
@@ -45,7 +50,7 @@ export function egressSides(turn: Turn, service: ServiceEntry, context: SessionC
   const route = service.routes[context.family].find((candidate) => isUsable(candidate, context, entrance));
   if (route === undefined) return fail("no-path");
   if (route.kind === "peer") return ok(pairs(turn, route.path, context));
-  return ok(hostSides(turn, route, { service, context }));
+  return ok(hostSides(turn, route, { service, context, entrance }));
 }
 
 function isUsable(route: RouteEntry, context: SessionContext, entrance: Entrance): boolean {
@@ -72,41 +77,49 @@ function pairs(turn: Turn, path: PathEntry, context: SessionContext): Ways {
 
 type LocalRoute = Extract<RouteEntry, { kind: "local" }>;
 
-function hostSides(turn: Turn, route: LocalRoute, of: { service: ServiceEntry; context: SessionContext }): Ways {
-  const { context, service } = of;
+function hostSides(turn: Turn, route: LocalRoute, of: { service: ServiceEntry; context: SessionContext; entrance: Entrance }): Ways {
+  const { context, service, entrance } = of;
   const remote = route.target ?? context.destination;
-  const dnat = sameAddress(remote, context.destination) ? 0 : Flag.dnat;
-  const at = { ifnum: route.ifnum, vlan: route.vlan, nexthop: route.nexthop[context.family] };
+  const isMoved = !sameAddress(remote, context.destination);
+  const wasOutside = entrance.wasOutside === true;
+  const way = { at: { ifnum: route.ifnum, vlan: route.vlan, nexthop: route.nexthop[context.family] }, remote, context, dnat: isMoved || wasOutside ? Flag.dnat : 0 };
+  const choice = turn.tables.nat.sourceFor({
+    sourceNat: service.sourceNat, out: route, tenant: entrance.tenant, source: context.source, wasOutside,
+    turnsBack: (isMoved || wasOutside) && entrance.ifnum === route.ifnum && entrance.vlan === route.vlan,
+  });
   let tries = 0;
-  if (!service.sourceNat) return { next: () => (tries++ === 0 ? plainHost(at, remote, context, dnat) : undefined) };
-  const addresses = route.addresses.filter((own) => own.family === context.family);
+  if (choice.kind !== "ports") return { next: () => (tries++ === 0 ? portKept(way, choice.kind === "static" ? choice.address : undefined) : undefined) };
   return {
     next() {
-      const address = addresses[tries++];
-      return address === undefined ? undefined : translated(turn, { at, remote, address, context, dnat });
+      const address = choice.addresses[tries++];
+      return address === undefined ? undefined : translated(turn, way, address);
     },
   };
 }
 
-function plainHost(at: { ifnum: number; vlan: number; nexthop: number }, remote: IpAddress, context: SessionContext, flags: number): Chosen {
-  const side = hostSide(at, remote, context.source, { remote: context.destinationPort, local: context.sourcePort, proto: context.proto });
-  return { side, flags, taken: nothing, giveBack: nothing };
-}
-
-interface Translation {
+interface WayToHost {
   at: { ifnum: number; vlan: number; nexthop: number };
   remote: IpAddress;
-  address: IpAddress;
   context: SessionContext;
   dnat: number;
 }
 
+/** The host sees the port of the source, and its address unless a static one is given. */
+function portKept({ at, remote, context, dnat }: WayToHost, address: IpAddress | undefined): Chosen {
+  const side = hostSide(at, remote, address ?? context.source, { remote: context.destinationPort, local: context.sourcePort, proto: context.proto });
+  return { side, flags: dnat | (address === undefined ? 0 : Flag.snat), taken: nothing, giveBack: nothing };
+}
+
+/** Protocols whose port, or identifier, can be another than the host's. */
+const translatable: ReadonlySet<number> = new Set([PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_ICMPV6]);
+
 /** Source NAT on one address: the flow index finds the first free port of 16384-65534 (behaviour 5). */
-function translated(turn: Turn, of: Translation): Chosen {
-  const { at, remote, address, context, dnat } = of;
-  const start = turn.ports.natStart();
-  const side = hostSide(at, remote, address, { remote: context.destinationPort, local: NAT_PORT_FIRST + start, proto: context.proto });
-  return { side, flags: Flag.snat | dnat, natSearch: { first: NAT_PORT_FIRST, count: NAT_PORT_COUNT, start: NAT_PORT_FIRST + start }, taken: nothing, giveBack: nothing };
+function translated(turn: Turn, way: WayToHost, address: IpAddress): Chosen {
+  const { at, remote, context, dnat } = way;
+  if (!translatable.has(context.proto)) return { ...portKept(way, address), isShared: true };
+  const start = NAT_PORT_FIRST + turn.ports.natStart();
+  const side = hostSide(at, remote, address, { remote: context.destinationPort, local: start, proto: context.proto });
+  return { side, flags: Flag.snat | dnat, natSearch: { first: NAT_PORT_FIRST, count: NAT_PORT_COUNT, start }, taken: nothing, giveBack: nothing };
 }
 
 function nothing(): void {

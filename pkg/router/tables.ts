@@ -1,6 +1,8 @@
 // What a shard decides by: the compiled configuration of this router with the data plane's stable numbers filled in.
 // Built by build.ts from a RouterConfig; read-only afterwards, replaced as a whole on reload.
 import type { IpAddress, IpFamily } from "../base/address.ts";
+import type { ServiceConfig } from "../plan/config.ts";
+import type { NatTable } from "../plan/nat.ts";
 import type { PeerKeys } from "../svr/keys.ts";
 
 /** Enforcement is what happens to a first TCP packet that is no SYN (behaviour 3.4). */
@@ -72,7 +74,7 @@ export interface ServiceEntry {
   id: number;
   name: string;
   enforcement: Enforcement;
-  sourceNat: boolean;
+  sourceNat: ServiceConfig["sourceNat"];
   trafficClass: number;
   /** idle timeout in milliseconds for an IP protocol and destination port (behaviour 3.5) */
   idleMs(proto: number, port: number): number;
@@ -113,5 +115,6 @@ export interface Tables {
   /** whether an address is one of this router's */
   isOwn(address: IpAddress): boolean;
   interfaceName(ifnum: number): string;
+  readonly nat: NatTable;
   limits: { live: number; halfOpen: number };
 }

@@ -39,7 +39,8 @@ export interface LabService {
   allow?: string[];
   deny?: string[];
   enforcement?: ServiceConfig["enforcement"];
-  sourceNat?: boolean;
+  /** true: on the interface */
+  sourceNat?: boolean | "Pool";
   /** destination NAT at the last router */
   target?: string;
   /** VLAN on which the hosts of the service live, default 0 */
@@ -86,7 +87,7 @@ function service(one: LabService): ServiceConfig {
       ...(one.allow ?? ["corp"]).map((tenant) => ({ tenant, permission: "Allow" as const, origin })),
       ...(one.deny ?? []).map((tenant) => ({ tenant, permission: "Deny" as const, origin })),
     ],
-    enforcement: one.enforcement ?? "Reset", sourceNat: one.sourceNat === true ? "Interface" : "Off", trafficClass: "BestEffort", hmacScope: "MetadataOnly",
+    enforcement: one.enforcement ?? "Reset", sourceNat: one.sourceNat === "Pool" ? "Pool" : one.sourceNat === true ? "Interface" : "Off", trafficClass: "BestEffort", hmacScope: "MetadataOnly",
     ...(one.idleMs === undefined ? {} : { idleMs: one.idleMs }), origin,
   };
 }
@@ -180,6 +181,7 @@ export function chainConfig(chain: Chain): RouterConfig {
     services: chain.services.map(service).sort((a, b) => (a.name < b.name ? -1 : 1)),
     routes: chain.services.flatMap((one) => routes(chain, one)),
     peers: toPeer.map((side) => peer(path(chain, side, 4).peer, chain)), paths: toPeer.flatMap((side) => outerOf(chain, side).map((family) => path(chain, side, family))),
+    natPools: [], staticNats: [],
     limits: { sessions: 1024, halfOpen: 0, firstPacketRate: 0, perRemoteRate: 0, ...chain.limits },
     timers: {
       quarantineMs: 30_000, guardMs: 2000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5000, interimMs: 300_000,

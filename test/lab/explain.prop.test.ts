@@ -28,7 +28,9 @@ function tablesOf(config: RouterConfig): Tables {
 }
 
 /** A turn that has ports for everybody, which is all that choosing a way asks of it. */
-const turn = { nowMs: 0, ports: { natStart: () => 0, pair: () => ({ local: 16_384, remote: 16_385 }) } } as unknown as Turn;
+const turnOf = (tables: Tables): Turn => ({ tables, nowMs: 0, ports: { natStart: () => 0, pair: () => ({ local: 16_384, remote: 16_385 }) } }) as unknown as Turn;
+
+const hostOf = ({ family }: WhyQuestion["destination"]): WhyQuestion["destination"] => addressOf(family === 4 ? "10.1.0.77" : "fd00:1::77");
 
 interface Decision { allow: boolean; reason?: string; service?: string; way?: string }
 
@@ -38,31 +40,32 @@ function wayOf(tables: Tables, { side }: Chosen): string {
   return path === undefined ? `to hosts at ${tables.interfaceName(side.ifnum)}${side.vlan === 0 ? "" : ` VLAN ${side.vlan}`}` : `to peer ${path.peer.name} by path ${path.name}`;
 }
 
-function decide(tables: Tables, { tenant = "", proto, port, destination }: WhyQuestion): Decision {
+function decide(tables: Tables, { tenant = "", proto, port, destination: asked }: WhyQuestion): Decision {
+  const destination = tables.nat.insideOf(asked)?.address ?? asked;
   const selected = tables.select(tables.tenantId(tenant) ?? -1, proto, port, destination);
   if (selected.kind === "deny") return { allow: false, reason: selected.reason, ...(selected.service === undefined ? {} : { service: selected.service.name }) };
   const service = selected.service.name;
-  const source = addressOf(destination.family === 4 ? "10.1.0.77" : "fd00:1::77");
-  const ways = egressSides(turn, selected.service, { source, destination, sourcePort: 40_000, destinationPort: port, proto, family: destination.family }, { ifnum: 2_000, vlan: 0 });
+  const source = hostOf(destination);
+  const ways = egressSides(turnOf(tables), selected.service, { source, destination, sourcePort: 40_000, destinationPort: port, proto, family: destination.family }, { ifnum: 2_000, vlan: 0, tenant, wasOutside: destination !== asked });
   if (!ways.ok) return { allow: false, reason: ways.error, service };
   const chosen = ways.value.next();
   return chosen === undefined ? { allow: false, reason: "nat", service } : { allow: true, service, way: wayOf(tables, chosen) };
 }
 
-test("P-1 P-2 P-3 svrctl why says what a shard decides", () => {
+test("P-1 P-2 P-3 N-3 N-4 svrctl why says what a shard decides", () => {
   const seen = new Set<string>();
   fc.assert(fc.property(randomObjects, randomQuestions, (objects, questions) => {
     for (const config of compile({ objects }).routers.values()) {
       const tables = tablesOf(config);
       for (const question of questions) {
-        const { allow, reason, service, steps } = explain(config, question);
+        const { allow, reason, service, steps } = explain(config, { ...question, from: hostOf(question.destination) });
         const way = allow ? steps.find((step) => step.stage === "route")?.text.replace(/, cost .*/, "") : undefined;
         expect({ allow, reason, service, way }).toEqual({ reason: undefined, service: undefined, way: undefined, ...decide(tables, question) });
         seen.add(reason ?? "allow");
       }
     }
   }), { numRuns: 150 });
-  expect([...seen]).toEqual(expect.arrayContaining(["access", "allow", "no-path", "no-service"]));
+  expect([...seen]).toEqual(expect.arrayContaining(["access", "allow", "nat", "no-path", "no-service"]));
 });
 
 test("6.3 W-11 the cheapest way whatever its family; of equal ones that of the packet's own", () => {

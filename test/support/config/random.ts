@@ -40,7 +40,7 @@ const transports = fc.oneof(fc.constant([]), fc.uniqueArray(fc.record({ protocol
 const access = fc.uniqueArray(fc.record({ tenant: fc.constantFrom(...tenantNames), permission: fc.constantFrom("Allow", "Allow", "Deny") }), { minLength: 1, maxLength: 3, selector: (one) => one.tenant });
 const service = fc.record({
   name: fc.constantFrom(...serviceNames), addresses: subset(prefixes, 3, 1), transports, access, scope: fc.constantFrom("Private", "Private", "Public"), enabled: fc.constantFrom(true, true, true, false),
-  sourceNat: fc.constantFrom("Off", "Interface"), servicePolicyRef: rarely(fc.constantFrom("ordered", "gone").map((name) => ({ name }))), securityPolicyRef: rarely(fc.constantFrom("plain", "strong").map((name) => ({ name }))),
+  sourceNat: fc.constantFrom("Off", "Interface", "Pool"), servicePolicyRef: rarely(fc.constantFrom("ordered", "gone").map((name) => ({ name }))), securityPolicyRef: rarely(fc.constantFrom("plain", "strong").map((name) => ({ name }))),
 }).map(({ name, ...spec }) => parsedOf("Service", { name, namespace: "shop" }, without(spec)));
 
 const way = fc.oneof(
@@ -65,12 +65,17 @@ function router(name: string, other: string, end: number): fc.Arbitrary<ParsedOb
     remoteAddress: fc.constantFrom(`192.0.2.${peerEnd}`, `2001:db8::${peerEnd}`, "203.0.113.9"),
   }), { minLength: 1, maxLength: 3, selector: (one) => one.name }).map((list) => list.map(without));
   const lan1 = fc.constantFrom(["10.1.0.1/24"], ["fd00:1::1/64"], []);
-  return fc.record({ path, lan1, allowed: subset([...tenantNames, globalTenant], 3), psk: fc.oneof({ weight: 9, arbitrary: fc.constant({ file: "k" }) }, { weight: 1, arbitrary: fc.constant(undefined) }) }).map((part) => parsedOf("Router", { name }, {
+  const nat = fc.record({
+    pools: fc.uniqueArray(fc.record({ name: fc.constantFrom("p", "q"), addresses: subset(["198.51.100.0/30", "2001:db8:5::/64"], 2, 1), tenants: subset(tenantNames, 2) }), { maxLength: 2, selector: (one) => one.name }),
+    static: fc.array(fc.record({ inside: fc.constantFrom("10.2.0.0/24", "10.1.0.64/26"), outside: fc.constantFrom("11.0.0.0/24", "11.0.0.0/26", "fd00:9::/64"), interface: fc.constantFrom("lan0", "lan1", "wan0") }), { maxLength: 2 }),
+  });
+  return fc.record({ path, nat, lan1, allowed: subset([...tenantNames, globalTenant], 3), psk: fc.oneof({ weight: 9, arbitrary: fc.constant({ file: "k" }) }, { weight: 1, arbitrary: fc.constant(undefined) }) }).map((part) => parsedOf("Router", { name }, {
     interfaces: [
       { name: "lan0", type: "LAN", neighbourhood: "campus", addresses: ["10.1.0.1/24", "fd00:1::1/64"], gateways: ["10.1.0.254"], vlans: [{ id: 7, addresses: ["10.1.0.1/24"] }] },
       { name: "lan1", type: "Shared", addresses: part.lan1 },
       { name: "wan0", type: "WAN", addresses: [`192.0.2.${end}/24`, `2001:db8::${end}/64`], waypoints: [{ address: `192.0.2.${end}` }, { address: `2001:db8::${end}` }] },
     ],
+    nat: part.nat,
     peers: [without({ name: other, paths: part.path, psk: part.psk, allowedTenants: part.allowed })],
   }));
 }

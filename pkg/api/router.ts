@@ -40,6 +40,9 @@ const rate = { min: 1, max: 10_000_000 };
 const limitsField = z.strictObject({
   sessions: countField({ description: "Most live sessions. Default: 1000000.", example: 1_000_000, min: 1, max: 50_000_000 }).default(1_000_000),
   halfOpen: countField({ description: "Most TCP sessions that are not established. Default: unlimited.", example: 100_000, min: 1, max: 50_000_000 }).optional(),
+  halfOpenPerSource: countField({ description: "Most of them from one source address of a tenant: the guard against floods of SYN. Default: unlimited.", example: 1_000, min: 1, max: 50_000_000 }).optional(),
+  halfOpenPerTenant: countField({ description: "Most of them of one tenant. Default: unlimited.", example: 20_000, min: 1, max: 50_000_000 }).optional(),
+  sessionsPerSource: countField({ description: "Most live sessions of one source address of a tenant. Default: unlimited.", example: 10_000, min: 1, max: 50_000_000 }).optional(),
   firstPacketRate: countField({ description: "First packets a second and tenant from hosts. Default: unlimited.", example: 20_000, ...rate }).optional(),
   perRemoteRate: countField({ description: "First packets a second and remote address from peers. Default: unlimited.", example: 50_000, ...rate }).optional(),
 }).meta({ description: "What the router keeps at most; at a limit new sessions are refused." });

@@ -33,8 +33,8 @@ const serviceRouteSpec = z.strictObject({
   host: hostField.optional(),
   cost: countField({ description: "Cost without a policy that lists vectors; the lowest wins. Default: 1.", example: 10, min: 1, max: 999_999 }).default(1),
   vector: wordField("Vector for the path preference of a ServicePolicy; a vector of the peer path goes first.", "mpls").optional(),
-  maxSessions: countField({ description: "Most live sessions on this route and router; no effect in this version. Default: unlimited.", example: 10_000, min: 1, max: 50_000_000 }).optional(),
-  sessionRate: countField({ description: "Most new sessions a second on this route and router; no effect in this version. Default: unlimited.", example: 1_000, min: 1, max: 10_000_000 }).optional(),
+  maxSessions: countField({ description: "Most live sessions on this route and router; then the next route of the service is used, or they are refused with reason limit. Default: unlimited.", example: 10_000, min: 1, max: 50_000_000 }).optional(),
+  sessionRate: countField({ description: "Most new sessions a second on this route and router; then as with maxSessions. Default: unlimited.", example: 1_000, min: 1, max: 10_000_000 }).optional(),
 }).check((context) => {
   const { type } = context.value;
   for (const [one, block] of Object.entries(blocks)) {

@@ -53,7 +53,7 @@ export interface TableView {
   name: string;
   entries: number;
   limit: number;
-  /** at or above 85 % (behaviour 3.8) */
+  /** raised at 85 %, cleared at 80 % (behaviour 3.8) */
   alarm: boolean;
 }
 

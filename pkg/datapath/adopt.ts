@@ -8,12 +8,12 @@ import { openMap } from "./maps.ts";
 import { isLinkPin, LAYOUT_VERSION, unpin, versionOf } from "./pins.ts";
 import type { Pins } from "./pins.ts";
 import { notPermitted } from "./requirements.ts";
-import { bucketsFor, readSizes, recordBytesFor } from "./settings.ts";
+import { bucketsFor, readSizes, recordBytesFor, sourcesFor } from "./settings.ts";
 
 /** Maps without which sessions are lost or misread: a set that lacks one is not taken over. */
-const VITAL = ["settings", "gauges", "sessions", "buckets", "names"];
+const VITAL = ["settings", "gauges", "sessions", "buckets", "names", "usage", "sources"];
 /** Maps whose size the pinned one decides. */
-const SIZED = ["sessions", "buckets", "records", "tokens"];
+const SIZED = ["sessions", "buckets", "sources", "records", "tokens"];
 
 const SETTINGS_KEY = new Uint8Array(4);
 const TEXT_BYTES = 1 << 16;
@@ -114,6 +114,7 @@ export function loadMaps(native: Native, load: Handle, at: { pins: Pins; object:
     for (const name of pins.list().filter((one) => versionOf(one) !== undefined)) unpin(`${pins.dir}/${name}`);
     native.loadResize(load, "sessions", at.sessions);
     native.loadResize(load, "buckets", bucketsFor(at.sessions));
+    native.loadResize(load, "sources", sourcesFor(at.sessions));
     native.loadResize(load, "records", recordBytesFor(at.sessions));
   }
   const fresh = namesOfMaps(native, load).filter((name) => !reuse(native, load, { pins, name }));

@@ -38,7 +38,7 @@ export function offsetOf(layout: StructLayout, name: string): number {
 /** sideLayout is struct svr_side. */
 export const sideLayout = struct("svr_side", [
   ["remote_be", "u32"], ["local_be", "u32"], ["remote_port_be", "u16"], ["local_port_be", "u16"], ["ifnum", "u16"], ["vlan", "u16"],
-  ["nexthop", "u16"], ["path", "u16"], ["proto", "u8"], ["family", "u8"], ["reserved", "u16"],
+  ["nexthop", "u16"], ["path", "u16"], ["proto", "u8"], ["family", "u8"], ["filtered", "u16"],
 ]);
 
 /** tailLayout is struct svr_tail. */
@@ -58,8 +58,8 @@ export const sessionLayout = struct("svr_session", [
   ["created_ms", "u64"], ["context_source", "u8", 16], ["context_destination", "u8", 16], ["context_source_port_be", "u16"],
   ["context_destination_port_be", "u16"], ["context_proto", "u8"], ["context_family", "u8"], ["role", "u8"], ["shard", "u8"],
   ["source_router", "u16"], ["security", "u16"], ["span", "u8", 8], ["parent_span", "u8", 8], ["trace_flags", "u8"],
-  ["traffic_class", "u8"], ["interface_out", "u16"], ["hs", handshakeLayout], ["setup_ms", "u32"], ["retransmissions", "u32"],
-  ["out_of_order", "u32"], ["interim_ms", "u32"], ["answer", "u8", 16], ["tenant", "u16"], ["service", "u16"], ["spare", "u8", 4],
+  ["traffic_class", "u8"], ["route", "u16"], ["hs", handshakeLayout], ["setup_ms", "u32"], ["retransmissions", "u32"],
+  ["out_of_order", "u32"], ["interim_ms", "u32"], ["answer", "u8", 16], ["tenant", "u16"], ["service", "u16"], ["window", "u16", 2],
 ]);
 
 /** keyLayout is struct svr_key. */
@@ -89,6 +89,12 @@ export const gaugesLayout = struct("svr_gauges", [
   ["slots_used", "u32"], ["live", "u32"], ["high_water", "u32"], ["quarantined", "u32"], ["records_lost", "u64"], ["sweeps", "u64"],
   ["records_taken", "u64"], ["half_open", "u32"], ["reserved", "u32"],
 ]);
+
+/** usageLayout is struct svr_usage. */
+export const usageLayout = struct("svr_usage", [["live", "u32"], ["half_open", "u32"], ["second", "u32"], ["started", "u32"]]);
+
+/** sourceLayout is struct svr_source. */
+export const sourceLayout = struct("svr_source", [["live", "u32"], ["tag", "u32"], ["half_open", "u32"], ["reserved", "u32"]]);
 
 /** interfaceLayout is struct svr_interface. */
 export const interfaceLayout = struct("svr_interface", [["ifindex", "u32"], ["ifnum", "u16"], ["flags", "u16"]]);
@@ -134,11 +140,11 @@ export const ifstatsLayout = struct("svr_ifstats", [["rx_packets", "u64"], ["rx_
 
 /** bpfLayouts are the structs shared with the eBPF programs; compared with the object's BTF at load. */
 export const bpfLayouts: readonly StructLayout[] = [
-  sideLayout, tailLayout, handshakeLayout, sessionLayout, keyLayout, bucketLayout, settingsLayout, gaugesLayout, interfaceLayout, interfacesLayout, nexthopLayout,
+  sideLayout, tailLayout, handshakeLayout, sessionLayout, keyLayout, bucketLayout, settingsLayout, gaugesLayout, usageLayout, sourceLayout, interfaceLayout, interfacesLayout, nexthopLayout,
   addressLayout, localLayout, rateLayout, memberKeyLayout, puntLayout, recordLayout, ifstatsLayout,
 ];
 
-/** opLayout is struct svr_op of the library. */
+/** opLayout is struct svr_op of the library; an install has its struct svr_op_limits where the others have uuid and flags. */
 export const opLayout = struct("svr_op", [
   ["kind", "u32"], ["index", "u32"], ["uuid", "u8", 16], ["clear_flags", "u32"], ["set_flags", "u32"], ["fields", "u32"], ["nat_count", "u32"],
   ["nat_first", "u16"], ["nat_start", "u16"], ["side", "u8"], ["reason", "u8"], ["now", "u8"], ["reserved", "u8", 13], ["session", sessionLayout],

@@ -5,6 +5,7 @@ import type { NatSearch, OpResult, SessionOp } from "../ports/datapath.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
 import { flowKeyText, freeSlot, removeFlow, sameSideKey, sessionOf, sideKey } from "./model-state.ts";
+import { limitOf } from "./model-usage.ts";
 import type { Model } from "./model-state.ts";
 
 type Install = Extract<SessionOp, { kind: "install" }>;
@@ -18,7 +19,7 @@ const FULL: OpResult = { ok: false, why: "full" };
 /** applyOp executes one operation at nowMs (monotonic milliseconds). */
 export function applyOp(model: Model, op: SessionOp, nowMs: number): OpResult {
   switch (op.kind) {
-    case "install": return install(model, op);
+    case "install": return install(model, op, nowMs);
     case "patch": return patch(model, op);
     case "replaceSide": return replaceSide(model, op);
     case "end": return end(model, op, nowMs);
@@ -30,12 +31,14 @@ export function restsAfterEnd(session: Session): boolean {
   return session.side[1].path !== 0 || (session.flags & Flag.snat) !== 0;
 }
 
-function install(model: Model, op: Install): OpResult {
+function install(model: Model, op: Install, nowMs: number): OpResult {
   const session = structuredClone(op.session);
   const taken = searchPort(model, session, op.natSearch) ?? holder(model, session.side[0], 0) ?? holderOfUuid(model, session.uuid);
   if (taken !== undefined) return taken;
   const index = freeSlot(model);
   if (index < 0 || isFull(model) || sameSideKey(session.side[0], session.side[1])) return FULL;
+  const limit = limitOf(model, session, { limits: op.limits, nowMs });
+  if (limit !== undefined) return { ok: false, why: "limit", limit };
   session.life = Life.live;
   model.slots[index] = session;
   model.flows.set(flowKeyText(sideKey(session.side[1])), { index, side: 1 });

@@ -35,6 +35,8 @@ export interface Model {
   hasSocket: (proto: number, address: IpAddress, port: number) => boolean;
   /** monotonic nanoseconds up to which a token bucket is paid */
   tokens: Map<string, number>;
+  /** sessions that began on a route in its last second */
+  started: Map<number, { second: number; count: number }>;
   drops: Map<string, bigint>;
   counts: Map<number, InterfaceCount>;
   sweeps: bigint;
@@ -53,7 +55,7 @@ export function createModel(options: { sessionLimit: number; liveLimit: number; 
   return {
     slots: new Array<Session | undefined>(options.sessionLimit).fill(undefined), lowestFree: 0, flows: new Map(), uuids: new Map(), liveLimit: options.liveLimit,
     shards: options.shards, mssClamp: true, interfaces: new Map(), nexthops: new Map(), locals: new Map(), config: NO_CONFIG,
-    hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), drops: new Map(), counts: new Map(), sweeps: 0n,
+    hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), started: new Map(), drops: new Map(), counts: new Map(), sweeps: 0n,
   };
 }
 

@@ -5,7 +5,7 @@ import type {
 } from "../ports/datapath.ts";
 import { addressKey } from "../base/address.ts";
 import { toHex } from "../base/bytes.ts";
-import { Life, TcpState } from "../svr/session.ts";
+import { Life } from "../svr/session.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
 import { applyOp } from "./model-apply.ts";
 import { forward } from "./model-forward.ts";
@@ -14,6 +14,7 @@ import { wireBytes } from "./model-parse.ts";
 import type { PacketIn } from "./model-parse.ts";
 import { countDrop, countOf, createModel, flowKeyText, localOf, passes, programModel } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
+import { usageOf } from "./model-usage.ts";
 import { sweep } from "./model-sweep.ts";
 import { lookModel } from "./model-verify.ts";
 import { dropped } from "./model-verdict.ts";
@@ -80,6 +81,7 @@ function datapathPort(world: World): Datapath {
     findUuid: (uuid) => findUuid(model, uuid),
     gauges: () => gauges(model),
     verify: () => lookModel(model),
+    usage: (id) => usageOf(model, (session) => session.tenant === id || session.route === id),
     takeRecordsLost: () => 0,
     counters: () => ({ drops: Object.fromEntries(model.drops), interfaces: Object.fromEntries(structuredClone([...model.counts])) }),
     adopted: () => false,
@@ -100,7 +102,7 @@ function shardPort(world: World, number: number): ShardPort {
     send: (frames) => frames.filter((frame) => send(world, frame)).length,
     find: (key) => find(model, key),
     findUuid: (uuid) => findUuid(model, uuid),
-    load: () => load(model),
+    load: () => usageOf(model, () => true),
     nameId: (name) => nameId(world, name),
     nameOf: (id) => world.names.get(id),
     close: () => undefined,
@@ -196,22 +198,10 @@ function page(model: Model, ask: { cursor: number; max: number; wanted: (session
   return { sessions };
 }
 
-/** Counted anew each time, so that nothing has to be kept in step. */
-function load(model: Model): Pick<DatapathGauges, "live" | "halfOpen"> {
-  let live = 0, halfOpen = 0;
-  for (const index of model.uuids.values()) {
-    const session = model.slots[index];
-    if (session?.life !== Life.live) continue;
-    live += 1;
-    if (session.tcpState === TcpState.synSent || session.tcpState === TcpState.synRcvd) halfOpen += 1;
-  }
-  return { live, halfOpen };
-}
-
 function gauges(model: Model): DatapathGauges {
   const used = model.slots.filter((slot) => slot !== undefined);
   return {
-    slotsUsed: used.length, ...load(model), highWater: model.slots.findLastIndex((slot) => slot !== undefined) + 1,
+    slotsUsed: used.length, ...usageOf(model, () => true), highWater: model.slots.findLastIndex((slot) => slot !== undefined) + 1,
     quarantined: used.filter((slot) => slot.life === Life.quarantine).length, recordsLost: 0, sweeps: Number(model.sweeps),
     sessionLimit: model.slots.length, flowEntries: model.flows.size + model.uuids.size, flowLimit: 3 * model.slots.length,
   };

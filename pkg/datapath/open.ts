@@ -24,6 +24,7 @@ import type { ShardSpec } from "./shardport.ts";
 import { createTable } from "./table.ts";
 import type { Table } from "./table.ts";
 import { createLook } from "./verify.ts";
+import { readUsage } from "./usage.ts";
 import { openWakes } from "./wakes.ts";
 
 /** OpenOptions are the sizes and places of one data plane. Pinned maps keep the session slots they were made with. */
@@ -120,6 +121,8 @@ function assemble(parts: Parts, shards: number, keep: Keep): Omit<EbpfDatapath, 
   keep(() => { programmer.close(); });
   const names = openMap(native, pins.map("names"));
   keep(() => { names.close(); });
+  const usage = openMap(native, pins.map("usage"));
+  keep(() => { usage.close(); });
   const counters = openCounters(native, pins);
   keep(() => { counters.close(); });
   const records = openRecords(native, pins);
@@ -130,7 +133,8 @@ function assemble(parts: Parts, shards: number, keep: Keep): Omit<EbpfDatapath, 
     ...createNameTable(names), program: (config) => { programmer.program(config); }, records: (max) => records.take(max),
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
     findUuid: (uuid) => table.findUuid(uuid),
-    gauges: () => table.gauges(readSizes(settings.bytes)), verify: createLook(native, table.handle, settings.bytes.array), takeRecordsLost: () => table.takeLost(),
+    gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),
+    verify: createLook(native, table.handle, settings.bytes.array), takeRecordsLost: () => table.takeLost(),
     counters: () => counters.read(programmer.ifnums()), adopted: () => adopted,
     shardSpec: (number) => ({ number, pinDir: pins.dir, suffix: MAP_SUFFIX, injectMac: readInjectSecret(settings.bytes), wakeFd: wakes.fd(number) }),
     wake: (number) => { wakes.wake(number); },

@@ -34,10 +34,11 @@ const UUID = field("uuid"), CREATED = field("created_ms"), C_SOURCE = field("con
 const C_SOURCE_PORT = field("context_source_port_be"), C_DESTINATION_PORT = field("context_destination_port_be");
 const C_PROTO = field("context_proto"), C_FAMILY = field("context_family"), ROLE = field("role"), SHARD = field("shard");
 const SOURCE_ROUTER = field("source_router"), SECURITY = field("security"), SPAN = field("span"), PARENT_SPAN = field("parent_span");
-const TRACE_FLAGS = field("trace_flags"), TRAFFIC_CLASS = field("traffic_class"), INTERFACE_OUT = field("interface_out");
+const TRACE_FLAGS = field("trace_flags"), TRAFFIC_CLASS = field("traffic_class"), ROUTE = field("route"), WINDOW = field("window");
 const SETUP = field("setup_ms"), RETRANSMISSIONS = field("retransmissions"), OUT_OF_ORDER = field("out_of_order"), INTERIM = field("interim_ms");
 const ANSWER = field("answer"), TENANT = field("tenant"), SERVICE = field("service");
 const WORD = 0x1_0000_0000;
+const OWN_FLAGS = 0x40000 | 0x80000; // SVR_F_COUNTED, SVR_F_SOURCE: the library's own, nobody else sees them
 
 /** SESSION_SIZE is the size of struct svr_session in bytes. */
 export const SESSION_SIZE = sessionLayout.size;
@@ -45,7 +46,7 @@ export const SESSION_SIZE = sessionLayout.size;
 /** sessionAt are the offsets that patches write to. */
 export const sessionAt = {
   tcpState: TCP_STATE, tcpBefore: TCP_BEFORE, isn: ISN, retransmissions: RETRANSMISSIONS, outOfOrder: OUT_OF_ORDER, seen: SEEN, since: SINCE, idle: IDLE, nextSeq: NEXT_SEQ, lastAck: LAST_ACK,
-  packets: PACKETS, bytes: BYTES, setup: SETUP, answer: ANSWER, tenant: TENANT, service: SERVICE,
+  packets: PACKETS, bytes: BYTES, setup: SETUP, answer: ANSWER, tenant: TENANT, service: SERVICE, window: WINDOW,
 } as const;
 
 /** writeAddress writes the 16 bytes of an address. */
@@ -207,7 +208,9 @@ function writeCold({ view, array }: Bytes, at: number, s: Session): void {
   array.set(s.parentSpan, at + PARENT_SPAN);
   view.setUint8(at + TRACE_FLAGS, s.traceFlags);
   view.setUint8(at + TRAFFIC_CLASS, s.trafficClass);
-  view.setUint16(at + INTERFACE_OUT, s.interfaceOut, true);
+  view.setUint16(at + ROUTE, s.route, true);
+  view.setUint16(at + WINDOW, s.window[0], true);
+  view.setUint16(at + WINDOW + 2, s.window[1], true);
   writeHandshake(view, at, s.handshake);
   view.setUint32(at + SETUP, s.setupMs, true);
   view.setUint32(at + RETRANSMISSIONS, s.retransmissions, true);
@@ -228,7 +231,7 @@ export function writeSession(to: Bytes, at: number, session: Session): void {
 export function readSession({ view, array }: Bytes, at: number): Session {
   const context = readContext(view, at);
   return {
-    side: [readSide(view, at, 0), readSide(view, at, 1)], flags: view.getUint32(at + FLAGS, true),
+    side: [readSide(view, at, 0), readSide(view, at, 1)], flags: (view.getUint32(at + FLAGS, true) & ~OWN_FLAGS) >>> 0,
     life: view.getUint8(at + LIFE) as Life, tcpState: view.getUint8(at + TCP_STATE) as TcpState,
     tcpBeforeReset: view.getUint8(at + TCP_BEFORE) as TcpState, endReason: view.getUint8(at + END_REASON),
     seenMs: readPair(view, at + SEEN), sinceMs: view.getUint32(at + SINCE, true), idleMs: view.getUint32(at + IDLE, true),
@@ -238,7 +241,8 @@ export function readSession({ view, array }: Bytes, at: number): Session {
     role: view.getUint8(at + ROLE) as Role, shard: view.getUint8(at + SHARD), sourceRouter: view.getUint16(at + SOURCE_ROUTER, true),
     security: view.getUint16(at + SECURITY, true), span: array.slice(at + SPAN, at + SPAN + 8),
     parentSpan: array.slice(at + PARENT_SPAN, at + PARENT_SPAN + 8), traceFlags: view.getUint8(at + TRACE_FLAGS),
-    trafficClass: view.getUint8(at + TRAFFIC_CLASS), interfaceOut: view.getUint16(at + INTERFACE_OUT, true),
+    trafficClass: view.getUint8(at + TRAFFIC_CLASS), route: view.getUint16(at + ROUTE, true),
+    window: [view.getUint16(at + WINDOW, true), view.getUint16(at + WINDOW + 2, true)],
     handshake: readHandshake(view, at), setupMs: view.getUint32(at + SETUP, true),
     retransmissions: view.getUint32(at + RETRANSMISSIONS, true), outOfOrder: view.getUint32(at + OUT_OF_ORDER, true),
     interimMs: view.getUint32(at + INTERIM, true), answer: readAddress(view, at + ANSWER, context.family),

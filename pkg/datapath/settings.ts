@@ -45,6 +45,11 @@ export function bucketsFor(sessions: number): number {
   return powerOfTwoFrom(Math.max(2, Math.ceil(sessions / SLOTS_PER_BUCKET)));
 }
 
+/** sourcesFor is the number of source addresses that are counted one by one: half as many as buckets. */
+export function sourcesFor(sessions: number): number {
+  return bucketsFor(sessions) / 2;
+}
+
 /** createSettings makes the settings of new maps; `random` is fresh bytes: hash keys, then the inject secret. */
 export function createSettings(sizes: TableSizes, random: Uint8Array): Bytes {
   if (random.length < SECRET_BYTES) throw new Error(`settings need ${SECRET_BYTES} random bytes`);

@@ -261,6 +261,11 @@ export interface LimitsConfig {
   firstPacketRate: number;
   /** packets a second and remote address on waypoint addresses */
   perRemoteRate: number;
+  /** live sessions of one source address of a tenant */
+  sessionsPerSource: number;
+  /** guard against floods of SYN: half-open sessions of one source address, and of one tenant */
+  halfOpenPerSource: number;
+  halfOpenPerTenant: number;
 }
 
 /** TimersConfig holds milliseconds (behaviour 3.3, 3.5, 1.3). */

@@ -150,8 +150,6 @@ describe("services", () => {
     const warning = (word: string, object: string, field: string): string => `1 "${word}" warning unsupported ${object} spec.${field}: has no effect in this version; leave it out, or keep it for a later version`;
     expect(said([line("ServicePolicy", "s/p", spec)])).toEqual(Object.keys(spec).map((field) => warning(field, "ServicePolicy s/p", field)));
     expect(said([line("ServicePolicy", "s/p", { sla })])).toEqual(Object.keys(sla).map((field) => warning(field, "ServicePolicy s/p", `sla.${field}`)));
-    expect(said([line("Tenant", "acme", { budgets: { sessions: 5, firstPacketsPerSecond: 5 } })])).toEqual([warning("sessions", "Tenant acme", "budgets.sessions")]);
-    expect(said([local({}, { maxSessions: 5, sessionRate: 5 }), service("s/web", { ...near, access: [] }), router()])).toEqual(["maxSessions", "sessionRate"].map((field) => warning(field, "ServiceRoute s/r", field)));
   });
 });
 

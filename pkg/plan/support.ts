@@ -22,7 +22,7 @@ export function checkSecurityPolicy(ask: { service: Input<"Service">; policy: In
   return false;
 }
 
-/** warnWithoutEffect reports fields of policies, tenants and routes that have no effect in this version. */
+/** warnWithoutEffect reports fields of policies that have no effect in this version. */
 export function warnWithoutEffect(inputs: PlanInputs, report: Report): void {
   const warn = (input: ParsedObject, fields: Record<string, boolean>): void => {
     for (const [field, asked] of Object.entries(fields)) {
@@ -30,11 +30,6 @@ export function warnWithoutEffect(inputs: PlanInputs, report: Report): void {
     }
   };
   for (const input of inputs.ServicePolicy.values()) warn(input, policyFields(input.object.spec));
-  for (const input of inputs.Tenant.values()) warn(input, { "budgets.sessions": input.object.spec.budgets.sessions !== undefined });
-  for (const input of inputs.ServiceRoute.values()) {
-    const { maxSessions, sessionRate } = input.object.spec;
-    warn(input, { maxSessions: maxSessions !== undefined, sessionRate: sessionRate !== undefined });
-  }
 }
 
 /** Each field that differs from what this version does. */

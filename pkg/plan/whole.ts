@@ -68,7 +68,10 @@ function compileOne(shared: Shared, input: Input<"Router">): RouterConfig {
 }
 
 function limitsOf(limits: Router["spec"]["limits"]): LimitsConfig {
-  return { sessions: limits.sessions, halfOpen: limits.halfOpen ?? 0, firstPacketRate: limits.firstPacketRate ?? 0, perRemoteRate: limits.perRemoteRate ?? 0 };
+  return {
+    sessions: limits.sessions, halfOpen: limits.halfOpen ?? 0, firstPacketRate: limits.firstPacketRate ?? 0, perRemoteRate: limits.perRemoteRate ?? 0,
+    sessionsPerSource: limits.sessionsPerSource ?? 0, halfOpenPerSource: limits.halfOpenPerSource ?? 0, halfOpenPerTenant: limits.halfOpenPerTenant ?? 0,
+  };
 }
 
 function timersOf({ timers, quarantine }: Router["spec"]): TimersConfig {

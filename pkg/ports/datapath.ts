@@ -27,7 +27,7 @@ export interface SessionRef { index: number; uuid: Uint8Array }
 /** What a shard asks of the data plane; one batch is one foreign call. Operations of a batch are executed in order. */
 export type SessionOp =
   /** Claim a slot, install side 1 then side 0. Fails as a whole: result is a negative code and, for `exists`, the other session. */
-  | { kind: "install"; session: Session; natSearch?: NatSearch | undefined }
+  | { kind: "install"; session: Session; natSearch?: NatSearch | undefined; limits?: InstallLimits | undefined }
   /** Change flags with atomic and/or, replace the handshake memory, add packets handled in user space. */
   | { kind: "patch"; ref: SessionRef; clearFlags: number; setFlags: number; handshake?: HandshakeMemory; fields?: Partial<SessionPatchFields>;
       addPackets?: [number, number]; addBytes?: [number, number] }
@@ -35,6 +35,12 @@ export type SessionOp =
   | { kind: "replaceSide"; ref: SessionRef; side: SideIndex; to: SessionSide }
   /** End the session: life becomes guard with this reason, the sweeper writes its record and removes it. `now`: its side-0 key is free at once. */
   | { kind: "end"; ref: SessionRef; reason: number; now: boolean };
+
+/** What an install must keep to, in sessions of the session's tenant, route, and source address within its tenant; 0 is unlimited. routeRate: sessions that begin on the route in one second. */
+export interface InstallLimits { tenant: number; tenantHalfOpen: number; route: number; routeRate: number; source: number; sourceHalfOpen: number }
+
+/** LimitName names the limit that refused an install. */
+export type LimitName = keyof InstallLimits;
 
 /** Source NAT port search: side 1 takes the first local port of first .. first + count - 1, cyclic from `start`, whose key is free. */
 export interface NatSearch { first: number; count: number; start: number }
@@ -49,6 +55,7 @@ export interface SessionPatchFields {
 export type OpResult =
   | { ok: true; index: number; localPort: number }
   | { ok: false; why: "exists"; other: SessionRef; side: SideIndex }
+  | { ok: false; why: "limit"; limit: LimitName }
   | { ok: false; why: "full" | "gone" };
 
 /** A packet to send: complete from its IP header on, checksums final; leaves by the next hop. */
@@ -154,6 +161,8 @@ export interface Datapath {
   gauges(): DatapathGauges;
   /** Looks at slots, then at places of the index, at most `steps` from `cursor` on; no lock, nothing is changed. */
   verify(cursor: number, steps: number): TableLook;
+  /** Sessions of a tenant or a route by its number, live now and half open. */
+  usage(id: number): Pick<DatapathGauges, "live" | "halfOpen">;
   /** Records that were lost since this was last asked, by this process or an earlier one: each is told once. */
   takeRecordsLost(): number;
   /** Drops by reason name since the maps were made, and packets by interface number. */

@@ -16,7 +16,7 @@ import { endSession, enterDraft, handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import type { Again } from "./admit.ts";
 import { isYielding, resolveCollision, sameContext } from "./collide.ts";
-import { isWithinLimits } from "./limits.ts";
+import { installLimits, isWithinLimits, skipsRoute } from "./limits.ts";
 import { endsConnection, newSession } from "./newsession.ts";
 import { isQuery } from "./query.ts";
 import { refuse } from "./refuse.ts";
@@ -118,17 +118,17 @@ function create(turn: Turn, at: Acceptance, ways: Ways): void {
   const attempt = (): void => {
     const chosen = ways.next();
     if (chosen === undefined) return refuse(turn, at.arrival, "nat", at.service);
-    install(turn, at, chosen, { retry: attempt });
+    install(turn, at, chosen, { ways, retry: attempt });
   };
   attempt();
 }
 
-function install(turn: Turn, at: Acceptance, chosen: Chosen, then: { retry(): void; again?: true }): void {
+function install(turn: Turn, at: Acceptance, chosen: Chosen, then: { ways: Ways; retry(): void; again?: true }): void {
   const { arrival } = at;
   const carried = carriedOf(arrival);
   const session = started(turn, at, chosen, carried);
   enterDraft(turn.batch, {
-    key: arrivalKey(arrival), session, natSearch: chosen.natSearch,
+    key: arrivalKey(arrival), session, natSearch: chosen.natSearch, limits: installLimits(turn, session, chosen.route),
     installed: (handle) => {
       if (arrival.opened.tlvs.control === undefined) leave(turn, handle, 1, carried);
     },
@@ -141,7 +141,8 @@ function install(turn: Turn, at: Acceptance, chosen: Chosen, then: { retry(): vo
       chosen.giveBack();
       if (taken) return then.retry();
       if (result.why === "exists") return at.again(turn, arrival);
-      refuse(turn, arrival, result.why === "full" ? "limit" : "nat", at.service);
+      if (skipsRoute(result, then.ways)) return then.retry();
+      refuse(turn, arrival, result.why !== "gone" ? "limit" : "nat", at.service);
     },
   });
 }
@@ -152,7 +153,7 @@ function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): 
   const { tlvs } = opened;
   const session = newSession(turn, carried, {
     context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
-    flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags), sourceRouter: at.sourceRouter, uuid: tlvs.uuid,
+    flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags), route: chosen.route.id, sourceRouter: at.sourceRouter, uuid: tlvs.uuid,
     parentSpan: tlvs.traceContext?.parentSpan, traceFlags: tlvs.traceContext?.flags,
     idleMs: idleOf(at, tlvs.remainingSeconds),
   });

@@ -1,5 +1,5 @@
 // The resources of the admin API (behaviour 14) for this router. Built by the app; each answer is made from snapshots.
-import type { CountersView, PeerView, SessionList, SessionView, StatusView, TableView, VerifyView } from "../api/view.ts";
+import type { CountersView, PeerView, SessionList, SessionView, StatusView, VerifyView } from "../api/view.ts";
 import { formatAddress } from "../base/addresstext.ts";
 import { parseUuid, uuidHex } from "../base/ids.ts";
 import type { Datapath } from "../ports/datapath.ts";
@@ -8,6 +8,7 @@ import { AdminFault } from "./admin.ts";
 import type { AdminRequest, AdminRoute } from "./admin.ts";
 import type { RouterOptions } from "./app.ts";
 import type { Counters } from "./counters.ts";
+import type { Fill } from "./fill.ts";
 import type { Intake } from "./intake.ts";
 import { nameKey } from "./names.ts";
 import type { RecordPump } from "./pump.ts";
@@ -23,6 +24,7 @@ export interface AdminParts {
   intake: Intake;
   counters: Counters;
   pump: RecordPump;
+  fill: Fill;
   shards: readonly unknown[];
   questions: Questions;
   /** waits so many milliseconds and lets others work */
@@ -33,7 +35,6 @@ export interface AdminParts {
 const PAGE = 1000; // most sessions of one answer (behaviour 14), and slots of one copy
 const USUAL_PAGE = 100;
 const MAX_SCANNED_PAGES = 16; // of one request, so that the main thread is not held; the cursor goes on where it stopped
-const ALARM = 0.85; // behaviour 3.8
 
 /** adminRoutes lists the resources; `self` stands for the name of this router. */
 export function adminRoutes(parts: AdminParts): AdminRoute[] {
@@ -51,7 +52,7 @@ export function adminRoutes(parts: AdminParts): AdminRoute[] {
     own("/sessions", (request) => sessions(parts, request)),
     { method: "GET", pattern: "/api/v1/sessions/:uuid", answer: (_request, [uuid = ""]) => oneSession(parts, uuid) },
     own("/counters", () => counters(parts)),
-    own("/tables", () => tables(parts)),
+    own("/tables", () => parts.fill.tables()),
     own("/peers", () => peers(parts)),
     own("/verify", singly(() => verify(parts))),
     own("/configuration", () => parts.intake.current().config),
@@ -122,21 +123,6 @@ function counters(parts: AdminParts): CountersView {
     })),
     shards: parts.counters.shards(), records: parts.pump.totals(),
   };
-}
-
-function tables(parts: AdminParts): TableView[] {
-  const gauges = parts.datapath.gauges();
-  const applied = parts.intake.current();
-  const row = (name: string, entries: number, limit: number): TableView => ({ name, entries, limit, alarm: limit > 0 && entries >= limit * ALARM });
-  return [
-    row("sessions", gauges.live, applied.config.limits.sessions), row("half-open sessions", gauges.halfOpen, applied.config.limits.halfOpen),
-    row("session slots", gauges.slotsUsed, gauges.sessionLimit),
-    row("flow index", gauges.flowEntries, gauges.flowLimit), row("quarantine", gauges.quarantined, gauges.sessionLimit),
-    ...applied.config.paths.map((path) => {
-      const pool = parts.counters.pool(parts.datapath.nameId(nameKey("path", path.key)));
-      return row(`waypoints ${path.key}`, pool.used, pool.size);
-    }),
-  ];
 }
 
 function peers(parts: AdminParts): PeerView[] {

@@ -6,7 +6,7 @@ import { enterDraft } from "./batch.ts";
 import { isYielding, resolveCollision } from "./collide.ts";
 import { refuseWithReset } from "./enforce.ts";
 import { arrivalKey } from "./arrivalkey.ts";
-import { isWithinLimits } from "./limits.ts";
+import { installLimits, isWithinLimits, skipsRoute } from "./limits.ts";
 import { endsConnection, hostSide, isOpeningSyn, newSession } from "./newsession.ts";
 import { isQuery } from "./query.ts";
 import { contextOf, refuse } from "./refuse.ts";
@@ -79,10 +79,10 @@ function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): 
   const session = newSession(turn, carried, {
     context: admission.context, tenant: admission.tenant, service: admission.service,
     sides: [hostArrivalSide(turn, arrival), chosen.side], flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags),
-    sourceRouter: turn.tables.routerId,
+    route: chosen.route.id, sourceRouter: turn.tables.routerId,
   });
   enterDraft(turn.batch, {
-    key: arrivalKey(arrival), session, natSearch: chosen.natSearch,
+    key: arrivalKey(arrival), session, natSearch: chosen.natSearch, limits: installLimits(turn, session, chosen.route),
     installed: (handle) => leave(turn, handle, 1, carried),
     failed: (result) => {
       const taken = result.why === "exists" && result.side === 1;
@@ -91,7 +91,8 @@ function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): 
       }
       if (taken) return void (chosen.taken(), retry());
       chosen.giveBack();
-      if (result.why === "full") return refuse(turn, arrival, "limit", admission.service);
+      if (skipsRoute(result, admission.ways)) return retry();
+      if (result.why === "full" || result.why === "limit") return refuse(turn, arrival, "limit", admission.service);
       admission.again(turn, arrival);
     },
   });

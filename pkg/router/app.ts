@@ -13,6 +13,7 @@ import { openCounterBound } from "./counterbound.ts";
 import type { ShardConfig } from "./build.ts";
 import { createCounters } from "./counters.ts";
 import type { Counters } from "./counters.ts";
+import { createFill } from "./fill.ts";
 import { createIntake } from "./intake.ts";
 import type { Applied, Compiler, Intake } from "./intake.ts";
 import { sessionsToEnd } from "./live.ts";
@@ -50,6 +51,7 @@ export interface RouterOptions {
 }
 
 const PUMP_MS = 50;
+const ALARM_MS = 1_000;
 const RESERVE_MS = 3_600_000;
 const AGAIN_MS = 2_000; // a change is in effect within 5 s (behaviour 1.2)
 
@@ -101,8 +103,11 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   applyConfig(parts, first);
   const failed = Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
   await Promise.race([parts.started, failed]); // before anybody is told that the router is up
-  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, startedMs: clock.monotonicMs(), pause: (ms) => new Promise((resolve) => void once(options, ms, () => { resolve(); })) }), (error) => { log.error({ error }, "the admin API could not answer"); });
+  const fill = createFill({ ...parts, config: () => intake.current().config, log });
+  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, fill, startedMs: clock.monotonicMs(), pause: (ms) => new Promise((resolve) => void once(options, ms, () => { resolve(); })) }), (error) => { log.error({ error }, "the admin API could not answer"); });
   undo.defer(() => admin.close());
+  const looking = options.every(ALARM_MS, () => void fill.tables());
+  undo.defer(() => looking.stop());
   const pumping = options.every(PUMP_MS, () => {
     parts.pump.run();
     judgeAgain(parts);

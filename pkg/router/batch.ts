@@ -1,6 +1,6 @@
 // One batch of a shard: what came up, what decisions ask of the data plane, what is to be sent. Owned by shard.ts for the
 // duration of one turn; decisions write into it through the functions below and nowhere else.
-import type { Frame, NatSearch, OpResult, SessionOp, SessionPatchFields, SessionRef } from "../ports/datapath.ts";
+import type { Frame, InstallLimits, NatSearch, OpResult, SessionOp, SessionPatchFields, SessionRef } from "../ports/datapath.ts";
 import { Life } from "../svr/session.ts";
 import type { HandshakeMemory, Session, SideIndex } from "../svr/session.ts";
 import type { FragmentPlan, WholePacket } from "../svr/fragment.ts";
@@ -80,15 +80,16 @@ export interface Draft {
   key: string;
   session: Session;
   natSearch?: NatSearch | undefined;
+  limits?: InstallLimits | undefined;
   installed(handle: Handle): void;
   failed(result: Extract<OpResult, { ok: false }>): void;
 }
 
 /** enterDraft asks for the slot of a new session; packets of it wait on the handle. */
 export function enterDraft(batch: Batch, draft: Draft): void {
-  const { session, natSearch } = draft;
+  const { session, natSearch, limits } = draft;
   const handle: Handle = { state: session, ref: undefined, waiting: batch.drafts.get(draft.key)?.waiting ?? [], patch: undefined };
-  const op = batch.ops.push({ kind: "install", session, natSearch }) - 1;
+  const op = batch.ops.push({ kind: "install", session, natSearch, limits }) - 1;
   batch.installs.push({ op, handle, draft });
   batch.drafts.set(draft.key, handle);
 }

@@ -10,7 +10,7 @@ import type { LocalRouteConfig, PathConfig, PeerConfig, RouteConfig, RouterConfi
 import { kindOf, nameKey, plainName } from "./names.ts";
 import { mssToward } from "./program.ts";
 import type { Ids, NameKind } from "./names.ts";
-import type { Enforcement, PathEntry, PeerEntry, PeerKeyPair, RouteEntry, ServiceEntry, Tables } from "./tables.ts";
+import type { Enforcement, PathEntry, PeerEntry, PeerKeyPair, RouteEntry, RouteLimits, ServiceEntry, Tables } from "./tables.ts";
 
 /** ShardConfig is what the app posts to its shards. */
 export interface ShardConfig {
@@ -68,7 +68,16 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
     },
     ...networkTables(config, idOf),
     interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`, nat: lookup.nat,
-    limits: { live: config.limits.sessions, halfOpen: config.limits.halfOpen },
+    ...limitsOf(config, idOf),
+  };
+}
+
+function limitsOf(config: RouterConfig, idOf: IdOf): Pick<Tables, "limits" | "tenantSessions"> {
+  const { sessions, halfOpen, halfOpenPerTenant, sessionsPerSource, halfOpenPerSource } = config.limits;
+  const budgets = new Map(config.tenants.filter((tenant) => tenant.maxSessions > 0).map((tenant) => [idOf("tenant", tenant.name), tenant.maxSessions]));
+  return {
+    limits: { live: sessions, halfOpen, halfOpenPerTenant, perSource: sessionsPerSource, halfOpenPerSource },
+    tenantSessions: (id) => budgets.get(id) ?? 0,
   };
 }
 
@@ -86,7 +95,7 @@ function networkTables(config: RouterConfig, idOf: IdOf): Pick<Tables, "mtuOf" |
 
 /** The names of a configuration by kind: found without putting kind and name together for every packet. */
 function numbersOf(ids: Ids): Record<NameKind, Map<string, number>> {
-  const numbers = { tenant: new Map<string, number>(), service: new Map<string, number>(), router: new Map<string, number>(), path: new Map<string, number>(), nexthop: new Map<string, number>() };
+  const numbers = { tenant: new Map<string, number>(), service: new Map<string, number>(), router: new Map<string, number>(), path: new Map<string, number>(), nexthop: new Map<string, number>(), route: new Map<string, number>() };
   for (const [key, id] of Object.entries(ids)) numbers[kindOf(key)].set(plainName(key), id);
   return numbers;
 }
@@ -159,16 +168,20 @@ function serviceEntries(lookup: Lookup, paths: ReadonlyMap<string, PathEntry>, i
 function routeEntries(route: RouteConfig, paths: ReadonlyMap<string, PathEntry>, idOf: IdOf): RouteEntry[] {
   if (route.kind === "peer") {
     const path = paths.get(route.path);
-    return path === undefined ? [] : [{ kind: "peer", path }];
+    return path === undefined ? [] : [{ kind: "peer", path, limits: routeLimits(route, idOf) }];
   }
   const entry = localRoute(route, idOf);
   return route.kind === "local" ? [entry] : route.targets.map((target) => ({ ...entry, target }));
 }
 
+function routeLimits(route: RouteConfig, idOf: IdOf): RouteLimits {
+  return { id: idOf("route", route.route), sessions: route.maxSessions, perSecond: route.sessionRate };
+}
+
 function localRoute(route: LocalRouteConfig, idOf: IdOf): Extract<RouteEntry, { kind: "local" }> {
   const nexthop = (key: string | undefined): number => (key === undefined ? 0 : idOf("nexthop", key));
   return {
-    kind: "local", ifnum: route.ifnum, vlan: route.vlan, addresses: route.addresses,
+    kind: "local", limits: routeLimits(route, idOf), ifnum: route.ifnum, vlan: route.vlan, addresses: route.addresses,
     nexthop: { 4: nexthop(route.nexthops[4]), 6: nexthop(route.nexthops[6]) },
   };
 }

@@ -1,7 +1,11 @@
-// Limits of the router (behaviour 3.8): sessions, and TCP connections that are half open. Called by admit.ts and accept.ts for
-// packets that would open a session; live ones are never touched.
+// Limits on sessions (behaviour 3.8): of the router here, of tenants, routes and sources where the session is installed, because
+// only there all shards are seen. Called by admit.ts and accept.ts for packets that would open a session; live ones are never touched.
+import type { InstallLimits, OpResult } from "../ports/datapath.ts";
+import type { Session } from "../svr/session.ts";
 import type { Packet } from "../svr/packet.ts";
 import { isOpeningSyn } from "./newsession.ts";
+import type { Ways } from "./route.ts";
+import type { RouteLimits } from "./tables.ts";
 import type { Turn } from "./turn.ts";
 
 /** isWithinLimits lets one more session in, or says that there is no room; what was let in counts at once. */
@@ -15,4 +19,18 @@ export function isWithinLimits(turn: Turn, packet: Packet): boolean {
   opened.live += 1;
   opened.halfOpen += halfOpen;
   return true;
+}
+
+/** installLimits is what the data plane is to hold a new session to. */
+export function installLimits({ tables }: Pick<Turn, "tables">, session: Session, route: RouteLimits): InstallLimits {
+  const { perSource, halfOpenPerSource, halfOpenPerTenant } = tables.limits;
+  return {
+    tenant: tables.tenantSessions(session.tenant), tenantHalfOpen: halfOpenPerTenant, route: route.sessions, routeRate: route.perSecond,
+    source: perSource, sourceHalfOpen: halfOpenPerSource,
+  };
+}
+
+/** skipsRoute tells whether a session was refused by the limit of its route, and moves on to the next route if there is one. */
+export function skipsRoute(result: OpResult, ways: Ways): boolean {
+  return !result.ok && result.why === "limit" && (result.limit === "route" || result.limit === "routeRate") && ways.skipRoute();
 }

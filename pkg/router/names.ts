@@ -4,7 +4,7 @@ import { globalTenant } from "../plan/config.ts";
 import type { RouterConfig } from "../plan/config.ts";
 
 /** NameKind tells what a numbered name names. */
-export type NameKind = "tenant" | "service" | "router" | "path" | "nexthop";
+export type NameKind = "tenant" | "service" | "router" | "path" | "nexthop" | "route";
 
 /** nameKey is the text that the data plane numbers. */
 export function nameKey(kind: NameKind, name: string): string {
@@ -25,7 +25,7 @@ export function kindOf(key: string): NameKind {
 export type Ids = Record<string, number>;
 
 /**
- * numberNames numbers every tenant, service, router, path and next hop of a configuration.
+ * numberNames numbers every tenant, service, router, path, next hop and route of a configuration.
  * `nameId` gives 0 when the table of names is full; such names are missing in the result and listed in `refused`.
  */
 export function numberNames(config: RouterConfig, nameId: (name: string) => number): { ids: Ids; refused: string[] } {
@@ -44,5 +44,6 @@ export function numberNames(config: RouterConfig, nameId: (name: string) => numb
   for (const peer of config.peers) add("router", peer.name);
   for (const path of config.paths) add("path", path.key);
   for (const nexthop of config.nexthops) add("nexthop", nexthop.key);
+  for (const route of new Set(config.routes.map((one) => one.route))) add("route", route);
   return { ids, refused };
 }

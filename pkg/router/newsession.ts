@@ -19,6 +19,8 @@ export interface Beginning {
   service: ServiceEntry;
   sides: [SessionSide, SessionSide];
   flags: number;
+  /** number of the service route, 0 none */
+  route: number;
   sourceRouter: number;
   /** given by metadata; absent on the ingress, which makes it */
   uuid?: Uint8Array | undefined;
@@ -45,7 +47,7 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
     tenant: beginning.tenant, service: service.id, uuid, createdMs: turn.nowMs, context,
     role: roleOf(sides), shard: turn.shard, sourceRouter: beginning.sourceRouter, security: 0,
     span: turn.random.bytes(8), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
-    trafficClass: service.trafficClass, interfaceOut: sides[1].ifnum, handshake: emptyHandshake(),
+    trafficClass: service.trafficClass, route: beginning.route, window: [0, 0], handshake: emptyHandshake(),
     setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: now32,
     answer: sides[1].path === 0 ? sides[1].remote : addressOfWords(context.family, 0), flowLabel: crc32(uuid) & 0xfffff,
   };

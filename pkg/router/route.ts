@@ -9,12 +9,13 @@ import { NAT_PORT_COUNT, NAT_PORT_FIRST, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PR
 import { Flag } from "../svr/session.ts";
 import type { SessionContext, SessionSide } from "../svr/session.ts";
 import { hostSide } from "./newsession.ts";
-import type { PathEntry, RouteEntry, ServiceEntry } from "./tables.ts";
+import type { PathEntry, RouteEntry, RouteLimits, ServiceEntry } from "./tables.ts";
 import type { Turn } from "./turn.ts";
 
 /** Chosen is one way out: the leaving side, and what to do with its ports when it is not used. */
 export interface Chosen {
   side: SessionSide;
+  route: RouteLimits;
   /** Flag.snat, Flag.dnat */
   flags: number;
   natSearch?: NatSearch | undefined;
@@ -30,6 +31,8 @@ export interface Chosen {
 export interface Ways {
   /** absent: there is no other */
   next(): Chosen | undefined;
+  /** the route takes no more sessions: goes on with the next one of the service; false when there is none (behaviour 6.2) */
+  skipRoute(): boolean;
 }
 
 /** Entrance is where the packet came in and whose it is; a path never returns it there (behaviour 6.2). */
@@ -47,10 +50,35 @@ const WAYPOINT_TRIES = 4; // pairs tried when the flow index already holds one (
 
 /** egressSides gives the ways out of a service; `no-path` when no route is usable. */
 export function egressSides(turn: Turn, service: ServiceEntry, context: SessionContext, entrance: Entrance): Result<Ways, "no-path"> {
-  const route = service.routes[context.family].find((candidate) => isUsable(candidate, context, entrance));
-  if (route === undefined) return fail("no-path");
-  if (route.kind === "peer") return ok(pairs(turn, route.path, context));
-  return ok(hostSides(turn, route, { service, context, entrance }));
+  const routes = service.routes[context.family].filter((candidate) => isUsable(candidate, context, entrance));
+  const [first, ...others] = routes;
+  if (first === undefined) return fail("no-path");
+  const waysOf = (route: RouteEntry): RouteWays => (route.kind === "peer" ? pairs(turn, route.path, context) : hostSides(turn, route, { service, context, entrance }));
+  return ok(alongRoutes(waysOf, first, others));
+}
+
+/** RouteWays are the ways out by one route. */
+interface RouteWays { next(): Omit<Chosen, "route"> | undefined }
+
+const UNLIMITED: RouteLimits = { id: 0, sessions: 0, perSecond: 0 };
+
+/** The routes of one service one after the other; targets of one route are one route. */
+function alongRoutes(waysOf: (route: RouteEntry) => RouteWays, first: RouteEntry, others: RouteEntry[]): Ways {
+  let route = first;
+  let ways = waysOf(first);
+  return {
+    next() {
+      const way = ways.next();
+      return way === undefined ? undefined : { ...way, route: route.limits ?? UNLIMITED };
+    },
+    skipRoute() {
+      const next = others.findIndex((other) => other.limits?.id !== route.limits?.id);
+      if (next < 0) return false;
+      [route] = others.splice(0, next + 1).slice(-1) as [RouteEntry];
+      ways = waysOf(route);
+      return true;
+    },
+  };
 }
 
 function isUsable(route: RouteEntry, context: SessionContext, entrance: Entrance): boolean {
@@ -59,7 +87,7 @@ function isUsable(route: RouteEntry, context: SessionContext, entrance: Entrance
   return target.family === context.family && route.nexthop[context.family] !== 0;
 }
 
-function pairs(turn: Turn, path: PathEntry, context: SessionContext): Ways {
+function pairs(turn: Turn, path: PathEntry, context: SessionContext): RouteWays {
   let tries = 0;
   return {
     next() {
@@ -77,7 +105,7 @@ function pairs(turn: Turn, path: PathEntry, context: SessionContext): Ways {
 
 type LocalRoute = Extract<RouteEntry, { kind: "local" }>;
 
-function hostSides(turn: Turn, route: LocalRoute, of: { service: ServiceEntry; context: SessionContext; entrance: Entrance }): Ways {
+function hostSides(turn: Turn, route: LocalRoute, of: { service: ServiceEntry; context: SessionContext; entrance: Entrance }): RouteWays {
   const { context, service, entrance } = of;
   const remote = route.target ?? context.destination;
   const isMoved = !sameAddress(remote, context.destination);
@@ -105,7 +133,7 @@ interface WayToHost {
 }
 
 /** The host sees the port of the source, and its address unless a static one is given. */
-function portKept({ at, remote, context, dnat }: WayToHost, address: IpAddress | undefined): Chosen {
+function portKept({ at, remote, context, dnat }: WayToHost, address: IpAddress | undefined): Omit<Chosen, "route"> {
   const side = hostSide(at, remote, address ?? context.source, { remote: context.destinationPort, local: context.sourcePort, proto: context.proto });
   return { side, flags: dnat | (address === undefined ? 0 : Flag.snat), taken: nothing, giveBack: nothing };
 }
@@ -114,7 +142,7 @@ function portKept({ at, remote, context, dnat }: WayToHost, address: IpAddress |
 const translatable: ReadonlySet<number> = new Set([PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_ICMPV6]);
 
 /** Source NAT on one address: the flow index finds the first free port of 16384-65534 (behaviour 5). */
-function translated(turn: Turn, way: WayToHost, address: IpAddress): Chosen {
+function translated(turn: Turn, way: WayToHost, address: IpAddress): Omit<Chosen, "route"> {
   const { at, remote, context, dnat } = way;
   if (!translatable.has(context.proto)) return { ...portKept(way, address), isShared: true };
   const start = NAT_PORT_FIRST + turn.ports.natStart();

@@ -54,11 +54,20 @@ export interface PeerEntry {
   paths: PathEntry[];
 }
 
+/** RouteLimits is the service route that a way belongs to, by its number, and what it takes at most; 0 is unlimited. */
+export interface RouteLimits {
+  id: number;
+  sessions: number;
+  /** sessions that begin in one second */
+  perSecond: number;
+}
+
 /** RouteEntry is one way a service can be reached from here, cheapest first. */
 export type RouteEntry =
-  | { kind: "peer"; path: PathEntry }
+  | { kind: "peer"; path: PathEntry; limits?: RouteLimits }
   | {
       kind: "local";
+      limits?: RouteLimits;
       ifnum: number;
       vlan: number;
       /** next hops by inner family; 0: not served */
@@ -116,5 +125,8 @@ export interface Tables {
   isOwn(address: IpAddress): boolean;
   interfaceName(ifnum: number): string;
   readonly nat: NatTable;
-  limits: { live: number; halfOpen: number };
+  /** 0 is unlimited */
+  limits: { live: number; halfOpen: number; halfOpenPerTenant: number; perSource: number; halfOpenPerSource: number };
+  /** most sessions of a tenant, 0 unlimited */
+  tenantSessions(id: number): number;
 }

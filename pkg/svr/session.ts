@@ -76,6 +76,8 @@ export interface Session {
   idleMs: number;
   nextSeq: [number, number];
   lastAck: [number, number];
+  /** TCP under enforcement strict: last window field of each side, not scaled */
+  window: [number, number];
   packets: [bigint, bigint];
   bytes: [bigint, bigint];
   isn: number;
@@ -94,7 +96,8 @@ export interface Session {
   parentSpan: Uint8Array;
   traceFlags: number;
   trafficClass: number;
-  interfaceOut: number;
+  /** name number of the service route it was opened on, 0 none */
+  route: number;
   handshake: HandshakeMemory;
   setupMs: number;
   retransmissions: number;

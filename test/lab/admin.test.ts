@@ -1,6 +1,7 @@
 // The admin API and svrctl over routers in one process that carry real sessions: what an operator sees of a session on three
 // routers, of denials, peers and tables.
 import type { SessionView } from "../../pkg/api/view.ts";
+import { createFill } from "../../pkg/router/fill.ts";
 import { adminRoutes } from "../../pkg/router/adminroutes.ts";
 import { AdminFault } from "../../pkg/router/admin.ts";
 import type { AdminRoute } from "../../pkg/router/admin.ts";
@@ -43,7 +44,9 @@ function adminOf(lab: Lab, router: LabRouter): (path: string) => unknown {
   pump.follow(router.config);
   const keys = Object.fromEntries(router.config.peers.map((peer) => [peer.name, { send: keysOf(router.name, peer.name), receive: keysOf(peer.name, router.name) }]));
   const applied = { config: router.config, keys, problems: [], hash: "0123456789abcdef", at: "2026-01-01T00:00:00.000Z", isPartial: false, number: () => ({}) };
+  const fill = createFill({ datapath: router.datapath, counters, config: () => router.config, log: quiet });
   const routes = adminRoutes({
+    fill,
     options: { name: router.name, version: "0.1.0", boot: "b1", clock }, datapath: router.datapath, counters, pump, shards: router.shards, startedMs: lab.now() - 5_400,
     questions: questionsOf(router), pause: (ms) => Promise.resolve(ms < 1 ? undefined : lab.wait(ms)),
     intake: { current: () => applied, stale: () => false, first: () => Promise.resolve(applied), again: () => Promise.resolve(undefined), back: () => undefined },

@@ -182,7 +182,7 @@ export function chainConfig(chain: Chain): RouterConfig {
     routes: chain.services.flatMap((one) => routes(chain, one)),
     peers: toPeer.map((side) => peer(path(chain, side, 4).peer, chain)), paths: toPeer.flatMap((side) => outerOf(chain, side).map((family) => path(chain, side, family))),
     natPools: [], staticNats: [],
-    limits: { sessions: 1024, halfOpen: 0, firstPacketRate: 0, perRemoteRate: 0, ...chain.limits },
+    limits: { sessions: 1024, halfOpen: 0, firstPacketRate: 0, perRemoteRate: 0, sessionsPerSource: 0, halfOpenPerSource: 0, halfOpenPerTenant: 0, ...chain.limits },
     timers: {
       quarantineMs: 30_000, guardMs: 2000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5000, interimMs: 300_000,
       tcpIdleMs: 1_900_000, udpIdleMs: 180_000, icmpIdleMs: 10_000, otherIdleMs: 180_000,

@@ -11,6 +11,7 @@
 #define SVR_IFSTATS 2048
 #define SVR_NEXTHOPS 65536
 #define SVR_SHARDS 64
+#define SVR_NAMES 65536
 
 /* Sizes, secrets, timers: one entry. */
 struct {
@@ -46,6 +47,24 @@ struct {
 	__type(key, __u32);
 	__type(value, struct svr_bucket);
 } buckets SEC(".maps");
+
+/* Sessions by tenant and by route: the index is the number of the name. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SVR_NAMES);
+	__type(key, __u32);
+	__type(value, struct svr_usage);
+} usage SEC(".maps");
+
+/* Sessions by source address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, struct svr_source);
+} sources SEC(".maps");
 
 /* Kernel ifindex to our interface number: an array in lines, because looking into a hash map costs a fifth of a packet. */
 struct {
@@ -136,7 +155,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
+	__uint(max_entries, SVR_NAMES);
 	__type(key, __u32);
 	__type(value, char[256]);
 } names SEC(".maps");

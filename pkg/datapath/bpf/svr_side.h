@@ -78,4 +78,13 @@ static inline __attribute__((always_inline)) int svr_side_matches(const struct s
 		return 0;
 	return key->family == 4 || svr_side_tail_matches(&s->tail[side & 1], key);
 }
+
+/* svr_side_source_key: the key under which a source of a tenant is hashed (struct svr_source). */
+static inline __attribute__((always_inline)) void svr_side_source_key(const struct svr_session *s, struct svr_key *key)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	__builtin_memcpy(key->source, s->context_source, 16);
+	key->ifnum = s->tenant;
+	key->family = s->context_family;
+}
 #endif

@@ -8,6 +8,7 @@
 #define SVR_TCP_H
 
 #include "svr_packet.h"
+#include "svr_usage.h"
 
 #define SVR_F_FINS (SVR_F_FIN_FWD | SVR_F_FIN_REV)
 #define SVR_F_ACKS (SVR_F_ACKED_FWD | SVR_F_ACKED_REV)
@@ -33,6 +34,7 @@ static __always_inline bool svr_tcp_swap(struct svr_session *s, __u32 from, __u3
 		__sync_fetch_and_add(&g->live, -1);
 	if (SVR_WORD_IS_HALF_OPEN(from) && !SVR_WORD_IS_HALF_OPEN(to))
 		__sync_fetch_and_add(&g->half_open, -1);
+	svr_usage_change(s, from, to);
 	return true;
 }
 

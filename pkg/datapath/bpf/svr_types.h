@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define SVR_LAYOUT_VERSION 6 /* part of every map name; raised when a struct below changes */
+#define SVR_LAYOUT_VERSION 7 /* part of every map name; raised when a struct below changes */
 
 /* ---- sessions ------------------------------------------------------------------------------------------------- */
 
@@ -30,7 +30,7 @@ struct svr_side {
 	__u16 path;            /* peer path number; 0: a host side */
 	__u8 proto;            /* IP protocol on the wire of this side (the carrier on a peer side) */
 	__u8 family;           /* 4 or 6 */
-	__u16 reserved;
+	__u16 filtered;        /* generation of the interface's filter that permitted this flow whatever its packets look like; 0 none */
 };
 
 /* Bytes 4 to 15 of a side's IPv6 addresses; zero and not read for IPv4. */
@@ -77,6 +77,8 @@ enum svr_flag {
 	SVR_F_SNAT = 0x4000, /* side-1 local address and port are source NAT */
 	SVR_F_DNAT = 0x8000, /* side-1 remote address is destination NAT */
 	SVR_F_COOKIES = 0x20000, /* a host's TCP segment started with the cookie: all of its segments are looked at from then on */
+	SVR_F_COUNTED = 0x40000, /* counts in the usage of its tenant and route */
+	SVR_F_SOURCE = 0x80000, /* ... and of its source */
 	SVR_F_SETUP = 0x10000, /* setup_ms is known (eBPF, or the shard when it fills setup_ms) */
 };
 
@@ -134,7 +136,7 @@ struct svr_session {
 	__u8 parent_span[8];
 	__u8 trace_flags;
 	__u8 traffic_class;
-	__u16 interface_out;   /* spare copy for records after a side moved */
+	__u16 route;           /* name id of the service route it was opened on, 0 none */
 	struct svr_handshake hs;
 	__u32 setup_ms;        /* milliseconds from start to first answer + 1, 0 unknown */
 	__u32 retransmissions;
@@ -143,7 +145,7 @@ struct svr_session {
 	__u8 answer[16];       /* address that answers at the egress (reverse context source) */
 	__u16 tenant;          /* name ids, see the map `names` */
 	__u16 service;
-	__u8 spare[4];
+	__u16 window[2];       /* TCP, enforcement strict: last window field of side 0, 1, not scaled */
 };
 
 /* ---- flow index ------------------------------------------------------------------------------------------------ */
@@ -206,6 +208,25 @@ struct svr_gauges {
 	__u32 half_open;       /* life == LIVE and TCP in SYN-SENT or SYN-RCVD */
 	__u32 reserved;
 };
+
+/* Sessions that a tenant or a route has here, by its name id. Added to under the table lock of user space, taken from by whoever
+ * ends a session, as gauges.live is. */
+struct svr_usage {
+	__u32 live;
+	__u32 half_open;
+	__u32 second;          /* monotonic second in which `started` sessions began (routes) */
+	__u32 started;
+};
+/* ... and a source address of a tenant. A cell stands in one of SVR_SOURCE_TRIES places from its hash on; it is free while live is
+ * 0. Sources that find no place are not counted (SVR_F_SOURCE). There are half as many cells as buckets. */
+#define SVR_SOURCE_TRIES 8
+struct svr_source {
+	__u32 live;
+	__u32 tag;
+	__u32 half_open;
+	__u32 reserved;
+};
+
 /* life, tcp_state, tcp_before_reset, end_reason as one word. */
 #define SVR_WORD_LIFE(word) ((word) & 0xff)
 #define SVR_WORD_TCP(word) ((word) >> 8 & 0xff)

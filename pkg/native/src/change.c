@@ -42,7 +42,7 @@ static int change_word(struct svr_table *table, struct svr_session *session, __u
 
 		if (!__atomic_compare_exchange_n(svr_table_word(session), &word, (word & ~mask) | bits, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			continue;
-		svr_table_count(table, from, (from & ~mask) | bits);
+		svr_table_count(table, session, from, (from & ~mask) | bits);
 		return 0;
 	}
 	return SVR_WORD_LIFE(word) == life ? -EAGAIN : -ENOENT;

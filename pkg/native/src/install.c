@@ -19,7 +19,14 @@ struct install {
 	struct svr_place place[KEYS];
 	int reserved;
 	__u32 index;
+	__u32 limit; /* enum svr_limit that refused it, 0 none */
 };
+
+/* The word of the session once it is live. */
+static __u32 word_of(const struct svr_session *session)
+{
+	return SVR_LIFE_LIVE | (__u32)session->tcp_state << 8;
+}
 
 /* `side`: whose key of the new session is taken. */
 static int refuse_existing(struct svr_table *table, __u32 entry, __u16 side, struct svr_op_result *result)
@@ -191,19 +198,24 @@ static int install(struct svr_table *table, const struct svr_op *op, struct inst
 	if (__atomic_load_n(&table->gauges->live, __ATOMIC_RELAXED) >= table->settings.live_limit || claim(table, now, &in->index))
 		return -ENOSPC;
 	__atomic_add_fetch(&table->gauges->slots_used, 1, __ATOMIC_RELAXED);
-	error = reserve(table, in);
+	in->limit = svr_usage_enter(table, &in->session, &op->limits);
+	error = in->limit ? -EDQUOT : reserve(table, in);
 	if (!error)
 		error = fill(table, in, now);
 	if (error) {
 		__u32 claimed = SVR_LIFE_CLAIMED;
 
+		if (!in->limit)
+			svr_usage_change(table, &in->session, word_of(&in->session), SVR_LIFE_FREE);
+
 		release(in);
 		if (__atomic_compare_exchange_n(svr_table_word(&table->sessions[in->index]), &claimed, SVR_LIFE_FREE, 0, __ATOMIC_ACQ_REL,
 						__ATOMIC_RELAXED))
 			__atomic_sub_fetch(&table->gauges->slots_used, 1, __ATOMIC_RELAXED);
-		return -ENOSPC;
+		result->side = (__u16)in->limit;
+		return in->limit ? -EDQUOT : -ENOSPC;
 	}
-	svr_table_count(table, SVR_LIFE_FREE, SVR_LIFE_LIVE | (__u32)in->session.tcp_state << 8);
+	svr_table_count(table, &in->session, SVR_LIFE_FREE, word_of(&in->session));
 	for (int i = 0; i < KEYS; i++)
 		svr_index_commit(in->place[i], SVR_ENTRY_OF(in->index, side_of[i]));
 	return 0;
@@ -219,6 +231,8 @@ void svr_install_run(struct svr_table *table, const struct svr_op *op, struct sv
 		return;
 	}
 	in.session = op->session;
+	in.reserved = 0;
+	in.limit = 0;
 	svr_table_lock();
 	result->status = install(table, op, &in, result);
 	svr_table_unlock();

@@ -134,6 +134,7 @@ int svr_table_repair(struct svr_table *table, struct svr_repair *out, __u32 out_
 	clear_entries(table, out);
 	index_slots(table, out);
 	count_gauges(table);
+	svr_usage_repair(table);
 	svr_table_unlock();
 	return 0;
 }

@@ -9,7 +9,7 @@
 #include "../../datapath/bpf/svr_types.h"
 #include "../../datapath/bpf/svr_hash.h"
 
-#define SVR_ABI_VERSION 2 /* raised when a struct or signature below changes; binding.ts refuses another one */
+#define SVR_ABI_VERSION 3 /* raised when a struct or signature below changes; binding.ts refuses another one */
 #define SVR_EXPORT __attribute__((visibility("default")))
 
 SVR_EXPORT int svr_abi_version(void);
@@ -36,13 +36,33 @@ enum svr_op_field {
 	SVR_FIELD_TCP_BEFORE = 0x2000, SVR_FIELD_ISN = 0x4000, SVR_FIELD_RETRANSMISSIONS = 0x8000, SVR_FIELD_OUT_OF_ORDER = 0x10000,
 };
 
+/* What an install must keep to; 0 is unlimited. Everything is counted, limited or not. */
+struct svr_op_limits {
+	__u32 tenant;           /* sessions of the session's tenant */
+	__u32 tenant_half_open;
+	__u32 route;            /* sessions of its route */
+	__u32 route_rate;       /* sessions that begin on its route in one second */
+	__u32 source;           /* sessions of its source address and tenant */
+	__u32 source_half_open;
+};
+/* Which of them refused an install; svr_op_result.side. */
+enum svr_limit {
+	SVR_LIMIT_TENANT = 1, SVR_LIMIT_TENANT_HALF_OPEN = 2, SVR_LIMIT_ROUTE = 3, SVR_LIMIT_ROUTE_RATE = 4, SVR_LIMIT_SOURCE = 5,
+	SVR_LIMIT_SOURCE_HALF_OPEN = 6,
+};
+
 /* One operation; `session` carries the whole session (install), the new side (replace) or the patched fields. */
 struct svr_op {
 	__u32 kind;
 	__u32 index;       /* all but install: slot */
-	__u8 uuid[16];     /* ... and who must still be there */
-	__u32 clear_flags; /* patch */
-	__u32 set_flags;
+	union {
+		struct {
+			__u8 uuid[16];     /* ... and who must still be there */
+			__u32 clear_flags; /* patch */
+			__u32 set_flags;
+		};
+		struct svr_op_limits limits; /* install */
+	};
 	__u32 fields;      /* patch: enum svr_op_field */
 	__u32 nat_count;   /* install: 0, or side 1 takes the first free local port of nat_first .. + nat_count - 1 */
 	__u16 nat_first;
@@ -55,7 +75,7 @@ struct svr_op {
 };
 
 struct svr_op_result {
-	__s32 status;      /* 0, -EEXIST (index, uuid of the holder; side of this session that it is about), -ENOSPC, -ENOENT (gone), -EINVAL */
+	__s32 status;      /* 0, -EEXIST (index, uuid of the holder; side of this session that it is about), -ENOSPC, -EDQUOT (side: enum svr_limit), -ENOENT (gone), -EINVAL */
 	__u32 index;
 	__u16 local_port;  /* install: of side 1, host order */
 	__u16 side;

@@ -120,6 +120,10 @@ int svr_table_close(struct svr_table *table)
 		munmap(table->sessions, table->sessions_bytes);
 	if (table->buckets)
 		munmap(table->buckets, table->buckets_bytes);
+	if (table->usage)
+		munmap(table->usage, table->usage_bytes);
+	if (table->sources)
+		munmap(table->sources, table->sources_bytes);
 	free(table);
 	return 0;
 }
@@ -127,7 +131,7 @@ int svr_table_close(struct svr_table *table)
 int svr_table_open(const char *dir, const char *suffix, struct svr_table **out)
 {
 	struct svr_table *table = calloc(1, sizeof(*table));
-	__u32 gauges, buckets = 0;
+	__u32 gauges, buckets = 0, usage = 0, sources = 0;
 	int error;
 
 	*out = NULL;
@@ -141,6 +145,12 @@ int svr_table_open(const char *dir, const char *suffix, struct svr_table **out)
 				  &table->slots);
 	if (!error)
 		error = map_array(dir, "buckets", suffix, sizeof(struct svr_bucket), (void **)&table->buckets, &table->buckets_bytes, &buckets);
+	if (!error)
+		error = map_array(dir, "usage", suffix, sizeof(struct svr_usage), (void **)&table->usage, &table->usage_bytes, &usage);
+	if (!error)
+		error = map_array(dir, "sources", suffix, sizeof(struct svr_source), (void **)&table->sources, &table->sources_bytes, &sources);
+	if (!error && (usage != SVR_NAMES || sources != buckets / 2))
+		error = -EPROTO;
 	if (!error && (!is_power_of_two(buckets) || table->settings.bucket_mask != buckets - 1 || table->settings.session_limit > table->slots))
 		error = -EPROTO;
 	if (error) {
@@ -164,7 +174,7 @@ int svr_table_create(const struct svr_settings *settings, __u32 settings_size, s
 	size_t buckets = (size_t)settings->bucket_mask + 1;
 
 	*out = NULL;
-	if (settings_size != sizeof(*settings) || !is_power_of_two((__u32)buckets) || !settings->session_limit)
+	if (settings_size != sizeof(*settings) || !is_power_of_two((__u32)buckets) || buckets < 2 || !settings->session_limit)
 		return -EINVAL;
 	table = calloc(1, sizeof(*table));
 	if (!table)
@@ -177,7 +187,11 @@ int svr_table_create(const struct svr_settings *settings, __u32 settings_size, s
 	table->gauges = plain_memory(table->gauges_bytes);
 	table->sessions = plain_memory(table->sessions_bytes);
 	table->buckets = plain_memory(table->buckets_bytes);
-	if (!table->gauges || !table->sessions || !table->buckets) {
+	table->usage_bytes = sizeof(struct svr_usage) * SVR_NAMES;
+	table->sources_bytes = sizeof(struct svr_source) * (buckets / 2);
+	table->usage = plain_memory(table->usage_bytes);
+	table->sources = plain_memory(table->sources_bytes);
+	if (!table->gauges || !table->sessions || !table->buckets || !table->usage || !table->sources) {
 		svr_table_close(table);
 		return -ENOMEM;
 	}

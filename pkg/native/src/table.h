@@ -19,7 +19,9 @@ struct svr_table {
 	struct svr_gauges *gauges;
 	struct svr_session *sessions;
 	struct svr_bucket *buckets;
-	size_t gauges_bytes, sessions_bytes, buckets_bytes;
+	struct svr_usage *usage;      /* SVR_NAMES cells, by name id */
+	struct svr_source *sources;   /* half as many as buckets */
+	size_t gauges_bytes, sessions_bytes, buckets_bytes, usage_bytes, sources_bytes;
 	__u32 slots;                  /* of the map */
 	__u32 cursor;                 /* next-fit position of this handle */
 	struct svr_exhausted exhausted[SVR_EXHAUSTED_PLACES]; /* of this handle */
@@ -35,8 +37,19 @@ static inline __u32 svr_table_life(struct svr_session *session)
 	return SVR_WORD_LIFE(__atomic_load_n(svr_table_word(session), __ATOMIC_ACQUIRE));
 }
 
-/* Keeps gauges.live and gauges.half_open when a word of a session became another one. */
-static inline void svr_table_count(struct svr_table *table, __u32 from, __u32 to)
+/* ---- usage.c ---- */
+
+enum { SVR_NAMES = 65536 };
+/* Locked: adds a session that is about to be installed to what its tenant, route and source have, and sets its flags for that; 0,
+ * or the limit that it would break (enum svr_limit) and nothing is added. */
+__u32 svr_usage_enter(struct svr_table *table, struct svr_session *session, const struct svr_op_limits *limits);
+/* Takes away what a session had when its word becomes another one. */
+void svr_usage_change(struct svr_table *table, const struct svr_session *session, __u32 from, __u32 to);
+/* Locked, at start: counts everything anew. */
+void svr_usage_repair(struct svr_table *table);
+
+/* Keeps gauges.live, gauges.half_open and the usage when a word of a session became another one; an install adds to the usage itself. */
+static inline void svr_table_count(struct svr_table *table, const struct svr_session *session, __u32 from, __u32 to)
 {
 	int live = SVR_WORD_IS_LIVE(to) - SVR_WORD_IS_LIVE(from), half_open = SVR_WORD_IS_HALF_OPEN(to) - SVR_WORD_IS_HALF_OPEN(from);
 
@@ -44,6 +57,8 @@ static inline void svr_table_count(struct svr_table *table, __u32 from, __u32 to
 		__atomic_add_fetch(&table->gauges->live, (__u32)live, __ATOMIC_RELAXED);
 	if (half_open)
 		__atomic_add_fetch(&table->gauges->half_open, (__u32)half_open, __ATOMIC_RELAXED);
+	if (live < 0 || half_open < 0)
+		svr_usage_change(table, session, from, to);
 }
 
 /* The one lock of the library: held by whoever adds, moves or removes index entries or claims slots. */

@@ -66,7 +66,7 @@ export function configOf(tenants: string[], services: ServiceSketch[]): RouterCo
     format: 1, name: "one", origin, interfaces: [], nexthops: [], locals: [], members: [], routes: [], peers: [], paths: [],
     tenants: [globalTenant, ...tenants.toSorted()].map((name, id) => ({ name, id, maxSessions: 0, firstPacketsPerSecond: 0, origin: originOf(`Tenant ${name}`) })),
     services: services.map(serviceOf),
-    limits: { sessions: 1_000_000, halfOpen: 0, firstPacketRate: 0, perRemoteRate: 0 },
+    limits: { sessions: 1_000_000, halfOpen: 0, firstPacketRate: 0, perRemoteRate: 0, sessionsPerSource: 0, halfOpenPerSource: 0, halfOpenPerTenant: 0 },
     timers: {
       quarantineMs: 30_000, guardMs: 2_000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5_000,
       interimMs: 300_000, tcpIdleMs: 1_900_000, udpIdleMs: 180_000, icmpIdleMs: 10_000, otherIdleMs: 180_000,

@@ -219,7 +219,7 @@ describe("what a forwarded packet does to the session", () => {
   test("12.2 an ICMP error never hits an echo session, even with identifier 0", () => {
     const it = world(ping, { side: [{ ...flowSession(ping, 7).side[0], remotePort: 0 }, flowSession(ping, 7).side[1]] });
     const error = buildPacket({ source: place(4, "host", 7), destination: place(4, "server") }, { kind: "icmp", type: 3, code: 1 });
-    expect(it.datapath.receive(ifnum.lan, 0, error)).toEqual({ kind: "punt", cause: 1 });
+    expect(it.datapath.receive(ifnum.lan, 0, error)).toEqual({ kind: "drop", reason: "icmp-error" });
     expect(it.run(0).kind).toBe("out");
   });
 });

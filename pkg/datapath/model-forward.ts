@@ -13,13 +13,14 @@ import { tcpStep } from "../svr/tcpstate.ts";
 import type { TcpStep } from "../svr/tcpstate.ts";
 import { carriesCookie, COOKIE_TRUST } from "./model-cookie.ts";
 import { judgeMiss } from "./model-miss.ts";
+import { quotedFlow } from "./model-quote.ts";
 import { parsePacket, wireBytes, wireHeaders } from "./model-parse.ts";
 import type { PacketIn, ParsedPacket } from "./model-parse.ts";
 import { isIcmp, rewritePacket } from "./model-rewrite.ts";
 import { Cause, dropped, passed, punted } from "./model-verdict.ts";
 import type { Verdict } from "./model-verdict.ts";
 
-/** Judged is what the model made of a packet: verdict, what it read, and the flow it found. */
+/** Judged is what the model made of a packet: verdict, what it read, and the flow it found; for an ICMP error that of its quote. */
 export interface Judged { verdict: Verdict; parsed: ParsedPacket; flow?: { index: number; side: SideIndex; session: Session } }
 
 /** Hit is a packet of a known session. */
@@ -30,7 +31,11 @@ export function forward(model: Model, packet: PacketIn, nowMs: number): Judged {
   const parsed = parsePacket(packet);
   if (!model.interfaces.has(packet.ifnum) || parsed.shape === "foreign") return { verdict: passed, parsed };
   const flow = parsed.shape === "ok" && parsed.keyed ? findFlow(model, { ...parsed, ifnum: packet.ifnum, vlan: packet.vlan }) : undefined;
-  if (flow === undefined) return { verdict: judgeMiss(model, packet, { parsed, nowMs }), parsed };
+  if (flow === undefined) {
+    const quoted = quotedFlow(model, packet, parsed);
+    const verdict = judgeMiss(model, packet, { parsed, nowMs, quotes: quoted !== undefined });
+    return quoted === undefined ? { verdict, parsed } : { verdict, parsed, flow: quoted };
+  }
   const { session, side } = flow;
   const to = session.side[otherSide(side)];
   const hit: Hit = { data: packet.data, parsed, session, side, from: session.side[side], to, nexthop: model.nexthops.get(to.nexthop), nowMs };

@@ -7,6 +7,7 @@ import { DETECTOR_PORT, PEERING_PORT, PROTO_TCP, PROTO_UDP, UDP_HEADER } from ".
 import { hasBadFlags } from "../svr/sanity.ts";
 import { carriesCookie } from "./model-cookie.ts";
 import type { PacketIn, ParsedPacket } from "./model-parse.ts";
+import { isError } from "./model-quote.ts";
 import { localOf, tenantOf } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
 import type { Verdict } from "./model-verdict.ts";
@@ -16,10 +17,10 @@ const FIXED_PORTS: Record<number, readonly number[]> = { [PROTO_UDP]: [PEERING_P
 const NANOSECONDS = 1_000_000_000;
 
 /** Missed is a packet without a session, with what its interface says about it. */
-interface Missed { packet: PacketIn; parsed: ParsedPacket; hosts: boolean; shared: boolean; nowMs: number }
+interface Missed { packet: PacketIn; parsed: ParsedPacket; /** an ICMP error about a packet of a session */ quotes: boolean; hosts: boolean; shared: boolean; nowMs: number }
 
 /** judgeMiss gives the verdict for a packet that hit no session. */
-export function judgeMiss(model: Model, packet: PacketIn, at: { parsed: ParsedPacket; nowMs: number }): Verdict {
+export function judgeMiss(model: Model, packet: PacketIn, at: { parsed: ParsedPacket; nowMs: number; quotes: boolean }): Verdict {
   const entry = model.interfaces.get(packet.ifnum);
   const missed = { packet, ...at, hosts: entry?.hosts === true, shared: entry?.shared === true };
   if (at.parsed.shape === "bad") return missed.shared ? passed : dropped("filter");
@@ -29,14 +30,15 @@ export function judgeMiss(model: Model, packet: PacketIn, at: { parsed: ParsedPa
 
 /** A destination elsewhere: a host's first packet, where hosts live. */
 function judgeForeign(model: Model, missed: Missed): Verdict {
-  if (!missed.hosts) return missed.shared ? passed : dropped("no-service");
-  const { parsed, nowMs } = missed;
+  const { parsed, nowMs, quotes } = missed;
+  if (!quotes && !missed.hosts) return missed.shared ? passed : dropped("no-service");
+  if (!quotes && isError(parsed)) return dropped("icmp-error");
   const tenant = tenantOf(model, { ifnum: missed.packet.ifnum, vlan: missed.packet.vlan, source: parsed.source });
   const refused = judgeFilter(parsed);
   if (refused !== undefined) return refused;
   const rate = model.config.rates.find((entry) => entry.tenant === tenant);
   if (!pay(model, { bucket: `tenant ${tenant}`, rate, nowMs })) return dropped("rate");
-  return punted(parsed.shape === "fragment" ? Cause.fragment : Cause.miss);
+  return punted(quotes ? Cause.error : parsed.shape === "fragment" ? Cause.fragment : Cause.miss);
 }
 
 /** A destination of ours: the kernel's, unless it is for a waypoint. */
@@ -51,6 +53,7 @@ function judgeOurs(model: Model, missed: Missed, waypoint: boolean): Verdict {
 
 function causeForOurs(model: Model, missed: Missed, waypoint: boolean): PuntCause | undefined {
   const { parsed } = missed;
+  if (missed.quotes) return Cause.error;
   if (parsed.shape === "fragment") return isKnownSource(model, missed) ? Cause.fragment : undefined;
   const carrier = parsed.shape === "ok" && (parsed.proto === PROTO_TCP || parsed.proto === PROTO_UDP);
   if (!waypoint || !carrier || FIXED_PORTS[parsed.proto]?.includes(parsed.destinationPort)) return undefined;

@@ -11,7 +11,7 @@ export type Verdict =
 
 /** Cause names the numbers of enum svr_punt_cause. */
 export const Cause = {
-  miss: 1, metadata: 2, unknown: 3, cookie: 4, needMeta: 5, slow: 6, mtu: 7, fragment: 8, newSyn: 9, ttl: 10,
+  miss: 1, metadata: 2, unknown: 3, cookie: 4, needMeta: 5, slow: 6, mtu: 7, fragment: 8, newSyn: 9, ttl: 10, error: 11,
 } as const satisfies Record<string, PuntCause>;
 
 /** passed leaves the packet to the kernel. */

@@ -142,6 +142,8 @@ export interface ServiceConfig {
   securityPolicy?: string;
   hmacScope: "MetadataOnly";
   servicePolicy?: string;
+  /** of its ServicePolicy: hosts do not see who raised an ICMP error */
+  hideTopology?: true;
   origin: Origin;
 }
 

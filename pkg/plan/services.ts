@@ -30,7 +30,7 @@ export function compileServices(inputs: PlanInputs, tenants: ReadonlySet<string>
 interface ServiceWork { name: string; input: ServiceInput; inputs: PlanInputs; tenants: ReadonlySet<string>; report: Report }
 
 function compileService(work: ServiceWork): ServiceConfig {
-  const { name, input } = work;
+  const { name, input, inputs } = work;
   const { spec } = input.object;
   const { servicePolicy, securityPolicy, runs } = policiesOf(work);
   const access = accessOf(work);
@@ -41,6 +41,7 @@ function compileService(work: ServiceWork): ServiceConfig {
     ...(spec.idleTimeout === undefined ? {} : { idleMs: millisOf(spec.idleTimeout) }),
     ...(servicePolicy === undefined ? {} : { servicePolicy }),
     ...(securityPolicy === undefined ? {} : { securityPolicy }),
+    ...(inputs.ServicePolicy.get(servicePolicy ?? "")?.object.spec.hideTopology === true ? { hideTopology: true as const } : {}),
     origin: originIn(input, "metadata.name"),
   };
 }

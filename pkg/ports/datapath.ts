@@ -4,7 +4,7 @@ import type { IpAddress, IpFamily } from "../base/address.ts";
 import type { HandshakeMemory, Session, SessionSide, SideIndex } from "../svr/session.ts";
 
 /** Why a packet came up; enum svr_punt_cause. */
-export type PuntCause = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
+export type PuntCause = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11;
 
 /** One packet from eBPF. `data` is a view that is valid until the next drain. */
 export interface Punt {

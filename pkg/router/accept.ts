@@ -192,8 +192,8 @@ export function peerSide(arrival: Arrival, path: PathEntry): SessionSide {
   };
 }
 
-/** The path of a packet: of the key's owner, on this interface, by its address if configuration knows it. */
-function arrivalPath(arrival: OpenedArrival): PathEntry | undefined {
+/** arrivalPath is the path of a packet: of the key's owner, on this interface, by its address if configuration knows it. */
+export function arrivalPath(arrival: OpenedArrival): PathEntry | undefined {
   const { packet, punt, opened } = arrival;
   const here = opened.peer.paths.filter((path) => path.ifnum === punt.ifnum && path.vlan === punt.vlan && path.family === packet.family);
   return here.find((path) => sameAddress(path.remote, packet.source)) ?? here[0];

@@ -159,6 +159,7 @@ function serviceEntries(lookup: Lookup, paths: ReadonlyMap<string, PathEntry>, i
     return [service.name, {
       id: idOf("service", service.name), name: service.name, enforcement: enforcements[service.enforcement],
       sourceNat: service.sourceNat, trafficClass: trafficClasses[service.trafficClass],
+      ...(service.hideTopology === true ? { hideTopology: true as const } : {}),
       idleMs: (proto, port) => idleTimeout(lookup.config, service, { proto, port }),
       routes: { 4: routes(4), 6: routes(6) },
     }];

@@ -1,5 +1,5 @@
 // ICMP errors to hosts whose packets cannot go on: too big (protocol 10.2, 10.5) and TTL exhausted (2.7). Called by decide.ts
-// and relay.ts. A packet that a peer delivered is only counted: errors over SVR (12.3) come with the issue on ICMP.
+// and relay.ts for packets of hosts of this router; what peers deliver is answered over SVR (icmperrors.ts).
 import { buildIcmpError } from "../svr/icmperror.ts";
 import type { IcmpError } from "../svr/icmperror.ts";
 import type { Packet } from "../svr/packet.ts";

@@ -9,19 +9,22 @@ import { arrivalKey } from "./arrivalkey.ts";
 import { handleOf, waitFor } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import { complain } from "./complain.ts";
+import { arriveError, arrivePeerError, raiseToPeer, raiseUnknown } from "./icmperrors.ts";
 import { answerUnknown } from "./say.ts";
-import { isOpened } from "./turn.ts";
+import { carriedOf, isOpened } from "./turn.ts";
 import type { Arrival, OpenedArrival, Turn } from "./turn.ts";
 
 /** Causes of struct svr_punt, by name. */
 export const Cause = {
-  miss: 1, metadata: 2, unknown: 3, cookie: 4, needMeta: 5, slow: 6, mtu: 7, fragment: 8, newSyn: 9, ttl: 10,
+  miss: 1, metadata: 2, unknown: 3, cookie: 4, needMeta: 5, slow: 6, mtu: 7, fragment: 8, newSyn: 9, ttl: 10, error: 11,
 } as const;
 
 /** decide handles one parsed packet whose metadata, if it has any for us, was opened. */
 export function decide(turn: Turn, arrival: Arrival): void {
   const { punt } = arrival;
   const session = punt.session;
+  if (punt.cause === Cause.error) return arriveError(turn, arrival);
+  if (isOpened(arrival) && arrival.opened.tlvs.icmpLocation !== undefined) return arrivePeerError(turn, arrival);
   if (isExhausted(arrival)) return refuseExhausted(turn, arrival);
   if (session === undefined) return decideNew(turn, arrival);
   const handle = handleOf(turn.batch, session.index, session.state);
@@ -35,11 +38,15 @@ function isExhausted({ packet, punt, opened }: Arrival): boolean {
   return packet.ttl <= 1 && !endsHere;
 }
 
-/** A host learns where its packet ended; over SVR the error is only counted here. */
-function refuseExhausted(turn: Turn, { packet, punt }: Arrival): void {
+/** A host learns where its packet ended, over SVR too. */
+function refuseExhausted(turn: Turn, arrival: Arrival): void {
+  const { packet, punt } = arrival;
+  const { session } = punt;
   turn.count("ttl");
-  const isFromHost = punt.session === undefined ? !punt.toWaypoint : punt.session.state.side[punt.session.side].path === 0;
+  const isFromHost = session === undefined ? !punt.toWaypoint : session.state.side[session.side].path === 0;
   if (isFromHost) complain(turn, { packet, ifnum: punt.ifnum, vlan: punt.vlan }, { kind: "time-exceeded" });
+  else if (session !== undefined) raiseToPeer(turn, { session: session.state, side: session.side, carried: carriedOf(arrival) }, { kind: "time-exceeded" });
+  else if (isOpened(arrival)) raiseUnknown(turn, arrival, { kind: "time-exceeded" });
 }
 
 /** A packet without a session: the first of its flow, or one that raced with the installation of it. */

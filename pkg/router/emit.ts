@@ -1,7 +1,7 @@
 // Packets as they leave toward peers, on waypoints, with or without metadata. Called by relay.ts and say.ts; the bytes are
 // laid out by pkg/svr, signed and sent when the batch ends. Those to hosts are emithost.ts.
 import { buildPacket } from "../svr/build.ts";
-import { PROTO_TCP, TCP_ACK } from "../svr/constants.ts";
+import { PROTO_TCP, PROTO_UDP, TCP_ACK } from "../svr/constants.ts";
 import { startsWithCookie } from "../svr/decode.ts";
 import type { Endpoints } from "../svr/layout.ts";
 import type { Metadata } from "../svr/metadata.ts";
@@ -51,6 +51,14 @@ export function emitAnswer(turn: Turn, message: { path: PathEntry; packet: Packe
   emitGenerated(turn, { to, nexthop: path.nexthop, path, tlvs, proto: packet.proto, tcp });
 }
 
+/** ErrorOut is an ICMP error toward a peer: header TLV 20 or 21, TLV 6, and the message (protocol 12.3). */
+export type ErrorOut = Pick<Generated, "to" | "nexthop" | "path" | "tlvs"> & { body: Uint8Array };
+
+/** emitError sends an ICMP error on the waypoints of a session, as UDP whatever carries the session. */
+export function emitError(turn: Turn, out: ErrorOut): void {
+  emitGenerated(turn, { ...out, proto: PROTO_UDP, tcp: { seq: 0, ack: 0 } });
+}
+
 /** GeneratedTcp are the numbers of what a router generates on a TCP carrier (protocol 6.4). */
 export interface GeneratedTcp {
   seq: number;
@@ -64,13 +72,14 @@ interface Generated {
   tlvs: Metadata;
   proto: number;
   tcp: GeneratedTcp;
+  body?: Uint8Array;
 }
 
 function emitGenerated(turn: Turn, message: Generated): void {
   const { to, nexthop, path, tlvs, proto, tcp } = message;
   const ports = { sourcePort: to.sourcePort, destinationPort: to.destinationPort };
   const bare = buildPacket({ source: to.source, destination: to.destination },
-    proto === PROTO_TCP ? { kind: "tcp", ...ports, ...tcp, flags: TCP_ACK } : { kind: "udp", ...ports });
+    proto === PROTO_TCP ? { kind: "tcp", ...ports, ...tcp, flags: TCP_ACK } : { kind: "udp", ...ports }, message.body);
   const packet = parsePacket(bare);
   if (!packet.ok) return turn.count(packet.error);
   const sent = planOutput(turn, {

@@ -33,7 +33,8 @@ export function createEnableGate(shards: number): EnableGate {
 }
 
 const SKEW_PER_PEER = 10;
-const ERRORS_PER_INTERFACE = 100; // behaviour 10.3
+const ERRORS_PER_INTERFACE = 100, ERRORS_PER_SESSION = 100; // behaviour 10.3
+const MAX_KEYS = 16_384;
 
 /** createSkewGate makes the gate of one of `shards` shards. */
 export function createSkewGate(shards: number): SkewGate {
@@ -46,11 +47,16 @@ export function createErrorGate(shards: number): ErrorGate {
   return { permits: perSecond(share(ERRORS_PER_INTERFACE, shards)) };
 }
 
+/** createSessionErrorGate makes the gate of errors about sessions of one shard, which has all errors of its sessions. */
+export function createSessionErrorGate(): ErrorGate {
+  return { permits: perSecond(ERRORS_PER_SESSION) };
+}
+
 function share(limit: number, shards: number): number {
   return Math.max(1, Math.floor(limit / shards));
 }
 
-/** At most `limit` permits a second and key; keys are names and numbers of the configuration, so they are few. */
+/** At most `limit` permits a second and key, and none for further keys once there are many. */
 function perSecond<Key>(limit: number): (key: Key, nowMs: number) => boolean {
   let windowStart = 0;
   const counts = new Map<Key, number>();
@@ -60,6 +66,7 @@ function perSecond<Key>(limit: number): (key: Key, nowMs: number) => boolean {
       counts.clear();
     }
     const count = counts.get(key) ?? 0;
+    if (count === 0 && counts.size >= MAX_KEYS) return false;
     counts.set(key, count + 1);
     return count < limit;
   };

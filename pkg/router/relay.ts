@@ -8,6 +8,7 @@ import { complain } from "./complain.ts";
 import { forwardMetadata, reverseMetadata } from "./compose.ts";
 import { emitToPeer } from "./emit.ts";
 import { emitToHost } from "./emithost.ts";
+import { raiseToPeer } from "./icmperrors.ts";
 import { stepSegment } from "./segments.ts";
 import type { Carried, Turn } from "./turn.ts";
 
@@ -19,7 +20,7 @@ export function leave(turn: Turn, handle: Handle, to: SideIndex, carried: Carrie
   if (side.path !== 0) return leaveToPeer(turn, handle, { to, from, carried });
   const mss = isDirect ? 0 : turn.tables.pathById(from.path)?.mss ?? 0;
   const mtu = emitToHost(turn, { side, toward: to, carried, isDirect, mss });
-  if (mtu !== undefined) tooBig(turn, { from, carried, mtu });
+  if (mtu !== undefined) tooBig(turn, handle, { to, carried, mtu });
 }
 
 interface ToPeer { to: SideIndex; from: SessionSide; carried: Carried }
@@ -34,16 +35,19 @@ function leaveToPeer(turn: Turn, handle: Handle, { to, from, carried }: ToPeer):
     if (tlvs === undefined && effect.kind !== "forwardBody") continue;
     const sent = emitToPeer(turn, handle.state, { side, path, carried, tlvs, original });
     if (sent.ok) continue;
-    if (sent.error === "too-big") tooBig(turn, { from, carried, mtu: path.mtu });
+    if (sent.error === "too-big") tooBig(turn, handle, { to, carried, mtu: path.mtu });
     else turn.count(sent.error, path.peer);
   }
 }
 
-/** Only the host of this router can be told; over SVR the error is only counted here. */
-function tooBig(turn: Turn, at: { from: SessionSide; carried: Carried; mtu: number }): void {
-  const { from, carried, mtu } = at;
+/** The host that sent it is told, over SVR where it is behind a peer. */
+function tooBig(turn: Turn, { state }: Handle, at: { to: SideIndex; carried: Carried; mtu: number }): void {
+  const { to, carried, mtu } = at;
+  const side = to === 0 ? 1 : 0;
+  const { path, ifnum, vlan } = state.side[side];
   turn.count("too-big");
-  if (from.path === 0) complain(turn, { packet: carried.packet, ifnum: from.ifnum, vlan: from.vlan }, { kind: "too-big", mtu });
+  if (path === 0) complain(turn, { packet: carried.packet, ifnum, vlan }, { kind: "too-big", mtu });
+  else raiseToPeer(turn, { session: state, side, carried }, { kind: "too-big", mtu });
 }
 
 /** The metadata that an effect wants on the packet, if it wants any. */

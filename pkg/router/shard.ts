@@ -16,7 +16,7 @@ import type { ShardConfig } from "./build.ts";
 import { decide } from "./decide.ts";
 import { createDenialGate } from "./denials.ts";
 import { endByDecision } from "./ending.ts";
-import { createEnableGate, createErrorGate, createSkewGate } from "./gate.ts";
+import { createEnableGate, createErrorGate, createSessionErrorGate, createSkewGate } from "./gate.ts";
 import type { FromShard, ShardAnswer, ShardCounters, ShardQuestion, ToShard } from "./messages.ts";
 import { openArrivals } from "./opening.ts";
 import { createShardPorts } from "./ports.ts";
@@ -69,6 +69,7 @@ export class Shard {
   readonly #tally = createTally();
   readonly #slab = createSlab();
   readonly #errorGate: ErrorGate;
+  readonly #sessionErrors = createSessionErrorGate();
   readonly #fragments: FragmentJoiner;
   readonly #ids: ExtIds;
   readonly #replay: ReplayWindow;
@@ -188,7 +189,7 @@ export class Shard {
     const nowMs = clock.monotonicMs();
     return {
       tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
-      enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, fragments: this.#fragments, ids: this.#ids,
+      enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, ids: this.#ids,
       load: port.load(), replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
       count: (reason, peer) => this.#tally.count(reason, peer?.name), deny: (denial) => this.#denials.offer(denial, nowMs),
     };

@@ -85,6 +85,8 @@ export interface ServiceEntry {
   enforcement: Enforcement;
   sourceNat: ServiceConfig["sourceNat"];
   trafficClass: number;
+  /** ICMP errors reach hosts from this router's address, not from where they were raised (protocol 12.3) */
+  hideTopology?: true;
   /** idle timeout in milliseconds for an IP protocol and destination port (behaviour 3.5) */
   idleMs(proto: number, port: number): number;
   /** by inner family */

@@ -49,6 +49,8 @@ export interface Turn {
   readonly skewGate: SkewGate;
   /** limits ICMP errors (behaviour 10.3) */
   readonly errorGate: ErrorGate;
+  /** limits ICMP errors that pass through, by session */
+  readonly sessionErrors: ErrorGate;
   readonly fragments: FragmentJoiner;
   /** fresh identifications: of fragmented packets toward peers, and of IP fragments toward hosts */
   readonly ids: ExtIds;
@@ -75,9 +77,9 @@ export interface SkewGate {
   permits(peer: PeerEntry, nowMs: number): boolean;
 }
 
-/** ErrorGate permits ICMP errors of ours 100 times a second and interface. */
+/** ErrorGate permits ICMP errors 100 times a second and key: own ones by interface, others by session. */
 export interface ErrorGate {
-  permits(ifnum: number, nowMs: number): boolean;
+  permits(key: number, nowMs: number): boolean;
 }
 
 /** Original is how a host sent a packet, as TLV 1 tells it: identification and largest fragment are 0 when it arrived whole. */

@@ -5,23 +5,35 @@ import type { IpAddress } from "../base/address.ts";
 import { buildPacket } from "./build.ts";
 import * as wire from "./constants.ts";
 import { isIcmpQuery } from "./icmp.ts";
+import type { QuotedError } from "./icmpquote.ts";
 import type { Packet } from "./packet.ts";
 
 /** IcmpError is what is wrong with a packet; mtu in bytes of an IP packet, that of the way it should have left by. */
 export type IcmpError = { readonly kind: "time-exceeded" } | { readonly kind: "too-big"; readonly mtu: number };
 
-/** QUOTE_LIMIT bounds the error with its quote: 576 bytes for IPv4 (RFC 1812 4.3.2.3), 1,280 for IPv6 (RFC 4443 2.4). */
-const QUOTE_LIMIT = { 4: 576, 6: 1_280 } as const;
+const QUOTE_LIMIT = { 4: 576, 6: 1_280 } as const; // of the error with its quote: RFC 1812 4.3.2.3, RFC 4443 2.4
+/** ERROR_LIMIT bounds an ICMP message with its quote, in bytes. */
+export const ERROR_LIMIT = { 4: QUOTE_LIMIT[4] - wire.IPV4_HEADER, 6: QUOTE_LIMIT[6] - wire.IPV6_HEADER } as const;
 const DESTINATION_UNREACHABLE = 3, FRAGMENTATION_NEEDED = 4, TIME_EXCEEDED = 11; // RFC 792, 1191
 const PACKET_TOO_BIG = 2, TIME_EXCEEDED_V6 = 3; // RFC 4443
 
 /** buildIcmpError makes the error about `packet` as its host sent it, from an address of ours; undefined where none may be sent. */
 export function buildIcmpError(packet: Packet, source: IpAddress, error: IcmpError): Uint8Array | undefined {
+  const said = errorAbout(packet, error);
+  return said === undefined ? undefined : errorPacket(said, source, packet.source);
+}
+
+/** errorAbout says what is wrong with a packet as its host sent it; undefined where no error may be sent. */
+export function errorAbout(packet: Packet, error: IcmpError): QuotedError | undefined {
   if (!mayBeAnswered(packet)) return undefined;
-  const { family } = packet;
-  const header = (family === 4 ? wire.IPV4_HEADER : wire.IPV6_HEADER) + wire.ICMP_HEADER;
-  const quote = packet.data.subarray(0, Math.min(packet.end, QUOTE_LIMIT[family] - header));
-  return buildPacket({ source, destination: packet.source, dontFragment: false }, { kind: "icmp", ...messageOf(family, error) }, quote);
+  const { family, data, end } = packet;
+  return { family, ...messageOf(family, error), quote: data.subarray(0, Math.min(end, ERROR_LIMIT[family] - wire.ICMP_HEADER)) };
+}
+
+/** errorPacket is an error on its way to a host, both addresses of its family. */
+export function errorPacket({ family, type, code, rest, quote }: QuotedError, source: IpAddress, destination: IpAddress): Uint8Array {
+  const limited = quote.subarray(0, ERROR_LIMIT[family] - wire.ICMP_HEADER);
+  return buildPacket({ source, destination, dontFragment: false }, { kind: "icmp", type, code, rest }, limited);
 }
 
 /** No error about an error, a later fragment, or a packet that nobody in particular sent (RFC 1122 3.2.2, RFC 4443 2.4). */

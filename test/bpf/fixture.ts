@@ -21,7 +21,7 @@ export const TCP = 6, UDP = 17;
 
 /** Verdict in words: forward, pass, drop:<reason>, punt:<cause>. */
 const CODES: Record<number, string> = { [-1]: "pass", 7: "forward", [-74]: "sum broken" };
-const CAUSES = ["none", "miss", "metadata", "unknown", "cookie", "need-meta", "slow", "mtu", "fragment", "new-syn", "ttl"];
+const CAUSES = ["none", "miss", "metadata", "unknown", "cookie", "need-meta", "slow", "mtu", "fragment", "new-syn", "ttl", "error"];
 
 /** Outcome is what became of one packet; `out` is the packet without its link header. */
 export interface Outcome { verdict: string; out: string; frame: string; punt?: PuntSeen }

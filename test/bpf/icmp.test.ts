@@ -99,7 +99,7 @@ describe.each(families)("$name", (f) => {
     const zero = [hostSide(f, f.icmp, { remotePort: 0 }), peerSide(f, f.icmp)] as const;
     await install(harness, { sides: zero, fields: { context_proto: f.icmp } });
     expect((await send(harness, { from: f.host, to: f.server, icmp: ask({ id: 0 }) })).verdict).toBe("forward");
-    expect((await send(harness, { from: f.host, to: f.server, icmp: { type: f.family === 4 ? 3 : 1, id: 0, body } })).verdict).toBe("punt:miss");
+    expect((await send(harness, { from: f.host, to: f.server, icmp: { type: f.family === 4 ? 3 : 1, id: 0, body } })).verdict).toBe("drop:icmp-error");
   });
 
   test("an answer with another identifier, or with no request, is a first packet", async () => {

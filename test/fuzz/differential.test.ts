@@ -14,7 +14,7 @@ test(`${packets} generated packets get the same verdict, bytes and session from 
   expect(found.packets).toBe(packets);
   // The generator must reach every verdict, or agreement would mean little.
   const causes = Object.keys(found.counts).filter((label) => label.startsWith("punt")).length;
-  expect(causes).toBe(10);
+  expect(causes).toBe(11);
   expect(found.counts["out"]).toBeGreaterThan(packets / 5);
   expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["pass", "drop filter", "drop state", "drop no-service", "drop no-nexthop"]));
 }, 600_000);

@@ -26,7 +26,7 @@ const PROTOCOLS = [0, 1, 6, 17, 33, 43, 44, 47, 50, 58, 59, 60, 132, 135, 136, 1
 
 /** fuzzPacket makes the next packet for a round with these sessions (as they stand now). */
 export function fuzzPacket(random: Random, sessions: readonly Session[]): FuzzPacket {
-  const packet = random.chance(85) ? towardSession(random, random.pick(sessions)) : towardNobody(random);
+  const packet = random.chance(85) ? aboutSession(random, random.pick(sessions)) : towardNobody(random);
   const bent = random.chance(25) ? bend(random, packet) : packet;
   return runnable(random, random.chance(10) ? { ...bent, data: padded(random, bent.data, 1 + random.below(20)) } : bent);
 }
@@ -98,6 +98,23 @@ function towardSession(random: Random, session: Session): FuzzPacket {
   const packet = frameOf(packetOn(session, side, arriving), { ifnum: number, vlan }, `${session.uuid[15]} side ${side}`);
   const isTcp = session.side[side].proto === PROTO_TCP;
   return random.chance(isTcp ? 15 : 4) ? superPacket(random, packet, { session, side, arriving }) : packet;
+}
+
+/** Of a session, or an ICMP error about a packet that it sent. */
+function aboutSession(random: Random, session: Session): FuzzPacket {
+  return random.chance(8) ? errorAbout(random, session) : towardSession(random, session);
+}
+
+/** The quote is what left on a side: what arrives there, with the ends turned round. */
+function errorAbout(random: Random, session: Session): FuzzPacket {
+  const side: SideIndex = random.chance(50) ? 0 : 1;
+  const at = session.side[side];
+  const turned = { ...at, remote: at.local, local: at.remote, remotePort: at.localPort, localPort: at.remotePort };
+  const sides: Session["side"] = side === 0 ? [turned, session.side[1]] : [session.side[0], turned];
+  const quote = packetOn({ ...session, side: sides }, side, { ...arrivingOn(random, session, side), icmpType: random.pick([queryType(at.family, side === 0 ? 1 : 0), ...ICMP_TYPES]) });
+  const type = random.pick(at.family === 4 ? [3, 3, 11, 12, 5] : [1, 2, 3, 4, 5]);
+  const data = buildPacket({ source: random.chance(50) ? at.remote : place(at.family, "server"), destination: random.chance(80) ? at.local : place(at.family, "waypoint"), ...ipOf(random) }, { kind: "icmp", type, rest: random.word() }, quote.subarray(0, 28 + random.below(80)));
+  return frameOf(data, { ifnum: at.ifnum, vlan: at.vlan }, `${session.uuid[15]} error on side ${side}`);
 }
 
 /** A super-packet; a later segment may start with the cookie. */

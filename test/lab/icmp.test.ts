@@ -61,7 +61,7 @@ describe.each(families.flatMap((family) => chains.map((names) => [family, names]
     lab.fromLeft(up(ends, type));
     lab.run();
     expect([lab.wires, lab.left, lab.routers[0]!.sessions()]).toEqual([[], [], []]);
-    expect(lab.routers[0]!.drops()).toEqual({ state: 1 });
+    expect(lab.routers[0]!.drops()).toEqual({ [type === error ? "icmp-error" : "state"]: 1 });
   });
 });
 

@@ -26,7 +26,7 @@ describe.each(families)("IPv%i", (family) => {
     expect(lab.routers[0]!.drops()).toEqual({ ttl: 1 });
   });
 
-  test("2.7 each router takes one; beyond the ingress it is counted only", () => {
+  test("RB-25 2.7 each router takes one; beyond the ingress the host is told over SVR, by the router where it ended", () => {
     for (const [ttl, at] of [[2, 1], [3, 2]] as const) {
       const lab = createLab(names, { services: [everything] });
       lab.fromLeft(udpUp(ends, content(10), { ip: { ttl } }));
@@ -34,6 +34,8 @@ describe.each(families)("IPv%i", (family) => {
       expect(lab.right).toEqual([]);
       expect(lab.routers.map((router) => router.drops())).toEqual(names.map((_, index) => (index === at ? { ttl: 1 } : {})));
       expect(lab.routers[at]!.sessions()).toEqual([]);
+      expect(errorsAt(lab)).toEqual([exceeded]);
+      expect(parsed(lab.left[0]).source).toEqual(lab.routers[at]!.config.locals.find(({ waypoint, interface: name, address: one }) => waypoint && name === "left" && one.family === family)?.address);
     }
     const lab = createLab(names, { services: [everything] });
     lab.fromLeft(udpUp(ends, content(10), { ip: { ttl: 4 } }));

@@ -45,10 +45,12 @@ static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, 
 	p->summed = svr_packet_summed(skb);
 	svr_leave_count(interface.ifnum, false, p->segments, arrived(skb, p, shape));
 	if (shape == SVR_SHAPE_OK && !p->unkeyed) {
-		p->session = svr_flow_find(s, p);
+		p->session = svr_flow_find(s, &p->key, &p->entry);
 		if (p->session)
 			return svr_forward_packet(skb, p, code);
 	}
+	if (shape == SVR_SHAPE_OK && svr_quote_is_error(p))
+		svr_quote_find(skb, p);
 	return svr_miss_packet(skb, p, &interface, shape);
 }
 

@@ -22,7 +22,7 @@ static __always_inline struct svr_session *svr_flow_confirm(__u32 entry, const s
 }
 
 /* One bucket: cheap tags first. */
-static __always_inline struct svr_session *svr_flow_in_bucket(const struct svr_bucket *bucket, __u32 tag, struct svr_packet *p)
+static __always_inline struct svr_session *svr_flow_in_bucket(const struct svr_bucket *bucket, __u32 tag, const struct svr_key *key, __u32 *hit)
 {
 	for (int i = 0; bucket && i < SVR_BUCKET_ENTRIES; i++) {
 		__u32 entry = bucket->entry[i];
@@ -30,26 +30,26 @@ static __always_inline struct svr_session *svr_flow_in_bucket(const struct svr_b
 
 		if (bucket->tag[i] != tag)
 			continue;
-		session = svr_flow_confirm(entry, &p->key);
+		session = svr_flow_confirm(entry, key);
 		if (session) {
-			p->entry = entry;
+			*hit = entry;
 			return session;
 		}
 	}
 	return NULL;
 }
 
-/* svr_flow_find: session of the packet or NULL; sets p->entry. The second bucket is hashed and read only when the first has
+/* svr_flow_find: session of a key or NULL; sets *hit to its entry. The second bucket is hashed and read only when the first has
  * nothing: entries prefer the first, and a line that is not needed costs a walk of the page tables and pushes out another. */
-static __always_inline struct svr_session *svr_flow_find(const struct svr_settings *s, struct svr_packet *p)
+static __always_inline struct svr_session *svr_flow_find(const struct svr_settings *s, const struct svr_key *key, __u32 *hit)
 {
-	__u32 tag = svr_hash_key(s->hash_key[0], &p->key), at = tag & s->bucket_mask;
-	struct svr_session *session = svr_flow_in_bucket(bpf_map_lookup_elem(&buckets, &at), tag, p);
+	__u32 tag = svr_hash_key(s->hash_key[0], key), at = tag & s->bucket_mask;
+	struct svr_session *session = svr_flow_in_bucket(bpf_map_lookup_elem(&buckets, &at), tag, key, hit);
 
 	if (session)
 		return session;
-	at = svr_hash_key(s->hash_key[1], &p->key) & s->bucket_mask;
-	return svr_flow_in_bucket(bpf_map_lookup_elem(&buckets, &at), tag, p);
+	at = svr_hash_key(s->hash_key[1], key) & s->bucket_mask;
+	return svr_flow_in_bucket(bpf_map_lookup_elem(&buckets, &at), tag, key, hit);
 }
 
 static __always_inline void svr_flow_clear_bucket(__u32 at, __u32 entry)

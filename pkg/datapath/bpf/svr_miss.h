@@ -7,6 +7,7 @@
 
 #include "svr_cookie.h"
 #include "svr_punt.h"
+#include "svr_quote.h"
 #include "svr_rate.h"
 #include "svr_tcp.h"
 
@@ -128,7 +129,7 @@ static __always_inline bool svr_miss_is_ours(const struct svr_packet *p)
 	return local && !(local->flags & SVR_LOCAL_PEER);
 }
 
-/* svr_miss_packet: verdict for a packet that hit no session. */
+/* svr_miss_packet: verdict for a packet that hit no session; p->session is the one that an ICMP error quotes. */
 static __noinline __u32 svr_miss_packet(struct __sk_buff *skb, const struct svr_packet *p, const struct svr_interface *interface,
 					     enum svr_shape shape)
 {
@@ -137,12 +138,16 @@ static __noinline __u32 svr_miss_packet(struct __sk_buff *skb, const struct svr_
 
 	if (shape == SVR_SHAPE_BAD)
 		return interface->flags & SVR_IF_SHARED ? SVR_PASS : SVR_DROP | SVR_DROP_FILTER;
-	if (ours) {
+	if (p->session) {
+		cause = SVR_PUNT_ERROR;
+	} else if (ours) {
 		cause = svr_miss_local(skb, p, interface, shape);
 		if (!cause)
 			return SVR_PASS;
 	} else if (!(interface->flags & SVR_IF_HOSTS)) {
 		return interface->flags & SVR_IF_SHARED ? SVR_PASS : SVR_DROP | SVR_DROP_NO_SERVICE;
+	} else if (shape == SVR_SHAPE_OK && svr_quote_is_error(p)) {
+		return SVR_DROP | SVR_DROP_ICMP_ERROR;
 	}
 	if (shape == SVR_SHAPE_EXTENDED)
 		return SVR_DROP | SVR_DROP_FILTER;

@@ -24,6 +24,7 @@
 #define SVR_VLAN_ID 0x0fff
 #define SVR_IP4_DF 0x4000
 #define SVR_IP4_FRAGMENT 0x3fff /* MF and offset */
+#define SVR_IP4_OFFSET 0x1fff
 
 #define SVR_TCP_FIN 0x01
 #define SVR_TCP_SYN 0x02

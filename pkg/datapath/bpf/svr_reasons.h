@@ -40,6 +40,7 @@ enum svr_reason {
 	SVR_DROP_RATE = 67, /* first packets above the rate of the tenant or of the remote address */
 	SVR_DROP_REWRITE = 68, /* the kernel refused to change the packet (no memory, or headers not as parsed) */
 	SVR_DROP_FAULT = 69, /* a fault of the router while it decided; its log tells which */
+	SVR_DROP_ICMP_ERROR = 70, /* an ICMP error that quotes no packet of a live session, is about an error, is damaged, or is above 100 a second of one session */
 };
 
 enum svr_end {

@@ -318,6 +318,7 @@ enum svr_punt_cause {
 	SVR_PUNT_FRAGMENT = 8, /* IP fragment of any kind */
 	SVR_PUNT_NEW_SYN = 9,  /* SYN with another ISN on a session in RESET or GUARD */
 	SVR_PUNT_TTL = 10,     /* TTL would reach 0 */
+	SVR_PUNT_ERROR = 11,   /* ICMP error; the session is the one it quotes, the side the one it came from */
 };
 
 /* In front of every punted packet; the packet follows from its IP header on. */

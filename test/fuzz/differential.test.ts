@@ -1,9 +1,10 @@
 // Differential fuzz: the eBPF program and the model must agree on every generated packet. FUZZ_PACKETS and FUZZ_SEED repeat a
-// run or make it longer; the seed of every run is printed.
+// run or make it longer; the seed of every run is printed, and that of a run that failed goes into corpus/seeds.json.
 import { describeDifference, runDifferential } from "./differential.ts";
+import { longer, scaled } from "../support/scale.ts";
 import { seedFrom } from "./random.ts";
 
-const packets = Number(process.env["FUZZ_PACKETS"] ?? 100_000);
+const packets = Number(process.env["FUZZ_PACKETS"] ?? scaled(1_000_000));
 const seed = seedFrom(process.env["FUZZ_SEED"], Date.now());
 
 test(`${packets} generated packets get the same verdict, bytes and session from eBPF and from the model`, async () => {
@@ -17,4 +18,4 @@ test(`${packets} generated packets get the same verdict, bytes and session from 
   expect(causes).toBe(11);
   expect(found.counts["out"]).toBeGreaterThan(packets / 5);
   expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["pass", "drop filter", "drop state", "drop no-service", "drop no-nexthop"]));
-}, 600_000);
+}, longer(600_000));

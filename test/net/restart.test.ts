@@ -18,24 +18,12 @@ import { hostAddress, pair, withoutOffloads } from "../support/topologies.ts";
 import { startTcpClient, startTcpServer, startUdpClient, startUdpServer } from "../support/traffic.ts";
 import type { TcpClient } from "../support/traffic.ts";
 import { passes, waitFor } from "../support/wait.ts";
-import { innerKey, readWire } from "../support/wire.ts";
+import { compareWays } from "../support/ways.ts";
+import { readWire } from "../support/wire.ts";
 import type { WirePacket } from "../support/wire.ts";
 
 const SESSIONS = 1000, MANY = 4000; // the ring holds about 2,000 records
 const families = [4, 6] as const;
-
-/** The longest way of a packet from one capture to the other in milliseconds, and what never arrived. Retransmissions count as packets of their own. */
-function compareWays(sent: readonly WirePacket[], arrived: readonly WirePacket[]): { packets: number; lost: number; longestMs: number } {
-  const keyOf = (one: WirePacket): string => [one.source, one.packet.sourcePort, one.packet.destinationPort, innerKey(one)].join(" ");
-  const waiting = Map.groupBy(arrived, keyOf);
-  let lost = 0, longest = 0n;
-  for (const one of sent) {
-    const there = waiting.get(keyOf(one))?.shift();
-    if (there === undefined) lost++;
-    else if (there.unixNs - one.unixNs > longest) longest = there.unixNs - one.unixNs;
-  }
-  return { packets: sent.length, lost, longestMs: Number(longest / 1_000_000n) };
-}
 
 describeNet("routers that go and come back", () => {
   let fabric: Fabric, r1: Router, r2: Router;

@@ -7,7 +7,7 @@ import process from "node:process";
 import { stringify } from "yaml";
 import { toHex } from "../../pkg/base/bytes.ts";
 import type { SessionRecord } from "../../pkg/api/record.ts";
-import type { CountersView, PeerView, SessionList, SessionView, StatusView, TableView } from "../../pkg/api/view.ts";
+import type { CountersView, PeerView, SessionList, SessionView, StatusView, TableView, VerifyView } from "../../pkg/api/view.ts";
 import type { Net } from "./net.ts";
 import type { Exit, TestProcess } from "./process.ts";
 import { neighboursOf, objectsOf, pskFile, pskOf, routersOf } from "./site.ts";
@@ -86,7 +86,13 @@ export class Router {
 
   /** start starts the process and waits until its admin API answers. */
   async start(): Promise<void> {
-    const started = this.launch();
+    this.launch();
+    await this.up();
+  }
+
+  /** up waits until the admin API of the process that was launched last answers. */
+  async up(): Promise<void> {
+    const started = this.process;
     await waitFor(`router ${this.name} answers`, async () => {
       if (started.exit !== undefined) return "ended";
       return (await this.get<StatusView>(`/api/v1/routers/${this.name}`)).name === this.name;
@@ -142,6 +148,7 @@ export class Router {
   async status(): Promise<StatusView> { return this.get(`/api/v1/routers/${this.name}`); }
   async counters(): Promise<CountersView> { return this.get(`/api/v1/routers/${this.name}/counters`); }
   async tables(): Promise<TableView[]> { return this.get(`/api/v1/routers/${this.name}/tables`); }
+  async verify(): Promise<VerifyView> { return this.get(`/api/v1/routers/${this.name}/verify`); }
   async peers(): Promise<PeerView[]> { return this.get(`/api/v1/routers/${this.name}/peers`); }
 
   /** drops gives the counters of drops that are not zero. */

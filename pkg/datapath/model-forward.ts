@@ -3,7 +3,9 @@
 import { findFlow, otherSide } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
 import type { NexthopEntry } from "../ports/datapath.ts";
-import { ICMP_HEADER, IPV4_HEADER, IPV6_HEADER, PROTO_DCCP, PROTO_TCP, PROTO_UDP, PROTO_UDP_LITE, UDP_HEADER } from "../svr/constants.ts";
+import { readU16 } from "../base/bytes.ts";
+import { contextEnds, hasEnds, isPorted, portedHeader } from "../svr/carried.ts";
+import { ICMP_HEADER, IP_LENGTH_MAX, IPV4_HEADER, IPV6_HEADER, PROTO_TCP, PROTO_UDP, UDP_HEADER } from "../svr/constants.ts";
 import { isIcmpReply, isIcmpRequest } from "../svr/icmp.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Flag, Life, TcpState } from "../svr/session.ts";
@@ -74,24 +76,37 @@ function judgeHeld(hit: Hit): Verdict | undefined {
   return (session.flags & (side === 0 ? Flag.fwdSlow : Flag.revSlow)) !== 0 ? punted(Cause.slow) : undefined;
 }
 
-/** What only user space can turn from one side's protocol into the other's. */
+/** What only user space can turn from one side's protocol or family into the other's. */
 function judgeShape(hit: Hit): Verdict | undefined {
-  const { parsed, to } = hit;
-  if (parsed.family !== to.family || parsed.proto === PROTO_DCCP || parsed.proto === PROTO_UDP_LITE) return punted(Cause.slow);
+  const { parsed, to, from } = hit;
+  if (parsed.family !== to.family && !mayChangeFamily(hit)) return punted(Cause.slow);
   if (parsed.proto === to.proto) return undefined;
-  if (parsed.gsoSize > 0) return punted(Cause.slow);
-  if (isIcmp(parsed.proto) && to.proto === PROTO_UDP) return undefined;
-  return parsed.proto === PROTO_UDP && isIcmp(to.proto) ? judgeCarried(hit) : punted(Cause.slow);
+  if (parsed.gsoSize > 0 || parsed.proto === PROTO_TCP || to.proto === PROTO_TCP) return punted(Cause.slow);
+  if (to.proto === PROTO_UDP) return undefined;
+  return from.proto === PROTO_UDP ? judgeCarried(hit) : punted(Cause.slow);
 }
 
-/** ICMP in UDP must be a whole query on its way forward, or a whole answer on its way back (protocol 3.3). */
+/** Over IPv6 a UDP checksum must be made good; super-packets of UDP and what is too long for IPv4 are user space's. */
+function mayChangeFamily({ parsed, data }: Hit): boolean {
+  if (parsed.length > IP_LENGTH_MAX - UDP_HEADER && parsed.gsoSize === 0) return false;
+  if (parsed.proto !== PROTO_UDP) return true;
+  return parsed.gsoSize === 0 && (parsed.family === 6 || readU16(data, parsed.l4 + 6) !== 0);
+}
+
+/** A carried packet must be whole; ICMP a query on its way forward or an answer on its way back, others of the session's own ports (protocol 3.3). */
 function judgeCarried(hit: Hit): Verdict | undefined {
-  const { parsed, data, to } = hit;
-  if (parsed.payload < ICMP_HEADER || parsed.udpLength !== parsed.payload + UDP_HEADER) return dropped("filter");
-  const unsummed = data[parsed.l4 + 6] === 0 && data[parsed.l4 + 7] === 0;
-  if (unsummed) return punted(Cause.slow);
+  const { parsed, to } = hit;
+  if (parsed.udpLength !== parsed.payload + UDP_HEADER) return dropped("filter");
+  if (isIcmp(to.proto)) return judgeCarriedIcmp(hit);
+  if (!isPorted(to.proto)) return undefined;
+  return parsed.payload >= portedHeader(to.proto) && hasEnds(hit.data, parsed.payloadAt, contextEnds(hit.session.context, hit.side === 0)) ? undefined : dropped("filter");
+}
+
+function judgeCarriedIcmp({ parsed, data, side, to }: Hit): Verdict | undefined {
+  if (parsed.payload < ICMP_HEADER) return dropped("filter");
+  if (readU16(data, parsed.l4 + 6) === 0) return punted(Cause.slow);
   const type = data[parsed.payloadAt]!;
-  const fits = hit.side === 0 ? isIcmpRequest(to.family, type) : isIcmpReply(to.family, type);
+  const fits = side === 0 ? isIcmpRequest(to.family, type) : isIcmpReply(to.family, type);
   return fits ? undefined : dropped("state");
 }
 
@@ -105,11 +120,14 @@ function judgeHop(hit: Hit): Verdict | undefined {
   return parsed.ttl <= 1 ? punted(Cause.ttl) : undefined;
 }
 
-/** Bytes by which the carrier of ICMP makes a packet longer. */
-function growth(hit: Hit): number {
-  if (hit.from.proto === hit.to.proto) return 0;
-  return isIcmp(hit.from.proto) ? UDP_HEADER : -UDP_HEADER;
+/** Bytes by which a carrier and another IP header make a packet longer. */
+function growth({ from, to }: Hit): number {
+  const header = ipHeader[to.family] - ipHeader[from.family];
+  if (from.proto === to.proto) return header;
+  return header + (from.proto === PROTO_UDP ? -UDP_HEADER : UDP_HEADER);
 }
+
+const ipHeader = { 4: IPV4_HEADER, 6: IPV6_HEADER } as const;
 
 function stepTcp(hit: Hit): TcpStep | "illegal" | undefined {
   const { session, parsed, side } = hit;
@@ -139,13 +157,18 @@ function book(hit: Hit, restart: boolean): void {
   const { session, side, parsed } = hit;
   if (restart) session.seenMs[side] = (hit.nowMs >>> 0) || 1;
   session.packets[side] += BigInt(parsed.segments);
-  session.bytes[side] += BigInt(wireBytes(parsed) - (isCarriedIcmp(hit) ? UDP_HEADER : 0));
+  session.bytes[side] += BigInt(wireBytes(parsed) - (isCarried(hit) ? UDP_HEADER : 0) + parsed.segments * innerGrowth(hit));
   if (side === 1 && session.tcpState === TcpState.none && (session.flags & Flag.setup) === 0) bookSetup(hit);
   if (side === 0 && (session.flags & Flag.holdMeta) === 0) session.flags &= ~Flag.revMeta;
 }
 
 /** Bytes are those of the inner packet: the carrier's header is not counted (behaviour 13.1). */
-function isCarriedIcmp(hit: Hit): boolean {
+function isCarried(hit: Hit): boolean {
   if (hit.from.proto !== PROTO_UDP || hit.from.path === 0) return false;
-  return isIcmp(hit.to.path !== 0 ? hit.session.context.proto : hit.to.proto);
+  return (hit.to.path !== 0 ? hit.session.context.proto : hit.to.proto) !== PROTO_UDP;
+}
+
+/** ... and neither is the difference between the two IP headers. */
+function innerGrowth({ session, from }: Hit): number {
+  return (session.flags & Flag.mixed) === 0 || from.path === 0 ? 0 : ipHeader[session.context.family] - ipHeader[from.family];
 }

@@ -5,6 +5,7 @@ import type { IpAddress, IpFamily } from "../base/address.ts";
 import { readU16, readU32 } from "../base/bytes.ts";
 import { ICMP_HEADER, ICMP_IDENTIFIER_AT, IPV4_HEADER, IPV6_HEADER, PROTO_FRAGMENT, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, TCP_HEADER, UDP_HEADER } from "../svr/constants.ts";
 import { isIcmpReply, isIcmpRequest } from "../svr/icmp.ts";
+import { isPorted, portedHeader } from "../svr/carried.ts";
 
 /** PacketIn is one packet as it stands after the Ethernet header; gsoSize 0 means one wire packet. */
 export interface PacketIn { ifnum: number; vlan: number; data: Uint8Array; gsoSize: number; etherType?: number }
@@ -120,6 +121,7 @@ function parseL4(data: Uint8Array, parsed: ParsedPacket): Shape {
   parsed.payloadAt = parsed.length;
   if (parsed.proto === PROTO_TCP) return parseTcp(data, parsed, room);
   if (parsed.proto === PROTO_UDP) return parseUdp(data, parsed, room);
+  if (isPorted(parsed.proto)) return parsePorted(data, parsed, room);
   return parsed.proto === (parsed.family === 4 ? PROTO_ICMP : PROTO_ICMPV6) ? parseIcmp(data, parsed, room) : "ok";
 }
 
@@ -142,6 +144,12 @@ function parseUdp(data: Uint8Array, parsed: ParsedPacket, room: number): Shape {
   parsed.udpLength = readU16(data, parsed.l4 + 4);
   parsed.payloadAt = parsed.l4 + UDP_HEADER;
   parsed.payload = room - UDP_HEADER;
+  return "ok";
+}
+
+function parsePorted(data: Uint8Array, parsed: ParsedPacket, room: number): Shape {
+  if (room < portedHeader(parsed.proto)) return "bad";
+  readPorts(data, parsed);
   return "ok";
 }
 

@@ -8,6 +8,8 @@ import {
   IPV4_DF, IPV4_HEADER, IPV6_HEADER, MSS_FLOOR, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, TCP_HEADER, TCP_OPTION_END, TCP_OPTION_MSS,
   TCP_OPTION_MSS_BYTES, TCP_OPTION_NOP, TCP_SYN, UDP_HEADER,
 } from "../svr/constants.ts";
+import { contextEnds, hasCoveringSum, turnEnds } from "../svr/carried.ts";
+import type { PacketEnds } from "../svr/carried.ts";
 import { isIcmpRequest } from "../svr/icmp.ts";
 import type { ParsedPacket } from "./model-parse.ts";
 
@@ -17,11 +19,37 @@ export interface Leaving { session: Session; out: SessionSide; mss: number }
 /** rewritePacket gives the packet as it leaves, from its IP header on, without link padding. */
 export function rewritePacket(data: Uint8Array, parsed: ParsedPacket, leaving: Leaving): Uint8Array {
   const body = layFour(data, parsed, leaving);
-  const header = parsed.family === 4 ? ip4Header(data, body.length, leaving.out) : ip6Header(data, body.length, leaving);
+  const header = headerOf(data, parsed, { leaving, bodyLength: body.length });
   const packet = new Uint8Array(header.length + body.length);
   packet.set(header);
   packet.set(body, header.length);
   return packet;
+}
+
+function headerOf(data: Uint8Array, parsed: ParsedPacket, of: { leaving: Leaving; bodyLength: number }): Uint8Array {
+  const { leaving, bodyLength } = of;
+  const { out } = leaving;
+  const old = parsed.family === out.family ? data : out.family === 4 ? ip4From6(data) : ip6From4(data);
+  const saysLength = old !== data || parsed.gsoSize === 0 || readU16(data, parsed.family === 4 ? 2 : 4) !== 0; // a super-packet above 64 KiB says 0
+  return out.family === 4 ? ip4Header(old, saysLength ? bodyLength : undefined, out) : ip6Header(old, saysLength ? bodyLength : undefined, leaving);
+}
+
+/** The header of the other family: DSCP, ECN and TTL stay, an IPv4 packet may not be cut (protocol 2.7, 14). */
+function ip4From6(data: Uint8Array): Uint8Array {
+  const header = new Uint8Array(IPV4_HEADER);
+  header[0] = 0x45;
+  header[1] = (readU16(data, 0) >> 4) & 0xff;
+  writeU16(header, 6, IPV4_DF);
+  header[8] = data[7]!;
+  writeU16(header, 10, changed(0xffff, 0, sumWords(header)));
+  return header;
+}
+
+function ip6From4(data: Uint8Array): Uint8Array {
+  const header = new Uint8Array(IPV6_HEADER);
+  writeU16(header, 0, 0x6000 | (data[1]! << 4));
+  header[7] = data[8]!;
+  return header;
 }
 
 /** isIcmp tells the protocols whose queries ride in UDP between routers. */
@@ -63,11 +91,11 @@ function pseudoSum(a: IpAddress, b: IpAddress, l4: { proto: number; length: numb
 }
 
 /** IPv4 header without options (protocol 2.7), DF toward peers, TTL - 1. */
-function ip4Header(data: Uint8Array, bodyLength: number, out: SessionSide): Uint8Array {
+function ip4Header(data: Uint8Array, bodyLength: number | undefined, out: SessionSide): Uint8Array {
   const old = data.subarray(0, (data[0]! & 15) * 4);
   const header = data.slice(0, IPV4_HEADER);
   header[0] = 0x45;
-  if (readU16(data, 2) !== 0) writeU16(header, 2, IPV4_HEADER + bodyLength);
+  if (bodyLength !== undefined) writeU16(header, 2, IPV4_HEADER + bodyLength);
   if (out.path !== 0) writeU16(header, 6, readU16(header, 6) | IPV4_DF);
   header[8] = data[8]! - 1;
   header[9] = out.proto;
@@ -79,11 +107,11 @@ function ip4Header(data: Uint8Array, bodyLength: number, out: SessionSide): Uint
 }
 
 /** IPv6 header; the flow label is the session's toward peers (protocol 14). */
-function ip6Header(data: Uint8Array, bodyLength: number, leaving: Leaving): Uint8Array {
+function ip6Header(data: Uint8Array, bodyLength: number | undefined, leaving: Leaving): Uint8Array {
   const { session, out } = leaving;
   const header = data.slice(0, IPV6_HEADER);
   if (out.path !== 0 && session.flowLabel !== 0) writeU32(header, 0, (readU32(header, 0) & 0xfff00000) | (session.flowLabel & 0xfffff));
-  if (readU16(data, 4) !== 0) writeU16(header, 4, bodyLength);
+  if (bodyLength !== undefined) writeU16(header, 4, bodyLength);
   header[6] = out.proto;
   header[7] = data[7]! - 1;
   writeAddress(header, 8, out.local);
@@ -94,10 +122,10 @@ function ip6Header(data: Uint8Array, bodyLength: number, leaving: Leaving): Uint
 function layFour(data: Uint8Array, parsed: ParsedPacket, leaving: Leaving): Uint8Array {
   const body = data.slice(parsed.l4, parsed.length);
   const { out } = leaving;
-  if (isIcmp(parsed.proto) && out.proto === PROTO_UDP) return toCarrier(body, parsed, leaving);
-  if (parsed.proto === PROTO_UDP && isIcmp(out.proto)) return fromCarrier(body, parsed, out);
+  if (parsed.proto !== out.proto) return out.proto === PROTO_UDP ? toCarrier(body, parsed, leaving) : fromCarrier(body, parsed, leaving);
   if (parsed.proto === PROTO_TCP) return layTcp(body, parsed, leaving);
   if (parsed.proto === PROTO_UDP) return layUdp(body, parsed, out);
+  if (hasCoveringSum(parsed.proto)) turnEnds(body, 0, parsed, endsOf(out));
   return isIcmp(parsed.proto) ? layIcmp(body, parsed, out) : body;
 }
 
@@ -160,32 +188,54 @@ function identifierToward(out: SessionSide, type: number): number {
   return isIcmpRequest(out.family, type) ? out.localPort : out.remotePort;
 }
 
-/** ICMP onto UDP (protocol 3.3): the message with checksum 0 and the identifier of the context, behind a UDP header. */
-function toCarrier(message: Uint8Array, parsed: ParsedPacket, leaving: Leaving): Uint8Array {
-  const { session, out } = leaving;
-  const field = readU16(message, 2);
-  const pseudo = parsed.family === 6 ? pseudoSum(parsed.source, parsed.destination, { proto: PROTO_ICMPV6, length: message.length }) : 0;
-  const identifier = readU16(message, 4);
-  const body = new Uint8Array(UDP_HEADER + message.length);
-  body.set(message, UDP_HEADER);
-  writeU16(body, UDP_HEADER + 2, 0);
-  writeU16(body, UDP_HEADER + 4, session.context.sourcePort);
+/** What is neither TCP nor UDP, in UDP (protocol 3.3), as hosts of the context would send it. */
+function toCarrier(message: Uint8Array, parsed: ParsedPacket, { session, out }: Leaving): Uint8Array {
+  const { sum, inner } = isIcmp(parsed.proto) ? icmpInside(message, parsed, session) : otherInside(message, parsed, { session, out });
+  const body = new Uint8Array(UDP_HEADER + inner.length);
+  body.set(inner, UDP_HEADER);
   setPorts(body, out);
   writeU16(body, 4, body.length);
-  const after = session.context.sourcePort + sumWords(body.subarray(0, UDP_HEADER)) + pseudoSum(out.local, out.remote, { proto: PROTO_UDP, length: body.length });
-  const sum = changed(field, identifier + pseudo, after);
-  writeU16(body, 6, sum === 0 ? 0xffff : sum);
+  const field = changed(0xffff, 0, sum + sumWords(body.subarray(0, UDP_HEADER)) + pseudoSum(out.local, out.remote, { proto: PROTO_UDP, length: body.length }));
+  writeU16(body, 6, field === 0 ? 0xffff : field);
   return body;
 }
 
+interface Inside { inner: Uint8Array; /** of its bytes */ sum: number }
+
+/** The message with checksum 0 and the identifier of the context; its sum follows from the checksum it had, good or bad. */
+function icmpInside(message: Uint8Array, parsed: ParsedPacket, { context }: Session): Inside {
+  const gone = readU16(message, 4) + (parsed.family === 6 ? pseudoSum(parsed.source, parsed.destination, { proto: PROTO_ICMPV6, length: message.length }) : 0);
+  const sum = 0xffff - changed(readU16(message, 2), gone, context.sourcePort);
+  writeU16(message, 2, 0);
+  writeU16(message, 4, context.sourcePort);
+  return { inner: message, sum };
+}
+
+function otherInside(packet: Uint8Array, parsed: ParsedPacket, { session, out }: Pick<Leaving, "session" | "out">): Inside {
+  if (hasCoveringSum(parsed.proto)) turnEnds(packet, 0, parsed, contextEnds(session.context, out === session.side[1]));
+  return { inner: packet, sum: sumWords(packet) };
+}
+
+/** UDP back to what it carried, as the side it leaves on has it. */
+function fromCarrier(datagram: Uint8Array, parsed: ParsedPacket, { session, out }: Leaving): Uint8Array {
+  if (isIcmp(out.proto)) return icmpFromCarrier(datagram, parsed, out);
+  const packet = datagram.slice(UDP_HEADER);
+  if (hasCoveringSum(out.proto)) turnEnds(packet, 0, session.context, endsOf(out));
+  return packet;
+}
+
+function endsOf(out: SessionSide): PacketEnds {
+  return { source: out.local, destination: out.remote, sourcePort: out.localPort, destinationPort: out.remotePort };
+}
+
 /** UDP back to ICMP: the identifier is the one of the side it leaves on. */
-function fromCarrier(datagram: Uint8Array, parsed: ParsedPacket, out: SessionSide): Uint8Array {
+function icmpFromCarrier(datagram: Uint8Array, parsed: ParsedPacket, out: SessionSide): Uint8Array {
   const field = readU16(datagram, 6);
   const message = datagram.slice(UDP_HEADER);
   const ports = sumWords(datagram.subarray(0, UDP_HEADER)) - field;
   const gone = ports + pseudoSum(parsed.source, parsed.destination, { proto: PROTO_UDP, length: datagram.length }) + readU16(message, 2) + readU16(message, 4);
   const identifier = identifierToward(out, message[0]!);
-  const pseudo = parsed.family === 6 ? pseudoSum(out.local, out.remote, { proto: PROTO_ICMPV6, length: message.length }) : 0;
+  const pseudo = out.family === 6 ? pseudoSum(out.local, out.remote, { proto: PROTO_ICMPV6, length: message.length }) : 0;
   writeU16(message, 4, identifier);
   writeU16(message, 2, changed(field, gone, identifier + pseudo));
   return message;

@@ -5,6 +5,7 @@ import { readAddress, type IpAddress, type IpFamily } from "../base/address.ts";
 import { readU16, readU32 } from "../base/bytes.ts";
 import { fail, ok, type Result } from "../base/result.ts";
 import * as wire from "./constants.ts";
+import { portedHeader } from "./carried.ts";
 import { isIcmpReply, isIcmpRequest } from "./icmp.ts";
 
 /** TcpFields are the fixed fields of a TCP header; options lie between l4 + 20 and payload. */
@@ -129,7 +130,7 @@ function readTransport(packet: Packet): boolean {
   switch (packet.proto) {
     case wire.PROTO_TCP: return readTcp(packet);
     case wire.PROTO_UDP: return readPorts(packet, wire.UDP_HEADER, wire.UDP_HEADER);
-    case wire.PROTO_SCTP: case wire.PROTO_DCCP: case wire.PROTO_UDP_LITE: return readPorts(packet, 4, 0);
+    case wire.PROTO_SCTP: case wire.PROTO_DCCP: case wire.PROTO_UDP_LITE: return readPorts(packet, portedHeader(packet.proto), 0);
     case wire.PROTO_ICMP: return packet.family === 4 ? readIcmp(packet) : true;
     case wire.PROTO_ICMPV6: return packet.family === 6 ? readIcmp(packet) : true;
     default: return true;

@@ -25,7 +25,7 @@ export interface Difference { round: number; packet: FuzzPacket; field: string; 
 /** Differential is what a run found; counts show that it reached what it should. */
 export interface Differential { packets: number; counts: Record<string, number>; difference?: Difference }
 
-const ROUND = 500;
+const ROUND = 800;
 const NOW = 1_000_000; // the model's clock; anything but 1, which stands for "not touched"
 const UNTOUCHED = 1;
 const PASS = -1, REDIRECT = 7;
@@ -72,7 +72,7 @@ async function runRound(random: Random, round: Round): Promise<void> {
 
 /** The same world as the kernel's, sessions in the same slots. */
 function openModel(sessions: readonly Session[], peers: readonly IpAddress[]): ModelDatapath {
-  const model = modelDatapath({ nowMs: () => NOW, sessionLimit: 128, hasSocket: (proto, _address, port) => proto === 17 && port === SOCKET_PORT });
+  const model = modelDatapath({ nowMs: () => NOW, sessionLimit: 256, hasSocket: (proto, _address, port) => proto === 17 && port === SOCKET_PORT });
   model.program(worldConfig());
   for (const address of peers) model.model.locals.set(addressKey(address), { waypoint: false, peer: true });
   const results = model.shard(0).apply(sessions.map((session) => ({ kind: "install", session })));

@@ -42,13 +42,14 @@ function sessionWords(slot: number, session: Session): Words {
     tcp_before_reset: session.tcpBeforeReset, end_reason: session.endReason, seen_ms0: session.seenMs[0], seen_ms1: session.seenMs[1], since_ms: session.sinceMs,
     idle_ms: session.idleMs, next_seq0: session.nextSeq[0], next_seq1: session.nextSeq[1], last_ack0: session.lastAck[0], last_ack1: session.lastAck[1],
     bytes0: session.bytes[0], bytes1: session.bytes[1], isn: session.isn, flow_label: session.flowLabel, uuid: session.uuid, created_ms: session.createdMs, context_source_port_be: session.context.sourcePort,
-    context_destination_port_be: session.context.destinationPort, context_proto: session.context.proto, shard: session.shard, setup_ms: session.setupMs,
+    context_destination_port_be: session.context.destinationPort, context_proto: session.context.proto, context_source: wire(session.context.source),
+    context_destination: wire(session.context.destination), context_family: session.context.family, shard: session.shard, setup_ms: session.setupMs,
   };
 }
 
 /** openKernelSide loads the object; `socketPort` is a UDP port that the host has open. */
 export function openKernelSide(config: DatapathConfig, socketPort: number): KernelSide {
-  const harness = openHarness({ slots: 128, buckets: 128, shards: 1 });
+  const harness = openHarness({ slots: 256, buckets: 256, shards: 1 });
   let current = -1;
   const arriveOn = (ifnum: number): Promise<unknown>[] => {
     if (ifnum === current) return [];

@@ -83,7 +83,7 @@ function arrivingOn(random: Random, session: Session, side: SideIndex): Arriving
   const flags = random.chance(70) ? random.pick(COMMON_FLAGS) : random.below(64);
   const syn = (flags & TCP_SYN) !== 0;
   const base: Arriving = { ip: ipOf(random), payload: payloadOf(random), flags, noChecksum: random.chance(8) && session.side[side].family === 4 };
-  const icmp = random.chance(15) ? { icmpType: random.pick([...ICMP_TYPES, queryType(session.side[side].family, side)]) } : {};
+  const icmp = random.chance(15) ? { icmpType: random.pick([...ICMP_TYPES, queryType(session.context.family, side)]) } : {};
   const numbers = {
     seq: syn && random.chance(50) ? session.isn : near(random, session.nextSeq[side]), ack: near(random, session.nextSeq[side === 0 ? 1 : 0]),
     ...(syn || random.chance(20) ? { options: optionsOf(random) } : {}),

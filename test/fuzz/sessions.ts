@@ -5,7 +5,7 @@ import { PROTO_DCCP, PROTO_TCP, PROTO_UDP } from "../../pkg/svr/constants.ts";
 import { COOKIE_TRUST } from "../../pkg/datapath/model-cookie.ts";
 import { Flag, Life, TcpState } from "../../pkg/svr/session.ts";
 import type { Session, SessionSide } from "../../pkg/svr/session.ts";
-import { flowKinds, flowSession, nexthop, place } from "../support/flows.ts";
+import { carriedKinds, flowKinds, flowSession, nexthop, place } from "../support/flows.ts";
 import type { FlowKind } from "../support/flows.ts";
 import type { Random } from "./random.ts";
 
@@ -21,7 +21,8 @@ const STATES = [
 export function fuzzSessions(random: Random): Session[] {
   const plain = flowKinds.map((kind, index) => randomised(random, flowSession(kind, index + 1)));
   const again = flowKinds.filter((kind) => kind.proto === "tcp").map((kind, index) => randomised(random, flowSession(kind, 100 + index)));
-  return [...plain, ...again, ...oddSessions(random)];
+  const carried = carriedKinds.map((kind, index) => randomised(random, flowSession(kind, 300 + index)));
+  return [...plain, ...again, ...carried, ...oddSessions(random)];
 }
 
 function someFlags(random: Random, flags: readonly number[], percent: number): number {

@@ -5,7 +5,8 @@ import type { IpAddress, IpFamily } from "../../pkg/base/address.ts";
 import { writeU16, writeU32 } from "../../pkg/base/bytes.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import type { IpFields, TransportSpec } from "../../pkg/svr/build.ts";
-import { PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, TCP_ACK } from "../../pkg/svr/constants.ts";
+import { contextEnds, isPorted } from "../../pkg/svr/carried.ts";
+import { PROTO_DCCP, PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDP_LITE, TCP_ACK } from "../../pkg/svr/constants.ts";
 import type { DatapathConfig } from "../../pkg/ports/datapath.ts";
 import { Flag, Life, Role, TcpState } from "../../pkg/svr/session.ts";
 import type { Session, SessionSide, SideIndex } from "../../pkg/svr/session.ts";
@@ -50,28 +51,40 @@ export function worldConfig(change: Partial<DatapathConfig> = {}): DatapathConfi
   };
 }
 
-/** FlowKind is what distinguishes sessions: family, inner protocol, and where this router stands. */
-export interface FlowKind { family: IpFamily; proto: "tcp" | "udp" | "icmp"; role: "ingress" | "egress" | "transit" | "single" }
+/** FlowKind is what distinguishes sessions: family, inner protocol, where this router stands, and the family between routers where it is another. */
+export interface FlowKind { family: IpFamily; proto: "tcp" | "udp" | "icmp" | keyof typeof others; role: "ingress" | "egress" | "transit" | "single"; outer?: IpFamily }
+
+const others = { sctp: PROTO_SCTP, dccp: PROTO_DCCP, udplite: PROTO_UDP_LITE, gre: 47, esp: 50 } as const;
 
 /** flowKinds lists all of them. */
 export const flowKinds: readonly FlowKind[] = ([4, 6] as const).flatMap((family) => (["tcp", "udp", "icmp"] as const).flatMap((proto) =>
   (["ingress", "egress", "transit", "single"] as const).map((role) => ({ family, proto, role }))));
 
+/** carriedKinds are sessions of other protocols, and sessions whose families differ. */
+export const carriedKinds: readonly FlowKind[] = ([4, 6] as const).flatMap((family) => (["ingress", "egress", "transit", "single"] as const).flatMap((role) => [
+  ...(["sctp", "dccp", "udplite", "gre", "esp"] as const).map((proto): FlowKind => ({ family, proto, role })),
+  ...(["tcp", "udp", "icmp", "dccp", "gre"] as const).map((proto): FlowKind => ({ family, proto, role, outer: family === 4 ? 6 : 4 })),
+])).filter(({ role, outer }) => role !== "single" || outer === undefined);
+
 /** innerProto is the protocol number of a kind between hosts. */
 export function innerProto(kind: FlowKind): number {
   if (kind.proto === "icmp") return kind.family === 4 ? PROTO_ICMP : PROTO_ICMPV6;
-  return kind.proto === "tcp" ? PROTO_TCP : PROTO_UDP;
+  if (kind.proto === "tcp" || kind.proto === "udp") return kind.proto === "tcp" ? PROTO_TCP : PROTO_UDP;
+  return others[kind.proto];
 }
+
+const hasPorts = ({ proto }: FlowKind): boolean => proto !== "gre" && proto !== "esp";
+const hasNatPort = ({ proto }: FlowKind): boolean => hasPorts({ proto } as FlowKind) && proto !== "sctp";
 
 /** The side toward the host that opened the session, or toward the server; an identifier takes the place of its own port. */
 function hostSide(kind: FlowKind, n: number, at: "host" | "server"): SessionSide {
   const icmp = kind.proto === "icmp";
   const isHost = at === "host";
   const snat = !isHost && kind.role !== "ingress";
-  const hostPort = snat ? 20000 + n : 40000 + n;
-  const serverPort = icmp ? 0 : 443;
+  const hostPort = !hasPorts(kind) ? 0 : snat && hasNatPort(kind) ? 20000 + n : 40000 + n;
+  const serverPort = icmp || !hasPorts(kind) ? 0 : 443;
   const host = snat ? place(kind.family, "nat") : place(kind.family, "host", n);
-  const server = place(kind.family, "server", isHost ? 1 : 2);
+  const server = place(kind.family, "server", isHost ? 1 : hasPorts(kind) ? 2 : n); // one session a server without ports
   return {
     remote: isHost ? host : server, local: isHost ? server : host, remotePort: isHost ? hostPort : serverPort, localPort: isHost ? serverPort : hostPort,
     ifnum: isHost ? ifnum.lan : ifnum.farLan, vlan: vlanOf[isHost ? ifnum.lan : ifnum.farLan] ?? 0, nexthop: isHost ? nexthop.lan : nexthop.farLan, path: 0,
@@ -81,10 +94,11 @@ function hostSide(kind: FlowKind, n: number, at: "host" | "server"): SessionSide
 
 function peerSide(kind: FlowKind, n: number, index: SideIndex): SessionSide {
   const own = 16384 + 2 * n, theirs = 16385 + 2 * n;
+  const family = kind.outer !== undefined && (index === 1 || kind.role !== "transit") ? kind.outer : kind.family; // a transit changes it
   return {
-    remote: place(kind.family, "peer", index + 1), local: place(kind.family, "waypoint", index + 1), remotePort: index === 0 ? own : theirs,
+    remote: place(family, "peer", index + 1), local: place(family, "waypoint", index + 1), remotePort: index === 0 ? own : theirs,
     localPort: index === 0 ? theirs : own, ifnum: index === 0 ? ifnum.shared : ifnum.wan, vlan: vlanOf[index === 0 ? ifnum.shared : ifnum.wan] ?? 0,
-    nexthop: index === 0 ? nexthop.shared : nexthop.wan, path: index + 1, proto: kind.proto === "tcp" ? PROTO_TCP : PROTO_UDP, family: kind.family,
+    nexthop: index === 0 ? nexthop.shared : nexthop.wan, path: index + 1, proto: kind.proto === "tcp" ? PROTO_TCP : PROTO_UDP, family,
   };
 }
 
@@ -95,20 +109,20 @@ export function flowSession(kind: FlowKind, n: number, change: Partial<Session> 
   const uuid = new Uint8Array(16).fill(0x40);
   writeU32(uuid, 12, n);
   const none = addressOfWords(kind.family, 0);
-  const identifier = 40000 + n;
+  const identifier = hasPorts(kind) ? 40000 + n : 0;
   return {
     side: [fromHost ? hostSide(kind, n, "host") : peerSide(kind, n, 0), toPeer ? peerSide(kind, n, 1) : hostSide(kind, n, "server")],
-    flags: toPeer ? 0 : Flag.snat, life: Life.live, tcpState: kind.proto === "tcp" ? TcpState.established : TcpState.none, tcpBeforeReset: TcpState.none, endReason: 0,
+    flags: (toPeer ? 0 : Flag.snat) | (kind.outer === undefined ? 0 : Flag.mixed), life: Life.live, tcpState: kind.proto === "tcp" ? TcpState.established : TcpState.none, tcpBeforeReset: TcpState.none, endReason: 0,
     seenMs: [1, 1], sinceMs: 1, idleMs: 180_000, nextSeq: [1000, 5000], lastAck: [5000, 1000], packets: [0n, 0n], bytes: [0n, 0n], isn: 999, tenant: 1,
     service: 2, uuid, createdMs: 1,
     context: {
-      source: place(kind.family, "host", n), destination: place(kind.family, "server"), sourcePort: identifier, destinationPort: kind.proto === "icmp" ? 0 : 443,
+      source: place(kind.family, "host", n), destination: place(kind.family, "server"), sourcePort: identifier, destinationPort: kind.proto === "icmp" || !hasPorts(kind) ? 0 : 443,
       proto: innerProto(kind), family: kind.family,
     },
     role: Role[kind.role], shard: 0, sourceRouter: 3, security: 0, span: new Uint8Array(8), parentSpan: new Uint8Array(8), traceFlags: 1, trafficClass: 0,
     route: 0, window: [0, 0],
     handshake: { forwardRepeats: 0, reverseRepeats: 0, modifyOut: 0, modifyIn: 0, modifyFlags: 0, haveReverse: 0, control3Ms: 0, reverseService: 0, egressRouter: 0 },
-    setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: 1, answer: none, flowLabel: kind.family === 6 ? 0x54321 ^ n : 0, ...change,
+    setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: 1, answer: none, flowLabel: kind.family === 6 || kind.outer === 6 ? 0x54321 ^ n : 0, ...change,
   };
 }
 
@@ -128,15 +142,36 @@ export function packetOn(session: Session, side: SideIndex, arriving: Arriving =
     return buildPacket(ip, tcp, payload);
   }
   const udp: TransportSpec = { kind: "udp", sourcePort: from.remotePort, destinationPort: from.localPort, noChecksum: arriving.noChecksum === true };
+  if (!isIcmpFlow(session)) return otherOn(session, side, { ip, udp, payload });
+  const type = arriving.icmpType ?? queryType(session.context.family, side);
   if (from.proto === PROTO_UDP && !carriesIcmp(session, side)) return buildPacket(ip, udp, payload);
-  const type = arriving.icmpType ?? queryType(from.family, side);
   if (from.proto === PROTO_UDP) return buildPacket(ip, udp, icmpBody(type, session.context.sourcePort, payload));
   return buildPacket(ip, { kind: "icmp", type, rest: (((side === 0 ? from.remotePort : from.localPort) << 16) | 1) >>> 0 }, payload);
 }
 
+/** UDP, or another protocol in it or alone; behind ports it has only the payload. */
+function otherOn(session: Session, side: SideIndex, of: { ip: IpFields; udp: TransportSpec; payload: Uint8Array }): Uint8Array {
+  const { ip, udp, payload } = of;
+  const from = session.side[side];
+  const { proto } = session.context;
+  if (proto === PROTO_UDP || (from.proto === PROTO_UDP && from.path === 0)) return buildPacket(ip, udp, payload);
+  const ends = from.path === 0 ? { sourcePort: from.remotePort, destinationPort: from.localPort } : contextEnds(session.context, side === 0);
+  const body = new Uint8Array((isPorted(proto) ? 4 : 0) + payload.length);
+  if (isPorted(proto)) {
+    writeU16(body, 0, ends.sourcePort);
+    writeU16(body, 2, ends.destinationPort);
+  }
+  body.set(payload, body.length - payload.length);
+  return from.path === 0 ? buildPacket(ip, { kind: "other", proto: from.proto }, body) : buildPacket(ip, udp, body);
+}
+
+function isIcmpFlow({ context }: Session): boolean {
+  return context.proto === PROTO_ICMP || context.proto === PROTO_ICMPV6;
+}
+
 /** carriesIcmp tells whether UDP of a side carries ICMP messages. */
 export function carriesIcmp(session: Session, side: SideIndex): boolean {
-  return session.side[side].path !== 0 && session.context.proto !== PROTO_UDP && session.context.proto !== PROTO_TCP;
+  return session.side[side].path !== 0 && isIcmpFlow(session);
 }
 
 /** queryType is the ICMP type that travels in a direction: echo requests forward, replies back. */

@@ -4,14 +4,12 @@
 #ifndef SVR_FORWARD_H
 #define SVR_FORWARD_H
 
+#include "svr_carrier.h"
 #include "svr_cookie.h"
-#include "svr_icmp.h"
+#include "svr_family.h"
 #include "svr_leave.h"
 #include "svr_mss.h"
 #include "svr_tcp.h"
-
-#define SVR_PROTO_DCCP 33
-#define SVR_PROTO_UDPLITE 136
 
 struct svr_forward {
 	struct svr_session *s;
@@ -54,14 +52,12 @@ static __always_inline __u32 svr_forward_held(const struct svr_forward *f, struc
 	return flags & (f->side ? SVR_F_REV_SLOW : SVR_F_FWD_SLOW) ? SVR_PUNT | SVR_PUNT_SLOW : SVR_GO_ON;
 }
 
-/* Can eBPF turn one side's protocol into the other's? */
-static __always_inline __u32 svr_forward_shape(struct __sk_buff *skb, const struct svr_packet *p, const struct svr_side *out)
+/* Can eBPF turn one side's protocol and family into the other's? */
+static __always_inline __u32 svr_forward_shape(struct __sk_buff *skb, const struct svr_packet *p, const struct svr_session *s)
 {
-	if (p->key.proto != out->proto)
-		return svr_icmp_check(skb, p, out);
-	if (p->key.family != out->family || p->key.proto == SVR_PROTO_DCCP || p->key.proto == SVR_PROTO_UDPLITE)
-		return SVR_PUNT | SVR_PUNT_SLOW;
-	return SVR_GO_ON;
+	const struct svr_side *out = &s->side[~p->entry & 1];
+
+	return p->key.proto == out->proto && p->key.family == out->family ? SVR_GO_ON : svr_carrier_check(skb, p, s);
 }
 
 /* Reasons that lie in the next hop: missing, too small, too far. */
@@ -73,7 +69,7 @@ static __always_inline __u32 svr_forward_hop(const struct svr_forward *f, const 
 	if (!f->nexthop)
 		return SVR_DROP | SVR_DROP_NO_NEXTHOP;
 	size -= p->l4 - p->l3 - (p->key.family == 4 ? SVR_IP4_HEADER : SVR_IP6_HEADER);
-	if (f->nexthop->mtu && (__s32)size + svr_icmp_growth(in, out) > f->nexthop->mtu)
+	if (f->nexthop->mtu && (__s32)size + svr_carrier_growth(in, out) > f->nexthop->mtu)
 		return SVR_PUNT | SVR_PUNT_MTU;
 	return p->ttl <= 1 ? SVR_PUNT | SVR_PUNT_TTL : SVR_GO_ON;
 }
@@ -101,7 +97,7 @@ static __always_inline __u32 svr_forward_judge(struct __sk_buff *skb, struct svr
 	__u32 verdict = svr_forward_held(f, skb, p);
 
 	if (verdict == SVR_GO_ON)
-		verdict = svr_forward_shape(skb, p, out);
+		verdict = svr_forward_shape(skb, p, f->s);
 	if (verdict == SVR_GO_ON) {
 		f->nexthop = svr_leave_nexthop(out->nexthop);
 		verdict = svr_forward_hop(f, p);
@@ -109,8 +105,10 @@ static __always_inline __u32 svr_forward_judge(struct __sk_buff *skb, struct svr
 	if (verdict == SVR_GO_ON)
 		verdict = svr_forward_tcp(f, p);
 	f->bytes = p->length + (p->segments - 1) * svr_packet_headers(p);
-	if (svr_icmp_is_carried(f->s, f->side))
+	if (svr_carrier_is_carried(f->s, f->side))
 		f->bytes -= SVR_UDP_HEADER;
+	if (f->s->flags & SVR_F_MIXED)
+		f->bytes += p->segments * svr_carrier_inner_growth(f->s, f->side);
 	return verdict;
 }
 
@@ -148,7 +146,7 @@ static __always_inline bool svr_forward_change(struct __sk_buff *skb, struct svr
 	if (p->key.proto == IPPROTO_TCP && (p->tcp_flags & SVR_TCP_SYN) && s && s->mss_clamp &&
 	    !svr_mss_clamp(skb, p, p->key.family == 4 ? f->nexthop->mss4 : f->nexthop->mss6))
 		return false;
-	return svr_icmp_convert(skb, p, f->s) && svr_rewrite_packet(skb, p, f->s);
+	return svr_carrier_convert(skb, p, f->s) && svr_family_convert(skb, p, &f->s->side[~f->side & 1]) && svr_rewrite_packet(skb, p, f->s);
 }
 
 /* svr_forward_packet: verdict for a packet that hit p->session; *code is the program's return code when it leaves. */
@@ -165,7 +163,7 @@ static __always_inline __u32 svr_forward_packet(struct __sk_buff *skb, struct sv
 	svr_forward_account(&f, p);
 	svr_leave_count(f.nexthop->ifnum, true, p->segments, p->length + (p->segments - 1) * svr_packet_headers(p));
 	svr_side_remote(f.s, ~f.side, destination);
-	*code = svr_leave_packet(skb, f.nexthop, destination, p->key.family);
+	*code = svr_leave_packet(skb, f.nexthop, destination, f.s->side[~f.side & 1].family);
 	return *code == SVR_TC_SHOT ? SVR_DROP | SVR_DROP_REWRITE : SVR_LEAVE;
 }
 #endif

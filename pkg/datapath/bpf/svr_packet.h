@@ -16,6 +16,7 @@
 #define SVR_TCP_HEADER 20
 #define SVR_UDP_HEADER 8
 #define SVR_ICMP_HEADER 8
+#define SVR_SCTP_HEADER 12 /* DCCP too */
 #define SVR_MAX_HEADERS (SVR_ETH_HEADER + SVR_VLAN_HEADER + SVR_IP6_HEADER + 60)
 
 #define SVR_ETH_IP4 0x0800
@@ -31,7 +32,12 @@
 #define SVR_TCP_RST 0x04
 #define SVR_TCP_ACK 0x10
 
+#define SVR_PROTO_DCCP 33
 #define SVR_PROTO_ICMP6 58
+#define SVR_PROTO_SCTP 132
+#define SVR_PROTO_UDPLITE 136
+#define SVR_IP_LONGEST 65535 /* IPv4 total length, IPv6 payload length */
+#define SVR_IP4_LONGEST (SVR_IP_LONGEST - SVR_UDP_HEADER) /* fits IPv4 in any carrier */
 
 /* skb->ip_summed: the whole packet's sum is known, the checksum is left to offload. */
 #define SVR_SUMMED_COMPLETE 2
@@ -76,9 +82,10 @@ struct svr_packet {
 	__u8 summed;         /* skb->ip_summed */
 	__u8 tagged;         /* a VLAN tag must go before the packet leaves */
 	__u8 unkeyed;        /* ICMP that is neither query nor answer: in no session but through its quote (protocol 12.2) */
-	__u8 converted;      /* ICMP carrier put on or taken off: L4 is final */
+	__u8 converted;      /* carrier put on or taken off: L4 is final */
 	__u64 inner_delta;   /* change of L4 bytes made before the rewrite, one's complement sum */
 	__u64 header_delta;  /* change of IP header words made before the rewrite */
+	__u64 whole_delta;   /* change of the whole packet's sum by another IP header (svr_family.h) */
 };
 
 extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym;

@@ -173,6 +173,28 @@ static __always_inline enum svr_shape svr_parse_icmp(struct svr_cursor *c, struc
 	return SVR_SHAPE_OK;
 }
 
+/* svr_parse_is_ported: carried in UDP between routers, and has ports itself (protocol 3.3). */
+static __always_inline bool svr_parse_is_ported(__u8 proto)
+{
+	return proto == SVR_PROTO_SCTP || proto == SVR_PROTO_DCCP || proto == SVR_PROTO_UDPLITE;
+}
+
+/* svr_parse_least: bytes of the shortest header of such a protocol. */
+static __always_inline __u32 svr_parse_least(__u8 proto)
+{
+	return proto == SVR_PROTO_UDPLITE ? SVR_UDP_HEADER : SVR_SCTP_HEADER;
+}
+
+static __always_inline enum svr_shape svr_parse_ported(struct svr_cursor *c, struct svr_packet *p, __u32 room)
+{
+	struct udphdr *ports = svr_cursor_udp(c);
+
+	if (!ports || room < svr_parse_least(p->key.proto))
+		return SVR_SHAPE_BAD;
+	svr_parse_set_word(&p->key.source_port_be, *(svr_hash_word *)ports);
+	return SVR_SHAPE_OK;
+}
+
 static __always_inline bool svr_parse_icmp_of_family(const struct svr_packet *p)
 {
 	return p->key.proto == (p->key.family == 4 ? IPPROTO_ICMP : SVR_PROTO_ICMP6);
@@ -186,6 +208,8 @@ static __always_inline enum svr_shape svr_parse_l4(struct svr_cursor *c, struct 
 		return svr_parse_tcp(c, p, room);
 	if (p->key.proto == IPPROTO_UDP)
 		return svr_parse_udp(c, p, room);
+	if (svr_parse_is_ported(p->key.proto))
+		return svr_parse_ported(c, p, room);
 	return svr_parse_icmp_of_family(p) ? svr_parse_icmp(c, p, room) : SVR_SHAPE_OK;
 }
 

@@ -18,6 +18,7 @@ struct svr_rewrite {
 	const struct svr_side *out;
 	__u32 flow_label;  /* 0: leave */
 	__u64 address;     /* change of both addresses */
+	__u64 written;     /* change of both addresses in the IP header: all of it where the header is new */
 	__u64 header;      /* change of the other IP header words */
 	__u64 inner;       /* change of L4 words, the checksum field apart */
 	__u64 whole;       /* change of the whole packet, for CHECKSUM_COMPLETE */
@@ -50,7 +51,7 @@ static __always_inline bool svr_rewrite_ip4(struct svr_rewrite *r)
 	}
 	ip->saddr = r->out->local_be;
 	ip->daddr = r->out->remote_be;
-	ip->check = svr_checksum_update(ip->check, r->header + r->address);
+	ip->check = svr_checksum_update(ip->check, r->header + r->written);
 	return true;
 }
 
@@ -75,7 +76,7 @@ static __always_inline bool svr_rewrite_ip6(struct svr_rewrite *r)
 	__builtin_memcpy(&head, before, sizeof(head));
 	if (r->out->path && r->flow_label)
 		head.label = (head.label & bpf_htonl(0xfff00000)) | bpf_htonl(r->flow_label & 0xfffff);
-	if (head.payload_length)
+	if (head.payload_length || !r->p->gso_size) /* an empty packet says 0 as well */
 		head.payload_length = bpf_htons(r->p->length - SVR_IP6_HEADER);
 	head.next_header = r->out->proto;
 	head.hop_limit = r->p->ttl - 1;
@@ -84,7 +85,7 @@ static __always_inline bool svr_rewrite_ip6(struct svr_rewrite *r)
 	r->header += svr_checksum_change32(before[0], after[0]) + svr_checksum_change32(before[1], after[1]);
 	svr_side_local(r->s, ~r->p->entry, &ip->saddr);
 	svr_side_remote(r->s, ~r->p->entry, &ip->daddr);
-	r->whole += r->header + r->address;
+	r->whole += r->header + r->written;
 	return true;
 }
 
@@ -118,7 +119,8 @@ static __always_inline bool svr_rewrite_tcp(struct svr_rewrite *r)
 	return true;
 }
 
-/* A host that sent checksum 0 over IPv4 keeps it (protocol 2.7); a computed 0 is written as all ones. */
+/* UDP, and DCCP and UDP-Lite between two hosts of this router. A host that sent checksum 0 of UDP over IPv4 keeps it (protocol 2.7); a
+ * computed 0 is written as all ones. */
 static __always_inline bool svr_rewrite_udp(struct svr_rewrite *r)
 {
 	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l4);
@@ -130,7 +132,7 @@ static __always_inline bool svr_rewrite_udp(struct svr_rewrite *r)
 	udp->source = r->out->local_port_be;
 	udp->dest = r->out->remote_port_be;
 	r->inner += svr_rewrite_ports(r);
-	if (!udp->check && r->p->key.family == 4 && !svr_packet_sum_left(r->skb, r->p)) {
+	if (!udp->check && r->out->proto == IPPROTO_UDP && r->p->key.family == 4 && !svr_packet_sum_left(r->skb, r->p)) {
 		r->whole += r->inner;
 		return true;
 	}
@@ -150,7 +152,7 @@ static __always_inline bool svr_rewrite_icmp(struct svr_rewrite *r)
 	id = svr_parse_is_request(r->p->key.proto, icmp->type) ? r->out->local_port_be : r->out->remote_port_be;
 	r->inner += svr_checksum_change16(icmp->un.echo.id, id);
 	icmp->un.echo.id = id;
-	if (r->p->key.family == 6)
+	if (r->out->family == 6)
 		icmp->checksum = svr_rewrite_sum(r, icmp->checksum);
 	else
 		icmp->checksum = svr_checksum_update(icmp->checksum, r->inner);
@@ -163,7 +165,7 @@ static __always_inline bool svr_rewrite_l4(struct svr_rewrite *r)
 		return true;
 	if (r->out->proto == IPPROTO_TCP)
 		return svr_rewrite_tcp(r);
-	if (r->out->proto == IPPROTO_UDP)
+	if (r->out->proto == IPPROTO_UDP || r->out->proto == SVR_PROTO_DCCP || r->out->proto == SVR_PROTO_UDPLITE)
 		return svr_rewrite_udp(r);
 	return svr_parse_icmp_of_family(r->p) ? svr_rewrite_icmp(r) : true;
 }
@@ -172,13 +174,14 @@ static __always_inline bool svr_rewrite_l4(struct svr_rewrite *r)
 static __noinline bool svr_rewrite_packet(struct __sk_buff *skb, struct svr_packet *p, const struct svr_session *s)
 {
 	const struct svr_side *out = &s->side[~p->entry & 1];
-	struct svr_rewrite r = { .skb = skb, .p = p, .s = s, .out = out, .header = p->header_delta, .inner = p->inner_delta };
+	struct svr_rewrite r = { .skb = skb, .p = p, .s = s, .out = out, .header = p->key.family == out->family ? p->header_delta : 0, .inner = p->inner_delta, .whole = p->whole_delta };
+	__u64 leaving = svr_checksum_side(s, ~p->entry);
 
-	r.address = svr_checksum_minus(svr_checksum_addresses(p->key.source, p->key.destination, p->key.family)) +
-		    svr_checksum_side(s, ~p->entry);
-	if (p->key.family == 6)
+	r.address = svr_checksum_minus(svr_checksum_addresses(p->key.source, p->key.destination, p->key.family)) + leaving;
+	r.written = p->key.family == out->family ? r.address : leaving;
+	if (out->family == 6)
 		r.flow_label = s->flow_label;
-	if (!(p->key.family == 4 ? svr_rewrite_ip4(&r) : svr_rewrite_ip6(&r)) || !svr_rewrite_l4(&r))
+	if (!(out->family == 4 ? svr_rewrite_ip4(&r) : svr_rewrite_ip6(&r)) || !svr_rewrite_l4(&r))
 		return false;
 	if (p->summed == SVR_SUMMED_COMPLETE)
 		bpf_csum_update(skb, svr_checksum_fold32(r.whole));

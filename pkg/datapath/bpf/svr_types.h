@@ -79,6 +79,7 @@ enum svr_flag {
 	SVR_F_COOKIES = 0x20000, /* a host's TCP segment started with the cookie: all of its segments are looked at from then on */
 	SVR_F_COUNTED = 0x40000, /* counts in the usage of its tenant and route */
 	SVR_F_SOURCE = 0x80000, /* ... and of its source */
+	SVR_F_MIXED = 0x100000, /* a side's family is or was not that of the hosts */
 	SVR_F_SETUP = 0x10000, /* setup_ms is known (eBPF, or the shard when it fills setup_ms) */
 };
 

@@ -59,6 +59,7 @@ const timersField = z.strictObject({
   closing: durationField({ description: "TCP after both FINs. Default: 10s.", example: "10s", ...timer }).default("10s"),
   reset: durationField({ description: "TCP after RST, until it counts. Default: 5s.", example: "5s", ...timer }).default("5s"),
   guard: durationField({ description: "Time an ended session holds off late packets. Default: 2s.", example: "2s", ...timer }).default("2s"),
+  inactivity: durationField({ description: "Silence of the peer after which a session with inactivity-based recovery asks whether it is still known, or a changed address is taken into use. Default: 5s.", example: "5s", ...timer }).default("5s"),
   interim: durationField({ description: "Time between interim records. Default: 300s.", example: "300s", min: "1s", max: "1800s" }).default("300s"),
 }).meta({ description: "Timers of sessions." });
 

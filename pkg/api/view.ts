@@ -44,6 +44,8 @@ export interface CountersView {
   interfaces: { name: string; rxPackets: number; rxBytes: number; txPackets: number; txBytes: number }[];
   /** by shard: packets that came up from eBPF, and denials that were not reported because one like them just was */
   shards: { punts: number; denialsSuppressed: number }[];
+  /** session health checks by outcome (protocol 6.7) */
+  healthChecks: { sent: number; received: number; exists: number; timeout: number; stale: number };
   /** session records of this boot; those that wait are neither delivered nor lost */
   records: { created: number; lost: number; waiting: number };
 }

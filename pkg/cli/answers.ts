@@ -55,6 +55,10 @@ export const countersSchema: z.ZodType<CountersView> = z.looseObject({
   peerDrops: z.record(z.string(), z.record(z.string(), z.number())).meta({ description: "by peer, then reason; those of user space" }),
   interfaces: z.array(interfaceSchema),
   shards: z.array(z.looseObject({ punts: number("first packets and others that eBPF passed up"), denialsSuppressed: number("denials not reported because one like them just was") })),
+  healthChecks: z.looseObject({
+    sent: number("requests sent"), received: number("requests answered"), exists: number("answers in time"), timeout: number("sessions whose peer did not answer four requests"),
+    stale: number("answers that nobody waited for"),
+  }),
   records: z.looseObject({ created: number("session records of this boot"), lost: number("those that nobody will get"), waiting: number("those not delivered yet") }),
 });
 

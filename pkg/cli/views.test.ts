@@ -5,7 +5,7 @@ import type { CliWorld } from "../../test/support/cli.ts";
 
 const counters = {
   body: {
-    drops: { "no-service": 7, access: 0, "hmac-failure": 2 }, peerDrops: { transit: { "hmac-failure": 2, "unknown-key": 0 } },
+    drops: { "no-service": 7, access: 0, "hmac-failure": 2 }, peerDrops: { transit: { "hmac-failure": 2, "unknown-key": 0 } }, healthChecks: { sent: 0, received: 0, exists: 0, timeout: 0, stale: 0 },
     interfaces: [{ name: "lan0", rxPackets: 1_200, rxBytes: 1_048_576, txPackets: 3, txBytes: 180 }], records: { created: 12, lost: 4, waiting: 0 },
     shards: [{ punts: 90, denialsSuppressed: 6 }, { punts: 14, denialsSuppressed: 0 }],
   },
@@ -61,6 +61,9 @@ SHARD  FIRST PACKETS  DENIALS NOT REPORTED
 
 RECORDS CREATED  LOST  WAITING
              12     4        0
+
+HEALTH CHECKS SENT  RECEIVED  EXISTS  TIMEOUT  STALE
+                 0         0       0        0      0
 `],
   ["tables", one, `TABLE                 ENTRIES    LIMIT  USED  ALARM
 sessions                    3  1000000    0%  no

@@ -57,7 +57,7 @@ export const sessionLayout = struct("svr_session", [
   ["since_ms", "u32"], ["idle_ms", "u32"], ["isn", "u32"], ["flow_label", "u32"], ["tail", tailLayout, 2], ["uuid", "u8", 16],
   ["created_ms", "u64"], ["context_source", "u8", 16], ["context_destination", "u8", 16], ["context_source_port_be", "u16"],
   ["context_destination_port_be", "u16"], ["context_proto", "u8"], ["context_family", "u8"], ["role", "u8"], ["shard", "u8"],
-  ["source_router", "u16"], ["security", "u16"], ["span", "u8", 8], ["parent_span", "u8", 8], ["trace_flags", "u8"],
+  ["source_router", "u16"], ["security", "u8"], ["health", "u8"], ["span", "u8", 8], ["parent_span", "u8", 8], ["trace_flags", "u8"],
   ["traffic_class", "u8"], ["route", "u16"], ["hs", handshakeLayout], ["setup_ms", "u32"], ["retransmissions", "u32"],
   ["out_of_order", "u32"], ["interim_ms", "u32"], ["answer", "u8", 16], ["tenant", "u16"], ["service", "u16"], ["window", "u16", 2],
 ]);
@@ -80,8 +80,8 @@ export const HASH_KEY_WORDS = 24;
 /** settingsLayout is struct svr_settings. */
 export const settingsLayout = struct("svr_settings", [
   ["hash_key", "u64", HASH_KEY_WORDS], ["bucket_mask", "u32"], ["session_limit", "u32"], ["live_limit", "u32"], ["shards", "u32"],
-  ["quarantine_ms", "u32"], ["guard_ms", "u32"], ["tcp_timer_ms", "u32", 7], ["half_closed_idle_ms", "u32"], ["interim_ms", "u32"],
-  ["waypoint_first", "u16"], ["waypoint_last", "u16"], ["mss_clamp", "u8"], ["reserved", "u8", 3], ["inject_mac", "u8", 6], ["reserved2", "u8", 6],
+  ["quarantine_ms", "u32"], ["guard_ms", "u32"], ["tcp_timer_ms", "u32", 7], ["half_closed_idle_ms", "u32"], ["interim_ms", "u32"], ["inactivity_ms", "u32"],
+  ["waypoint_first", "u16"], ["waypoint_last", "u16"], ["mss_clamp", "u8"], ["reserved", "u8", 3], ["inject_mac", "u8", 6], ["reserved2", "u8", 2],
 ]);
 
 /** gaugesLayout is struct svr_gauges. */

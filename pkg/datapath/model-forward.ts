@@ -6,6 +6,7 @@ import type { NexthopEntry } from "../ports/datapath.ts";
 import { readU16 } from "../base/bytes.ts";
 import { contextEnds, hasEnds, isPorted, portedHeader } from "../svr/carried.ts";
 import { ICMP_HEADER, IP_LENGTH_MAX, IPV4_HEADER, IPV6_HEADER, PROTO_TCP, PROTO_UDP, UDP_HEADER } from "../svr/constants.ts";
+import { isUnheard } from "../svr/health.ts";
 import { isIcmpReply, isIcmpRequest } from "../svr/icmp.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Flag, Life, TcpState } from "../svr/session.ts";
@@ -26,7 +27,7 @@ import type { Verdict } from "./model-verdict.ts";
 export interface Judged { verdict: Verdict; parsed: ParsedPacket; flow?: { index: number; side: SideIndex; session: Session } }
 
 /** Hit is a packet of a known session. */
-interface Hit { data: Uint8Array; parsed: ParsedPacket; session: Session; side: SideIndex; from: SessionSide; to: SessionSide; nexthop: NexthopEntry | undefined; nowMs: number }
+interface Hit { data: Uint8Array; parsed: ParsedPacket; session: Session; side: SideIndex; from: SessionSide; to: SessionSide; nexthop: NexthopEntry | undefined; nowMs: number; inactivityMs: number }
 
 /** forward judges one packet at nowMs (monotonic milliseconds) and changes the session it belongs to (architecture 3.1). */
 export function forward(model: Model, packet: PacketIn, nowMs: number): Judged {
@@ -40,7 +41,7 @@ export function forward(model: Model, packet: PacketIn, nowMs: number): Judged {
   }
   const { session, side } = flow;
   const to = session.side[otherSide(side)];
-  const hit: Hit = { data: packet.data, parsed, session, side, from: session.side[side], to, nexthop: model.nexthops.get(to.nexthop), nowMs };
+  const hit: Hit = { data: packet.data, parsed, session, side, from: session.side[side], to, nexthop: model.nexthops.get(to.nexthop), nowMs, inactivityMs: model.config.timers.inactivityMs };
   return { verdict: judgeHit(model, hit), parsed, flow };
 }
 
@@ -73,7 +74,14 @@ function judgeHeld(hit: Hit): Verdict | undefined {
     return punted(Cause.cookie);
   }
   if ((session.flags & (side === 0 ? Flag.fwdMeta : Flag.revMeta)) !== 0) return punted(Cause.needMeta);
-  return (session.flags & (side === 0 ? Flag.fwdSlow : Flag.revSlow)) !== 0 ? punted(Cause.slow) : undefined;
+  const isSlow = (session.flags & (side === 0 ? Flag.fwdSlow : Flag.revSlow)) !== 0;
+  return isSlow || (isWatched(hit) && isUnheard(session, side, { nowMs: hit.nowMs, limitMs: hit.inactivityMs })) ? punted(Cause.slow) : undefined;
+}
+
+/** Recovery by inactivity toward a peer, forward packets after a move (protocol 6.7, behaviour 7.5). */
+function isWatched({ session, side, to }: Hit): boolean {
+  if ((session.flags & Flag.moved) !== 0 && side === 0) return true;
+  return (session.flags & Flag.health) !== 0 && to.path !== 0;
 }
 
 /** What only user space can turn from one side's protocol or family into the other's. */

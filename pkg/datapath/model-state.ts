@@ -45,7 +45,7 @@ export interface Model {
 const NO_CONFIG: DatapathConfig = {
   interfaces: [], nexthops: [], peers: [], locals: [], members: [], rates: [], remoteRate: { perSecond: 0, burst: 0 },
   timers: {
-    quarantineMs: 30_000, guardMs: 2_000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5_000, interimMs: 300_000,
+    quarantineMs: 30_000, guardMs: 2_000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5_000, interimMs: 300_000, inactivityMs: 5_000,
   },
   waypointPorts: { first: 16384, last: 65534 },
 };

@@ -33,7 +33,7 @@ const LAST_ACK = field("last_ack"), PACKETS = field("packets"), BYTES = field("b
 const UUID = field("uuid"), CREATED = field("created_ms"), C_SOURCE = field("context_source"), C_DESTINATION = field("context_destination");
 const C_SOURCE_PORT = field("context_source_port_be"), C_DESTINATION_PORT = field("context_destination_port_be");
 const C_PROTO = field("context_proto"), C_FAMILY = field("context_family"), ROLE = field("role"), SHARD = field("shard");
-const SOURCE_ROUTER = field("source_router"), SECURITY = field("security"), SPAN = field("span"), PARENT_SPAN = field("parent_span");
+const SOURCE_ROUTER = field("source_router"), SECURITY = field("security"), HEALTH = field("health"), SPAN = field("span"), PARENT_SPAN = field("parent_span");
 const TRACE_FLAGS = field("trace_flags"), TRAFFIC_CLASS = field("traffic_class"), ROUTE = field("route"), WINDOW = field("window");
 const SETUP = field("setup_ms"), RETRANSMISSIONS = field("retransmissions"), OUT_OF_ORDER = field("out_of_order"), INTERIM = field("interim_ms");
 const ANSWER = field("answer"), TENANT = field("tenant"), SERVICE = field("service");
@@ -46,7 +46,7 @@ export const SESSION_SIZE = sessionLayout.size;
 /** sessionAt are the offsets that patches write to. */
 export const sessionAt = {
   tcpState: TCP_STATE, tcpBefore: TCP_BEFORE, isn: ISN, retransmissions: RETRANSMISSIONS, outOfOrder: OUT_OF_ORDER, seen: SEEN, since: SINCE, idle: IDLE, nextSeq: NEXT_SEQ, lastAck: LAST_ACK,
-  packets: PACKETS, bytes: BYTES, setup: SETUP, answer: ANSWER, tenant: TENANT, service: SERVICE, window: WINDOW,
+  packets: PACKETS, bytes: BYTES, setup: SETUP, answer: ANSWER, tenant: TENANT, service: SERVICE, window: WINDOW, health: HEALTH,
 } as const;
 
 /** writeAddress writes the 16 bytes of an address. */
@@ -203,7 +203,8 @@ function writeCold({ view, array }: Bytes, at: number, s: Session): void {
   view.setUint8(at + ROLE, s.role);
   view.setUint8(at + SHARD, s.shard);
   view.setUint16(at + SOURCE_ROUTER, s.sourceRouter, true);
-  view.setUint16(at + SECURITY, s.security, true);
+  view.setUint8(at + SECURITY, s.security);
+  view.setUint8(at + HEALTH, s.health);
   array.set(s.span, at + SPAN);
   array.set(s.parentSpan, at + PARENT_SPAN);
   view.setUint8(at + TRACE_FLAGS, s.traceFlags);
@@ -239,7 +240,7 @@ export function readSession({ view, array }: Bytes, at: number): Session {
     bytes: readCounts(view, at + BYTES), isn: view.getUint32(at + ISN, true), flowLabel: view.getUint32(at + FLOW_LABEL, true),
     uuid: array.slice(at + UUID, at + UUID + 16), createdMs: readU64(view, at + CREATED), context,
     role: view.getUint8(at + ROLE) as Role, shard: view.getUint8(at + SHARD), sourceRouter: view.getUint16(at + SOURCE_ROUTER, true),
-    security: view.getUint16(at + SECURITY, true), span: array.slice(at + SPAN, at + SPAN + 8),
+    security: view.getUint8(at + SECURITY), health: view.getUint8(at + HEALTH), span: array.slice(at + SPAN, at + SPAN + 8),
     parentSpan: array.slice(at + PARENT_SPAN, at + PARENT_SPAN + 8), traceFlags: view.getUint8(at + TRACE_FLAGS),
     trafficClass: view.getUint8(at + TRAFFIC_CLASS), route: view.getUint16(at + ROUTE, true),
     window: [view.getUint16(at + WINDOW, true), view.getUint16(at + WINDOW + 2, true)],

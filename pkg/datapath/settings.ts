@@ -102,6 +102,7 @@ export function writeConfig({ view }: Bytes, config: DatapathConfig): void {
   timer(TcpState.reset, timers.resetMs);
   view.setUint32(at("half_closed_idle_ms"), timers.halfClosedIdleMs, true);
   view.setUint32(at("interim_ms"), timers.interimMs, true);
+  view.setUint32(at("inactivity_ms"), timers.inactivityMs, true);
   view.setUint16(at("waypoint_first"), waypointPorts.first, true);
   view.setUint16(at("waypoint_last"), waypointPorts.last, true);
   view.setUint8(at("mss_clamp"), config.nexthops.some((nexthop) => nexthop.mss4 > 0 || nexthop.mss6 > 0) ? 1 : 0);

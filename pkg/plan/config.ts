@@ -144,6 +144,8 @@ export interface ServiceConfig {
   servicePolicy?: string;
   /** of its ServicePolicy: hosts do not see who raised an ICMP error */
   hideTopology?: true;
+  /** of its ServicePolicy: what tells that a peer lost a session */
+  sessionRecovery: "PacketBased" | "InactivityBased";
   origin: Origin;
 }
 
@@ -280,6 +282,8 @@ export interface TimersConfig {
   closingMs: number;
   resetMs: number;
   interimMs: number;
+  /** silence of a peer after which a session asks (inactivity-based recovery), or takes a changed address (behaviour 7.5) */
+  inactivityMs: number;
   /** idle timeouts when no session type matches */
   tcpIdleMs: number;
   udpIdleMs: number;

@@ -39,11 +39,15 @@ function compileService(work: ServiceWork): ServiceConfig {
     access: runs ? access : access.map((one) => ({ ...one, permission: "Deny" as const })),
     enforcement: spec.enforcement, sourceNat: spec.sourceNat, trafficClass: spec.trafficClass, hmacScope: "MetadataOnly",
     ...(spec.idleTimeout === undefined ? {} : { idleMs: millisOf(spec.idleTimeout) }),
-    ...(servicePolicy === undefined ? {} : { servicePolicy }),
+    ...(servicePolicy === undefined ? {} : { servicePolicy }), sessionRecovery: recoveryOf(work, servicePolicy),
     ...(securityPolicy === undefined ? {} : { securityPolicy }),
     ...(inputs.ServicePolicy.get(servicePolicy ?? "")?.object.spec.hideTopology === true ? { hideTopology: true as const } : {}),
     origin: originIn(input, "metadata.name"),
   };
+}
+
+function recoveryOf({ inputs }: ServiceWork, policy: string | undefined): ServiceConfig["sessionRecovery"] {
+  return inputs.ServicePolicy.get(policy ?? "")?.object.spec.sessionRecovery ?? "PacketBased";
 }
 
 function addressesOf(input: ServiceInput): ServiceConfig["addresses"] {

@@ -40,7 +40,7 @@ function policyFields(spec: ServicePolicy["spec"]): Record<string, boolean> {
     "sla.maxLossPercent": maxLossPercent !== 0.5, "sla.maxLatency": maxLatency !== "250ms", "sla.maxJitter": maxJitter !== "100ms", "sla.minMos": minMos !== undefined,
     bestEffort: !spec.bestEffort,
     loadBalancing: spec.loadBalancing !== "Hunt", highWater: spec.highWater !== 100, lowWater: spec.lowWater !== 80,
-    resiliency: spec.resiliency !== "None", sessionRecovery: spec.sessionRecovery !== "PacketBased",
+    resiliency: spec.resiliency !== "None",
     reverseFlowEnforcement: spec.reverseFlowEnforcement !== "None", preserveDscp: spec.preserveDscp, ttlPadding: spec.ttlPadding !== 0,
   };
 }

@@ -77,7 +77,7 @@ function limitsOf(limits: Router["spec"]["limits"]): LimitsConfig {
 function timersOf({ timers, quarantine }: Router["spec"]): TimersConfig {
   return {
     quarantineMs: millisOf(quarantine), guardMs: millisOf(timers.guard), synSentMs: millisOf(timers.synSent), synRcvdMs: millisOf(timers.synReceived),
-    halfClosedIdleMs: millisOf(timers.halfClosedIdle), closingMs: millisOf(timers.closing), resetMs: millisOf(timers.reset), interimMs: millisOf(timers.interim),
+    halfClosedIdleMs: millisOf(timers.halfClosedIdle), closingMs: millisOf(timers.closing), resetMs: millisOf(timers.reset), interimMs: millisOf(timers.interim), inactivityMs: millisOf(timers.inactivity),
     tcpIdleMs: millisOf(timers.tcpIdle), udpIdleMs: millisOf(timers.udpIdle), icmpIdleMs: millisOf(timers.icmpIdle), otherIdleMs: millisOf(timers.otherIdle),
   };
 }

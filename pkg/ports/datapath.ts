@@ -48,7 +48,7 @@ export interface NatSearch { first: number; count: number; start: number }
 /** Fields that a shard may write on a live session (it owns them, or owns the moment). */
 export interface SessionPatchFields {
   tcpState: number; tcpBeforeReset: number; sinceMs: number; isn: number; retransmissions: number; outOfOrder: number; seenMs: [number, number]; nextSeq: [number, number]; lastAck: [number, number]; idleMs: number;
-  setupMs: number; service: number; tenant: number; answer: IpAddress;
+  setupMs: number; service: number; tenant: number; answer: IpAddress; health: number;
 }
 
 /** Result of one operation: index of the session and, for an install, its side-1 local port; or why not. `exists`: `other` holds the key that `side` of this session wants, or its uuid (side 0). */
@@ -111,7 +111,7 @@ export interface DatapathConfig {
   rates: RateEntry[];
   /** rate per remote address on waypoint addresses; perSecond 0 is unlimited */
   remoteRate: { perSecond: number; burst: number };
-  timers: { quarantineMs: number; guardMs: number; synSentMs: number; synRcvdMs: number; halfClosedIdleMs: number; closingMs: number; resetMs: number; interimMs: number };
+  timers: { quarantineMs: number; guardMs: number; synSentMs: number; synRcvdMs: number; halfClosedIdleMs: number; closingMs: number; resetMs: number; interimMs: number; inactivityMs: number };
   waypointPorts: { first: number; last: number };
 }
 

@@ -121,7 +121,7 @@ function counters(parts: AdminParts): CountersView {
       name: parts.pump.source.interfaceName(Number(ifnum)),
       rxPackets: Number(of.rxPackets), rxBytes: Number(of.rxBytes), txPackets: Number(of.txPackets), txBytes: Number(of.txBytes),
     })),
-    shards: parts.counters.shards(), records: parts.pump.totals(),
+    shards: parts.counters.shards(), healthChecks: parts.counters.healthChecks(), records: parts.pump.totals(),
   };
 }
 

@@ -12,6 +12,7 @@ import { endSession } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import { resolveWaypoint } from "./contend.ts";
 import { arriveControl } from "./control.ts";
+import { answerHealth } from "./health.ts";
 import { leave } from "./relay.ts";
 import { storeReverse } from "./reverse.ts";
 import { sendControl } from "./say.ts";
@@ -34,6 +35,7 @@ export function arriveKnown(turn: Turn, arrival: Arrival, at: Known): void {
   if (!isFlowPeer(turn, handle, side, opened)) return turn.count("peer-mismatch", opened.peer);
   if (opened.tlvs.control !== undefined) return arriveControl(turn, arrival, { handle, side });
   if (opened.tlvs.keyId === undefined && needsKeyId(opened)) return turn.count("metadata-incomplete", opened.peer);
+  if (opened.tlvs.healthCheck !== undefined) answerHealth(turn, handle, side);
   if (opened.headerOnly) return arrivePlain(turn, arrival, at);
   arriveMetadata(turn, arrival, at);
 }

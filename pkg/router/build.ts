@@ -68,7 +68,7 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
     },
     ...networkTables(config, idOf),
     interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`, nat: lookup.nat,
-    ...limitsOf(config, idOf),
+    ...limitsOf(config, idOf), inactivityMs: config.timers.inactivityMs,
   };
 }
 
@@ -158,7 +158,7 @@ function serviceEntries(lookup: Lookup, paths: ReadonlyMap<string, PathEntry>, i
     const routes = (family: IpFamily): RouteEntry[] => lookup.routes(service.name, family).flatMap((route) => routeEntries(route, paths, idOf));
     return [service.name, {
       id: idOf("service", service.name), name: service.name, enforcement: enforcements[service.enforcement],
-      sourceNat: service.sourceNat, trafficClass: trafficClasses[service.trafficClass],
+      sourceNat: service.sourceNat, asksHealth: service.sessionRecovery === "InactivityBased", trafficClass: trafficClasses[service.trafficClass],
       ...(service.hideTopology === true ? { hideTopology: true as const } : {}),
       idleMs: (proto, port) => idleTimeout(lookup.config, service, { proto, port }),
       routes: { 4: routes(4), 6: routes(6) },

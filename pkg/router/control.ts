@@ -1,6 +1,7 @@
 // Control messages that arrive with TLV 24 on a known flow (protocol 6.4); never forwarded, never user traffic. Called by
 // arrive.ts; the table is pkg/svr/handshake.ts.
 import { equalBytes } from "../base/bytes.ts";
+import { CONTROL_SESSION_EXISTS } from "../svr/constants.ts";
 import { checkControl, checkForward, checkReverse } from "../svr/metadata.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import type { ControlArrival, HandshakeEffect } from "../svr/segment.ts";
@@ -8,6 +9,7 @@ import type { SideIndex } from "../svr/session.ts";
 import { endSession } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import { resetHosts } from "./enforce.ts";
+import { takeExists } from "./health.ts";
 import { storeReverse } from "./reverse.ts";
 import { deleteElsewhere, sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
@@ -25,6 +27,7 @@ export function arriveControl(turn: Turn, arrival: OpenedArrival, at: { handle: 
     ...(tlvs.uuid === undefined ? {} : { uuidEqual: equalBytes(tlvs.uuid, handle.state.uuid) }),
     modify: tlvs.modify,
   };
+  if (control.code === CONTROL_SESSION_EXISTS && control.uuidEqual !== false) return takeExists(turn, handle, side);
   for (const effect of stepSegment(turn, handle, side, { kind: "control", ...control })) carryOut(turn, opened, { handle, side, effect });
 }
 

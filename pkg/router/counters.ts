@@ -1,11 +1,14 @@
 // Sums what the shards report. Owned by the app; one entry a shard, so nothing is counted twice.
 import type { ShardCounters, ShardHost } from "./messages.ts";
+import type { HealthKind } from "./health.ts";
+import { noHealthChecks } from "./tally.ts";
 import type { PoolCount } from "./ports.ts";
 
 /** Counters are the totals of all shards. */
 export interface Counters {
   take(shard: ShardHost, counters: ShardCounters): void;
   drops(): Record<string, number>;
+  healthChecks(): Record<HealthKind, number>;
   peerDrops(): Record<string, Record<string, number>>;
   shards(): { punts: number; denialsSuppressed: number }[];
   pool(path: number): Omit<PoolCount, "path">;
@@ -17,6 +20,7 @@ export function createCounters(): Counters {
   return {
     take: (shard, counters) => void reports.set(shard, counters),
     drops: () => sum([...reports.values()].map((report) => report.drops)),
+    healthChecks: () => ({ ...noHealthChecks(), ...sum([...reports.values()].map((report) => report.healthChecks)) }),
     peerDrops() {
       const peers = new Set([...reports.values()].flatMap((report) => Object.keys(report.peerDrops)));
       return Object.fromEntries([...peers].map((peer) => [peer, sum([...reports.values()].map((report) => report.peerDrops[peer] ?? {}))]));

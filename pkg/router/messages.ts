@@ -1,6 +1,7 @@
 // What the main thread and the shards tell each other: plain data that survives structured cloning.
 import type { SessionRef } from "../ports/datapath.ts";
 import type { ShardConfig } from "./build.ts";
+import type { HealthKind } from "./health.ts";
 import type { PairUse, PoolCount } from "./ports.ts";
 import type { Denial } from "./records.ts";
 import type { WaypointPair } from "./turn.ts";
@@ -22,6 +23,7 @@ export interface ShardCounters {
   drops: Record<string, number>;
   /** by peer name, then reason */
   peerDrops: Record<string, Record<string, number>>;
+  healthChecks: Record<HealthKind, number>;
   punts: number;
   pools: PoolCount[];
   denialsSuppressed: number;

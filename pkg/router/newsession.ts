@@ -39,13 +39,13 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
   const now32 = (turn.nowMs >>> 0) || 1;
   const uuid = beginning.uuid ?? uuidFrom(turn.random.bytes(16));
   return {
-    side: sides, flags: beginning.flags | enforcementFlags(service), life: Life.live,
+    side: sides, flags: beginning.flags | enforcementFlags(service) | (service.asksHealth ? Flag.health : 0), life: Life.live,
     tcpState: context.proto === 6 ? openingState(packet) : TcpState.none, tcpBeforeReset: TcpState.none, endReason: 0,
     seenMs: [now32, 0], sinceMs: now32, idleMs: beginning.idleMs ?? service.idleMs(context.proto, context.destinationPort),
     nextSeq: [sequenceAfter(carried), packet.tcp?.ack ?? 0], lastAck: [packet.tcp?.ack ?? 0, 0],
     ...firstCounts(carried, beginning), isn: packet.tcp?.seq ?? 0,
     tenant: beginning.tenant, service: service.id, uuid, createdMs: turn.nowMs, context,
-    role: roleOf(sides), shard: turn.shard, sourceRouter: beginning.sourceRouter, security: 0,
+    role: roleOf(sides), shard: turn.shard, sourceRouter: beginning.sourceRouter, security: 0, health: 0,
     span: turn.random.bytes(8), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
     trafficClass: service.trafficClass, route: beginning.route, window: [0, 0], handshake: emptyHandshake(),
     setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: now32,

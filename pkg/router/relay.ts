@@ -8,6 +8,7 @@ import { complain } from "./complain.ts";
 import { forwardMetadata, reverseMetadata } from "./compose.ts";
 import { emitToPeer } from "./emit.ts";
 import { emitToHost } from "./emithost.ts";
+import { requestHealth } from "./health.ts";
 import { raiseToPeer } from "./icmperrors.ts";
 import { stepSegment } from "./segments.ts";
 import type { Carried, Turn } from "./turn.ts";
@@ -30,10 +31,11 @@ function leaveToPeer(turn: Turn, handle: Handle, { to, from, carried }: ToPeer):
   const path = turn.tables.pathById(side.path);
   if (path === undefined) return turn.count("no-path");
   const original = carried.original ?? (from.path === 0 ? { ipId: 0, largest: 0, dontFragment: carried.packet.dontFragment } : undefined);
+  const question = requestHealth(turn, handle, to);
   for (const effect of stepSegment(turn, handle, to, { kind: to === 1 ? "forwardPacket" : "reversePacket" })) {
     const tlvs = sayingOf(turn, handle, { to, copied: carried.tlvs, effect });
     if (tlvs === undefined && effect.kind !== "forwardBody") continue;
-    const sent = emitToPeer(turn, handle.state, { side, path, carried, tlvs, original });
+    const sent = emitToPeer(turn, handle.state, { side, path, carried, tlvs: tlvs ?? question, original });
     if (sent.ok) continue;
     if (sent.error === "too-big") tooBig(turn, handle, { to, carried, mtu: path.mtu });
     else turn.count(sent.error, path.peer);

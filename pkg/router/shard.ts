@@ -191,7 +191,7 @@ export class Shard {
       tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
       enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, ids: this.#ids,
       load: port.load(), replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
-      count: (reason, peer) => this.#tally.count(reason, peer?.name), deny: (denial) => this.#denials.offer(denial, nowMs),
+      count: (reason, peer) => this.#tally.count(reason, peer?.name), countHealth: (kind) => this.#tally.countHealth(kind), deny: (denial) => this.#denials.offer(denial, nowMs),
     };
   }
 

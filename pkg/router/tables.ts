@@ -84,6 +84,8 @@ export interface ServiceEntry {
   name: string;
   enforcement: Enforcement;
   sourceNat: ServiceConfig["sourceNat"];
+  /** recovery by inactivity: sessions ask when nothing comes back (protocol 6.7) */
+  asksHealth: boolean;
   trafficClass: number;
   /** ICMP errors reach hosts from this router's address, not from where they were raised (protocol 12.3) */
   hideTopology?: true;
@@ -131,4 +133,6 @@ export interface Tables {
   limits: { live: number; halfOpen: number; halfOpenPerTenant: number; perSource: number; halfOpenPerSource: number };
   /** most sessions of a tenant, 0 unlimited */
   tenantSessions(id: number): number;
+  /** silence of a peer after which recovery by inactivity asks, milliseconds */
+  inactivityMs: number;
 }

@@ -1,24 +1,34 @@
-// Drops counted in user space, by reason and by peer and reason. Owned by one shard; bounded by the tables of reasons and
-// peers.
+// What is counted in user space: drops by reason and by peer and reason, health checks by outcome. Owned by one shard; bounded
+// by the tables of reasons and peers.
 import type { DropReason } from "../svr/reasons.ts";
+import { healthKinds } from "./health.ts";
+import type { HealthKind } from "./health.ts";
 
 /** Tally counts since the shard began. */
 export interface Tally {
   count(reason: DropReason, peer?: string): void;
-  totals(): { drops: Record<string, number>; peerDrops: Record<string, Record<string, number>> };
+  countHealth(kind: HealthKind): void;
+  totals(): { healthChecks: Record<HealthKind, number>; drops: Record<string, number>; peerDrops: Record<string, Record<string, number>> };
 }
 
 /** createTally starts at zero. */
 export function createTally(): Tally {
   const drops: Record<string, number> = {};
   const peerDrops: Record<string, Record<string, number>> = {};
+  const healthChecks = noHealthChecks();
   return {
+    countHealth: (kind) => void healthChecks[kind]++,
     count(reason, peer) {
       drops[reason] = (drops[reason] ?? 0) + 1;
       if (peer === undefined) return;
       const ofPeer = (peerDrops[peer] ??= {});
       ofPeer[reason] = (ofPeer[reason] ?? 0) + 1;
     },
-    totals: () => ({ drops: { ...drops }, peerDrops: structuredClone(peerDrops) }),
+    totals: () => ({ healthChecks: { ...healthChecks }, drops: { ...drops }, peerDrops: structuredClone(peerDrops) }),
   };
+}
+
+/** noHealthChecks is zero of each outcome. */
+export function noHealthChecks(): Record<HealthKind, number> {
+  return Object.fromEntries(healthKinds.map((kind) => [kind, 0])) as Record<HealthKind, number>;
 }

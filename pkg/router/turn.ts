@@ -10,6 +10,7 @@ import type { WholeIp } from "../svr/ipfragments.ts";
 import type { ReplayWindow } from "../svr/replay.ts";
 import type { Batch, Handle } from "./batch.ts";
 import type { Denial } from "./records.ts";
+import type { HealthKind } from "./health.ts";
 import type { FragmentJoiner } from "./reassemble.ts";
 import type { SealSource } from "./sealing.ts";
 import type { PathEntry, PeerEntry, Tables } from "./tables.ts";
@@ -61,6 +62,7 @@ export interface Turn {
   /** zeroed bytes for a packet that leaves with this turn; gone when it was sent */
   readonly take: (length: number) => Uint8Array;
   count(reason: DropReason, peer?: PeerEntry): void;
+  countHealth(kind: HealthKind): void;
   deny(denial: Denial): void;
 }
 

@@ -27,7 +27,7 @@ const struct field session_fields[] = {
 	FIELD_OF(svr_session, created_ms, UNSIGNED), FIELD_OF(svr_session, context_source_port_be, PORT_BE),
 	FIELD_OF(svr_session, context_destination_port_be, PORT_BE), FIELD_OF(svr_session, context_proto, UNSIGNED),
 	FIELD_OF(svr_session, context_source, BYTES), FIELD_OF(svr_session, context_destination, BYTES), FIELD_OF(svr_session, context_family, UNSIGNED),
-	FIELD_OF(svr_session, shard, UNSIGNED), FIELD_OF(svr_session, setup_ms, UNSIGNED),
+	FIELD_OF(svr_session, shard, UNSIGNED), FIELD_OF(svr_session, health, UNSIGNED), FIELD_OF(svr_session, setup_ms, UNSIGNED),
 	FIELD_OF(svr_session, retransmissions, UNSIGNED), FIELD_OF(svr_session, out_of_order, UNSIGNED),
 	FIELD_OF(svr_session, interim_ms, UNSIGNED), { 0 },
 };

@@ -67,7 +67,7 @@ static void make_settings(struct harness *h)
 {
 	struct svr_settings settings = {
 		.bucket_mask = h->bucket_count - 1, .session_limit = h->slots, .live_limit = h->slots, .shards = h->shards, .quarantine_ms = 30000,
-		.guard_ms = 2000, .tcp_timer_ms = { 0, 10000, 10000, 0, 0, 10000, 5000 }, .half_closed_idle_ms = 300000, .interim_ms = 0,
+		.guard_ms = 2000, .tcp_timer_ms = { 0, 10000, 10000, 0, 0, 10000, 5000 }, .half_closed_idle_ms = 300000, .interim_ms = 0, .inactivity_ms = 5000,
 		.waypoint_first = 16384, .waypoint_last = 65534, .mss_clamp = 1, .inject_mac = { 2, 1, 2, 3, 4, 5 },
 	};
 	__u64 x = 88172645463325252ull;

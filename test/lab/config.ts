@@ -46,6 +46,8 @@ export interface LabService {
   /** VLAN on which the hosts of the service live, default 0 */
   vlan?: number;
   idleMs?: number;
+  /** recovery by inactivity */
+  asksHealth?: boolean;
 }
 
 /** Chain says where a router stands: interface 1 toward the left, 2 toward the right. */
@@ -88,6 +90,7 @@ function service(one: LabService): ServiceConfig {
       ...(one.deny ?? []).map((tenant) => ({ tenant, permission: "Deny" as const, origin })),
     ],
     enforcement: one.enforcement ?? "Reset", sourceNat: one.sourceNat === "Pool" ? "Pool" : one.sourceNat === true ? "Interface" : "Off", trafficClass: "BestEffort", hmacScope: "MetadataOnly",
+    sessionRecovery: one.asksHealth === true ? "InactivityBased" : "PacketBased",
     ...(one.idleMs === undefined ? {} : { idleMs: one.idleMs }), origin,
   };
 }
@@ -184,7 +187,7 @@ export function chainConfig(chain: Chain): RouterConfig {
     natPools: [], staticNats: [],
     limits: { sessions: 1024, halfOpen: 0, firstPacketRate: 0, perRemoteRate: 0, sessionsPerSource: 0, halfOpenPerSource: 0, halfOpenPerTenant: 0, ...chain.limits },
     timers: {
-      quarantineMs: 30_000, guardMs: 2000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5000, interimMs: 300_000,
+      quarantineMs: 30_000, guardMs: 2000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5000, interimMs: 300_000, inactivityMs: 5_000,
       tcpIdleMs: 1_900_000, udpIdleMs: 180_000, icmpIdleMs: 10_000, otherIdleMs: 180_000,
     },
     mssClamp: "Automatic", shards: chain.shards ?? 1,

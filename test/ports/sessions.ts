@@ -32,7 +32,7 @@ export function sampleSession(n: number, change: Partial<Session> = {}): Session
     idleMs: 0xfffffff0, nextSeq: [0xffffffff, 15], lastAck: [16, 17], packets: [18n, 19n], bytes: [2n ** 40n, 21n], isn: 22, tenant: 23,
     service: 24, uuid: sampleUuid(n), createdMs: 2 ** 40 + 25,
     context: { source: addressOfWords(4, 0x0a000000 + n), destination: addressOfWords(4, 0x0a630001), sourcePort: 26, destinationPort: 27, proto: 6, family: 4 },
-    role: 1, shard: 0, sourceRouter: 28, security: 0, span: new Uint8Array(8).fill(29), parentSpan: new Uint8Array(8).fill(30), traceFlags: 1,
+    role: 1, shard: 0, sourceRouter: 28, security: 0, health: 0x5d, span: new Uint8Array(8).fill(29), parentSpan: new Uint8Array(8).fill(30), traceFlags: 1,
     trafficClass: 3, route: 31, window: [7, 9],
     handshake: { forwardRepeats: 1, reverseRepeats: 2, modifyOut: 3, modifyIn: 4, modifyFlags: 5, haveReverse: 1, control3Ms: 6, reverseService: 7, egressRouter: 8 },
     setupMs: 32, retransmissions: 33, outOfOrder: 34, interimMs: 35, answer: addressOfWords(4, 0x0a630002), flowLabel: 0xfffff, ...change,

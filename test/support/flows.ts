@@ -44,7 +44,7 @@ export function worldConfig(change: Partial<DatapathConfig> = {}): DatapathConfi
     ]),
     members: [], rates: [], remoteRate: { perSecond: 0, burst: 0 },
     timers: {
-      quarantineMs: 30_000, guardMs: 2_000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5_000, interimMs: 300_000,
+      quarantineMs: 30_000, guardMs: 2_000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5_000, interimMs: 300_000, inactivityMs: 5_000,
     },
     waypointPorts: { first: 16384, last: 65534 },
     ...change,
@@ -119,7 +119,7 @@ export function flowSession(kind: FlowKind, n: number, change: Partial<Session> 
       source: place(kind.family, "host", n), destination: place(kind.family, "server"), sourcePort: identifier, destinationPort: kind.proto === "icmp" || !hasPorts(kind) ? 0 : 443,
       proto: innerProto(kind), family: kind.family,
     },
-    role: Role[kind.role], shard: 0, sourceRouter: 3, security: 0, span: new Uint8Array(8), parentSpan: new Uint8Array(8), traceFlags: 1, trafficClass: 0,
+    role: Role[kind.role], shard: 0, sourceRouter: 3, security: 0, health: 0, span: new Uint8Array(8), parentSpan: new Uint8Array(8), traceFlags: 1, trafficClass: 0,
     route: 0, window: [0, 0],
     handshake: { forwardRepeats: 0, reverseRepeats: 0, modifyOut: 0, modifyIn: 0, modifyFlags: 0, haveReverse: 0, control3Ms: 0, reverseService: 0, egressRouter: 0 },
     setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: 1, answer: none, flowLabel: kind.family === 6 || kind.outer === 6 ? 0x54321 ^ n : 0, ...change,

@@ -40,6 +40,29 @@ static __always_inline bool svr_forward_cookie(const struct svr_forward *f, stru
 	return true;
 }
 
+/* Packets go out toward a peer and nothing comes back: recovery by inactivity asks the peer (protocol 6.7), a changed address is
+ * taken into use (behaviour 7.5). A request is under way for a second; see pkg/svr/health.ts. */
+static __always_inline bool svr_forward_unheard(const struct svr_forward *f)
+{
+	const struct svr_session *s = f->s;
+	__u32 side = f->side & 1, heard = s->seen_ms[~side & 1] ?: (__u32)s->created_ms;
+	struct svr_settings *settings = svr_maps_settings();
+	__s32 silent = f->now_ms - heard;
+
+	if (!settings || !settings->inactivity_ms || silent < 0 || (__u32)silent < settings->inactivity_ms)
+		return false;
+	return !(s->health & SVR_HEALTH_COUNT) ||
+	       ((f->now_ms >> SVR_HEALTH_STEP) - (s->health >> SVR_HEALTH_TIME)) % SVR_HEALTH_STEPS >= SVR_HEALTH_WAIT;
+}
+
+/* Which sessions that concerns: those that asked for it, on the way to a peer; forward packets after a move. */
+static __always_inline bool svr_forward_watched(const struct svr_forward *f)
+{
+	if (!(f->s->flags & (SVR_F_HEALTH | SVR_F_MOVED)))
+		return false;
+	return f->s->flags & SVR_F_MOVED && !(f->side & 1) ? true : f->s->flags & SVR_F_HEALTH && f->s->side[~f->side & 1].path;
+}
+
 /* Reasons to hand it to the shard that lie in the session. */
 static __always_inline __u32 svr_forward_held(const struct svr_forward *f, struct __sk_buff *skb, const struct svr_packet *p)
 {
@@ -49,7 +72,9 @@ static __always_inline __u32 svr_forward_held(const struct svr_forward *f, struc
 		return SVR_PUNT | SVR_PUNT_COOKIE;
 	if (flags & (f->side ? SVR_F_REV_META : SVR_F_FWD_META))
 		return SVR_PUNT | SVR_PUNT_NEED_META;
-	return flags & (f->side ? SVR_F_REV_SLOW : SVR_F_FWD_SLOW) ? SVR_PUNT | SVR_PUNT_SLOW : SVR_GO_ON;
+	if (flags & (f->side ? SVR_F_REV_SLOW : SVR_F_FWD_SLOW))
+		return SVR_PUNT | SVR_PUNT_SLOW;
+	return svr_forward_watched(f) && svr_forward_unheard(f) ? SVR_PUNT | SVR_PUNT_SLOW : SVR_GO_ON;
 }
 
 /* Can eBPF turn one side's protocol and family into the other's? */

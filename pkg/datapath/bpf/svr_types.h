@@ -81,6 +81,8 @@ enum svr_flag {
 	SVR_F_SOURCE = 0x80000, /* ... and of its source */
 	SVR_F_MIXED = 0x100000, /* a side's family is or was not that of the hosts */
 	SVR_F_SETUP = 0x10000, /* setup_ms is known (eBPF, or the shard when it fills setup_ms) */
+	SVR_F_HEALTH = 0x400000, /* recovery by inactivity: a packet that leaves toward a peer asks when nothing comes back */
+	SVR_F_MOVED = 0x800000, /* an address of the way out changed: the next forward packet asks the shard when nothing comes back */
 };
 
 /* Handshake memory of the shard; eBPF never touches it. */
@@ -132,7 +134,8 @@ struct svr_session {
 	__u8 role;             /* 0 single, 1 ingress, 2 transit, 3 egress */
 	__u8 shard;            /* owner of punted packets of this session */
 	__u16 source_router;   /* name id of the ingress router */
-	__u16 security;        /* suite | scope << 8; 0 in this version */
+	__u8 security;         /* suite (4 bits), scope (4 bits); 0 in this version */
+	__u8 health;           /* requests under way: count (3 bits), time of the last one in 256 ms (5 bits) */
 	__u8 span[8];          /* this router's span id */
 	__u8 parent_span[8];
 	__u8 trace_flags;
@@ -148,6 +151,13 @@ struct svr_session {
 	__u16 service;
 	__u16 window[2];       /* TCP, enforcement strict: last window field of side 0, 1, not scaled */
 };
+
+/* svr_session.health: count of requests, their last time in steps of 256 ms modulo 32, how many steps an answer is awaited. */
+#define SVR_HEALTH_COUNT 0x07
+#define SVR_HEALTH_TIME 3
+#define SVR_HEALTH_STEP 8
+#define SVR_HEALTH_STEPS 32
+#define SVR_HEALTH_WAIT 3
 
 /* ---- flow index ------------------------------------------------------------------------------------------------ */
 
@@ -189,12 +199,13 @@ struct svr_settings {
 	__u32 tcp_timer_ms[SVR_TCP_STATES]; /* fixed timers; 0 where idle_ms rules */
 	__u32 half_closed_idle_ms;
 	__u32 interim_ms;
+	__u32 inactivity_ms;   /* silence of the peer after which a session of SVR_F_HEALTH or SVR_F_MOVED is looked at */
 	__u16 waypoint_first;  /* ports that unknown packets to a waypoint address are judged on */
 	__u16 waypoint_last;
 	__u8 mss_clamp;        /* 1: lower the MSS option of SYN and SYN-ACK to the next hop's `mss` */
 	__u8 reserved[3];
 	__u8 inject_mac[6];    /* secret of this boot: source MAC of frames sent into loopback */
-	__u8 reserved2[6];
+	__u8 reserved2[2];
 };
 
 /* Gauges kept with atomic adds by shards and sweeper. */

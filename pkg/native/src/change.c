@@ -91,6 +91,8 @@ static void patch_fields(struct svr_session *to, const struct svr_session *from,
 		to->tenant = from->tenant;
 	if (fields & SVR_FIELD_ANSWER)
 		memcpy(to->answer, from->answer, sizeof(to->answer));
+	if (fields & SVR_FIELD_HEALTH)
+		to->health = from->health;
 	if (fields & SVR_FIELD_HANDSHAKE)
 		to->hs = from->hs;
 }

@@ -34,6 +34,7 @@ enum svr_op_field {
 	SVR_FIELD_SERVICE = 0x0100, SVR_FIELD_TENANT = 0x0200, SVR_FIELD_ANSWER = 0x0400,
 	SVR_FIELD_PACKETS = 0x0800, SVR_FIELD_BYTES = 0x1000, /* added, not set */
 	SVR_FIELD_TCP_BEFORE = 0x2000, SVR_FIELD_ISN = 0x4000, SVR_FIELD_RETRANSMISSIONS = 0x8000, SVR_FIELD_OUT_OF_ORDER = 0x10000,
+	SVR_FIELD_HEALTH = 0x20000,
 };
 
 /* What an install must keep to; 0 is unlimited. Everything is counted, limited or not. */

@@ -51,7 +51,7 @@ export function serviceOf(sketch: ServiceSketch): ServiceConfig {
   const access = (permission: AccessConfig["permission"], tenants: string[] = []): AccessConfig[] =>
     tenants.map((tenant) => ({ tenant, permission, origin: originOf(object, "spec.access") }));
   return {
-    name: sketch.name, enabled: sketch.enabled ?? true, enforcement: "Reset", sourceNat: "Off", trafficClass: "BestEffort", hmacScope: "MetadataOnly",
+    name: sketch.name, enabled: sketch.enabled ?? true, enforcement: "Reset", sourceNat: "Off", trafficClass: "BestEffort", hmacScope: "MetadataOnly", sessionRecovery: "PacketBased",
     addresses: sketch.to.map((one) => ({ prefix: prefixOf(one), origin: originOf(object, "spec.addresses") })),
     transports: (sketch.transports ?? []).map((one) => transportOf(one, originOf(object, "spec.transports"))),
     access: [...access("Allow", sketch.allow), ...access("Deny", sketch.deny)],
@@ -69,7 +69,7 @@ export function configOf(tenants: string[], services: ServiceSketch[]): RouterCo
     limits: { sessions: 1_000_000, halfOpen: 0, firstPacketRate: 0, perRemoteRate: 0, sessionsPerSource: 0, halfOpenPerSource: 0, halfOpenPerTenant: 0 },
     timers: {
       quarantineMs: 30_000, guardMs: 2_000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5_000,
-      interimMs: 300_000, tcpIdleMs: 1_900_000, udpIdleMs: 180_000, icmpIdleMs: 10_000, otherIdleMs: 180_000,
+      interimMs: 300_000, inactivityMs: 5_000, tcpIdleMs: 1_900_000, udpIdleMs: 180_000, icmpIdleMs: 10_000, otherIdleMs: 180_000,
     },
     natPools: [], staticNats: [], mssClamp: "Automatic", shards: 0,
   };

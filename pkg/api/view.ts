@@ -93,6 +93,29 @@ export interface StatusView {
   adopted: boolean;
 }
 
+/** PreviewView says what a configuration would do to the live sessions of a router. */
+export interface PreviewView {
+  /** live sessions that were judged; cut + moved + left */
+  sessions: number;
+  cut: number;
+  moved: number;
+  left: number;
+  /** how many are cut for which end reason */
+  reasons: Record<string, number>;
+  /** the first ones that are not left */
+  named: PreviewSession[];
+}
+
+/** PreviewSession is a session that would be cut or moved. */
+export interface PreviewSession {
+  sessionId: string;
+  effect: "cut" | "moved";
+  /** end reason, of a cut one */
+  reason?: string;
+  tenant?: string;
+  service?: string;
+}
+
 /** VerifyView says whether the tables of a router fit together; taken without a lock, and looked at again before it is said. */
 export interface VerifyView {
   ok: boolean;

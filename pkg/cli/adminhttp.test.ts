@@ -33,12 +33,12 @@ function http(name: string, listener: RequestListener): Promise<string> {
 
 test("status, body and path", async () => {
   const path = await http("echo", (request, response) => response.writeHead(404, { "content-type": "application/problem+json" }).end(JSON.stringify({ url: request.url, accept: request.headers.accept })));
-  expect(await createAdminPort(path).get("/api/v1/x?y=%20", patient)).toEqual({ ok: true, value: { status: 404, body: { url: "/api/v1/x?y=%20", accept: "application/json, application/problem+json" } } });
+  expect(await createAdminPort(path).ask("/api/v1/x?y=%20", patient)).toEqual({ ok: true, value: { status: 404, body: { url: "/api/v1/x?y=%20", accept: "application/json, application/problem+json" } } });
 });
 
 test("a body that is no JSON is no body", async () => {
   const path = await http("text", (_request, response) => response.end("<html>"));
-  expect(await createAdminPort(path).get("/", patient)).toEqual({ ok: true, value: { status: 200, body: undefined } });
+  expect(await createAdminPort(path).ask("/", patient)).toEqual({ ok: true, value: { status: 200, body: undefined } });
 });
 
 test("an answer above the bound is cut off", async () => {
@@ -47,37 +47,37 @@ test("an answer above the bound is cut off", async () => {
     const more = (): void => { if (!response.destroyed) response.write(megabyte, more); };
     more();
   });
-  expect(await createAdminPort(path).get("/", patient)).toEqual({ ok: false, error: { kind: "broken", detail: "the answer exceeds 67108864 bytes" } });
+  expect(await createAdminPort(path).ask("/", patient)).toEqual({ ok: false, error: { kind: "broken", detail: "the answer exceeds 67108864 bytes" } });
 });
 
 test("a connection that breaks in the answer", async () => {
   const path = await http("half", (_request, response) => { response.writeHead(200, { "content-length": 100 }).write("{"); response.destroy(); });
-  expect(await createAdminPort(path).get("/", patient)).toMatchObject({ ok: false, error: { kind: "broken" } });
+  expect(await createAdminPort(path).ask("/", patient)).toMatchObject({ ok: false, error: { kind: "broken" } });
 });
 
 test("something that speaks no HTTP", async () => {
   const path = await listen(createServer((socket) => socket.end("SSH-2.0-x\r\n")), "ssh");
-  expect(await createAdminPort(path).get("/", patient)).toMatchObject({ ok: false, error: { kind: "broken" } });
+  expect(await createAdminPort(path).ask("/", patient)).toMatchObject({ ok: false, error: { kind: "broken" } });
 });
 
 test("no answer in time", async () => {
   const path = await listen(createServer((socket) => { socket.resume(); }), "mute");
-  expect(await createAdminPort(path).get("/", { timeoutMs: 30, signal: quiet })).toEqual({ ok: false, error: { kind: "timeout", detail: "no answer in 30 ms" } });
+  expect(await createAdminPort(path).ask("/", { timeoutMs: 30, signal: quiet })).toEqual({ ok: false, error: { kind: "timeout", detail: "no answer in 30 ms" } });
 });
 
 test("an interrupt ends the waiting", async () => {
   const interrupt = new AbortController();
   const path = await listen(createServer((socket) => { socket.resume(); interrupt.abort(); }), "interrupt");
-  expect(await createAdminPort(path).get("/", { timeoutMs: 10_000, signal: interrupt.signal })).toEqual({ ok: false, error: { kind: "interrupted", detail: "interrupted" } });
+  expect(await createAdminPort(path).ask("/", { timeoutMs: 10_000, signal: interrupt.signal })).toEqual({ ok: false, error: { kind: "interrupted", detail: "interrupted" } });
 });
 
 test("no socket, a path through a file, and a socket that its router left", async () => {
-  expect(await createAdminPort(join(folder, "none")).get("/", patient)).toEqual({ ok: false, error: { kind: "absent", detail: "ENOENT" } });
-  expect(await createAdminPort(join(import.meta.filename, "x")).get("/", patient)).toEqual({ ok: false, error: { kind: "absent", detail: "ENOTDIR" } });
+  expect(await createAdminPort(join(folder, "none")).ask("/", patient)).toEqual({ ok: false, error: { kind: "absent", detail: "ENOENT" } });
+  expect(await createAdminPort(join(import.meta.filename, "x")).ask("/", patient)).toEqual({ ok: false, error: { kind: "absent", detail: "ENOTDIR" } });
   const server = createServer();
   const path = await listen(server, "left");
   renameSync(path, `${path}-behind`); // the server removes what is at its path when it ends
   await new Promise((resolve) => server.close(resolve));
   servers.splice(servers.indexOf(server), 1);
-  expect(await createAdminPort(`${path}-behind`).get("/", patient)).toEqual({ ok: false, error: { kind: "refused", detail: "ECONNREFUSED" } });
+  expect(await createAdminPort(`${path}-behind`).ask("/", patient)).toEqual({ ok: false, error: { kind: "refused", detail: "ECONNREFUSED" } });
 });

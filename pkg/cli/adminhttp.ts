@@ -11,10 +11,10 @@ const kinds: Readonly<Record<string, AdminTrouble["kind"]>> = { ENOENT: "absent"
 /** createAdminPort asks the router that listens on `socketPath`. */
 export function createAdminPort(socketPath: string): AdminPort {
   return {
-    async get(path, limits) {
+    async ask(path, limits, body) {
       const deadline = AbortSignal.timeout(limits.timeoutMs);
       try {
-        return ok(await exchange(socketPath, path, AbortSignal.any([deadline, limits.signal])));
+        return ok(await exchange(socketPath, { path, body }, AbortSignal.any([deadline, limits.signal])));
       } catch (error) {
         return fail(troubleOf(error, limits, deadline));
       }
@@ -22,10 +22,11 @@ export function createAdminPort(socketPath: string): AdminPort {
   };
 }
 
-async function exchange(socketPath: string, path: string, signal: AbortSignal): Promise<AdminReply> {
+async function exchange(socketPath: string, { path, body }: { path: string; body: unknown }, signal: AbortSignal): Promise<AdminReply> {
+  const method = body === undefined ? "GET" : "POST";
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    request({ socketPath, path, method: "GET", agent: false, signal, headers: { host: "router", accept: "application/json, application/problem+json" } }, resolve)
-      .once("error", reject).end();
+    request({ socketPath, path, method, agent: false, signal, headers: { host: "router", accept: "application/json, application/problem+json" } }, resolve)
+      .once("error", reject).end(body === undefined ? undefined : JSON.stringify(body));
   });
   return { status: response.statusCode ?? 0, body: jsonOf(await readAll(response)) };
 }

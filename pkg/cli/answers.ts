@@ -2,7 +2,9 @@
 // clear message and never half a table. Called by ask.ts and by the generator of the reference; fields that are not known
 // here pass through. The shapes are those of pkg/api/view.ts; what is said about a field here is published.
 import { z } from "zod";
-import type { CountersView, PeerView, ProblemView, SessionList, SessionView, StatusView, TableView, VerifyView } from "../api/view.ts";
+import type { ApiObject } from "../api/kinds.ts";
+import { checkObject } from "../api/objectcheck.ts";
+import type { CountersView, PeerView, PreviewView, ProblemView, SessionList, SessionView, StatusView, TableView, VerifyView } from "../api/view.ts";
 import type { RouterConfig } from "../plan/config.ts";
 
 const text = (meaning: string): z.ZodString => z.string().meta({ description: meaning });
@@ -101,6 +103,23 @@ export const configurationSchema: z.ZodType<RouterConfig> = z.looseObject({
   format: z.literal(1), name: z.string(), interfaces: lines, nexthops: lines, locals: lines, tenants: lines, members: lines, services: lines,
   routes: lines, peers: lines, paths: lines, natPools: lines.default([]), staticNats: lines.default([]), limits: z.looseObject({}), timers: z.looseObject({}),
 }).transform((value) => value as unknown as RouterConfig);
+
+/** objectsSchema is a list of configuration objects: those of a kind or field that is not known here are refused. */
+export const objectsSchema: z.ZodType<ApiObject[]> = z.array(z.unknown().transform((value, context) => {
+  const checked = checkObject(value);
+  if (checked.ok) return checked.object;
+  context.issues.push({ code: "custom", input: value, message: checked.findings[0]?.message ?? "not an object of this version" });
+  return z.NEVER;
+}));
+
+/** previewSchema is PreviewView. */
+export const previewSchema: z.ZodType<PreviewView> = z.looseObject({
+  sessions: number("live sessions that were judged"), cut: number("sessions that would end"), moved: number("sessions that would get other waypoints"), left: number("sessions that would go on as they are"),
+  reasons: z.record(z.string(), z.number()).meta({ description: "how many would end for which reason" }),
+  named: z.array(z.looseObject({
+    sessionId: text("UUID as 32 hexadecimal digits"), effect: z.enum(["cut", "moved"]), reason: maybe("end reason of a cut one"), tenant: maybe("tenant of the source"), service: maybe("namespace/name"),
+  })).meta({ description: "the first ones that are not left" }),
+});
 
 /** problemSchema is ProblemView. */
 export const problemSchema: z.ZodType<ProblemView> = z.looseObject({ type: z.string(), title: z.string(), status: z.number(), detail: z.string(), code: z.string() });

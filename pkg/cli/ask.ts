@@ -19,6 +19,8 @@ export interface Question<T> {
   what: string;
   /** an answer that takes the router a while: it is waited for at least so long */
   patienceMs?: number;
+  /** what the question is about, when it does not fit into its path */
+  body?: unknown;
 }
 
 /** Router is a router that has answered. */
@@ -89,7 +91,7 @@ async function greet(context: Context, socketPath: string): Promise<Result<Route
 async function put<T>(at: { context: Context; port: AdminPort; router: string }, question: Question<T>): Promise<Result<T, Failure>> {
   const attempted = `cannot read ${question.what} of ${at.router}`;
   const { around, options } = at.context;
-  const reply = await at.port.get(question.path, { timeoutMs: Math.max(options.timeoutMs, question.patienceMs ?? 0), signal: around.signal });
+  const reply = await at.port.ask(question.path, { timeoutMs: Math.max(options.timeoutMs, question.patienceMs ?? 0), signal: around.signal }, question.body);
   if (!reply.ok) return fail(troubleFailure(attempted, reply.error));
   if (reply.value.status !== 200) return fail(statusFailure(attempted, reply.value));
   const answer = question.schema.safeParse(reply.value.body);

@@ -1,5 +1,6 @@
-// A configuration directory as compiled routers and problems. Called by `config validate` and by `why --config-dir`.
+// A configuration directory as compiled routers and problems. Called by `config validate`, `config diff` and `why --config-dir`.
 // Reads through the port; judges nothing.
+import type { ParseResult } from "../api/document.ts";
 import type { Problem } from "../api/problem.ts";
 import { SvrError } from "../base/errors.ts";
 import { fail, ok } from "../base/result.ts";
@@ -18,14 +19,19 @@ export interface ReadPlan {
 
 /** readPlan reads, parses and compiles; a directory that cannot be read, or says nothing, is a failure. */
 export async function readPlan(reader: ConfigReader, directory: string): Promise<Result<ReadPlan, Failure>> {
+  const parsed = await parsePlan(reader, directory);
+  if (!parsed.ok) return parsed;
+  const { routers, problems } = compile(parsed.value);
+  return ok({ objects: parsed.value.objects.length, problems, routers });
+}
+
+/** parsePlan is readPlan without compiling. */
+export async function parsePlan(reader: ConfigReader, directory: string): Promise<Result<ParseResult, Failure>> {
   const attempted = `cannot read the configuration in ${directory}`;
   try {
     const parsed = await reader(directory);
-    if (parsed.objects.length + parsed.problems.length === 0) {
-      return fail({ code: "SVR_NOT_FOUND", attempted, reason: "no object stands in a file that ends in .yaml or .yml", next: "name the directory with the configuration files" });
-    }
-    const { routers, problems } = compile(parsed);
-    return ok({ objects: parsed.objects.length, problems, routers });
+    if (parsed.objects.length + parsed.problems.length > 0) return ok(parsed);
+    return fail({ code: "SVR_NOT_FOUND", attempted, reason: "no object stands in a file that ends in .yaml or .yml", next: "name the directory with the configuration files" });
   } catch (error) {
     if (!(error instanceof SvrError)) throw error;
     return fail(troubleFailure(attempted, error));

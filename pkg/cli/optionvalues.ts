@@ -33,3 +33,9 @@ export function readEndpoint(text: string): Endpoint {
 export function readAddress(text: string): IpAddress {
   return parseAddress(text) ?? refuse("it is no address; write one IPv4 or IPv6 address");
 }
+
+/** readCount reads a number of things to show, 0-1000. */
+export function readCount(text: string): number {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : 1001;
+  return count <= 1000 ? count : refuse("it is no number of 0-1000");
+}

@@ -1,12 +1,15 @@
 // The published form of machine output: real output of every command fits it, and has no field that it does not tell.
 import { z } from "zod";
 import { runCli, self, socketOf, statusBody } from "../../test/support/cli.ts";
-import { threeFiles } from "../../test/support/config/three.ts";
+import { parseThree, threeFiles } from "../../test/support/config/three.ts";
 import { sessionHops, sessionId } from "../../test/support/sessions.ts";
 import { outputSchemas } from "./outputs.ts";
 
 const files = { ...Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])), "broken.yaml": "apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { nam: x }\n" };
+const running = parseThree().objects.map(({ object }) => (object.kind === "Service" ? { ...object, spec: { ...object.spec, idleTimeout: "77s" } } : object));
 const answers = {
+  [`${self}/objects`]: { body: running },
+  [`${self}/preview?limit=20`]: { body: { sessions: 3, cut: 1, moved: 1, left: 1, reasons: { policy: 1 }, named: [{ sessionId, effect: "cut", reason: "policy", tenant: "a", service: "shop/web" }] } },
   [self]: statusBody("cloud"), [`${self}/sessions?limit=1000`]: { body: { items: Object.values(sessionHops) } }, [`/api/v1/sessions/${sessionId}`]: { body: sessionHops.cloud },
   [`${self}/tables`]: { body: [{ name: "sessions", entries: 1, limit: 2, alarm: false }] },
   [`${self}/peers`]: { body: [{ name: "west", state: "up", hmac: "TimeBased", metadataEncryption: "off", keys: { send: "1", receive: "2" }, allowedTenants: ["a"],
@@ -18,9 +21,9 @@ const answers = {
     pools: [{ path: "west/a", used: 2, resting: 1, free: 47, moving: 0, size: 50 }], faults: [{ kind: "gauge", object: "live sessions", text: "1 too many are told" }], more: 0,
   } },
 };
-const world = { files, sockets: { [socketOf("cloud")]: answers } };
+const world = { files, folders: { good: Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])) }, sockets: { [socketOf("cloud")]: answers } };
 const lines: readonly [command: keyof typeof outputSchemas, line: string][] = [
-  ["sessions list", "sessions list"], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["config validate", "config validate three"],
+  ["sessions list", "sessions list"], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["config validate", "config validate three"], ["config diff", "config diff good good --router cloud"],
   ["why", "why --tenant finance.acme --proto tcp --to 10.9.0.10:22 --config-dir three --router cloud"], ["version", "version"],
 ];
 

@@ -3,8 +3,9 @@
 import { z } from "zod";
 import type { Problem } from "../api/problem.ts";
 import { reasons } from "../svr/reasons.ts";
-import { countersSchema, peerSchema, sessionSchema, statusSchema, tableSchema, verifySchema } from "./answers.ts";
+import { countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, verifySchema } from "./answers.ts";
 import type { CheckData } from "./configcheck.ts";
+import type { DiffData } from "./configdiff.ts";
 import type { VersionData } from "./versions.ts";
 import type { WhyData } from "./why.ts";
 
@@ -33,6 +34,18 @@ const checkSchema: z.ZodType<CheckData> = z.looseObject({
     name: text("router"), interfaces: count("interfaces"), peers: count("peers"), paths: count("paths to peers"), tenants: count("tenants"), services: count("services"), routes: count("candidate ways to services"),
   })),
 });
+
+const changesSchema = z.array(z.looseObject({
+  object: text("Kind namespace/name"), change: z.enum(["added", "removed", "changed"]),
+  fields: z.array(z.looseObject({ field: text("path of the field"), before: z.unknown().optional().meta({ description: "absent: nothing" }), after: z.unknown().optional().meta({ description: "absent: nothing" }) })).meta({ description: "of a changed object" }),
+}));
+const diffSchema = z.looseObject({
+  objects: changesSchema.meta({ description: "between the two directories" }), changed: z.array(z.string()).meta({ description: "routers whose compiled configuration differs between the two directories" }),
+  routers: z.array(z.looseObject({
+    router: text("running router"), objects: changesSchema.meta({ description: "against what it runs" }),
+    sessions: previewSchema.exactOptional().meta({ description: "its live sessions; absent when no valid Router object is left" }),
+  })),
+}) as unknown as z.ZodType<DiffData>;
 
 const originSchema = z.looseObject({ object: text("Kind namespace/name"), field: text("path of the field") });
 const stepSchema = z.looseObject({
@@ -64,6 +77,7 @@ export const outputSchemas = {
   peers: itemsOf(peerSchema),
   verify: itemsOf(verifySchema),
   "config validate": checkSchema,
+  "config diff": diffSchema,
   why: whySchema,
   version: versionSchema,
 } as const;

@@ -74,7 +74,7 @@ test.each(["", "config"])("'%s' alone is answered with help on the standard erro
 describe("every level", () => {
   test("is known to these tests", () => {
     expect(all.map(commandPath)).toEqual(["svrctl", "svrctl sessions", "svrctl sessions list", "svrctl sessions show", "svrctl counters", "svrctl tables",
-      "svrctl peers", "svrctl verify", "svrctl config", "svrctl config validate", "svrctl why", "svrctl version"]);
+      "svrctl peers", "svrctl verify", "svrctl config", "svrctl config validate", "svrctl config diff", "svrctl why", "svrctl version"]);
   });
 
   test.each(all.map((command) => ({ path: commandPath(command), command })))("$path --help shows two examples and the global options", async ({ path, command }) => {

@@ -3,6 +3,7 @@
 import { CommanderError } from "commander";
 import type { Command } from "commander";
 import { validateConfig } from "./configcheck.ts";
+import { diffConfig } from "./configdiff.ts";
 import { createContext } from "./context.ts";
 import type { Context, GlobalOptions } from "./context.ts";
 import { showCounters } from "./counters.ts";
@@ -11,7 +12,7 @@ import type { ExitCode } from "./failure.ts";
 import { addGlobalOptions, globalOptionsOf } from "./globaloptions.ts";
 import type { GlobalFlags } from "./globaloptions.ts";
 import { showTables } from "./occupancy.ts";
-import { readAddress, readEndpoint, readProtocol } from "./optionvalues.ts";
+import { readAddress, readCount, readEndpoint, readProtocol } from "./optionvalues.ts";
 import { showPeers } from "./peers.ts";
 import { addSessionFilters, sessionFilterOf } from "./sessionfilter.ts";
 import type { SessionFlags } from "./sessionfilter.ts";
@@ -119,11 +120,16 @@ function addVerify(program: SvrCommand, run: Run): void {
 
 function addConfig(program: SvrCommand, run: Run): void {
   const config = program.command("config").description("Configuration files.")
-    .withExamples("config validate /etc/opensvr", "config validate /etc/opensvr -o json");
+    .withExamples("config validate /etc/opensvr", "config diff ./edited --router branch");
   config.command("validate").argument("<dir>", "directory with the YAML files")
     .description("Check a configuration directory for all its routers: each problem with file, line, column and fix. Key files are not read. Exit 1 when there are errors.")
     .withExamples("config validate /etc/opensvr", "config validate ./config -o yaml")
     .action((directory: string, _flags: unknown, command: Command) => run(command, (context) => validateConfig(context, directory)));
+  config.command("diff").argument("<dirs...>", "OLD and NEW directory, or NEW alone to compare with what the routers run")
+    .description("Show what an edit changes, object by object, and the live sessions that it would cut, move or leave on running routers: with one directory, or with --router or --socket. Exit 3 when it would cut one.")
+    .option("--limit <count>", "name at most this many sessions a router", readCount, 20)
+    .withExamples("config diff /etc/opensvr ./edited", "config diff ./edited --router branch -o json")
+    .action((directories: string[], flags: { limit: number }, command: Command) => run(command, (context) => diffConfig(context, { directories, limit: flags.limit })));
 }
 
 function addWhy(program: SvrCommand, run: Run): void {

@@ -24,7 +24,8 @@ export interface AdminTrouble {
 
 /** AdminPort asks one router's admin API; expected failures are values. */
 export interface AdminPort {
-  get(path: string, limits: AdminLimits): Promise<Result<AdminReply, AdminTrouble>>;
+  /** GET, or POST of a body as JSON when there is one. */
+  ask(path: string, limits: AdminLimits, body?: unknown): Promise<Result<AdminReply, AdminTrouble>>;
 }
 
 /** FoundSockets are the sockets of this machine, sorted, and the places that this user may not look into. */

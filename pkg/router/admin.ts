@@ -18,6 +18,8 @@ export interface AdminRequest {
 export interface AdminRoute {
   method: "GET" | "POST";
   pattern: string;
+  /** largest body in bytes, default 65,536 */
+  maxBody?: number;
   answer(request: AdminRequest, parameters: string[]): unknown;
 }
 
@@ -89,7 +91,7 @@ async function closeServer(server: Server): Promise<void> {
 async function serve(routes: readonly AdminRoute[], request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://router");
   const { route, parameters } = find(routes, request.method ?? "", url.pathname);
-  const body = await readBody(request);
+  const body = await readBody(request, route.maxBody ?? MAX_BODY);
   sendJson(response, 200, await route.answer({ query: url.searchParams, body }, parameters));
 }
 
@@ -125,12 +127,12 @@ function decodeSegment(text: string): string {
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<unknown> {
+async function readBody(request: IncomingMessage, most: number): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY) throw new AdminFault(413, "SVR_USAGE", `the body exceeds ${MAX_BODY} bytes`);
+    if (size > most) throw new AdminFault(413, "SVR_USAGE", `the body exceeds ${most} bytes`);
     chunks.push(chunk);
   }
   if (size === 0) return undefined;

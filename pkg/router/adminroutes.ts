@@ -1,5 +1,5 @@
 // The resources of the admin API (behaviour 14) for this router. Built by the app; each answer is made from snapshots.
-import type { CountersView, PeerView, SessionList, SessionView, StatusView, VerifyView } from "../api/view.ts";
+import type { CountersView, PeerView, PreviewView, SessionList, SessionView, StatusView, VerifyView } from "../api/view.ts";
 import { formatAddress } from "../base/addresstext.ts";
 import { parseUuid, uuidHex } from "../base/ids.ts";
 import type { Datapath } from "../ports/datapath.ts";
@@ -11,6 +11,7 @@ import type { Counters } from "./counters.ts";
 import type { Fill } from "./fill.ts";
 import type { Intake } from "./intake.ts";
 import { nameKey } from "./names.ts";
+import { previewBody, previewBytes, previewSessions } from "./preview.ts";
 import type { RecordPump } from "./pump.ts";
 import type { Questions } from "./questions.ts";
 import { boundedNumber, sessionTest } from "./sessionquery.ts";
@@ -56,7 +57,17 @@ export function adminRoutes(parts: AdminParts): AdminRoute[] {
     own("/peers", () => peers(parts)),
     own("/verify", singly(() => verify(parts))),
     own("/configuration", () => parts.intake.current().config),
+    own("/objects", () => parts.intake.current().objects),
+    { ...own("/preview", (request) => preview(parts, request)), method: "POST", maxBody: previewBytes },
   ];
+}
+
+function preview(parts: AdminParts, { query, body }: AdminRequest): Promise<PreviewView> {
+  const { datapath, intake, options } = parts;
+  const applied = intake.current();
+  const next = previewBody(body, options.name);
+  const most = boundedNumber(query.get("limit"), { fallback: USUAL_PAGE, min: 0, max: PAGE, name: "limit" });
+  return previewSessions(datapath, { current: { ...applied, ids: applied.number((name) => datapath.nameId(name)) }, next, most, pause: () => parts.pause(0) });
 }
 
 /** Who asks while it is being worked on gets the same answer. */

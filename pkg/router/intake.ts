@@ -5,6 +5,7 @@ import { SvrError } from "../base/errors.ts";
 import { formatProblem } from "../api/problem.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ParseResult } from "../api/document.ts";
+import type { ApiObject } from "../api/kinds.ts";
 import { canonicalJson } from "../plan/canonical.ts";
 import type { RouterConfig } from "../plan/config.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -18,6 +19,8 @@ import type { PeerKeyPair } from "./tables.ts";
 /** Applied is one configuration as it is to be put in force. */
 export interface Applied {
   config: RouterConfig;
+  /** what it was compiled from: for everything that is broken its last good version */
+  objects: ApiObject[];
   keys: Record<string, PeerKeyPair>;
   /** one line each, with file, line, field and fix */
   problems: string[];
@@ -69,7 +72,7 @@ export function createIntake(options: IntakeOptions): Intake {
     const config = routers.get(options.name);
     if (config === undefined) throw noRouter(options.name, [...routers.keys()], problems);
     good = kept;
-    const next = applied(options, { config, problems }, current?.keys ?? {});
+    const next = applied(options, { config, problems, objects: kept.objects.map(({ object }) => object) }, current?.keys ?? {});
     isStale = next.isPartial;
     return next;
   };
@@ -102,12 +105,12 @@ export function createIntake(options: IntakeOptions): Intake {
   };
 }
 
-function applied(options: IntakeOptions, compiled: { config: RouterConfig; problems: readonly Problem[] }, before: Applied["keys"]): Applied {
-  const { config, problems } = compiled;
+function applied(options: IntakeOptions, compiled: { config: RouterConfig; problems: readonly Problem[]; objects: ApiObject[] }, before: Applied["keys"]): Applied {
+  const { config, problems, objects } = compiled;
   const { keys, troubles } = peerKeys(options, config, before);
   const hash = createHash("sha256").update(canonicalJson(config)).update(keyIds(keys)).digest("hex").slice(0, 16);
   return {
-    config, keys, problems: [...problems.map(formatProblem), ...troubles], hash, at: new Date(options.clock.unixMs()).toISOString(),
+    config, objects, keys, problems: [...problems.map(formatProblem), ...troubles], hash, at: new Date(options.clock.unixMs()).toISOString(),
     isPartial: troubles.length > 0 || problems.some((problem) => problem.severity === "error"),
     number: (nameId) => {
       const { ids, refused } = numberNames(config, nameId);

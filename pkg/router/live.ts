@@ -1,6 +1,6 @@
 // What a configuration change means for live sessions (behaviour 1.2): a session whose tenant may not open its service any
 // more ends with reason `policy`, one whose peer or path is gone with `path-lost`; all others stay as they are. Called by
-// the app after the shards were told.
+// the app after the shards were told, and by preview.ts before.
 import type { Datapath, SessionRef } from "../ports/datapath.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Life } from "../svr/session.ts";
@@ -22,19 +22,26 @@ export interface EndingSession {
 export function sessionsToEnd(datapath: Datapath, posted: ShardConfig): EndingSession[] {
   const tables = buildTables(posted, datapath);
   const ending: EndingSession[] = [];
-  let cursor: number | undefined = 0;
-  while (cursor !== undefined) {
-    const page: ReturnType<Datapath["sessions"]> = datapath.sessions(cursor, PAGE);
-    for (const { index, state } of page.sessions) {
-      const reason = state.life === Life.live ? reasonToEnd(tables, state) : undefined;
+  for (const page of livePages(datapath)) {
+    for (const { index, state } of page) {
+      const reason = reasonToEnd(tables, state);
       if (reason !== undefined) ending.push({ ref: { index, uuid: state.uuid }, reason: reasonNumber(reason) });
     }
-    cursor = page.next;
   }
   return ending;
 }
 
-function reasonToEnd(tables: Tables, session: Session): "policy" | "path-lost" | undefined {
+/** livePages gives the live sessions in pages of copies; the caller may pause between two. */
+export function* livePages(datapath: Pick<Datapath, "sessions">): Generator<{ index: number; state: Session }[]> {
+  for (let cursor: number | undefined = 0; cursor !== undefined;) {
+    const page: ReturnType<Datapath["sessions"]> = datapath.sessions(cursor, PAGE);
+    yield page.sessions.filter(({ state }) => state.life === Life.live);
+    cursor = page.next;
+  }
+}
+
+/** reasonToEnd tells why a configuration ends a live session; undefined: it does not. */
+export function reasonToEnd(tables: Tables, session: Session): "policy" | "path-lost" | undefined {
   if (!isAllowed(tables, session)) return "policy";
   return session.side.every(({ path }) => path === 0 || tables.pathById(path) !== undefined) ? undefined : "path-lost";
 }

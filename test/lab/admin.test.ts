@@ -43,7 +43,7 @@ function adminOf(lab: Lab, router: LabRouter): (path: string) => unknown {
   const pump = createRecordPump({ name: router.name, boot: "b1", clock, log: quiet, sink: { write: () => Promise.resolve(), close: () => Promise.resolve() } }, router.datapath, () => undefined);
   pump.follow(router.config);
   const keys = Object.fromEntries(router.config.peers.map((peer) => [peer.name, { send: keysOf(router.name, peer.name), receive: keysOf(peer.name, router.name) }]));
-  const applied = { config: router.config, keys, problems: [], hash: "0123456789abcdef", at: "2026-01-01T00:00:00.000Z", isPartial: false, number: () => ({}) };
+  const applied = { config: router.config, objects: [], keys, problems: [], hash: "0123456789abcdef", at: "2026-01-01T00:00:00.000Z", isPartial: false, number: () => ({}) };
   const fill = createFill({ datapath: router.datapath, counters, config: () => router.config, log: quiet });
   const routes = adminRoutes({
     fill,

@@ -3,8 +3,10 @@
 //   a --lan0 r1 wan0 == wan0 r2 lan0-- b        services web (TCP 80), ssh (TCP 22), dns (UDP 53) behind r2
 //
 // Behaviour 1.2: what now is denied ends within 5 s, reason `policy`; everything else stays untouched (P-8, RB-30).
-import { statSync } from "node:fs";
+import { cpSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { stringify } from "yaml";
+import type { DiffData } from "../../pkg/cli/configdiff.ts";
 import { startCapture } from "../support/capture.ts";
 import { openNet } from "../support/net.ts";
 import { describeNet } from "../support/probe.ts";
@@ -12,6 +14,7 @@ import { fileOf, startFabric } from "../support/router.ts";
 import type { Fabric, Router } from "../support/router.ts";
 import type { ConfigObject, Site, SiteService } from "../support/site.ts";
 import { hostAddress, linkAddress, pair } from "../support/topologies.ts";
+import { svrctl } from "../support/svrctl.ts";
 import { startTcpClient, startTcpServer, startUdpClient, startUdpServer } from "../support/traffic.ts";
 import type { TcpClient, TcpReport } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
@@ -100,6 +103,26 @@ describeNet("live reload", () => {
     for (const client of kept) expect(await client.stop()).toMatchObject({ answered: 3, wrong: 0, faults: {} });
     await restored();
     for (const client of await talk(80)) await client.stop(); // allowed again
+  }, 60_000);
+
+  test("P-8 RB-30 svrctl config diff names the live sessions that an edit cuts, and exactly those end when it is applied", async () => {
+    const [denied, kept] = [await talk(80), await talk(22)];
+    const edited = join(fabric.net.folder, "edited");
+    cpSync(r1.config.folder, edited, { recursive: true });
+    const denying = fabric.object("Service", "web", { access: [{ tenant: "corp", permission: "Deny" }] });
+    writeFileSync(join(edited, fileOf(denying)), stringify(denying));
+    const all = (await r1.live()).map((one) => one.sessionId);
+    const asked = await svrctl("config", "diff", edited, "--socket", join(r1.stateDir, "admin.sock"), "-o", "json");
+    const { routers: [said] } = JSON.parse(asked.out) as DiffData;
+    expect([asked.exit, said?.objects.map((one) => [one.object, one.change, one.fields.map((field) => field.field)])]).toEqual([3, [["Service test/web", "changed", ["spec.access[0].permission"]]]]);
+    expect(said?.sessions).toMatchObject({ sessions: all.length, cut: 6, moved: 0, left: all.length - 6, reasons: { policy: 6 } });
+    r1.config.put(denying);
+    for (const client of denied) await waitFor("the host hears a reset", async () => (await client.report()).faults["ECONNRESET"] === 3, { deadlineMs: SEEN_MS });
+    const ended = await waitFor("the end records", () => { const found = r1.records().filter((one) => one.recordType === "end" && one.endReason === "policy" && all.includes(one.sessionId ?? "")); return found.length === 6 && found; });
+    expect(ended.map((one) => one.sessionId).toSorted()).toEqual(said?.sessions?.named.map((one) => one.sessionId).toSorted());
+    for (const client of kept) expect(await goesOn(client)).toMatchObject({ live: 3, wrong: 0, faults: {} });
+    for (const client of [...denied, ...kept]) await client.stop();
+    await restored();
   }, 60_000);
 
   test("P-8 a service that is removed or disabled ends its sessions within 5 s", async () => {

@@ -22,6 +22,8 @@ export interface CliWorld {
   found?: string[];
   forbidden?: string[];
   files?: Record<string, string>;
+  /** files of directories that are told apart by name */
+  folders?: Record<string, Record<string, string>>;
   /** what keeps the directory from being read */
   folderTrouble?: string;
   columns?: number;
@@ -41,14 +43,14 @@ export async function runCli(words: string, world: CliWorld = {}): Promise<CliOu
   const interrupt = new AbortController();
   if (world.interrupted === true) interrupt.abort();
   const around: Surroundings = {
-    admin: (socketPath) => ({ get: (path, limits) => Promise.resolve(limits.signal.aborted ? fail({ kind: "interrupted", detail: "interrupted" }) : answer(world, { socketPath, path }, outcome)) }),
+    admin: (socketPath) => ({ ask: (path, limits) => Promise.resolve(limits.signal.aborted ? fail({ kind: "interrupted", detail: "interrupted" }) : answer(world, { socketPath, path }, outcome)) }),
     sockets: {
       roots: ["/state"],
       list: () => Promise.resolve({ sockets: world.found ?? Object.keys(world.sockets ?? {}), forbidden: world.forbidden ?? [] }),
       of: (router) => Promise.resolve(`/state/${router}/admin.sock`),
     },
     readConfig: (directory) => (world.folderTrouble === undefined
-      ? Promise.resolve(parseDocuments(Object.entries(world.files ?? {}).map(([path, text]) => ({ path, text }))))
+      ? Promise.resolve(parseDocuments(Object.entries(world.folders?.[directory] ?? world.files ?? {}).map(([path, text]) => ({ path, text }))))
       : Promise.reject(folderError(directory, world.folderTrouble))),
     clock: { monotonicMs: () => 0, unixMs: () => nowMs },
     out: { isGone: () => writes >= (world.goneAfter ?? Infinity), write: (text) => { writes++; outcome.out += text; return Promise.resolve(); } },

@@ -1,0 +1,85 @@
+// What a configuration would do to the live sessions of this router, by the judgement that comes into force after a reload
+// (live.ts). Asked through the admin API for `svrctl config diff`; changes nothing, and gives way to other work between pages.
+import { sameAddress } from "../base/address.ts";
+import { uuidHex } from "../base/ids.ts";
+import type { PreviewSession, PreviewView } from "../api/view.ts";
+import type { RouterConfig } from "../plan/config.ts";
+import type { Datapath } from "../ports/datapath.ts";
+import type { Session } from "../svr/session.ts";
+import { AdminFault } from "./admin.ts";
+import { buildTables } from "./build.ts";
+import type { ShardConfig } from "./build.ts";
+import { livePages, reasonToEnd } from "./live.ts";
+import { numberNames } from "./names.ts";
+import type { PathEntry, Tables } from "./tables.ts";
+
+/** PreviewAsk is a configuration that is not in force, beside the one that is. */
+export interface PreviewAsk {
+  current: ShardConfig;
+  next: RouterConfig;
+  /** most sessions that are named */
+  most: number;
+  /** resolves when other work had its turn */
+  pause(): Promise<void>;
+}
+
+/** Effect is what becomes of a live session. */
+export type Effect = { effect: "cut"; reason: "policy" | "path-lost" } | { effect: "moved" } | { effect: "left" };
+
+/** previewBytes bounds a configuration that is asked about. */
+export const previewBytes = 33_554_432;
+
+/** previewBody reads the configuration of a question: one that `svrctl` of this version compiled for this router. */
+export function previewBody(body: unknown, name: string): RouterConfig {
+  const config = body as Partial<RouterConfig> | null | undefined;
+  const lists = [config?.interfaces, config?.tenants, config?.members, config?.services, config?.routes, config?.peers, config?.paths, config?.nexthops, config?.natPools, config?.staticNats, config?.locals];
+  if (config?.format === 1 && config.name === name && lists.every((list) => Array.isArray(list))) return config as RouterConfig;
+  throw new AdminFault(400, "SVR_USAGE", `the body is not a compiled configuration of router ${name}`);
+}
+
+/** previewSessions judges every live session; names of the next configuration get no number of the data plane for it. */
+export async function previewSessions(datapath: Datapath, ask: PreviewAsk): Promise<PreviewView> {
+  const [before, after] = [buildTables(ask.current, datapath), buildTables(previewConfig(ask), datapath)];
+  const view: PreviewView = { sessions: 0, cut: 0, moved: 0, left: 0, reasons: {}, named: [] };
+  for (const page of livePages(datapath)) {
+    for (const { state } of page) book(view, { session: state, effect: effectOn({ before, after }, state), tables: before, most: ask.most });
+    await ask.pause();
+  }
+  return view;
+}
+
+/** effectOn tells what a change from one configuration to another does to a live session. */
+export function effectOn(tables: { before: Tables; after: Tables }, session: Session): Effect {
+  const reason = reasonToEnd(tables.after, session);
+  if (reason !== undefined) return { effect: "cut", reason };
+  const isMoved = session.side.some(({ path }) => path !== 0 && isElsewhere(tables.before.pathById(path), tables.after.pathById(path)));
+  return { effect: isMoved ? "moved" : "left" };
+}
+
+/** The path keeps its name and leads another way: its sessions get new waypoints (behaviour 7.5). */
+function isElsewhere(old: PathEntry | undefined, next: PathEntry | undefined): boolean {
+  if (old === undefined || next === undefined) return false;
+  return old.ifnum !== next.ifnum || old.vlan !== next.vlan || !sameAddress(old.local, next.local) || !sameAddress(old.remote, next.remote);
+}
+
+/** The next configuration as a shard would get it: numbers and keys that are in force, and numbers beyond all others for new names. */
+function previewConfig({ current, next }: PreviewAsk): ShardConfig {
+  let free = FIRST_FREE;
+  const { ids } = numberNames(next, (name) => (Object.hasOwn(current.ids, name) ? current.ids[name] ?? 0 : free++));
+  return { config: next, ids, keys: current.keys };
+}
+
+const FIRST_FREE = 65_536; // the data plane numbers names with 16 bits
+
+function book(view: PreviewView, of: { session: Session; effect: Effect; tables: Tables; most: number }): void {
+  const { session, effect, tables, most } = of;
+  view.sessions += 1;
+  view[effect.effect] += 1;
+  if (effect.effect === "cut") view.reasons[effect.reason] = (view.reasons[effect.reason] ?? 0) + 1;
+  if (effect.effect !== "left" && view.named.length < most) view.named.push(namedSession(tables, session, effect));
+}
+
+function namedSession(tables: Tables, session: Session, effect: Exclude<Effect, { effect: "left" }>): PreviewSession {
+  const [tenant, service] = [tables.plainNameOf(session.tenant), tables.plainNameOf(session.service)];
+  return { sessionId: uuidHex(session.uuid), ...effect, ...(tenant === undefined ? {} : { tenant }), ...(service === undefined ? {} : { service }) };
+}

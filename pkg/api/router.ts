@@ -3,6 +3,7 @@ import { z } from "zod";
 import { durationField } from "./duration.ts";
 import { clusterKind } from "./envelope.ts";
 import { choiceField, countField, keyedField, listField, patternField, switchField } from "./fields.ts";
+import { filterRuleField, ipOptionsField, mostRules } from "./filter.ts";
 import { routerNameField, wordField } from "./names.ts";
 import { natField } from "./nat.ts";
 import { addressField, interfaceAddressField, mtuField, vlanField, waypointPortsField } from "./network.ts";
@@ -33,6 +34,9 @@ const interfaceField = z.strictObject({
   vlans: keyedField(vlanBlock, { description: "VLANs on the interface. Default: untagged only.", max: 1_024, key: "id" }).default([]),
   mtu: mtuField.default(1_500).meta({ description: "Largest IP packet in bytes. Default: 1500.", examples: [1500] }),
   sharedWithHost: switchField({ description: "The host uses the interface too: packets that are not the router's go on to the host. Default: false.", example: false }).default(false),
+  filters: listField(filterRuleField, { description: "Rules on packets that arrive here, in order, on first packets and live flows. Default: none.", max: mostRules }).default([]),
+  ipOptions: ipOptionsField.prefault({}),
+  sourceCheck: choiceField(["Strict", "Off"], { description: "Strict: hosts must send from an address of the interface's networks, of a tenant's prefixes there, or of a service routed there. Default: Strict on a LAN, else Off.", example: "Strict" }).optional(),
   waypoints: listField(waypointField, { description: "Addresses at which peers reach the router. Default: none.", max: 16 }).default([]),
 }).meta({ description: "An interface." });
 

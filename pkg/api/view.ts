@@ -42,6 +42,8 @@ export interface CountersView {
   /** by peer, then reason; those counted in user space */
   peerDrops: Record<string, Record<string, number>>;
   interfaces: { name: string; rxPackets: number; rxBytes: number; txPackets: number; txBytes: number }[];
+  /** what rules of interface filters denied, by their place in the list; rules that denied nothing are absent */
+  filtered: { interface: string; rule: number; packets: number }[];
   /** by shard: packets that came up from eBPF, and denials that were not reported because one like them just was */
   shards: { punts: number; denialsSuppressed: number }[];
   /** session health checks by outcome (protocol 6.7) */

@@ -56,6 +56,7 @@ export const countersSchema: z.ZodType<CountersView> = z.looseObject({
   drops: z.record(z.string(), z.number()).meta({ description: "dropped packets by reason; all reasons are there" }),
   peerDrops: z.record(z.string(), z.record(z.string(), z.number())).meta({ description: "by peer, then reason; those of user space" }),
   interfaces: z.array(interfaceSchema),
+  filtered: z.array(z.looseObject({ interface: text("its name"), rule: number("place of the rule in the filter, from 0"), packets: number("packets that the rule denied") })),
   shards: z.array(z.looseObject({ punts: number("first packets and others that eBPF passed up"), denialsSuppressed: number("denials not reported because one like them just was") })),
   healthChecks: z.looseObject({
     sent: number("requests sent"), received: number("requests answered"), exists: number("answers in time"), timeout: number("sessions whose peer did not answer four requests"),

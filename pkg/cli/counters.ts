@@ -30,6 +30,7 @@ export function countersText(items: readonly Counters[], style: Style): string {
   const drops = items.flatMap((item) => dropRows(item, style.wide).map((row) => named(item.router, row)));
   const interfaces = items.flatMap((item) => item.interfaces.map((one) => named(item.router, [
     one.name, String(one.rxPackets), bytesWord(one.rxBytes), String(one.txPackets), bytesWord(one.txBytes)])));
+  const filtered = items.flatMap((item) => item.filtered.map((one) => named(item.router, [one.interface, String(one.rule), String(one.packets)])));
   const shards = items.flatMap((item) => item.shards.map((one, at) => named(item.router, [String(at), String(one.punts), String(one.denialsSuppressed)])));
   const records = items.map((item) => named(item.router, [String(item.records.created), item.records.lost === 0 ? "0" : { text: String(item.records.lost), tone: "bad" }, String(item.records.waiting)]));
   const health = items.filter(({ healthChecks }) => style.wide || Object.values(healthChecks).some((count) => count > 0))
@@ -37,6 +38,7 @@ export function countersText(items: readonly Counters[], style: Style): string {
   return [
     drops.length === 0 ? "no packet dropped\n" : renderTable(columns([{ header: "DROP REASON" }, { header: "PEER" }, number("PACKETS"), ...(style.wide ? [{ header: "MEANING" }] : [])]), drops, style),
     renderTable(columns([{ header: "INTERFACE" }, number("RX PACKETS"), number("RX BYTES"), number("TX PACKETS"), number("TX BYTES")]), interfaces, style),
+    ...(filtered.length === 0 ? [] : [renderTable(columns([{ header: "FILTER" }, number("RULE"), number("DENIED PACKETS")]), filtered, style)]),
     renderTable(columns([number("SHARD"), number("FIRST PACKETS"), number("DENIALS NOT REPORTED")]), shards, style),
     renderTable(columns([number("RECORDS CREATED"), number("LOST"), number("WAITING")]), records, style),
     ...(health.length === 0 ? [] : [renderTable(columns([number("HEALTH CHECKS SENT"), number("RECEIVED"), number("EXISTS"), number("TIMEOUT"), number("STALE")]), health, style)]),

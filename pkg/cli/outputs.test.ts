@@ -15,7 +15,7 @@ const answers = {
   [`${self}/peers`]: { body: [{ name: "west", state: "up", hmac: "TimeBased", metadataEncryption: "off", keys: { send: "1", receive: "2" }, allowedTenants: ["a"],
     paths: [{ name: "west/a", interface: "wan0", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1500, state: "up", waypoints: { used: 1, free: 1, size: 2 } }] }] },
   [`${self}/counters`]: { body: { drops: { access: 1 }, peerDrops: { west: { "no-flow": 1 } }, healthChecks: { sent: 4, received: 0, exists: 3, timeout: 0, stale: 1 }, interfaces: [{ name: "lan0", rxPackets: 1, rxBytes: 1, txPackets: 1, txBytes: 1 }],
-    shards: [{ punts: 1, denialsSuppressed: 0 }], records: { created: 1, lost: 0, waiting: 0 } } },
+    filtered: [{ interface: "lan0", rule: 2, packets: 3 }], shards: [{ punts: 1, denialsSuppressed: 0 }], records: { created: 1, lost: 0, waiting: 0 } } },
   [`${self}/verify`]: { body: {
     ok: false, duration: 5, checked: { slots: 64, sessions: 3, entries: 9, pairs: 50 }, gauges: [{ name: "live", told: 3, counted: 2 }],
     pools: [{ path: "west/a", used: 2, resting: 1, free: 47, moving: 0, size: 50 }], faults: [{ kind: "gauge", object: "live sessions", text: "1 too many are told" }], more: 0,

@@ -7,7 +7,7 @@ const counters = {
   body: {
     drops: { "no-service": 7, access: 0, "hmac-failure": 2 }, peerDrops: { transit: { "hmac-failure": 2, "unknown-key": 0 } }, healthChecks: { sent: 0, received: 0, exists: 0, timeout: 0, stale: 0 },
     interfaces: [{ name: "lan0", rxPackets: 1_200, rxBytes: 1_048_576, txPackets: 3, txBytes: 180 }], records: { created: 12, lost: 4, waiting: 0 },
-    shards: [{ punts: 90, denialsSuppressed: 6 }, { punts: 14, denialsSuppressed: 0 }],
+    filtered: [], shards: [{ punts: 90, denialsSuppressed: 6 }, { punts: 14, denialsSuppressed: 0 }],
   },
 };
 const tables = {

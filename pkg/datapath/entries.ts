@@ -7,9 +7,9 @@ import type { MapEntry } from "./maps.ts";
 import { createBytes, writeAddress } from "./sessioncodec.ts";
 import type { Bytes } from "./sessioncodec.ts";
 
-const SHARED = 1, HOSTS = 2; // SVR_IF_*
+const SHARED = 1, HOSTS = 2, SOURCES = 4, FILTER_SHIFT = 4; // SVR_IF_*
 const WAYPOINT = 1, PEER = 2; // SVR_LOCAL_*
-const RATE_REMOTE = 0; // SVR_RATE_REMOTE
+const RATE_REMOTE = 0, RATE_NO_TENANT = 0xffffffff; // SVR_RATE_*
 const MEMBER_BITS = 64; // ifnum, vlan, family in front of the prefix
 const MTU_MAX = 0xffff;
 
@@ -24,7 +24,7 @@ export function keyOf(value: number): Uint8Array {
 }
 
 /** interfaceEntries are the lines of the map by the kernel's indexes; undefined when more than eight interfaces fall into one line. */
-export function interfaceEntries(interfaces: readonly InterfaceEntry[], ifindexes: readonly number[]): MapEntry[] | undefined {
+export function interfaceEntries(interfaces: readonly InterfaceEntry[], ifindexes: readonly number[], generations: ReadonlyMap<number, number> = new Map()): MapEntry[] | undefined {
   const lines = new Map<number, { used: number; bytes: Bytes }>();
   for (const [i, entry] of interfaces.entries()) {
     const ifindex = ifindexes[i] ?? 0, number = ifindex % INTERFACE_LINES;
@@ -33,17 +33,26 @@ export function interfaceEntries(interfaces: readonly InterfaceEntry[], ifindexe
     const { view } = line.bytes, at = interfaceLayout.size * line.used++;
     view.setUint32(at + offsetOf(interfaceLayout, "ifindex"), ifindex, true);
     view.setUint16(at + offsetOf(interfaceLayout, "ifnum"), entry.ifnum, true);
-    view.setUint16(at + offsetOf(interfaceLayout, "flags"), (entry.shared ? SHARED : 0) | (entry.hosts ? HOSTS : 0), true);
+    view.setUint16(at + offsetOf(interfaceLayout, "flags"), flagsOf(entry, generations.get(entry.ifnum) ?? 0), true);
     lines.set(number, line);
   }
   return [...lines].map(([number, { bytes }]) => ({ key: keyOf(number), value: bytes.array }));
 }
 
-/** ifnumsOf are our numbers of the interfaces that a line of the map holds. */
-export function ifnumsOf({ value }: MapEntry): number[] {
+function flagsOf(entry: InterfaceEntry, generation: number): number {
+  return (entry.shared ? SHARED : 0) | (entry.hosts ? HOSTS : 0) | (entry.sourceCheck === true ? SOURCES : 0) | (generation << FILTER_SHIFT);
+}
+
+/** generationsOf are the generations of filters that a line of the map carries, by interface number. */
+export function generationsOf({ value }: MapEntry): [ifnum: number, generation: number][] {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
   const places = Array.from({ length: INTERFACE_PLACES }, (_, i) => i * interfaceLayout.size).filter((at) => view.getUint32(at + offsetOf(interfaceLayout, "ifindex"), true) !== 0);
-  return places.map((at) => view.getUint16(at + offsetOf(interfaceLayout, "ifnum"), true));
+  return places.map((at) => [view.getUint16(at + offsetOf(interfaceLayout, "ifnum"), true), view.getUint16(at + offsetOf(interfaceLayout, "flags"), true) >> FILTER_SHIFT]);
+}
+
+/** ifnumsOf are our numbers of the interfaces that a line of the map holds. */
+export function ifnumsOf(line: MapEntry): number[] {
+  return generationsOf(line).map(([ifnum]) => ifnum);
 }
 
 /** nexthopEntry leaves the neighbour to the kernel: no link addresses. */
@@ -82,7 +91,7 @@ export function memberEntry(member: MemberEntry): MapEntry {
   view.setUint16(offsetOf(memberKeyLayout, "vlan"), member.vlan, true);
   view.setUint8(offsetOf(memberKeyLayout, "family"), member.prefix.address.family);
   writeAddress(view, offsetOf(memberKeyLayout, "address"), member.prefix.address);
-  return { key: array, value: keyOf(member.tenant) };
+  return { key: array, value: keyOf(member.tenant ?? RATE_NO_TENANT) };
 }
 
 /** rateEntries are the token buckets' rates, by tenant, and that of every remote address. */

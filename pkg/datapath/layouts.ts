@@ -106,6 +106,14 @@ export const INTERFACE_PLACES = 8;
 /** interfacesLayout is struct svr_interfaces. */
 export const interfacesLayout = struct("svr_interfaces", [["at", interfaceLayout, INTERFACE_PLACES]]);
 
+/** ruleLayout is struct svr_rule, filterLayout struct svr_filter. */
+export const ruleLayout = struct("svr_rule", [
+  ["source", "u32", 4], ["source_mask", "u32", 4], ["destination", "u32", 4], ["destination_mask", "u32", 4], ["tests", "u16"], ["vlan", "u16"],
+  ["source_first", "u16"], ["source_last", "u16"], ["destination_first", "u16"], ["destination_last", "u16"], ["length_first", "u16"], ["length_last", "u16"],
+  ["family", "u8"], ["proto", "u8"], ["tcp_mask", "u8"], ["tcp_value", "u8"], ["icmp_type", "u8"], ["dscp", "u8"], ["reserved", "u8", 2],
+]);
+export const filterLayout = struct("svr_filter", [["count", "u32"], ["flags", "u32"], ["options", "u32"], ["reserved", "u32"], ["rule", ruleLayout, 256]]);
+
 /** nexthopLayout is struct svr_nexthop. */
 export const nexthopLayout = struct("svr_nexthop", [
   ["ifindex", "u32"], ["ifnum", "u16"], ["family", "u8"], ["flags", "u8"], ["gateway", "u8", 16], ["vlan", "u16"], ["mtu", "u16"],
@@ -140,7 +148,7 @@ export const ifstatsLayout = struct("svr_ifstats", [["rx_packets", "u64"], ["rx_
 
 /** bpfLayouts are the structs shared with the eBPF programs; compared with the object's BTF at load. */
 export const bpfLayouts: readonly StructLayout[] = [
-  sideLayout, tailLayout, handshakeLayout, sessionLayout, keyLayout, bucketLayout, settingsLayout, gaugesLayout, usageLayout, sourceLayout, interfaceLayout, interfacesLayout, nexthopLayout,
+  sideLayout, tailLayout, handshakeLayout, sessionLayout, keyLayout, bucketLayout, settingsLayout, gaugesLayout, usageLayout, sourceLayout, interfaceLayout, interfacesLayout, ruleLayout, filterLayout, nexthopLayout,
   addressLayout, localLayout, rateLayout, memberKeyLayout, puntLayout, recordLayout, ifstatsLayout,
 ];
 

@@ -15,6 +15,7 @@ import { hasBadFlags } from "../svr/sanity.ts";
 import { tcpStep } from "../svr/tcpstate.ts";
 import type { TcpStep } from "../svr/tcpstate.ts";
 import { carriesCookie, COOKIE_TRUST } from "./model-cookie.ts";
+import { isFiltered } from "./model-filter.ts";
 import { judgeMiss } from "./model-miss.ts";
 import { quotedFlow } from "./model-quote.ts";
 import { parsePacket, wireBytes, wireHeaders } from "./model-parse.ts";
@@ -34,6 +35,7 @@ export function forward(model: Model, packet: PacketIn, nowMs: number): Judged {
   const parsed = parsePacket(packet);
   if (!model.interfaces.has(packet.ifnum) || parsed.shape === "foreign") return { verdict: passed, parsed };
   const flow = parsed.shape === "ok" && parsed.keyed ? findFlow(model, { ...parsed, ifnum: packet.ifnum, vlan: packet.vlan }) : undefined;
+  if (parsed.shape !== "bad" && isFiltered(model, packet, parsed)) return { verdict: dropped("filter"), parsed, ...(flow && { flow }) };
   if (flow === undefined) {
     const quoted = quotedFlow(model, packet, parsed);
     const verdict = judgeMiss(model, packet, { parsed, nowMs, quotes: quoted !== undefined });

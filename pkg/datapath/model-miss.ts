@@ -8,7 +8,7 @@ import { hasBadFlags } from "../svr/sanity.ts";
 import { carriesCookie } from "./model-cookie.ts";
 import type { PacketIn, ParsedPacket } from "./model-parse.ts";
 import { isError } from "./model-quote.ts";
-import { localOf, tenantOf } from "./model-state.ts";
+import { localOf, memberOf } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
 import type { Verdict } from "./model-verdict.ts";
 import { Cause, dropped, passed, punted } from "./model-verdict.ts";
@@ -33,10 +33,12 @@ function judgeForeign(model: Model, missed: Missed): Verdict {
   const { parsed, nowMs, quotes } = missed;
   if (!quotes && !missed.hosts) return missed.shared ? passed : dropped("no-service");
   if (!quotes && isError(parsed)) return dropped("icmp-error");
-  const tenant = tenantOf(model, { ifnum: missed.packet.ifnum, vlan: missed.packet.vlan, source: parsed.source });
+  const known = memberOf(model, { ifnum: missed.packet.ifnum, vlan: missed.packet.vlan, source: parsed.source });
   const refused = judgeFilter(parsed);
   if (refused !== undefined) return refused;
-  const rate = model.config.rates.find((entry) => entry.tenant === tenant);
+  if (!quotes && known === undefined && model.interfaces.get(missed.packet.ifnum)?.sourceCheck === true) return dropped("filter");
+  const tenant = known?.tenant;
+  const rate = tenant === undefined ? undefined : model.config.rates.find((entry) => entry.tenant === tenant);
   if (!pay(model, { bucket: `tenant ${tenant}`, rate, nowMs })) return dropped("rate");
   return punted(quotes ? Cause.error : parsed.shape === "fragment" ? Cause.fragment : Cause.miss);
 }

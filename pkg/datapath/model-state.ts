@@ -4,7 +4,7 @@ import type { IpAddress } from "../base/address.ts";
 import { addressKey, sameAddress } from "../base/address.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import { containsAddress } from "../base/prefix.ts";
-import type { DatapathConfig, FlowKey, InterfaceEntry, NexthopEntry, SessionRef } from "../ports/datapath.ts";
+import type { DatapathConfig, FlowKey, InterfaceEntry, MemberEntry, NexthopEntry, SessionRef } from "../ports/datapath.ts";
 import { Life } from "../svr/session.ts";
 import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
 
@@ -37,6 +37,8 @@ export interface Model {
   tokens: Map<string, number>;
   /** sessions that began on a route in its last second */
   started: Map<number, { second: number; count: number }>;
+  /** packets that rules denied, by ifnum and place */
+  denied: Map<number, Map<number, number>>;
   drops: Map<string, bigint>;
   counts: Map<number, InterfaceCount>;
   sweeps: bigint;
@@ -55,7 +57,7 @@ export function createModel(options: { sessionLimit: number; liveLimit: number; 
   return {
     slots: new Array<Session | undefined>(options.sessionLimit).fill(undefined), lowestFree: 0, flows: new Map(), uuids: new Map(), liveLimit: options.liveLimit,
     shards: options.shards, mssClamp: true, interfaces: new Map(), nexthops: new Map(), locals: new Map(), config: NO_CONFIG,
-    hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), started: new Map(), drops: new Map(), counts: new Map(), sweeps: 0n,
+    hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), started: new Map(), denied: new Map(), drops: new Map(), counts: new Map(), sweeps: 0n,
   };
 }
 
@@ -130,10 +132,10 @@ export function removeFlow(model: Model, index: number, side: SideIndex): void {
   if (side === 0 && model.uuids.get(name) === index) model.uuids.delete(name);
 }
 
-/** tenantOf finds the tenant of a host: the longest prefix of its interface and VLAN; absent when there is none. */
-export function tenantOf(model: Model, at: { ifnum: number; vlan: number; source: IpAddress }): number | undefined {
+/** memberOf finds what is known of a host's address: the longest prefix of its interface and VLAN; absent when there is none. */
+export function memberOf(model: Model, at: { ifnum: number; vlan: number; source: IpAddress }): MemberEntry | undefined {
   const fitting = model.config.members.filter((entry) => entry.ifnum === at.ifnum && entry.vlan === at.vlan && containsAddress(entry.prefix, at.source));
-  return fitting.sort((a, b) => b.prefix.length - a.prefix.length)[0]?.tenant;
+  return fitting.sort((a, b) => b.prefix.length - a.prefix.length)[0];
 }
 
 /** localOf tells what an address is to this router; absent when it is not ours. */

@@ -84,6 +84,7 @@ function datapathPort(world: World): Datapath {
     usage: (id) => usageOf(model, (session) => session.tenant === id || session.route === id),
     takeRecordsLost: () => 0,
     counters: () => ({ drops: Object.fromEntries(model.drops), interfaces: Object.fromEntries(structuredClone([...model.counts])) }),
+    denied: (ifnum) => new Map(model.denied.get(ifnum)),
     adopted: () => false,
     close: () => undefined,
     destroy: () => {

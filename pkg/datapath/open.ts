@@ -10,6 +10,7 @@ import { adoptionOf, loadMaps, openObject } from "./adopt.ts";
 import { checkLayouts } from "./btf.ts";
 import { openCounters } from "./counters.ts";
 import { errnoText } from "./errno.ts";
+import { readDenied } from "./filters.ts";
 import { openMap } from "./maps.ts";
 import { createNameTable } from "./names.ts";
 import { createPins, defaultPinDir, MAP_SUFFIX, preparePinDir, removePinDir } from "./pins.ts";
@@ -121,6 +122,8 @@ function assemble(parts: Parts, shards: number, keep: Keep): Omit<EbpfDatapath, 
   keep(() => { programmer.close(); });
   const names = openMap(native, pins.map("names"));
   keep(() => { names.close(); });
+  const denied = openMap(native, pins.map("denied"));
+  keep(() => { denied.close(); });
   const usage = openMap(native, pins.map("usage"));
   keep(() => { usage.close(); });
   const counters = openCounters(native, pins);
@@ -135,7 +138,7 @@ function assemble(parts: Parts, shards: number, keep: Keep): Omit<EbpfDatapath, 
     findUuid: (uuid) => table.findUuid(uuid),
     gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),
     verify: createLook(native, table.handle, settings.bytes.array), takeRecordsLost: () => table.takeLost(),
-    counters: () => counters.read(programmer.ifnums()), adopted: () => adopted,
+    counters: () => counters.read(programmer.ifnums()), denied: (ifnum) => readDenied(denied, ifnum), adopted: () => adopted,
     shardSpec: (number) => ({ number, pinDir: pins.dir, suffix: MAP_SUFFIX, injectMac: readInjectSecret(settings.bytes), wakeFd: wakes.fd(number) }),
     wake: (number) => { wakes.wake(number); },
   };

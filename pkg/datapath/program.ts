@@ -8,8 +8,10 @@ import { createAttacher } from "./attach.ts";
 import { createConfigMap } from "./configmap.ts";
 import type { ConfigMap } from "./configmap.ts";
 import { findDevice, findVlan } from "./devices.ts";
-import { ifnumsOf, interfaceEntries, localEntries, memberEntry, nexthopEntry, rateEntries } from "./entries.ts";
+import { generationsOf, ifnumsOf, interfaceEntries, localEntries, memberEntry, nexthopEntry, rateEntries } from "./entries.ts";
 import type { Way } from "./entries.ts";
+import { createGenerations, filterEntries } from "./filters.ts";
+import type { Generations } from "./filters.ts";
 import { INTERFACE_LINES, INTERFACE_PLACES } from "./layouts.ts";
 import { openMap } from "./maps.ts";
 import type { MapEntry } from "./maps.ts";
@@ -25,10 +27,10 @@ export interface Programmer {
   close(): void;
 }
 
-type Name = "rates" | "nexthops" | "locals" | "members" | "interfaces";
+type Name = "rates" | "nexthops" | "locals" | "members" | "filters" | "interfaces";
 type Maps = Record<Name, ConfigMap>;
 /** Order of adding; taking away is the reverse. */
-const ORDER: readonly Name[] = ["rates", "nexthops", "locals", "members", "interfaces"];
+const ORDER: readonly Name[] = ["rates", "nexthops", "locals", "members", "filters", "interfaces"];
 
 /** Maps in which an absent entry is one of zeros. */
 const ARRAYS: ReadonlySet<Name> = new Set(["nexthops", "interfaces"]);
@@ -61,8 +63,8 @@ function resolve(native: Native, config: DatapathConfig): { index: Map<string, n
   return { index, way };
 }
 
-function linesOf(config: DatapathConfig, devices: readonly number[]): MapEntry[] {
-  const lines = interfaceEntries(config.interfaces, devices);
+function linesOf(config: DatapathConfig, devices: readonly number[], generations: ReadonlyMap<number, number>): MapEntry[] {
+  const lines = interfaceEntries(config.interfaces, devices, generations);
   if (lines !== undefined) return lines;
   throw new SvrError("SVR_CONFIG_INVALID", {
     object: `${config.interfaces.length} interfaces`, attempted: `more than ${INTERFACE_PLACES} of the interfaces have kernel indexes that differ by multiples of ${INTERFACE_LINES}`,
@@ -70,14 +72,15 @@ function linesOf(config: DatapathConfig, devices: readonly number[]): MapEntry[]
   });
 }
 
-function wantedOf(native: Native, config: DatapathConfig): Wanted {
+function wantedOf(native: Native, config: DatapathConfig, generations: Generations): Wanted {
   const { index, way } = resolve(native, config);
   const devices = config.interfaces.map((entry) => index.get(entry.name) ?? 0);
+  const filters = filterEntries(config.interfaces);
   return {
     devices,
     entries: {
       rates: rateEntries(config), nexthops: config.nexthops.map((entry) => nexthopEntry(entry, way(entry))), locals: localEntries(config),
-      members: config.members.map(memberEntry), interfaces: linesOf(config, devices),
+      members: config.members.map(memberEntry), filters, interfaces: linesOf(config, devices, generations.next(filters)),
     },
   };
 }
@@ -86,11 +89,12 @@ function wantedOf(native: Native, config: DatapathConfig): Wanted {
 export function createProgrammer(native: Native, load: Handle, at: { pins: Pins; settings: SettingsMap; adopted: boolean }): Programmer {
   const { pins, settings, adopted } = at;
   const open = (name: Name): ConfigMap => createConfigMap(openMap(native, pins.map(name)), ARRAYS.has(name) ? "array" : "hash", adopted);
-  const maps: Maps = { rates: open("rates"), nexthops: open("nexthops"), locals: open("locals"), members: open("members"), interfaces: open("interfaces") };
+  const maps: Maps = { rates: open("rates"), nexthops: open("nexthops"), locals: open("locals"), members: open("members"), filters: open("filters"), interfaces: open("interfaces") };
+  const generations = createGenerations(maps.filters.entries(), new Map(maps.interfaces.entries().flatMap(generationsOf)));
   const attacher = createAttacher(native, load, pins);
   return {
     program: (config) => {
-      const { entries, devices } = wantedOf(native, config);
+      const { entries, devices } = wantedOf(native, config, generations);
       settings.change((bytes) => { writeConfig(bytes, config); });
       for (const name of ORDER) maps[name].put(entries[name]);
       attacher.attach(devices);

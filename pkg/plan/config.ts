@@ -3,6 +3,7 @@
 // sessions keep (tenant, service, path, next hop) are given by the data plane, so they survive a reload.
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import type { Prefix } from "../base/prefix.ts";
+import type { InterfaceFilter } from "../svr/filter.ts";
 
 /** globalTenant is the name of traffic without a tenant (behaviour 2.1). */
 export const globalTenant = "<global>";
@@ -60,6 +61,10 @@ export interface InterfaceConfig {
   /** bytes of an IP packet */
   mtu: number;
   neighbourhood?: string;
+  /** sources of first packets must be known here (behaviour 10); absent: any source */
+  sourceCheck?: true;
+  /** what is refused of packets that arrive here; absent: nothing */
+  filter?: InterfaceFilter;
   /** untagged network first (vlan 0), then by VLAN */
   networks: NetworkConfig[];
   origin: Origin;

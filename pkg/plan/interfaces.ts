@@ -3,9 +3,11 @@ import type { IpAddress } from "../base/address.ts";
 import { sameAddress } from "../base/address.ts";
 import type { Prefix } from "../base/prefix.ts";
 import type { RouterInterface } from "../api/router.ts";
+import { mostRules } from "../api/filter.ts";
 import { highestIfnum } from "../api/router.ts";
 import { acceptedAddress, acceptedPorts, acceptedPrefix } from "./accepted.ts";
 import type { InterfaceConfig, LocalConfig, NetworkConfig, NexthopConfig, PortRange } from "./config.ts";
+import { compileFilter } from "./filters.ts";
 import type { Input } from "./inputs.ts";
 import { gatewayKey, isOnLink, linkKey, nexthopOf } from "./links.ts";
 import { originIn } from "./report.ts";
@@ -77,8 +79,20 @@ function compileInterface(part: { work: Work; field: string; one: RouterInterfac
   return {
     name: one.name, device, ifnum, type: one.type, hosts: one.type !== "WAN", sharedWithHost: one.sharedWithHost, mtu: one.mtu,
     ...(one.neighbourhood === undefined ? {} : { neighbourhood: one.neighbourhood }),
+    ...checksOf(part),
     networks: [untagged, ...vlans.sort((a, b) => a.vlan - b.vlan)], origin: originIn(work.input, field),
   };
+}
+
+function checksOf({ work, field, one }: { work: Work; field: string; one: RouterInterface }): Pick<InterfaceConfig, "sourceCheck" | "filter"> {
+  const filter = compileFilter(one, (index) => {
+    work.report.error(work.input, `${field}.filters[${index}]`, { code: "value", message: "source, destination and family are not of one family, so the rule matches nothing; it is left out", fix: "write addresses of one family" });
+  });
+  if (filter !== undefined && filter.rules.length > mostRules) {
+    work.report.error(work.input, `${field}.filters`, { code: "size", message: `rules for ICMP count twice, once a family; only the first ${mostRules} of ${filter.rules.length} are in force`, fix: "give rules for ICMP a family, or use fewer rules" });
+  }
+  const strict = one.sourceCheck === undefined ? one.type === "LAN" : one.sourceCheck === "Strict";
+  return { ...(strict ? { sourceCheck: true } : {}), ...(filter === undefined ? {} : { filter: { ...filter, rules: filter.rules.slice(0, mostRules) } }) };
 }
 
 function networkOfPlace(place: Place, block: { addresses: string[]; gateways: string[] }): NetworkConfig {

@@ -1,6 +1,7 @@
 // What the router needs of a data plane: established packets are forwarded below this line, first packets come up as
 // punts, and decisions go down as operations. Implemented by pkg/datapath (eBPF) and by its TypeScript model.
 import type { IpAddress, IpFamily } from "../base/address.ts";
+import type { InterfaceFilter } from "../svr/filter.ts";
 import type { HandshakeMemory, Session, SessionSide, SideIndex } from "../svr/session.ts";
 
 /** Why a packet came up; enum svr_punt_cause. */
@@ -84,7 +85,12 @@ export interface ShardPort {
 }
 
 /** InterfaceEntry is one interface of the router by its own number and its device name. */
-export interface InterfaceEntry { ifnum: number; name: string; shared: boolean; hosts: boolean }
+export interface InterfaceEntry {
+  ifnum: number; name: string; shared: boolean; hosts: boolean;
+  /** first packets of hosts must come from an address in `members`; default no */
+  sourceCheck?: boolean;
+  filter?: InterfaceFilter;
+}
 /** NexthopEntry is one way out; mtu in bytes of an IP packet. */
 export interface NexthopEntry {
   index: number; interface: string; ifnum: number; vlan: number; family: IpFamily;
@@ -94,8 +100,8 @@ export interface NexthopEntry {
   /** clamp of the MSS option for inner IPv4 and IPv6; 0 none */
   mss4: number; mss6: number;
 }
-/** MemberEntry gives a tenant to sources on an interface and VLAN. */
-export interface MemberEntry { ifnum: number; vlan: number; prefix: { address: IpAddress; length: number }; tenant: number }
+/** MemberEntry gives a tenant to sources on an interface and VLAN; without a tenant they are known there, and nothing else. */
+export interface MemberEntry { ifnum: number; vlan: number; prefix: { address: IpAddress; length: number }; tenant?: number }
 /** RateEntry bounds the first packets of a tenant, in packets. */
 export interface RateEntry { tenant: number; perSecond: number; burst: number }
 
@@ -167,6 +173,8 @@ export interface Datapath {
   takeRecordsLost(): number;
   /** Drops by reason name since the maps were made, and packets by interface number. */
   counters(): { drops: Record<string, bigint>; interfaces: Record<number, { rxPackets: bigint; rxBytes: bigint; txPackets: bigint; txBytes: bigint }> };
+  /** Packets that each rule of an interface's filter denied, by its place in the list; rules that denied none are absent. */
+  denied(ifnum: number): Map<number, number>;
   /** Whether sessions were adopted from an earlier process. */
   adopted(): boolean;
   close(): void;

@@ -132,8 +132,14 @@ function counters(parts: AdminParts): CountersView {
       name: parts.pump.source.interfaceName(Number(ifnum)),
       rxPackets: Number(of.rxPackets), rxBytes: Number(of.rxBytes), txPackets: Number(of.txPackets), txBytes: Number(of.txBytes),
     })),
-    shards: parts.counters.shards(), healthChecks: parts.counters.healthChecks(), records: parts.pump.totals(),
+    filtered: filtered(parts), shards: parts.counters.shards(), healthChecks: parts.counters.healthChecks(), records: parts.pump.totals(),
   };
+}
+
+/** Two rules of the data plane stand for one of ICMP without a family; places are those of the data plane. */
+function filtered(parts: AdminParts): CountersView["filtered"] {
+  return parts.intake.current().config.interfaces.filter((one) => one.filter !== undefined)
+    .flatMap(({ name, ifnum }) => [...parts.datapath.denied(ifnum)].map(([rule, packets]) => ({ interface: name, rule, packets })));
 }
 
 function peers(parts: AdminParts): PeerView[] {

@@ -43,6 +43,7 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
   const byKeyId = new Map(peers.map((peer) => [peer.receive.keyId, peer]));
   const pathsById = new Map([...paths.values()].map((path) => [path.id, path]));
   const byRemote = Map.groupBy(paths.values(), (path) => remoteKey(path.ifnum, path.vlan, path.remote));
+  const rules = new Map(config.interfaces.flatMap((one) => (one.filter === undefined ? [] : [[one.ifnum, one.filter.rules] as const])));
   const interfaces = new Map(config.interfaces.map((one) => [one.ifnum, one.name]));
   return {
     routerName: config.name, routerId: idOf("router", config.name),
@@ -67,6 +68,7 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
       return nexthop === undefined ? 0 : idOf("nexthop", nexthop.key);
     },
     ...networkTables(config, idOf),
+    rulesAt: (ifnum) => rules.get(ifnum) ?? [],
     interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`, nat: lookup.nat,
     ...limitsOf(config, idOf), inactivityMs: config.timers.inactivityMs,
   };

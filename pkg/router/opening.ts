@@ -6,6 +6,7 @@ import type { MetadataHeader } from "../svr/decode.ts";
 import { acceptedEpochs, epochAt, skewEpochs } from "../svr/epoch.ts";
 import { asksForTrailers } from "../svr/metadata.ts";
 import { parsePacket } from "../svr/packet.ts";
+import { deniedBy, dscpOf } from "../svr/filter.ts";
 import { checkSanity } from "../svr/sanity.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Punt } from "../ports/datapath.ts";
@@ -75,7 +76,21 @@ function joined(turn: Turn, fragment: Arrival): Arrival | undefined {
   }
   const session = turn.find.byArrival({ punt, packet: packet.value });
   const arrival: Arrival = { punt: session === undefined ? punt : { ...punt, session }, packet: packet.value };
+  if (isFiltered(turn, arrival)) return undefined;
   return sane(turn, isFromPeer(arrival.punt) ? arrival : { ...arrival, original: whole.original });
+}
+
+/** The data plane judged fragments by what each of them shows; ports and flags are known only now (behaviour 3.1, 10.1). */
+function isFiltered(turn: Turn, arrival: Arrival): boolean {
+  const { packet, punt } = arrival;
+  const rules = turn.tables.rulesAt(punt.ifnum);
+  const { family, source, destination, proto, sourcePort, destinationPort } = packet;
+  const filtered = rules.length > 0 && deniedBy(rules, {
+    family, vlan: punt.vlan, source, destination, proto, sourcePort, destinationPort, tcpFlags: packet.tcp?.flags ?? 0, icmpType: packet.icmpType ?? 0,
+    dscp: dscpOf(packet.data, family), length: packet.end, isCut: false,
+  }) !== undefined;
+  if (filtered) refuseFirst(turn, arrival, "filter");
+  return filtered;
 }
 
 /** Between routers an IP header is theirs: what fragments of it looked like says nothing about the host's (TLV 1 does). */

@@ -4,21 +4,19 @@ import type { IpFamily } from "../base/address.ts";
 import type { DatapathConfig, NexthopEntry, RateEntry } from "../ports/datapath.ts";
 import type { NexthopConfig, RouterConfig } from "../plan/config.ts";
 import { EVEN_PORT_FIRST, EVEN_PORT_LAST, IPV4_HEADER, IPV6_HEADER, MSS_FLOOR, TCP_HEADER } from "../svr/constants.ts";
+import { memberEntries } from "./sources.ts";
 import { nameKey } from "./names.ts";
 import type { Ids } from "./names.ts";
 
 /** datapathConfig translates a configuration; names without a number are left out. */
 export function datapathConfig(config: RouterConfig, ids: Ids): DatapathConfig {
   return {
-    interfaces: config.interfaces.map((i) => ({ ifnum: i.ifnum, name: i.device, shared: i.sharedWithHost, hosts: i.hosts })),
+    interfaces: config.interfaces.map((i) => ({ ifnum: i.ifnum, name: i.device, shared: i.sharedWithHost, hosts: i.hosts, sourceCheck: i.sourceCheck === true, ...(i.filter && { filter: i.filter }) })),
     nexthops: config.nexthops.flatMap((nexthop) => nexthopEntry(config, nexthop, ids)),
     peers: config.paths.map((path) => path.remote),
     // The data plane knows an address once: where it is a waypoint on one interface, that counts.
     locals: config.locals.map(({ address, waypoint }) => ({ address, waypoint })).sort((a, b) => Number(a.waypoint) - Number(b.waypoint)),
-    members: config.members.flatMap((member) => {
-      const tenant = ids[nameKey("tenant", member.tenant)];
-      return tenant === undefined ? [] : [{ ifnum: member.ifnum, vlan: member.vlan, prefix: member.prefix, tenant }];
-    }),
+    members: memberEntries(config, ids),
     rates: rates(config, ids),
     remoteRate: { perSecond: config.limits.perRemoteRate, burst: config.limits.perRemoteRate },
     timers: config.timers,

@@ -3,6 +3,7 @@
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import type { ServiceConfig } from "../plan/config.ts";
 import type { NatTable } from "../plan/nat.ts";
+import type { FilterRule } from "../svr/filter.ts";
 import type { PeerKeys } from "../svr/keys.ts";
 
 /** Enforcement is what happens to a first TCP packet that is no SYN (behaviour 3.4). */
@@ -128,6 +129,8 @@ export interface Tables {
   /** whether an address is one of this router's */
   isOwn(address: IpAddress): boolean;
   interfaceName(ifnum: number): string;
+  /** rules of the filter of an interface, for packets that arrived in fragments */
+  rulesAt(ifnum: number): readonly FilterRule[];
   readonly nat: NatTable;
   /** 0 is unlimited */
   limits: { live: number; halfOpen: number; halfOpenPerTenant: number; perSource: number; halfOpenPerSource: number };

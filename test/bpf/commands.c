@@ -89,6 +89,17 @@ static void do_member(struct harness *h, const char *line)
 	put(h, "members", &key, &tenant);
 }
 
+/* `data` is the start of struct svr_filter, the rest is zero. */
+static void do_filter(struct harness *h, const char *line)
+{
+	static struct svr_filter filter;
+	__u32 ifnum = word_number(line, "ifnum", 0);
+
+	memset(&filter, 0, sizeof(filter));
+	word_bytes(line, "data", (__u8 *)&filter, sizeof(filter));
+	put(h, "filters", &ifnum, &filter);
+}
+
 static void do_rate(struct harness *h, const char *line)
 {
 	struct svr_rate rate = { .per_second = word_number(line, "per_second", 0), .burst = word_number(line, "burst", 0) };
@@ -343,7 +354,7 @@ static const struct {
 	bool list; /* the answer is a list */
 } commands[] = {
 	{ "reset", do_reset, false }, { "forget", do_forget, false }, { "settings", do_settings, false }, { "interface", do_interface, false }, { "nexthop", do_nexthop, false }, { "local", do_local, false },
-	{ "member", do_member, false }, { "rate", do_rate, false }, { "session", do_session, false }, { "patch", do_patch, false },
+	{ "member", do_member, false }, { "rate", do_rate, false }, { "filter", do_filter, false }, { "session", do_session, false }, { "patch", do_patch, false },
 	{ "show", do_show, false }, { "entries", do_entries, false }, { "fill", do_fill, false }, { "stats", do_stats, false },
 	{ "run", do_run, false }, { "spread", do_spread, false }, { "punts", do_punts, true }, { "records", do_records, true }, { "gauges", do_gauges, false },
 	{ "sweep", do_sweep, false }, { "walks", do_walks, false }, { "tokens", do_tokens, false }, { "socket", do_socket, false }, { "attach", do_attach, false }, { "stale", do_stale, false },

@@ -6,11 +6,12 @@ import { toHex } from "../../pkg/base/bytes.ts";
 import { modelDatapath } from "../../pkg/datapath/model.ts";
 import type { ModelDatapath } from "../../pkg/datapath/model.ts";
 import type { Verdict } from "../../pkg/datapath/model-verdict.ts";
-import type { Punt } from "../../pkg/ports/datapath.ts";
+import type { InterfaceEntry, Punt } from "../../pkg/ports/datapath.ts";
 import { reasonOf } from "../../pkg/svr/reasons.ts";
 import type { Session } from "../../pkg/svr/session.ts";
 import type { Fields, PuntSeen, Ran } from "../bpf/harness.ts";
 import { place, worldConfig } from "../support/flows.ts";
+import { fuzzFilters } from "./filters.ts";
 import { openKernelSide } from "./kernel.ts";
 import type { KernelSide } from "./kernel.ts";
 import { fuzzPacket, SOCKET_PORT } from "./packets.ts";
@@ -57,8 +58,9 @@ interface Round { kernel: KernelSide; found: Differential; round: number; packet
 async function runRound(random: Random, round: Round): Promise<void> {
   const sessions = fuzzSessions(random);
   const peers = [place(4, "peer"), place(6, "peer")];
-  await round.kernel.begin(sessions, peers);
-  const model = openModel(sessions, peers);
+  const interfaces = fuzzFilters(random, worldConfig().interfaces);
+  await round.kernel.begin(sessions, peers, interfaces);
+  const model = openModel(sessions, peers, interfaces);
   const pairs = Array.from({ length: round.packets }, () => judge(random, model, round.kernel));
   const answers = await Promise.all(pairs.map((pair) => pair.answers));
   for (const [index, pair] of pairs.entries()) {
@@ -71,9 +73,9 @@ async function runRound(random: Random, round: Round): Promise<void> {
 }
 
 /** The same world as the kernel's, sessions in the same slots. */
-function openModel(sessions: readonly Session[], peers: readonly IpAddress[]): ModelDatapath {
+function openModel(sessions: readonly Session[], peers: readonly IpAddress[], interfaces: InterfaceEntry[]): ModelDatapath {
   const model = modelDatapath({ nowMs: () => NOW, sessionLimit: 256, hasSocket: (proto, _address, port) => proto === 17 && port === SOCKET_PORT });
-  model.program(worldConfig());
+  model.program({ ...worldConfig(), interfaces });
   for (const address of peers) model.model.locals.set(addressKey(address), { waypoint: false, peer: true });
   const results = model.shard(0).apply(sessions.map((session) => ({ kind: "install", session })));
   results.forEach((result, slot) => {

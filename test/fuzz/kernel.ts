@@ -2,6 +2,7 @@
 // model. Commands are queued, so that many packets cost few round trips; answers come in order.
 import { addressBytes, writeAddress } from "../../pkg/base/address.ts";
 import type { IpAddress } from "../../pkg/base/address.ts";
+import { filterEntries } from "../../pkg/datapath/filters.ts";
 import type { DatapathConfig } from "../../pkg/ports/datapath.ts";
 import type { Session, SessionSide } from "../../pkg/svr/session.ts";
 import { buildFrame } from "../bpf/packets.ts";
@@ -12,7 +13,7 @@ import type { FuzzPacket } from "./packets.ts";
 /** KernelSide runs packets; every call is queued at once and resolves in order. */
 export interface KernelSide {
   /** empties the maps and fills them again */
-  begin(sessions: readonly Session[], peers: readonly IpAddress[]): Promise<void>;
+  begin(sessions: readonly Session[], peers: readonly IpAddress[], interfaces: DatapathConfig["interfaces"]): Promise<void>;
   run(packet: FuzzPacket): Promise<{ ran: Ran; punts: PuntSeen[] }>;
   show(slot: number): Promise<Fields>;
   /** sets the times of a session to 1, so that a change shows */
@@ -20,6 +21,7 @@ export interface KernelSide {
   close(): Promise<void>;
 }
 
+const SOURCES = 4, GENERATION = 1 << 4;
 const SHARED = 1, HOSTS = 2, WAYPOINT = 1, PEER = 2, MAC_KNOWN = 1; // svr_types.h
 
 function wire(address: IpAddress): Uint8Array {
@@ -47,23 +49,29 @@ function sessionWords(slot: number, session: Session): Words {
   };
 }
 
+function flagsOf(entry: DatapathConfig["interfaces"][number] | undefined): number {
+  return (entry?.shared === true ? SHARED : 0) | (entry?.hosts === true ? HOSTS : 0) | (entry?.sourceCheck === true ? SOURCES : 0) | (entry?.filter === undefined ? 0 : GENERATION);
+}
+
 /** openKernelSide loads the object; `socketPort` is a UDP port that the host has open. */
 export function openKernelSide(config: DatapathConfig, socketPort: number): KernelSide {
   const harness = openHarness({ slots: 256, buckets: 256, shards: 1 });
   let current = -1;
+  let arriving = config.interfaces;
   const arriveOn = (ifnum: number): Promise<unknown>[] => {
     if (ifnum === current) return [];
     current = ifnum;
-    const entry = config.interfaces.find((candidate) => candidate.ifnum === ifnum);
-    return [harness.ask("interface", { ifindex: 1, ifnum, flags: (entry?.shared === true ? SHARED : 0) | (entry?.hosts === true ? HOSTS : 0) })];
+    const entry = arriving.find((candidate) => candidate.ifnum === ifnum);
+    return [harness.ask("interface", { ifindex: 1, ifnum, flags: flagsOf(entry) })];
   };
   const install = async (session: Session, slot: number): Promise<void> => {
     const answer = await harness.ask("session", sessionWords(slot, session));
     if (!answer.ok) throw new Error(`the flow index had no place for session ${slot}`);
   };
   return {
-    begin: async (sessions, peers) => {
+    begin: async (sessions, peers, interfaces) => {
       current = -1;
+      arriving = interfaces;
       await harness.ask("reset");
       const { first, last } = config.waypointPorts;
       await harness.ask("settings", { waypoint_first: first, waypoint_last: last });
@@ -72,7 +80,8 @@ export function openKernelSide(config: DatapathConfig, socketPort: number): Kern
       }));
       const locals = config.locals.map(({ address, waypoint }) => harness.ask("local", { family: address.family, address: wire(address), flags: waypoint ? WAYPOINT : 0 }));
       const known = peers.map((address) => harness.ask("local", { family: address.family, address: wire(address), flags: PEER }));
-      await Promise.all([...hops, ...locals, ...known, harness.ask("socket", { port: socketPort, proto: 17 }), ...sessions.map(install)]);
+      const filters = filterEntries(interfaces).map(({ key, value }) => harness.ask("filter", { ifnum: key[0] ?? 0, data: value }));
+      await Promise.all([...filters, ...hops, ...locals, ...known, harness.ask("socket", { port: socketPort, proto: 17 }), ...sessions.map(install)]);
     },
     run: async (packet) => {
       const link = { type: packet.etherType, ...(packet.vlan === 0 ? {} : { vlan: packet.vlan }) };

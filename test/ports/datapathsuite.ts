@@ -9,6 +9,7 @@ import type { FlowKind } from "../support/flows.ts";
 import { forwardingTests } from "./forwarding.ts";
 import { programTests } from "./programming.ts";
 import { sweeperTests } from "./sweeping.ts";
+import { filteringTests } from "./filtering.ts";
 import { usageTests } from "./usage.ts";
 import { freshSession, install, installed, settled } from "./world.ts";
 import type { PortWorld, WorldOptions } from "./world.ts";
@@ -40,6 +41,7 @@ export function runDatapathSuite(name: string, open: OpenWorld): void {
     findingTests(opened);
     limitTests(opened);
     usageTests(opened);
+    filteringTests(opened);
     changeTests(opened);
     endTests(opened);
     nameTests(opened);

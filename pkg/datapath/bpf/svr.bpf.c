@@ -6,6 +6,7 @@
  * Built into build/bpf/svr.bpf.o, loaded and pinned by pkg/datapath. Policy is user space's; nothing here opens a session. */
 #include "vmlinux.h"
 #include "svr_forward.h"
+#include "svr_filter.h"
 #include "svr_miss.h"
 #include "svr_sweep.h"
 
@@ -35,6 +36,7 @@ static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, 
 	struct svr_interface interface;
 	struct svr_settings *s = svr_maps_settings();
 	enum svr_shape shape;
+	__u32 verdict;
 
 	if (!s || !svr_maps_interface(skb->ifindex, &interface))
 		return SVR_PASS;
@@ -46,8 +48,15 @@ static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, 
 	svr_leave_count(interface.ifnum, false, p->segments, arrived(skb, p, shape));
 	if (shape == SVR_SHAPE_OK && !p->unkeyed) {
 		p->session = svr_flow_find(s, &p->key, &p->entry);
-		if (p->session)
-			return svr_forward_packet(skb, p, code);
+		if (p->session) {
+			verdict = svr_filter_due(&interface, p) ? svr_filter_flow_packet(skb, p, &interface) : SVR_GO_ON;
+			return verdict == SVR_GO_ON ? svr_forward_packet(skb, p, code) : verdict;
+		}
+	}
+	if (interface.flags >> SVR_IF_FILTER_SHIFT && shape != SVR_SHAPE_BAD) {
+		verdict = svr_filter_packet(skb, p, shape);
+		if (verdict & SVR_VERDICT_MASK & ~SVR_FILTER_STEADY)
+			return verdict;
 	}
 	if (shape == SVR_SHAPE_OK && svr_quote_is_error(p))
 		svr_quote_find(skb, p);

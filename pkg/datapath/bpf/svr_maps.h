@@ -74,6 +74,24 @@ struct {
 	__type(value, struct svr_interfaces);
 } interfaces SEC(".maps");
 
+/* Filters by our interface number: only interfaces that have one. A change replaces a whole filter at once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SVR_IFSTATS);
+	__type(key, __u32);
+	__type(value, struct svr_filter);
+} filters SEC(".maps");
+
+/* Packets that a rule denied: interface number << 16 | place of the rule. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u64);
+} denied SEC(".maps");
+
 /* Where packets of a side leave. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

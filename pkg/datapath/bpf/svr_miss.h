@@ -134,7 +134,7 @@ static __noinline __u32 svr_miss_packet(struct __sk_buff *skb, const struct svr_
 					     enum svr_shape shape)
 {
 	bool ours = svr_miss_is_ours(p);
-	__u32 cause = shape == SVR_SHAPE_FRAGMENT ? SVR_PUNT_FRAGMENT : SVR_PUNT_MISS, verdict;
+	__u32 cause = shape == SVR_SHAPE_FRAGMENT ? SVR_PUNT_FRAGMENT : SVR_PUNT_MISS, verdict, *tenant;
 
 	if (shape == SVR_SHAPE_BAD)
 		return interface->flags & SVR_IF_SHARED ? SVR_PASS : SVR_DROP | SVR_DROP_FILTER;
@@ -154,8 +154,11 @@ static __noinline __u32 svr_miss_packet(struct __sk_buff *skb, const struct svr_
 	verdict = svr_miss_filter(p, shape);
 	if (verdict != SVR_GO_ON)
 		return verdict;
-	if (!(ours ? svr_rate_remote(p) : svr_rate_host(p)))
-		return SVR_DROP | SVR_DROP_RATE;
-	return SVR_PUNT | cause;
+	if (ours)
+		return svr_rate_remote(p) ? SVR_PUNT | cause : SVR_DROP | SVR_DROP_RATE;
+	tenant = svr_rate_member(p);
+	if (!tenant && !p->session && (interface->flags & SVR_IF_SOURCES))
+		return SVR_DROP | SVR_DROP_FILTER;
+	return svr_rate_host(tenant) ? SVR_PUNT | cause : SVR_DROP | SVR_DROP_RATE;
 }
 #endif

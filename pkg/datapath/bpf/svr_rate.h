@@ -53,18 +53,23 @@ static __always_inline bool svr_rate_take(const struct svr_bucket_key *key, __u3
 	return bucket && svr_rate_pay(bucket, rate);
 }
 
-/* svr_rate_host: may a first packet of this host go up? Rate of its tenant. */
-static __always_inline bool svr_rate_host(const struct svr_packet *p)
+/* svr_rate_member: tenant of a host, SVR_RATE_NO_TENANT when it has none; NULL when no host of this network has its address. */
+static __always_inline __u32 *svr_rate_member(const struct svr_packet *p)
 {
 	struct svr_member_key member = { .prefixlen = 8 * (sizeof(member) - sizeof(member.prefixlen)) };
-	struct svr_bucket_key key = { .kind = SVR_RATE_TENANT };
-	__u32 *tenant;
 
 	member.ifnum = p->key.ifnum;
 	member.vlan = p->key.vlan;
 	member.family = p->key.family;
 	__builtin_memcpy(member.address, p->key.source, 16);
-	tenant = bpf_map_lookup_elem(&members, &member);
+	return bpf_map_lookup_elem(&members, &member);
+}
+
+/* svr_rate_host: may a first packet of a host of this tenant go up? */
+static __always_inline bool svr_rate_host(const __u32 *tenant)
+{
+	struct svr_bucket_key key = { .kind = SVR_RATE_TENANT };
+
 	key.tenant = tenant ? *tenant : SVR_RATE_NO_TENANT;
 	return svr_rate_take(&key, key.tenant);
 }

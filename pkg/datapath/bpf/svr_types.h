@@ -252,6 +252,8 @@ struct svr_source {
 
 #define SVR_IF_SHARED 0x1u /* configuration marks it as shared with the host's own traffic */
 #define SVR_IF_HOSTS 0x2u  /* hosts live here: packets to foreign addresses are first packets */
+#define SVR_IF_SOURCES 0x4u /* first packets of hosts must come from an address in `members` */
+#define SVR_IF_FILTER_SHIFT 4 /* the bits above: generation of the interface's filter, 1-4095; 0 none */
 
 struct svr_interface {
 	__u32 ifindex;         /* of the kernel; 0: unused place */
@@ -370,4 +372,6 @@ struct svr_ifstats {
 /* A frame sent into loopback by the shard: destination MAC = magic(4), next hop(2), both big-endian; source MAC =
  * settings.inject_mac; ethertype IPv4 or IPv6; then the packet. */
 #define SVR_INJECT_MAGIC 0x02535652u
+
+#include "svr_rules.h"
 #endif

@@ -4,6 +4,7 @@ import { findFlow, otherSide } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
 import type { NexthopEntry } from "../ports/datapath.ts";
 import { readU16 } from "../base/bytes.ts";
+import { startsWithCookie } from "../svr/decode.ts";
 import { contextEnds, hasEnds, isPorted, portedHeader } from "../svr/carried.ts";
 import { ICMP_HEADER, IP_LENGTH_MAX, IPV4_HEADER, IPV6_HEADER, PROTO_TCP, PROTO_UDP, UDP_HEADER } from "../svr/constants.ts";
 import { isUnheard } from "../svr/health.ts";
@@ -92,7 +93,7 @@ function judgeShape(hit: Hit): Verdict | undefined {
   if (parsed.family !== to.family && !mayChangeFamily(hit)) return punted(Cause.slow);
   if (parsed.proto === to.proto) return undefined;
   if (parsed.gsoSize > 0 || parsed.proto === PROTO_TCP || to.proto === PROTO_TCP) return punted(Cause.slow);
-  if (to.proto === PROTO_UDP) return undefined;
+  if (to.proto === PROTO_UDP) return startsWithCookie(hit.data, parsed.l4, parsed.length) ? punted(Cause.cookie) : undefined;
   return from.proto === PROTO_UDP ? judgeCarried(hit) : punted(Cause.slow);
 }
 

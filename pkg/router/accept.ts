@@ -8,17 +8,17 @@ import type { ReplayVerdict } from "../svr/replay.ts";
 import { step } from "../svr/handshake.ts";
 import type { SegmentState } from "../svr/segment.ts";
 import { openingFlags, segmentPatch } from "../svr/segmentfields.ts";
-import { Life } from "../svr/session.ts";
+import { Flag, Life } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
 import { account } from "./account.ts";
 import { arrivalKey } from "./arrivalkey.ts";
-import { endSession, enterDraft, handleOf } from "./batch.ts";
+import { changeFlags, endSession, enterDraft, handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import type { Again } from "./admit.ts";
 import { isYielding, resolveCollision, sameContext } from "./collide.ts";
 import { installLimits, isWithinLimits, skipsRoute } from "./limits.ts";
 import { endsConnection, newSession } from "./newsession.ts";
-import { isQuery } from "./query.ts";
+import { hasOwnPorts, isQuery } from "./query.ts";
 import { refuse } from "./refuse.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
@@ -100,8 +100,10 @@ function unfitness(arrival: OpenedArrival, context: SessionContext): "filter" | 
   const { packet, opened } = arrival;
   if ((context.proto === PROTO_TCP ? PROTO_TCP : PROTO_UDP) !== packet.proto || context.proto === otherIcmp[context.family]) return "filter";
   if (endsConnection(packet)) return "state";
-  const asks = opened.tlvs.control !== undefined || isQuery(carriedOf(arrival), { family: context.family, proto: context.proto, side: 0 });
-  return asks ? undefined : "state";
+  if (opened.tlvs.control !== undefined) return undefined;
+  const carried = carriedOf(arrival);
+  if (!hasOwnPorts(carried, context, true)) return "filter";
+  return isQuery(carried, { family: context.family, proto: context.proto, side: 0 }) ? undefined : "state";
 }
 
 interface Acceptance {
@@ -224,6 +226,7 @@ function replaceSegment(turn: Turn, handle: Handle, by: { arrival: OpenedArrival
   const to = peerSide(arrival, path);
   if (handle.ref !== undefined) turn.batch.ops.push({ kind: "replaceSide", ref: handle.ref, side: 0, to });
   handle.state.side[0] = to;
+  if (to.family !== handle.state.context.family) changeFlags(turn.batch, handle, { set: Flag.mixed });
   const answersHere = handle.state.side[1].path === 0;
   const state = firstSegment(turn, opened, answersHere);
   applySegment(turn, handle, segmentPatch(handle.state, 0, { ...state, haveReverse: answersHere || handle.state.handshake.haveReverse !== 0 }));

@@ -17,7 +17,7 @@ export function account(turn: Turn, handle: Handle, side: SideIndex, carried: Ca
   if (verdict !== "forward") return verdict;
   const session = handle.state;
   const isLive = session.life === Life.live;
-  countPackets(turn.batch, handle, side, { packets: 1, bytes: innerBytes(carried, session.side[side], session.context.proto) });
+  countPackets(turn.batch, handle, side, { packets: 1, bytes: innerBytes(carried, session.side[side], session.context) });
   if (setUp || (isLive && side === 1 && carried.packet.tcp === undefined)) bookSetup(turn, handle);
   if (!restart || !isLive) return verdict;
   const seen: [number, number] = [...session.seenMs];

@@ -1,13 +1,15 @@
 // Packets as they leave toward peers, on waypoints, with or without metadata. Called by relay.ts and say.ts; the bytes are
 // laid out by pkg/svr, signed and sent when the batch ends. Those to hosts are emithost.ts.
 import { buildPacket } from "../svr/build.ts";
+import { contextEnds, hasCoveringSum } from "../svr/carried.ts";
+import type { PacketEnds } from "../svr/carried.ts";
 import { PROTO_TCP, PROTO_UDP, TCP_ACK } from "../svr/constants.ts";
 import { startsWithCookie } from "../svr/decode.ts";
 import type { Endpoints } from "../svr/layout.ts";
 import type { Metadata } from "../svr/metadata.ts";
 import { parsePacket } from "../svr/packet.ts";
 import type { Packet } from "../svr/packet.ts";
-import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
+import type { Session, SessionContext, SessionSide, SideIndex } from "../svr/session.ts";
 import { EMPTY_HEADER } from "./outputplan.ts";
 import { planOutput } from "./sealing.ts";
 import type { PathEntry } from "./tables.ts";
@@ -31,9 +33,14 @@ export function emitToPeer(turn: Turn, session: Session, to: ToPeer): ReturnType
   const hadMetadata = carried.tlvs !== undefined;
   return planOutput(turn, {
     packet, to: endpoints(side), body: { at: bodyAt, end: bodyEnd }, path, nexthop: side.nexthop, isVerified: hadMetadata,
-    options: { carrier: side.proto, flowLabel: session.flowLabel, mss: path.mss, take: turn.take, bodyAt: hadMetadata ? bodyAt : undefined, bodyEnd: hadMetadata ? bodyEnd : undefined },
+    options: { carrier: side.proto, inner: innerEnds(session.context, side === session.side[1]), flowLabel: session.flowLabel, mss: path.mss, take: turn.take, bodyAt: hadMetadata ? bodyAt : undefined, bodyEnd: hadMetadata ? bodyEnd : undefined },
     tlvs, original,
   });
+}
+
+/** innerEnds are the ends of the inner packet where its checksum must follow them (protocol 3.3). */
+export function innerEnds(context: SessionContext, forward: boolean): PacketEnds | undefined {
+  return hasCoveringSum(context.proto) ? contextEnds(context, forward) : undefined;
 }
 
 /** emitControl sends metadata without a body on the waypoints of a session. */

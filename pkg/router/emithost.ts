@@ -5,14 +5,15 @@ import { cutIp, decideEgress } from "../svr/ipfragments.ts";
 import type { EgressFate } from "../svr/ipfragments.ts";
 import type { LayoutOptions } from "../svr/layout.ts";
 import { rewritePacket } from "../svr/rewrite.ts";
-import type { SessionSide, SideIndex } from "../svr/session.ts";
-import { endpoints } from "./emit.ts";
-import { isQuery } from "./query.ts";
+import type { SessionContext, SessionSide, SideIndex } from "../svr/session.ts";
+import { endpoints, innerEnds } from "./emit.ts";
+import { hasOwnPorts, isQuery } from "./query.ts";
 import type { Carried, Turn } from "./turn.ts";
 
 /** Leaving is a body on its way to a host; isDirect: it came from a host of this router, so its IP header is the host's own. */
 export interface Leaving {
   side: SessionSide;
+  context: SessionContext;
   /** which of the two sides it is */
   toward: SideIndex;
   carried: Carried;
@@ -23,8 +24,12 @@ export interface Leaving {
 
 /** emitToHost sends a body out of a host side; the MTU of that link when the packet does not fit and must not be cut. */
 export function emitToHost(turn: Turn, leaving: Leaving): number | undefined {
-  const { side, carried, isDirect, toward } = leaving;
+  const { side, carried, isDirect, toward, context } = leaving;
   const { packet, original } = carried;
+  if (!isDirect && !hasOwnPorts(carried, context, toward === 1)) {
+    turn.count("filter");
+    return undefined;
+  }
   if (!isQuery(carried, { family: side.family, proto: side.proto, side: toward === 1 ? 0 : 1 })) {
     turn.count("state");
     return undefined;
@@ -43,10 +48,10 @@ export function emitToHost(turn: Turn, leaving: Leaving): number | undefined {
 }
 
 /** What TLV 1 told of the original header is restored. */
-function optionsToward(turn: Turn, { side, carried, mss }: Leaving): LayoutOptions {
+function optionsToward(turn: Turn, { side, context, toward, carried, mss }: Leaving): LayoutOptions {
   const { original, tlvs, bodyAt, bodyEnd } = carried;
   return {
-    carrier: side.proto, take: turn.take, mss, bodyAt: tlvs === undefined ? undefined : bodyAt, bodyEnd: tlvs === undefined ? undefined : bodyEnd,
+    carrier: side.proto, inner: innerEnds(context, toward === 1), take: turn.take, mss, bodyAt: tlvs === undefined ? undefined : bodyAt, bodyEnd: tlvs === undefined ? undefined : bodyEnd,
     dontFragment: original?.dontFragment, ipId: original === undefined || original.largest === 0 ? undefined : original.ipId,
   };
 }

@@ -6,7 +6,7 @@ import { uuidFrom } from "../base/ids.ts";
 import { emptyHandshake } from "../svr/segmentfields.ts";
 import { Flag, Life, Role, TcpState } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
-import { PROTO_UDP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, UDP_HEADER } from "../svr/constants.ts";
+import { IPV4_HEADER, IPV6_HEADER, PROTO_UDP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, UDP_HEADER } from "../svr/constants.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Carried } from "./turn.ts";
 import type { ServiceEntry } from "./tables.ts";
@@ -39,7 +39,7 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
   const now32 = (turn.nowMs >>> 0) || 1;
   const uuid = beginning.uuid ?? uuidFrom(turn.random.bytes(16));
   return {
-    side: sides, flags: beginning.flags | enforcementFlags(service) | (service.asksHealth ? Flag.health : 0), life: Life.live,
+    side: sides, flags: beginning.flags | enforcementFlags(service) | (service.asksHealth ? Flag.health : 0) | mixedFlag(sides, context), life: Life.live,
     tcpState: context.proto === 6 ? openingState(packet) : TcpState.none, tcpBeforeReset: TcpState.none, endReason: 0,
     seenMs: [now32, 0], sinceMs: now32, idleMs: beginning.idleMs ?? service.idleMs(context.proto, context.destinationPort),
     nextSeq: [sequenceAfter(carried), packet.tcp?.ack ?? 0], lastAck: [packet.tcp?.ack ?? 0, 0],
@@ -61,6 +61,11 @@ function roleOf(sides: [SessionSide, SessionSide]): Role {
 function enforcementFlags(service: ServiceEntry): number {
   if (service.enforcement === "strict") return Flag.strict | Flag.rstOnEnd;
   return service.enforcement === "reset" ? Flag.rstOnEnd : 0;
+}
+
+/** Families differ: bytes are counted as those of the inner packets. */
+function mixedFlag(sides: readonly SessionSide[], { family }: SessionContext): number {
+  return sides.some((side) => side.family !== family) ? Flag.mixed : 0;
 }
 
 /** A SYN opens in SYN-SENT, everything else that is let in is in the middle of a connection (behaviour 3.4). */
@@ -89,16 +94,18 @@ export function sequenceAfter(carried: Carried): number {
 /** The packet that opens a session is its first one, unless it carries no body (keep-alive). */
 function firstCounts(carried: Carried, beginning: Beginning): Pick<Session, "packets" | "bytes"> {
   if (carried.tlvs?.control !== undefined) return { packets: [0n, 0n], bytes: [0n, 0n] };
-  return { packets: [1n, 0n], bytes: [BigInt(innerBytes(carried, beginning.sides[0], beginning.context.proto)), 0n] };
+  return { packets: [1n, 0n], bytes: [BigInt(innerBytes(carried, beginning.sides[0], beginning.context)), 0n] };
 }
 
 /** innerBytes is the size of the inner packet from its IP header on, without metadata and trailers (behaviour 13.1). */
-export function innerBytes(carried: Carried, side: SessionSide, innerProto: number): number {
+export function innerBytes(carried: Carried, side: SessionSide, inner: Pick<SessionContext, "proto" | "family">): number {
   const { packet } = carried;
   if (side.path === 0) return packet.end;
-  const outer = packet.payload + (carried.bodyEnd - carried.bodyAt);
-  return packet.proto === PROTO_UDP && innerProto !== PROTO_UDP ? outer - UDP_HEADER : outer;
+  const outer = packet.payload + (carried.bodyEnd - carried.bodyAt) + ipHeader[inner.family] - ipHeader[packet.family];
+  return packet.proto === PROTO_UDP && inner.proto !== PROTO_UDP ? outer - UDP_HEADER : outer;
 }
+
+const ipHeader = { 4: IPV4_HEADER, 6: IPV6_HEADER } as const;
 
 /** hostSide is the side of a session toward hosts. */
 export function hostSide(at: { ifnum: number; vlan: number; nexthop: number }, remote: IpAddress, local: IpAddress, ports: { remote: number; local: number; proto: number }): SessionSide {

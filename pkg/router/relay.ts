@@ -20,7 +20,7 @@ export function leave(turn: Turn, handle: Handle, to: SideIndex, carried: Carrie
   const isDirect = from.path === 0;
   if (side.path !== 0) return leaveToPeer(turn, handle, { to, from, carried });
   const mss = isDirect ? 0 : turn.tables.pathById(from.path)?.mss ?? 0;
-  const mtu = emitToHost(turn, { side, toward: to, carried, isDirect, mss });
+  const mtu = emitToHost(turn, { side, context: handle.state.context, toward: to, carried, isDirect, mss });
   if (mtu !== undefined) tooBig(turn, handle, { to, carried, mtu });
 }
 

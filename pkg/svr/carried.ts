@@ -4,7 +4,7 @@
 import type { IpAddress } from "../base/address.ts";
 import { readU16, writeU16 } from "../base/bytes.ts";
 import { checksumOf, fold, negate, sumAddress } from "./checksum.ts";
-import { DCCP_HEADER, PROTO_DCCP, PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDP_LITE, SCTP_HEADER, UDP_CHECKSUM_AT, UDP_HEADER } from "./constants.ts";
+import { DCCP_HEADER, PROTO_DCCP, PROTO_SCTP, PROTO_UDP_LITE, SCTP_HEADER, UDP_CHECKSUM_AT, UDP_HEADER } from "./constants.ts";
 import type { SessionContext } from "./session.ts";
 
 /** PacketEnds are the addresses and ports of a packet, as its checksum covers them. */
@@ -17,18 +17,13 @@ export function isPorted(proto: number): boolean {
 
 /** portedHeader is the least length of such a packet, bytes. */
 export function portedHeader(proto: number): number {
-  if (proto === PROTO_UDP_LITE) return UDP_HEADER;
+  if (proto === PROTO_UDP_LITE) return UDP_HEADER; // the same layout
   return proto === PROTO_SCTP ? SCTP_HEADER : DCCP_HEADER;
 }
 
 /** hasCoveringSum tells the protocols whose checksum follows addresses and ports; that of SCTP covers its ports and no addresses. */
 export function hasCoveringSum(proto: number): boolean {
   return proto === PROTO_DCCP || proto === PROTO_UDP_LITE;
-}
-
-/** keepsPorts tells the protocols that source NAT leaves their ports, or that have none: one session per remote address and port (behaviour 5). */
-export function keepsPorts(proto: number, isQuery: boolean): boolean {
-  return !isQuery && proto !== PROTO_TCP && proto !== PROTO_UDP && !hasCoveringSum(proto);
 }
 
 /** contextEnds are those of the inner packet between routers, forward or back. */

@@ -5,6 +5,8 @@ import type { IpAddress } from "../base/address.ts";
 import { writeU16 } from "../base/bytes.ts";
 import { fail, ok, type Result } from "../base/result.ts";
 import { writeIpHeader } from "./build.ts";
+import { hasCoveringSum, turnEnds } from "./carried.ts";
+import type { PacketEnds } from "./carried.ts";
 import * as wire from "./constants.ts";
 import { isIcmpReply, isIcmpRequest } from "./icmp.ts";
 import type { Packet } from "./packet.ts";
@@ -31,6 +33,8 @@ export interface LayoutOptions {
   flowLabel?: number | undefined;
   /** highest MSS option of a SYN, absent or 0: unchanged */
   mss?: number | undefined;
+  /** inner ends of the session's context, in the direction of the packet: DCCP and UDP-Lite follow them in UDP (protocol 3.3) */
+  inner?: PacketEnds | undefined;
   /** the packet is cut before it leaves (protocol 10.2): its length fields may wrap */
   willBeCut?: boolean | undefined;
   /** gives zeroed bytes for the packet, default a buffer of its own */
@@ -69,7 +73,7 @@ export function layoutPacket(packet: Packet, to: Endpoints, options: LayoutOptio
   const payload = l4 + header;
   copyBytes(packet.data, { from: bodyAt, to: bodyEnd }, data, payload + before);
   writeIp(data, packet, options, { proto, to });
-  const changed = finishTransport({ data, proto, l4, payload: payload + before }, packet, { to, mss: options.mss ?? 0 });
+  const changed = finishTransport({ data, proto, l4, payload: payload + before }, packet, { to, mss: options.mss ?? 0, inner: options.inner });
   return ok({ data, proto, l4, payload, changed: changed || options.bodyAt !== undefined || before + behind > 0 });
 }
 
@@ -100,9 +104,9 @@ function writeIp(data: Uint8Array, packet: Packet, options: LayoutOptions, { pro
 interface Place { data: Uint8Array; proto: number; l4: number; payload: number }
 
 /** Writes the L4 header, or into the ICMP message; true when a received checksum says nothing about the new bytes. */
-function finishTransport(place: Place, packet: Packet, options: { to: Endpoints; mss: number }): boolean {
+function finishTransport(place: Place, packet: Packet, options: { to: Endpoints; mss: number; inner: PacketEnds | undefined }): boolean {
   const { data, proto, l4 } = place;
-  const { to, mss } = options;
+  const { to, mss, inner } = options;
   if (proto === wire.PROTO_TCP) {
     copyBytes(packet.data, { from: packet.l4, to: packet.l4 + tcpHeaderBytes(packet) }, data, l4);
     writePorts(place, to);
@@ -112,9 +116,11 @@ function finishTransport(place: Place, packet: Packet, options: { to: Endpoints;
     writePorts(place, to);
     writeU16(data, l4 + 4, data.length - l4);
     if (isIcmp(packet.proto)) writeU16(data, place.payload + wire.ICMP_CHECKSUM_AT, 0); // protocol 3.3
+    if (hasCoveringSum(packet.proto) && inner !== undefined) turnEnds(data, place.payload, packet, inner);
     return false;
   }
   if (isIcmp(proto)) writeIdentifier(data, l4, to);
+  if (hasCoveringSum(proto)) turnEnds(data, l4, packet.proto === wire.PROTO_UDP ? inner ?? to : packet, to);
   return false;
 }
 

@@ -48,7 +48,7 @@ describe("parsePacket", () => {
   test.each([
     ["SCTP", 132, [0x0102, 0x0304]], ["DCCP", 33, [0x0102, 0x0304]], ["UDP-Lite", 136, [0x0102, 0x0304]], ["GRE", 47, [0, 0]], ["ICMPv6 over IPv4", 58, [0, 0]],
   ])("%s: ports as they are, whole packet as payload", (_name, proto, ports) => {
-    const packet = parsed(buildPacket(v4, { kind: "other", proto }, hex("01020304")));
+    const packet = parsed(buildPacket(v4, { kind: "other", proto }, hex("0102030400000000000000aa")));
     expect([packet.sourcePort, packet.destinationPort, packet.payload, packet.icmpType]).toEqual([...ports, 20, undefined]);
   });
 

@@ -28,7 +28,7 @@ describe.each(cases)("inner IPv$family, outer $outer", ({ family, names, outer }
   const lab = (change: { mtu?: number } = {}): Lab => createLab(names, { services, outer, ...change });
   const quiet = (on: Lab): void => void (on.wires.length = 0);
 
-  test("W-11 TCP: numbers and options stay, MSS fits the outer header, then no metadata", () => {
+  test("W-11 TCP: numbers and options stay, MSS fits the outer header, then no metadata, and no packet goes up", () => {
     const chain = lab();
     connect(chain, ends);
     expect(outerFamilies(chain)).toEqual(expectedFamilies(outer));
@@ -37,6 +37,7 @@ describe.each(cases)("inner IPv$family, outer $outer", ({ family, names, outer }
     chain.fromRight(tcpDown(ends, { seq: 5001, ack: 1001, flags: ACK, body: content(5) }));
     chain.run();
     quiet(chain);
+    const punts = chain.routers.map((router) => router.counters().map((one) => one.punts));
     const up = tcpUp(ends, { seq: 1001, ack: 5006, flags: PSH | ACK, body: content(900) });
     const down = tcpDown(ends, { seq: 5006, ack: 1901, flags: ACK | FIN, body: content(31) });
     chain.fromLeft(up);
@@ -46,6 +47,7 @@ describe.each(cases)("inner IPv$family, outer $outer", ({ family, names, outer }
     expect([layFour(chain.right.at(-1)!), layFour(chain.left.at(-1)!)]).toEqual([layFour(up), layFour(down)]);
     expect(chain.wires.some(hasMetadata)).toBe(false);
     expect(chain.wires.map(({ data }) => data.length - headers[parsed(data).family])).toEqual([...names.slice(1).map(() => up.length - headers[family]), ...names.slice(1).map(() => down.length - headers[family])]);
+    expect(chain.routers.map((router) => router.counters().map((one) => one.punts))).toEqual(punts);
     expect([...chain.left, ...chain.right].map(parsed).every(hasGoodChecksum)).toBe(true);
   });
 

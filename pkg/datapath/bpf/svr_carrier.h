@@ -6,6 +6,7 @@
 #ifndef SVR_CARRIER_H
 #define SVR_CARRIER_H
 
+#include "svr_cookie.h"
 #include "svr_rewrite.h"
 
 static __always_inline bool svr_carrier_is_icmp(__u8 proto)
@@ -112,11 +113,16 @@ static __always_inline __u32 svr_carrier_check_from(struct __sk_buff *skb, const
 	return svr_parse_is_ported(proto) ? svr_carrier_check_ports(skb, p, s, proto) : SVR_GO_ON;
 }
 
-/* Into it: a checksum that is left to offload would be computed behind ours. */
+/* Into it: a checksum that is left to offload would be computed behind ours, and a body may not look like metadata (protocol 3.4). */
 static __always_inline __u32 svr_carrier_check_to(struct __sk_buff *skb, const struct svr_packet *p)
 {
-	return p->summed == SVR_SUMMED_PARTIAL && (svr_packet_sum_left(skb, p) || svr_parse_is_ported(p->key.proto)) ? SVR_PUNT | SVR_PUNT_SLOW
-														    : SVR_GO_ON;
+	__u64 word = 0;
+
+	if (p->summed == SVR_SUMMED_PARTIAL && (svr_packet_sum_left(skb, p) || svr_parse_is_ported(p->key.proto)))
+		return SVR_PUNT | SVR_PUNT_SLOW;
+	if (p->l3 + p->length - p->l4 >= SVR_COOKIE_BYTES)
+		bpf_skb_load_bytes(skb, p->l4, &word, sizeof(word));
+	return word == SVR_COOKIE ? SVR_PUNT | SVR_PUNT_COOKIE : SVR_GO_ON;
 }
 
 /* svr_carrier_check: may the packet be turned into what the other side has? PUNT SLOW for what user space must do, drop for what does not fit. */

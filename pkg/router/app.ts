@@ -16,7 +16,7 @@ import type { Counters } from "./counters.ts";
 import { createFill } from "./fill.ts";
 import { createIntake } from "./intake.ts";
 import type { Applied, Compiler, Intake } from "./intake.ts";
-import { sessionsToEnd } from "./live.ts";
+import { judgeLive } from "./live.ts";
 import { lockState } from "./lock.ts";
 import type { ShardHost } from "./messages.ts";
 import { datapathConfig } from "./program.ts";
@@ -200,9 +200,10 @@ function applyConfig(parts: Parts, applied: Applied): void {
   for (const problem of applied.problems) options.log.warn({ problem }, "configuration problem");
 }
 
-/** Ends what the configuration does not allow or cannot carry; the number of such sessions. */
+/** Ends what the configuration does not allow or cannot carry, marks what has another way out now; the number of those that end. */
 function endForbidden({ datapath, shards }: Parts, posted: ShardConfig): number {
-  const ending = sessionsToEnd(datapath, posted);
+  const { ending, moved } = judgeLive(datapath, posted);
+  if (moved.length > 0) shards[0]?.post({ kind: "moved", refs: moved });
   for (const [reason, list] of Map.groupBy(ending, (one) => one.reason)) shards[0]?.post({ kind: "end", refs: list.map((one) => one.ref), reason });
   return ending.length;
 }

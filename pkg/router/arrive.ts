@@ -13,6 +13,7 @@ import type { Handle } from "./batch.ts";
 import { resolveWaypoint } from "./contend.ts";
 import { arriveControl } from "./control.ts";
 import { answerHealth } from "./health.ts";
+import { refreshMoved } from "./moved.ts";
 import { leave } from "./relay.ts";
 import { storeReverse } from "./reverse.ts";
 import { sendControl } from "./say.ts";
@@ -30,6 +31,7 @@ export interface Known {
 /** arriveKnown decides a packet that belongs to a session, on the side where it arrived. */
 export function arriveKnown(turn: Turn, arrival: Arrival, at: Known): void {
   const { handle, side } = at;
+  if (side === 0 && arrival.opened?.tlvs.control === undefined && !staysOn(turn, arrival, at)) return;
   if (handle.state.side[side].path === 0 || !isOpened(arrival) || arrival.opened.empty) return arrivePlain(turn, arrival, at);
   const { opened } = arrival;
   if (!isFlowPeer(turn, handle, side, opened)) return turn.count("peer-mismatch", opened.peer);
@@ -38,6 +40,13 @@ export function arriveKnown(turn: Turn, arrival: Arrival, at: Known): void {
   if (opened.tlvs.healthCheck !== undefined) answerHealth(turn, handle, side);
   if (opened.headerOnly) return arrivePlain(turn, arrival, at);
   arriveMetadata(turn, arrival, at);
+}
+
+/** A session whose way out moved may end by it; the packet then opens another one, unless it is TCP (behaviour 7.5). */
+function staysOn(turn: Turn, arrival: Arrival, { handle, opener }: Known): boolean {
+  const refreshed = refreshMoved(turn, handle);
+  if (refreshed === "reopen") opener(turn, arrival);
+  return refreshed === "unchanged" || refreshed === "moved";
 }
 
 function arrivePlain(turn: Turn, arrival: Arrival, at: Known): void {

@@ -7,6 +7,7 @@ import { Life } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
 import { buildTables } from "./build.ts";
 import type { ShardConfig } from "./build.ts";
+import { hasMoved } from "./moved.ts";
 import { plainName } from "./names.ts";
 import type { Tables } from "./tables.ts";
 
@@ -18,17 +19,24 @@ export interface EndingSession {
   reason: number;
 }
 
-/** sessionsToEnd reads all live sessions page by page, without a lock. */
-export function sessionsToEnd(datapath: Datapath, posted: ShardConfig): EndingSession[] {
+/** LiveSessions is what a configuration does to live sessions: those it ends, and those whose way out it changed (behaviour 7.5). */
+export interface LiveSessions {
+  ending: EndingSession[];
+  moved: SessionRef[];
+}
+
+/** judgeLive reads all live sessions page by page, without a lock. */
+export function judgeLive(datapath: Datapath, posted: ShardConfig): LiveSessions {
   const tables = buildTables(posted, datapath);
-  const ending: EndingSession[] = [];
+  const judged: LiveSessions = { ending: [], moved: [] };
   for (const page of livePages(datapath)) {
     for (const { index, state } of page) {
-      const reason = reasonToEnd(tables, state);
-      if (reason !== undefined) ending.push({ ref: { index, uuid: state.uuid }, reason: reasonNumber(reason) });
+      const ref = { index, uuid: state.uuid }, reason = reasonToEnd(tables, state);
+      if (reason !== undefined) judged.ending.push({ ref, reason: reasonNumber(reason) });
+      else if (hasMoved(tables, state)) judged.moved.push(ref);
     }
   }
-  return ending;
+  return judged;
 }
 
 /** livePages gives the live sessions in pages of copies; the caller may pause between two. */

@@ -16,6 +16,8 @@ export type ToShard =
   | { kind: "end"; refs: SessionRef[]; reason: number }
   /** answered under the same number */
   | { kind: "question"; number: number; question: ShardQuestion }
+  /** the way out of these sessions changed (behaviour 7.5) */
+  | { kind: "moved"; refs: SessionRef[] }
   | { kind: "stop" };
 
 /** ShardCounters are totals since the shard began. */

@@ -1,6 +1,5 @@
 // What a configuration would do to the live sessions of this router, by the judgement that comes into force after a reload
 // (live.ts). Asked through the admin API for `svrctl config diff`; changes nothing, and gives way to other work between pages.
-import { sameAddress } from "../base/address.ts";
 import { uuidHex } from "../base/ids.ts";
 import type { PreviewSession, PreviewView } from "../api/view.ts";
 import type { RouterConfig } from "../plan/config.ts";
@@ -10,8 +9,9 @@ import { AdminFault } from "./admin.ts";
 import { buildTables } from "./build.ts";
 import type { ShardConfig } from "./build.ts";
 import { livePages, reasonToEnd } from "./live.ts";
+import { hasMoved } from "./moved.ts";
 import { numberNames } from "./names.ts";
-import type { PathEntry, Tables } from "./tables.ts";
+import type { Tables } from "./tables.ts";
 
 /** PreviewAsk is a configuration that is not in force, beside the one that is. */
 export interface PreviewAsk {
@@ -42,24 +42,17 @@ export async function previewSessions(datapath: Datapath, ask: PreviewAsk): Prom
   const [before, after] = [buildTables(ask.current, datapath), buildTables(previewConfig(ask), datapath)];
   const view: PreviewView = { sessions: 0, cut: 0, moved: 0, left: 0, reasons: {}, named: [] };
   for (const page of livePages(datapath)) {
-    for (const { state } of page) book(view, { session: state, effect: effectOn({ before, after }, state), tables: before, most: ask.most });
+    for (const { state } of page) book(view, { session: state, effect: effectOn(after, state), tables: before, most: ask.most });
     await ask.pause();
   }
   return view;
 }
 
 /** effectOn tells what a change from one configuration to another does to a live session. */
-export function effectOn(tables: { before: Tables; after: Tables }, session: Session): Effect {
-  const reason = reasonToEnd(tables.after, session);
+export function effectOn(after: Tables, session: Session): Effect {
+  const reason = reasonToEnd(after, session);
   if (reason !== undefined) return { effect: "cut", reason };
-  const isMoved = session.side.some(({ path }) => path !== 0 && isElsewhere(tables.before.pathById(path), tables.after.pathById(path)));
-  return { effect: isMoved ? "moved" : "left" };
-}
-
-/** The path keeps its name and leads another way: its sessions get new waypoints (behaviour 7.5). */
-function isElsewhere(old: PathEntry | undefined, next: PathEntry | undefined): boolean {
-  if (old === undefined || next === undefined) return false;
-  return old.ifnum !== next.ifnum || old.vlan !== next.vlan || !sameAddress(old.local, next.local) || !sameAddress(old.remote, next.remote);
+  return { effect: hasMoved(after, session) ? "moved" : "left" };
 }
 
 /** The next configuration as a shard would get it: numbers and keys that are in force, and numbers beyond all others for new names. */

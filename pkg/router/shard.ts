@@ -2,7 +2,7 @@
 // decide each, apply (one call), sign (one call), send (one call). Runs in a worker of its own; owns its ring, its ports,
 // its replay lists; everything that lives longer than a turn is in the data plane's maps.
 import type { Clock, RandomSource } from "../ports/clock.ts";
-import type { SessionRef, ShardPort } from "../ports/datapath.ts";
+import type { ShardPort } from "../ports/datapath.ts";
 import { readU32 } from "../base/bytes.ts";
 import { WINDOW_MAX } from "../svr/constants.ts";
 import { ExtIds } from "../svr/fragment.ts";
@@ -19,6 +19,7 @@ import { endByDecision } from "./ending.ts";
 import { createEnableGate, createErrorGate, createSessionErrorGate, createSkewGate } from "./gate.ts";
 import type { FromShard, ShardAnswer, ShardCounters, ShardQuestion, ToShard } from "./messages.ts";
 import { openArrivals } from "./opening.ts";
+import { markMoved } from "./moved.ts";
 import { createShardPorts } from "./ports.ts";
 import type { ShardPorts } from "./ports.ts";
 import { createFragmentJoiner } from "./reassemble.ts";
@@ -107,8 +108,9 @@ export class Shard {
       case "config": return this.#configure(message.posted);
       case "adopt": return this.#ports.adopt(message.uses);
       case "release": return this.#ports.release(message.uses);
-      case "end": return this.#end(message.refs, message.reason);
+      case "end": return this.#act((turn) => endByDecision(turn, message.refs, message.reason));
       case "question": return void this.#answers.push({ kind: "answer", number: message.number, answer: this.#answer(message.question) });
+      case "moved": return this.#act((turn) => markMoved(turn, message.refs));
       case "stop": this.#stopped = true; return;
     }
   }
@@ -177,10 +179,11 @@ export class Shard {
     this.#ports.follow(this.#tables.paths);
   }
 
-  #end(refs: readonly SessionRef[], reason: number): void {
+  /** A turn without packets, for what the app asks of sessions. */
+  #act(work: (turn: Turn) => void): void {
     if (this.#tables === undefined) return;
     const turn = this.#newTurn(this.#tables);
-    endByDecision(turn, refs, reason);
+    work(turn);
     this.#finish(turn);
   }
 

@@ -132,3 +132,27 @@ export interface VerifyView {
   /** faults that are not listed */
   more: number;
 }
+
+/** traceStages are the steps of a first packet in their order (behaviour 3.1). */
+export const traceStages = ["reassembly", "filter", "flags", "tenant", "static-nat", "service", "enforcement", "limits", "path", "nat", "security", "install"] as const;
+
+/** TraceStage is one of them. */
+export type TraceStage = (typeof traceStages)[number];
+
+/** TraceView says what would become of a packet: nothing was sent, installed or counted to find out. */
+export interface TraceView {
+  /** allow: it opens a session; existing: it belongs to one; deny: it is refused with `reason` */
+  verdict: "allow" | "existing" | "deny";
+  reason?: string;
+  interface: string;
+  vlan: number;
+  tenant: string;
+  service?: string;
+  /** the shard that would decide */
+  shard: number;
+  stages: { stage: TraceStage; result: "pass" | "refuse" | "not reached"; text: string }[];
+  /** how it leaves */
+  leaves?: { interface: string; vlan: number; source: string; destination: string; protocol: number; nextHop: string; peerPath?: string; bytes: number[] };
+  /** of an existing session */
+  sessionId?: string;
+}

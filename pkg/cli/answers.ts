@@ -4,7 +4,8 @@
 import { z } from "zod";
 import type { ApiObject } from "../api/kinds.ts";
 import { checkObject } from "../api/objectcheck.ts";
-import type { CountersView, PeerView, PreviewView, ProblemView, SessionList, SessionView, StatusView, TableView, VerifyView } from "../api/view.ts";
+import { traceStages } from "../api/view.ts";
+import type { CountersView, PeerView, PreviewView, ProblemView, SessionList, SessionView, StatusView, TableView, TraceView, VerifyView } from "../api/view.ts";
 import type { RouterConfig } from "../plan/config.ts";
 
 const text = (meaning: string): z.ZodString => z.string().meta({ description: meaning });
@@ -136,4 +137,16 @@ export const verifySchema: z.ZodType<VerifyView> = z.looseObject({
   })),
   faults: z.array(z.looseObject({ kind: text("what kind of fault, never renamed"), object: text("where"), text: text("what does not fit") })),
   more: number("faults that are not listed"),
+});
+
+/** traceSchema is TraceView. */
+export const traceSchema: z.ZodType<TraceView> = z.looseObject({
+  verdict: z.enum(["allow", "existing", "deny"]).meta({ description: "allow: it opens a session; existing: it belongs to one" }), reason: maybe("why it is refused"),
+  interface: text("where it arrives"), vlan: number("VLAN there; 0 untagged"), tenant: text("tenant of the source"), service: maybe("service that fits"), shard: number("shard that would decide"),
+  stages: z.array(z.looseObject({ stage: z.enum(traceStages).meta({ description: "step of behaviour 3.1" }), result: z.enum(["pass", "refuse", "not reached"]).meta({ description: "what it says" }), text: text("more about it, may be empty") })),
+  leaves: z.looseObject({
+    interface: text("where it leaves"), vlan: number("VLAN there; 0 untagged"), source: text("source address:port as it leaves"), destination: text("destination address:port as it leaves"), protocol: number("IP protocol as it leaves"),
+    nextHop: text("next hop"), peerPath: maybe("peer/path; absent toward hosts"), bytes: z.array(z.number()).meta({ description: "packets that would leave, bytes of each" }),
+  }).exactOptional(),
+  sessionId: maybe("of an existing session"),
 });

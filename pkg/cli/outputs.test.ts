@@ -16,6 +16,10 @@ const answers = {
     paths: [{ name: "west/a", interface: "wan0", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1500, state: "up", waypoints: { used: 1, free: 1, size: 2 } }] }] },
   [`${self}/counters`]: { body: { drops: { access: 1 }, peerDrops: { west: { "no-flow": 1 } }, healthChecks: { sent: 4, received: 0, exists: 3, timeout: 0, stale: 1 }, interfaces: [{ name: "lan0", rxPackets: 1, rxBytes: 1, txPackets: 1, txBytes: 1 }],
     filtered: [{ interface: "lan0", rule: 2, packets: 3 }], shards: [{ punts: 1, denialsSuppressed: 0 }], records: { created: 1, lost: 0, waiting: 0 } } },
+  [`${self}/trace?protocol=17&from=10.1.0.10&fromPort=5000&to=10.9.0.10&toPort=53`]: { body: {
+    verdict: "allow", interface: "lan0", vlan: 0, tenant: "acme", service: "shop/dns", shard: 0, stages: [{ stage: "install", result: "pass", text: "x" }],
+    leaves: { interface: "wan0", vlan: 0, source: "192.0.2.1:16384", destination: "192.0.2.2:16385", protocol: 17, nextHop: "wan0", peerPath: "west/a", bytes: [300] }, sessionId: "0", reason: "limit",
+  } },
   [`${self}/verify`]: { body: {
     ok: false, duration: 5, checked: { slots: 64, sessions: 3, entries: 9, pairs: 50 }, gauges: [{ name: "live", told: 3, counted: 2 }],
     pools: [{ path: "west/a", used: 2, resting: 1, free: 47, moving: 0, size: 50 }], faults: [{ kind: "gauge", object: "live sessions", text: "1 too many are told" }], more: 0,
@@ -23,7 +27,7 @@ const answers = {
 };
 const world = { files, folders: { good: Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])) }, sockets: { [socketOf("cloud")]: answers } };
 const lines: readonly [command: keyof typeof outputSchemas, line: string][] = [
-  ["sessions list", "sessions list"], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["config validate", "config validate three"], ["config diff", "config diff good good --router cloud"],
+  ["sessions list", "sessions list"], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["trace", "trace --proto udp --from 10.1.0.10:5000 --to 10.9.0.10:53"], ["config validate", "config validate three"], ["config diff", "config diff good good --router cloud"],
   ["why", "why --tenant finance.acme --proto tcp --to 10.9.0.10:22 --config-dir three --router cloud"], ["version", "version"],
 ];
 

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { Problem } from "../api/problem.ts";
 import { reasons } from "../svr/reasons.ts";
-import { countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, verifySchema } from "./answers.ts";
+import { countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, traceSchema, verifySchema } from "./answers.ts";
 import type { CheckData } from "./configcheck.ts";
 import type { DiffData } from "./configdiff.ts";
 import type { VersionData } from "./versions.ts";
@@ -76,6 +76,7 @@ export const outputSchemas = {
   tables: itemsOf(tableSchema),
   peers: itemsOf(peerSchema),
   verify: itemsOf(verifySchema),
+  trace: itemsOf(traceSchema),
   "config validate": checkSchema,
   "config diff": diffSchema,
   why: whySchema,

@@ -24,7 +24,7 @@ const all = everyCommand(createProgram({ version: "1", run: () => Promise.resolv
 
 test.each([
   ["sesions", "unknown command 'sesions', did you mean sessions?", "svrctl"],
-  ["frobnicate", "unknown command 'frobnicate'; there are sessions, counters, tables, peers, verify, config, why, version", "svrctl"],
+  ["frobnicate", "unknown command 'frobnicate'; there are sessions, counters, tables, peers, verify, trace, config, why, version", "svrctl"],
   ["sessions lst", "unexpected word 'lst', did you mean list?", "svrctl sessions list"],
   ["sessions 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f", "did you mean show 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f?", "svrctl sessions list"],
   ["sessions list more", "unexpected word 'more'", "svrctl sessions list"],
@@ -74,7 +74,7 @@ test.each(["", "config"])("'%s' alone is answered with help on the standard erro
 describe("every level", () => {
   test("is known to these tests", () => {
     expect(all.map(commandPath)).toEqual(["svrctl", "svrctl sessions", "svrctl sessions list", "svrctl sessions show", "svrctl counters", "svrctl tables",
-      "svrctl peers", "svrctl verify", "svrctl config", "svrctl config validate", "svrctl config diff", "svrctl why", "svrctl version"]);
+      "svrctl peers", "svrctl verify", "svrctl trace", "svrctl config", "svrctl config validate", "svrctl config diff", "svrctl why", "svrctl version"]);
   });
 
   test.each(all.map((command) => ({ path: commandPath(command), command })))("$path --help shows two examples and the global options", async ({ path, command }) => {

@@ -20,6 +20,8 @@ import { listSessions } from "./sessionlist.ts";
 import { showSession } from "./sessionshow.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { SvrCommand, UsageFault } from "./usage.ts";
+import { tracePacket } from "./trace.ts";
+import type { TraceFlags } from "./trace.ts";
 import { verifyRouters } from "./verify.ts";
 import { showVersion } from "./versions.ts";
 import { explainWhy } from "./why.ts";
@@ -74,6 +76,7 @@ export function createProgram(parts: ProgramParts): SvrCommand {
   addSessions(program, run);
   addViews(program, run);
   addVerify(program, run);
+  addTrace(program, run);
   addConfig(program, run);
   addWhy(program, run);
   addVersion(program, run);
@@ -110,6 +113,19 @@ function addViews(program: SvrCommand, run: Run): void {
   program.command("peers").description("Peers with their paths, addresses and waypoint ports in use.")
     .withExamples("peers", "peers -o wide --socket /var/lib/opensvr/branch/admin.sock")
     .action((_flags: unknown, command: Command) => run(command, showPeers));
+}
+
+function addTrace(program: SvrCommand, run: Run): void {
+  program.command("trace").description("Say what would become of a packet of a host, stage by stage, by the tables of the running router: limits, ports and sessions included. Nothing is sent or kept. Exit 3 when it is refused.")
+    .option("--tenant <name>", "who sends it: the interface where that tenant has this address")
+    .option("--interface <name>", "where it arrives (default: where the address is known)")
+    .option("--vlan <id>", "VLAN there (default: untagged)")
+    .requiredOption("--proto <protocol>", "tcp, udp, icmp or a protocol number", readProtocol)
+    .requiredOption("--from <address>", "source: IPv4:PORT, [IPv6]:PORT, or an address; of ICMP the port is the identifier", readEndpoint)
+    .requiredOption("--to <address>", "destination: IPv4:PORT, [IPv6]:PORT, or an address for protocols without ports", readEndpoint)
+    .option("--flags <letters>", "TCP flags, letters of SAFRP (default: S)")
+    .withExamples("trace --proto tcp --from 10.1.0.10:40000 --to 10.9.0.10:443", "trace --interface lan0 --proto udp --from 10.1.0.10:5000 --to 10.9.0.10:53 -o json")
+    .action((flags: TraceFlags, command: Command) => run(command, (context) => tracePacket(context, flags)));
 }
 
 function addVerify(program: SvrCommand, run: Run): void {

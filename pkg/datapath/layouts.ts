@@ -155,7 +155,7 @@ export const bpfLayouts: readonly StructLayout[] = [
 /** opLayout is struct svr_op of the library; an install has its struct svr_op_limits where the others have uuid and flags. */
 export const opLayout = struct("svr_op", [
   ["kind", "u32"], ["index", "u32"], ["uuid", "u8", 16], ["clear_flags", "u32"], ["set_flags", "u32"], ["fields", "u32"], ["nat_count", "u32"],
-  ["nat_first", "u16"], ["nat_start", "u16"], ["side", "u8"], ["reason", "u8"], ["now", "u8"], ["reserved", "u8", 13], ["session", sessionLayout],
+  ["nat_first", "u16"], ["nat_start", "u16"], ["side", "u8"], ["reason", "u8"], ["now", "u8"], ["dry", "u8"], ["reserved", "u8", 12], ["session", sessionLayout],
 ]);
 
 /** opResultLayout is struct svr_op_result of the library. */

@@ -37,8 +37,9 @@ function install(model: Model, op: Install, nowMs: number): OpResult {
   if (taken !== undefined) return taken;
   const index = freeSlot(model);
   if (index < 0 || isFull(model) || sameSideKey(session.side[0], session.side[1])) return FULL;
-  const limit = limitOf(model, session, { limits: op.limits, nowMs });
+  const limit = limitOf(model, session, { limits: op.limits, nowMs, dry: op.dry });
   if (limit !== undefined) return { ok: false, why: "limit", limit };
+  if (op.dry === true) return { ok: true, index, localPort: session.side[1].localPort };
   session.life = Life.live;
   model.slots[index] = session;
   model.flows.set(flowKeyText(sideKey(session.side[1])), { index, side: 1 });

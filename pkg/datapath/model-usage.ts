@@ -27,11 +27,11 @@ export function usageOf(model: Model, test: (session: Session) => boolean): Usag
 }
 
 /** limitOf names the limit that one more session would break; otherwise the session begins on its route. */
-export function limitOf(model: Model, session: Session, at: { limits: InstallLimits | undefined; nowMs: number }): LimitName | undefined {
+export function limitOf(model: Model, session: Session, at: { limits: InstallLimits | undefined; nowMs: number; dry?: true | undefined }): LimitName | undefined {
   const { limits, nowMs } = at;
   const second = Math.floor(nowMs / 1000);
   const found = limits === undefined ? undefined : brokenBy(model, session, limits, second);
-  if (found !== undefined) return found;
+  if (found !== undefined || at.dry === true) return found;
   model.started.set(session.route, { second, count: startedIn(model, session.route, second) + 1 });
   return undefined;
 }

@@ -81,6 +81,8 @@ function datapathPort(world: World): Datapath {
     findUuid: (uuid) => findUuid(model, uuid),
     gauges: () => gauges(model),
     verify: () => lookModel(model),
+    find: (key) => find(model, key),
+    shardOf: ({ source, destination, sourcePort, destinationPort, proto }) => shardOf(model, { parsed: { source, destination, sourcePort, destinationPort, proto } }),
     usage: (id) => usageOf(model, (session) => session.tenant === id || session.route === id),
     takeRecordsLost: () => 0,
     counters: () => ({ drops: Object.fromEntries(model.drops), interfaces: Object.fromEntries(structuredClone([...model.counts])) }),
@@ -143,7 +145,7 @@ function enqueue(world: World, packet: PacketIn, judged: Judged): Verdict {
 }
 
 /** The same shard for both directions of a flow; any symmetric function will do. */
-function shardOf(model: Model, { parsed }: Judged): number {
+function shardOf(model: Model, { parsed }: { parsed: Omit<FlowKey, "ifnum" | "vlan"> }): number {
   const ends = [`${addressKey(parsed.source)}:${parsed.sourcePort}`, `${addressKey(parsed.destination)}:${parsed.destinationPort}`].sort();
   const sum = [...ends.join()].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 0x01000193), parsed.proto); // FNV-1a
   return ((sum ^ (sum >>> 15)) >>> 0) % model.shards;

@@ -135,7 +135,7 @@ function assemble(parts: Parts, shards: number, keep: Keep): Omit<EbpfDatapath, 
   return {
     ...createNameTable(names), program: (config) => { programmer.program(config); }, records: (max) => records.take(max),
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
-    findUuid: (uuid) => table.findUuid(uuid),
+    findUuid: (uuid) => table.findUuid(uuid), find: (key) => table.find(key), shardOf: (key) => table.shardOf(key),
     gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),
     verify: createLook(native, table.handle, settings.bytes.array), takeRecordsLost: () => table.takeLost(),
     counters: () => counters.read(programmer.ifnums()), denied: (ifnum) => readDenied(denied, ifnum), adopted: () => adopted,

@@ -14,7 +14,7 @@ const FIELD = { handshake: 0x0001, packets: 0x0800, bytes: 0x1000 } as const; //
 const op = (name: string): number => offsetOf(opLayout, name);
 const O_KIND = op("kind"), O_INDEX = op("index"), O_UUID = op("uuid"), O_CLEAR = op("clear_flags"), O_SET = op("set_flags"), O_FIELDS = op("fields");
 const O_NAT_COUNT = op("nat_count"), O_NAT_FIRST = op("nat_first"), O_NAT_START = op("nat_start");
-const O_SIDE = op("side"), O_REASON = op("reason"), O_NOW = op("now"), O_SESSION = op("session");
+const O_SIDE = op("side"), O_REASON = op("reason"), O_NOW = op("now"), O_DRY = op("dry"), O_SESSION = op("session");
 
 const res = (name: string): number => offsetOf(opResultLayout, name);
 const R_STATUS = res("status"), R_INDEX = res("index"), R_PORT = res("local_port"), R_SIDE = res("side"), R_UUID = res("uuid");
@@ -27,6 +27,7 @@ type Of<K extends SessionOp["kind"]> = Extract<SessionOp, { kind: K }>;
 
 function writeInstall(to: Bytes, at: number, from: Of<"install">): void {
   const nat = from.natSearch;
+  to.view.setUint8(at + O_DRY, from.dry === true ? 1 : 0);
   to.view.setUint32(at + O_NAT_COUNT, nat?.count ?? 0, true);
   to.view.setUint16(at + O_NAT_FIRST, nat?.first ?? 0, true);
   to.view.setUint16(at + O_NAT_START, nat?.start ?? 0, true);

@@ -13,6 +13,8 @@ export interface Table {
   apply(ops: readonly SessionOp[]): OpResult[];
   find(key: FlowKey): { index: number; side: SideIndex; state: Session } | undefined;
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
+  /** The shard of a packet with this key that no session holds. */
+  shardOf(key: FlowKey): number;
   /** Copies of slots from `cursor` on whose life is in `lives` (bit per life), at most `max`; `next` is absent at the end. */
   scan(lives: number, cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   gauges(limits: { sessions: number; buckets: number }): DatapathGauges;
@@ -95,7 +97,7 @@ function createScan(native: Native, handle: Handle): Table["scan"] {
   };
 }
 
-function createFind(native: Native, handle: Handle): Pick<Table, "find" | "findUuid"> {
+function createFind(native: Native, handle: Handle): Pick<Table, "find" | "findUuid" | "shardOf"> {
   const slot = createBytes(SLOT_SIZE), wanted = createBytes(keyLayout.size);
   return {
     find: (flow) => {
@@ -103,6 +105,10 @@ function createFind(native: Native, handle: Handle): Pick<Table, "find" | "findU
       if (check(native.tableFind(handle, wanted.array, slot.array, SLOT_SIZE), "find") === 0) return undefined;
       const side = slot.view.getUint32(SLOT_SIDE, true) === 1 ? 1 : 0;
       return { index: slot.view.getUint32(SLOT_INDEX, true), side, state: readSession(slot, SLOT_SESSION) };
+    },
+    shardOf: (flow) => {
+      writeKey(wanted.view, flow);
+      return check(native.tableShard(handle, wanted.array), "shard");
     },
     findUuid: (uuid) => {
       if (uuid.length !== 16 || check(native.tableFindUuid(handle, uuid, slot.array, SLOT_SIZE), "find") === 0) return undefined;

@@ -21,6 +21,7 @@ const SIGNATURES = {
   tableClose: "int svr_table_close(void *table)",
   tableApply: "int svr_table_apply(void *table, void *ops, uint32_t size, void *results, uint32_t results_size)",
   tableFind: "int svr_table_find(void *table, void *key, void *out, uint32_t size)",
+  tableShard: "int svr_table_shard(void *table, void *key)",
   tableFindUuid: "int svr_table_find_uuid(void *table, void *uuid, void *out, uint32_t size)",
   tableScan: "int svr_table_scan(void *table, void *scan, void *out, uint32_t size)",
   tableGauges: "int svr_table_gauges(void *table, void *out, uint32_t size)",
@@ -79,6 +80,7 @@ export interface Native {
   tableClose(table: Handle): number;
   tableApply(table: Handle, ops: Uint8Array, size: number, results: Uint8Array, resultsSize: number): number;
   tableFind(table: Handle, key: Uint8Array, out: Uint8Array, size: number): number;
+  tableShard(table: Handle, key: Uint8Array): number;
   tableFindUuid(table: Handle, uuid: Uint8Array, out: Uint8Array, size: number): number;
   tableScan(table: Handle, scan: Uint32Array, out: Uint8Array, size: number): number;
   tableGauges(table: Handle, out: Uint8Array, size: number): number;

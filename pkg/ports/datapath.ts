@@ -27,8 +27,8 @@ export interface SessionRef { index: number; uuid: Uint8Array }
 
 /** What a shard asks of the data plane; one batch is one foreign call. Operations of a batch are executed in order. */
 export type SessionOp =
-  /** Claim a slot, install side 1 then side 0. Fails as a whole: result is a negative code and, for `exists`, the other session. */
-  | { kind: "install"; session: Session; natSearch?: NatSearch | undefined; limits?: InstallLimits | undefined }
+  /** Dry: only tell what would happen. Claim a slot, install side 1 then side 0. Fails as a whole: result is a negative code and, for `exists`, the other session. */
+  | { kind: "install"; session: Session; natSearch?: NatSearch | undefined; limits?: InstallLimits | undefined; dry?: true }
   /** Change flags with atomic and/or, replace the handshake memory, add packets handled in user space. */
   | { kind: "patch"; ref: SessionRef; clearFlags: number; setFlags: number; handshake?: HandshakeMemory; fields?: Partial<SessionPatchFields>;
       addPackets?: [number, number]; addBytes?: [number, number] }
@@ -165,6 +165,10 @@ export interface Datapath {
   /** Slots in quarantine, for the port allocator at start. */
   resting(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   gauges(): DatapathGauges;
+  /** The shard that a packet with this key goes to while no session holds it. */
+  shardOf(key: FlowKey): number;
+  /** Session that holds a flow key, a copy. */
+  find(key: FlowKey): { index: number; side: SideIndex; state: Session } | undefined;
   /** Looks at slots, then at places of the index, at most `steps` from `cursor` on; no lock, nothing is changed. */
   verify(cursor: number, steps: number): TableLook;
   /** Sessions of a tenant or a route by its number, live now and half open. */

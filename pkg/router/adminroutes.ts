@@ -1,9 +1,11 @@
 // The resources of the admin API (behaviour 14) for this router. Built by the app; each answer is made from snapshots.
-import type { CountersView, PeerView, PreviewView, SessionList, SessionView, StatusView, VerifyView } from "../api/view.ts";
+import type { CountersView, PeerView, PreviewView, SessionList, SessionView, StatusView, TraceView, VerifyView } from "../api/view.ts";
 import { formatAddress } from "../base/addresstext.ts";
 import { parseUuid, uuidHex } from "../base/ids.ts";
 import type { Datapath } from "../ports/datapath.ts";
+import { globalTenant } from "../plan/config.ts";
 import { reasons } from "../svr/reasons.ts";
+import { Life } from "../svr/session.ts";
 import { AdminFault } from "./admin.ts";
 import type { AdminRequest, AdminRoute } from "./admin.ts";
 import type { RouterOptions } from "./app.ts";
@@ -16,6 +18,8 @@ import type { RecordPump } from "./pump.ts";
 import type { Questions } from "./questions.ts";
 import { boundedNumber, sessionTest } from "./sessionquery.ts";
 import { sessionView } from "./sessionview.ts";
+import { traceQuestion } from "./tracequery.ts";
+import { existingView, tracedView } from "./traceview.ts";
 import { verifyTables } from "./verify.ts";
 
 /** AdminParts is what the resources read. */
@@ -55,6 +59,7 @@ export function adminRoutes(parts: AdminParts): AdminRoute[] {
     own("/counters", () => counters(parts)),
     own("/tables", () => parts.fill.tables()),
     own("/peers", () => peers(parts)),
+    own("/trace", (request) => trace(parts, request)),
     own("/verify", singly(() => verify(parts))),
     own("/configuration", () => parts.intake.current().config),
     own("/objects", () => parts.intake.current().objects),
@@ -74,6 +79,19 @@ function preview(parts: AdminParts, { query, body }: AdminRequest): Promise<Prev
 function singly<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;
   return () => (running ??= work().finally(() => { running = undefined; }));
+}
+
+/** The flow index first, as the data plane does, then the shard that would decide. */
+async function trace({ datapath, intake, questions, pump }: AdminParts, { query }: AdminRequest): Promise<TraceView> {
+  const { interface: entrance, vlan, data, key } = traceQuestion(intake.current().config, query);
+  const shard = datapath.shardOf(key);
+  const facts = { interface: entrance.name, vlan, shard };
+  const found = datapath.find(key);
+  if (found !== undefined && (found.state.life === Life.live || found.state.life === Life.guard)) return existingView(pump.source, facts, found);
+  if (!entrance.hosts) return tracedView(pump.source, facts, { tenant: globalTenant, reason: "no-service", sends: [] });
+  const answer = await questions.ask(shard, { kind: "trace", ifnum: entrance.ifnum, vlan, data });
+  if (answer.kind !== "trace") throw new AdminFault(500, "SVR_INTERNAL", "the shard answered another question");
+  return tracedView(pump.source, facts, answer.traced);
 }
 
 function verify(parts: AdminParts): Promise<VerifyView> {

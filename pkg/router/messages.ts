@@ -4,6 +4,7 @@ import type { ShardConfig } from "./build.ts";
 import type { HealthKind } from "./health.ts";
 import type { PairUse, PoolCount } from "./ports.ts";
 import type { Denial } from "./records.ts";
+import type { Traced } from "./trace.ts";
 import type { WaypointPair } from "./turn.ts";
 
 /** ToShard goes from the app to a shard. */
@@ -44,12 +45,15 @@ export type FromShard =
 /** ShardQuestion is what the app may ask a shard. */
 export type ShardQuestion =
   /** used pairs of the shard's slice of a path, a page from `from` on */
-  { kind: "pairs"; path: number; from: number };
+  | { kind: "pairs"; path: number; from: number }
+  /** what would become of this first packet of a host: from its IP header on, as it arrives */
+  | { kind: "trace"; ifnum: number; vlan: number; data: Uint8Array };
 
 /** ShardAnswer is what a shard says to a question. */
 export type ShardAnswer =
   /** `pairs` is absent when the shard has no pool of that path */
-  { kind: "pairs"; pairs?: { used: WaypointPair[]; size: number; next?: number } };
+  | { kind: "pairs"; pairs?: { used: WaypointPair[]; size: number; next?: number } }
+  | { kind: "trace"; traced: Traced };
 
 /** ShardHost runs one shard; messages arrive in order, `closed` settles when it ended (rejects on a fault). */
 export interface ShardHost {

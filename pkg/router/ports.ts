@@ -33,6 +33,8 @@ export interface ShardPorts extends PortSource {
   /** pools follow the configuration: a path that stays keeps its pool, one that changes its size or range keeps what is in use */
   follow(paths: readonly PathEntry[]): void;
   counts(): PoolCount[];
+  /** gives what the next decision would get, and changes nothing */
+  dry(): PortSource;
   /** used pairs of this shard's slice of a path, a page at a time; absent: there is no such pool */
   page(path: number, from: number): { used: WaypointPair[]; size: number; next?: number } | undefined;
 }
@@ -44,7 +46,7 @@ export function createShardPorts(slice: { number: number; count: number }, seed:
   const waiting = new Map<number, PairUse[]>();
   let next = seed >>> 0;
   const random = (): number => {
-    next = (Math.imul(next, 1664525) + 1013904223) >>> 0; // a full-period step (Numerical Recipes), only spreads
+    next = step(next);
     return next;
   };
   const open = (path: PathEntry): WaypointPool => {
@@ -84,8 +86,21 @@ export function createShardPorts(slice: { number: number; count: number }, seed:
       const { used, free, size } = pool.counts(0);
       return { path, used, free, size };
     }),
+    dry: () => ({
+      pair: (path, nowMs) => pools.get(path.id)?.peek(nowMs), giveBack: nothing, lost: nothing,
+      natStart: () => step(next) % NAT_PORT_COUNT,
+    }),
     page: (path, from) => pools.get(path)?.page(from, PAIRS_PER_PAGE),
   };
+}
+
+/** A full-period step (Numerical Recipes), only spreads. */
+function step(state: number): number {
+  return (Math.imul(state, 1664525) + 1013904223) >>> 0;
+}
+
+function nothing(): void {
+  // what is dry takes nothing
 }
 
 /** Two paths of one shape have the same pairs. */

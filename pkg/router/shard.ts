@@ -28,6 +28,7 @@ import { createSealSource, framesOf, signOutputs } from "./sealing.ts";
 import type { SealSource } from "./sealing.ts";
 import type { Tables } from "./tables.ts";
 import { createSlab } from "./slab.ts";
+import { traceFirst } from "./trace.ts";
 import { createTally } from "./tally.ts";
 import type { EnableGate, ErrorGate, FindSession, SkewGate, Turn } from "./turn.ts";
 
@@ -116,8 +117,13 @@ export class Shard {
   }
 
   #answer(question: ShardQuestion): ShardAnswer {
-    const pairs = this.#ports.page(question.path, question.from);
-    return { kind: "pairs", ...(pairs === undefined ? {} : { pairs }) };
+    if (question.kind === "pairs") {
+      const pairs = this.#ports.page(question.path, question.from);
+      return { kind: "pairs", ...(pairs === undefined ? {} : { pairs }) };
+    }
+    const { port, engine } = this.#options;
+    if (this.#tables === undefined) return { kind: "trace", traced: { tenant: "", sends: [], reason: "fault" } };
+    return { kind: "trace", traced: traceFirst({ turn: this.#newTurn(this.#tables), ports: this.#ports.dry(), port, engine }, question) };
   }
 
   /** answers gives what the app asked, once; it waits for it, so the loop sends it with the next turn. */

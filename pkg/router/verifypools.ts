@@ -4,6 +4,7 @@ import type { VerifyView } from "../api/view.ts";
 import type { PortHold } from "../ports/datapath.ts";
 import { waypointNumber, waypointPair } from "../svr/waypoint.ts";
 import type { PortRange, WaypointPair } from "../svr/waypoint.ts";
+import type { ShardAnswer } from "./messages.ts";
 import type { Questions } from "./questions.ts";
 import { leakedPair, unownedPair } from "./verifytext.ts";
 import type { VerifyFault } from "./verifytext.ts";
@@ -53,7 +54,8 @@ async function askPool(path: PoolPath, questions: Pick<Questions, "ask" | "shard
 async function askShard(pool: Pool, shard: number, questions: Pick<Questions, "ask">): Promise<void> {
   let size = 0;
   for (let from: number | undefined = 0; from !== undefined;) {
-    const { pairs } = await questions.ask(shard, { kind: "pairs", path: pool.path.id, from });
+    const answer: ShardAnswer = await questions.ask(shard, { kind: "pairs", path: pool.path.id, from });
+    const pairs = answer.kind === "pairs" ? answer.pairs : undefined;
     for (const pair of pairs?.used ?? []) mark(pool, pair, USED);
     size = pairs?.size ?? 0;
     from = pairs?.next;

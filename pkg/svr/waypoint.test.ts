@@ -103,6 +103,12 @@ test("RB-3 the used pairs are listed in pages", () => {
   expect([from.page(0, 2), from.page(2, 3)]).toEqual([{ used: [pairs[0]], size: 5, next: 2 }, { used: [pairs[2]], size: 5 }]);
 });
 
+test("a look at the next pair takes none", () => {
+  const from = pool(1);
+  expect(from.peek(0)).toEqual(take(from));
+  expect(from.peek(0)).toBeUndefined();
+});
+
 test("RB-1 the quarantine can change while pairs rest", () => {
   const from = pool(2);
   from.release(take(from), 0);

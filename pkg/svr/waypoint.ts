@@ -130,6 +130,12 @@ export class WaypointPool {
     return Array.from(this.#use).flatMap((use, entry) => (use === USED ? [this.#pairOf(entry)] : []));
   }
 
+  /** peek is the pair that allocate would take, which stays free. */
+  peek(now: number): WaypointPair | undefined {
+    this.#mature(now);
+    return this.#free === 0 ? undefined : this.#pairOf(this.#next[this.#size]!);
+  }
+
   /** page lists the used pairs among `count` pairs of the slice from the one numbered `from` on; `next` is absent at the end. */
   page(from: number, count: number): { used: WaypointPair[]; size: number; next?: number } {
     const end = Math.min(from + count, this.#size);

@@ -1,26 +1,18 @@
 // The admin API and svrctl over routers in one process that carry real sessions: what an operator sees of a session on three
 // routers, of denials, peers and tables.
 import type { SessionView } from "../../pkg/api/view.ts";
-import { createFill } from "../../pkg/router/fill.ts";
-import { adminRoutes } from "../../pkg/router/adminroutes.ts";
 import { AdminFault } from "../../pkg/router/admin.ts";
-import type { AdminRoute } from "../../pkg/router/admin.ts";
-import { createCounters } from "../../pkg/router/counters.ts";
-import type { ToShard } from "../../pkg/router/messages.ts";
-import { createQuestions } from "../../pkg/router/questions.ts";
-import type { Questions } from "../../pkg/router/questions.ts";
-import { createRecordPump } from "../../pkg/router/pump.ts";
 import { configurationSchema, countersSchema, peersSchema, sessionListSchema, statusSchema, tablesSchema } from "../../pkg/cli/answers.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import { runCli, socketOf } from "../support/cli.ts";
 import type { CannedRouters } from "../support/cli.ts";
 import { address } from "./config.ts";
+import { adminOf } from "./adminof.ts";
 import { createLab, keysOf } from "./lab.ts";
 import type { Lab, LabRouter } from "./lab.ts";
 
 const names = ["branch", "transit", "cloud"];
 const services = [{ name: "shop/dns", prefixes: ["10.2.0.0/24"], proto: 17, ports: { first: 53, last: 53 }, sourceNat: true }];
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 function udp(sourcePort: number, destinationPort = 53): Uint8Array {
   return buildPacket({ source: address("10.1.0.10"), destination: address("10.2.0.20") }, { kind: "udp", sourcePort, destinationPort }, new Uint8Array(20));
@@ -33,46 +25,6 @@ function busyLab(count: number): Lab {
   lab.fromLeft(udp(1, 99));
   lab.run();
   return lab;
-}
-
-/** The resources of one router, asked by path as the server does. */
-function adminOf(lab: Lab, router: LabRouter): (path: string) => unknown {
-  const clock = { monotonicMs: () => lab.now(), unixMs: () => lab.unixMs() };
-  const counters = createCounters();
-  for (const message of router.reports()) if (message.kind === "counters") counters.take({ post: () => undefined, onMessage: () => undefined, closed: Promise.resolve() }, message.counters);
-  const pump = createRecordPump({ name: router.name, boot: "b1", clock, log: quiet, sink: { write: () => Promise.resolve(), close: () => Promise.resolve() } }, router.datapath, () => undefined);
-  pump.follow(router.config);
-  const keys = Object.fromEntries(router.config.peers.map((peer) => [peer.name, { send: keysOf(router.name, peer.name), receive: keysOf(peer.name, router.name) }]));
-  const applied = { config: router.config, objects: [], keys, problems: [], hash: "0123456789abcdef", at: "2026-01-01T00:00:00.000Z", isPartial: false, number: () => ({}) };
-  const fill = createFill({ datapath: router.datapath, counters, config: () => router.config, log: quiet });
-  const routes = adminRoutes({
-    fill,
-    options: { name: router.name, version: "0.1.0", boot: "b1", clock }, datapath: router.datapath, counters, pump, shards: router.shards, startedMs: lab.now() - 5_400,
-    questions: questionsOf(router), pause: (ms) => Promise.resolve(ms < 1 ? undefined : lab.wait(ms)),
-    intake: { current: () => applied, stale: () => false, first: () => Promise.resolve(applied), again: () => Promise.resolve(undefined), back: () => undefined },
-  });
-  return (path) => answerOf(routes, path);
-}
-
-/** Shards answer at once. */
-function questionsOf(router: LabRouter): Questions {
-  const posts = router.shards.map((shard) => ({
-    post: (message: ToShard) => {
-      shard.tell(message);
-      for (const answer of shard.answers()) if (answer.kind === "answer") questions.take(answer.number, answer.answer);
-    },
-  }));
-  const questions = createQuestions(posts, () => ({ stop: () => undefined }));
-  return questions;
-}
-
-function answerOf(routes: readonly AdminRoute[], path: string): unknown {
-  const url = new URL(path, "http://router");
-  for (const route of routes) {
-    const match = new RegExp(`^${route.pattern.replaceAll(/:\w+/g, "([^/]+)")}$`).exec(url.pathname);
-    if (match !== null) return JSON.parse(JSON.stringify(route.answer({ query: url.searchParams, body: undefined }, match.slice(1)))) as unknown;
-  }
-  throw new Error(`no route ${path}`);
 }
 
 function routerOf(lab: Lab, name: string): LabRouter {

@@ -89,6 +89,24 @@ describeNet("svrctl and three routers", () => {
     expect(await data("why", ...question, "--config-dir", folder, "--router", "r1")).toEqual(await data("why", ...question, ...sockets("r1")));
   }, 60_000);
 
+  test("trace says by which ports a connection leaves, that it does, and then that it is there; nothing is counted for a trace", async () => {
+    const question = (to: number): string[] => ["--proto", "tcp", "--from", `${hostAddress(1, 4)}:50000`, "--to", `${hostAddress(2, 4)}:${to}`, ...sockets("r1")];
+    const before = await fabric.router("r1").counters();
+    const [allowed] = (await data("trace", ...question(port))).items;
+    expect(allowed).toMatchObject({ verdict: "allow", tenant: "corp", interface: "lan0", leaves: { interface: "wan0", protocol: 6 } });
+    const refused = await svrctl("trace", ...question(9));
+    expect(refused).toMatchObject({ exit: 3, err: "" });
+    expect(refused.out).toMatch(/^service +refuse/m);
+    expect((await fabric.router("r1").counters()).drops).toEqual(before.drops);
+    const client = startTcpClient(fabric.net, "a", { to: hostAddress(2, 4), port, sessions: 1, firstPort: 50_000 });
+    await waitFor("it answers", async () => (await client.report()).answered === 1);
+    const [session] = await fabric.router("r1").live({ sourcePort: "50000" });
+    expect([session?.waypointLocal, session?.waypointRemote]).toEqual([allowed?.leaves?.source, allowed?.leaves?.destination]);
+    expect((await data("trace", ...question(port))).items).toMatchObject([{ verdict: "existing", sessionId: session?.sessionId }]);
+    await client.stop();
+    await waitFor("it ends", async () => (await fabric.router("r1").live({ sourcePort: "50000" })).length === 0, { deadlineMs: 20_000 });
+  }, 60_000);
+
   test("a router that is not there ends with 6 while the others are shown", async () => {
     const { exit, out, err } = await svrctl("tables", ...sockets("r1"), "--socket", join(fabric.net.folder, "none.sock"));
     expect(exit).toBe(6);

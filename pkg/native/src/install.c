@@ -187,6 +187,18 @@ static int fill(struct svr_table *table, struct install *in, __u32 now)
 	return 0;
 }
 
+/* What an install meets behind its keys, without doing it. */
+static int check_room(struct svr_table *table, const struct svr_op *op, struct install *in, struct svr_op_result *result)
+{
+	if (__atomic_load_n(&table->gauges->live, __ATOMIC_RELAXED) >= table->settings.live_limit ||
+	    __atomic_load_n(&table->gauges->slots_used, __ATOMIC_RELAXED) >= table->settings.session_limit)
+		return -ENOSPC;
+	in->limit = svr_usage_refuse(table, &in->session, &op->limits);
+	result->side = (__u16)in->limit;
+	in->index = NO_SLOT;
+	return in->limit ? -EDQUOT : 0;
+}
+
 static int install(struct svr_table *table, const struct svr_op *op, struct install *in, struct svr_op_result *result)
 {
 	static const __u32 side_of[KEYS] = { 1, 0, 0 };
@@ -195,6 +207,8 @@ static int install(struct svr_table *table, const struct svr_op *op, struct inst
 
 	if (error)
 		return error;
+	if (op->dry)
+		return check_room(table, op, in, result);
 	if (__atomic_load_n(&table->gauges->live, __ATOMIC_RELAXED) >= table->settings.live_limit || claim(table, now, &in->index))
 		return -ENOSPC;
 	__atomic_add_fetch(&table->gauges->slots_used, 1, __ATOMIC_RELAXED);

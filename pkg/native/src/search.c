@@ -23,6 +23,11 @@ int svr_table_find(struct svr_table *table, const struct svr_key *key, struct sv
 	return svr_side_matches(&out->session, out->side, key);
 }
 
+int svr_table_shard(struct svr_table *table, const struct svr_key *key)
+{
+	return table->settings.shards ? (int)svr_hash_shard(&table->settings, key) : -EINVAL;
+}
+
 int svr_table_find_uuid(struct svr_table *table, const __u8 *uuid, struct svr_slot *out, __u32 out_size)
 {
 	struct svr_probe probe;

@@ -71,7 +71,8 @@ struct svr_op {
 	__u8 side;         /* replace */
 	__u8 reason;       /* end: enum svr_end */
 	__u8 now;          /* end: keys are free at once */
-	__u8 reserved[13];
+	__u8 dry;          /* install: only tell what would happen */
+	__u8 reserved[12];
 	struct svr_session session;
 };
 
@@ -96,6 +97,8 @@ struct svr_slot {
 
 /* Both return 1 and fill `out`, or 0. */
 SVR_EXPORT int svr_table_find(struct svr_table *table, const struct svr_key *key, struct svr_slot *out, __u32 out_size);
+/* The shard that a packet with this key goes to while no session holds it. */
+SVR_EXPORT int svr_table_shard(struct svr_table *table, const struct svr_key *key);
 SVR_EXPORT int svr_table_find_uuid(struct svr_table *table, const __u8 *uuid, struct svr_slot *out, __u32 out_size);
 
 /* Copies slots from `cursor` on whose life is in `lives` (bit per enum svr_life). Walks at most SVR_SCAN_STEPS slots; `next` is

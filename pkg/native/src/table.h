@@ -42,6 +42,8 @@ static inline __u32 svr_table_life(struct svr_session *session)
 enum { SVR_NAMES = 65536 };
 /* Locked: adds a session that is about to be installed to what its tenant, route and source have, and sets its flags for that; 0,
  * or the limit that it would break (enum svr_limit) and nothing is added. */
+/* Locked: the limit that one more session would break, 0 none; nothing is counted. */
+__u32 svr_usage_refuse(struct svr_table *table, const struct svr_session *session, const struct svr_op_limits *limits);
 __u32 svr_usage_enter(struct svr_table *table, struct svr_session *session, const struct svr_op_limits *limits);
 /* Takes away what a session had when its word becomes another one. */
 void svr_usage_change(struct svr_table *table, const struct svr_session *session, __u32 from, __u32 to);

@@ -96,6 +96,14 @@ static void enter_source(struct svr_source *cell, __u32 tag, int half_open)
 	__atomic_add_fetch(&cell->live, 1, __ATOMIC_RELEASE);
 }
 
+__u32 svr_usage_refuse(struct svr_table *table, const struct svr_session *session, const struct svr_op_limits *limits)
+{
+	int half_open = session->tcp_state == SVR_TCP_SYN_SENT || session->tcp_state == SVR_TCP_SYN_RCVD;
+	__u32 tag;
+
+	return refusal(name_cell(table, session->tenant), name_cell(table, session->route), source_cell(table, session, &tag, 0), limits, half_open);
+}
+
 __u32 svr_usage_enter(struct svr_table *table, struct svr_session *session, const struct svr_op_limits *limits)
 {
 	struct svr_usage *tenant = name_cell(table, session->tenant), *route = name_cell(table, session->route);

@@ -15,6 +15,7 @@ import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
 import { hasBadFlags } from "../svr/sanity.ts";
 import { tcpStep } from "../svr/tcpstate.ts";
 import type { TcpStep } from "../svr/tcpstate.ts";
+import { windowScale } from "../svr/tcpwindow.ts";
 import { carriesCookie, COOKIE_TRUST } from "./model-cookie.ts";
 import { isFiltered } from "./model-filter.ts";
 import { judgeMiss } from "./model-miss.ts";
@@ -144,14 +145,14 @@ function stepTcp(hit: Hit): TcpStep | "illegal" | undefined {
   const { session, parsed, side } = hit;
   if (parsed.proto !== PROTO_TCP || session.tcpState === TcpState.none) return undefined;
   if (hasBadFlags(parsed.tcpFlags)) return "illegal";
-  return tcpStep(session, { side, flags: parsed.tcpFlags, seq: parsed.seq, ack: parsed.ack, payload: parsed.payload }, hit.nowMs >>> 0);
+  return tcpStep(session, { side, flags: parsed.tcpFlags, seq: parsed.seq, ack: parsed.ack, payload: parsed.payload, window: parsed.window, scale: windowScale(hit.data, parsed.l4) }, hit.nowMs >>> 0);
 }
 
 function bookTcp(hit: Hit, step: TcpStep | undefined): void {
   if (step === undefined) return;
   const { session } = hit;
-  const { life, flags, tcpState, tcpBeforeReset, sinceMs, isn, nextSeq, lastAck, retransmissions, outOfOrder } = step.state;
-  Object.assign(session, { life, flags, tcpState, tcpBeforeReset, sinceMs, isn, nextSeq, lastAck, retransmissions, outOfOrder });
+  const { life, flags, tcpState, tcpBeforeReset, sinceMs, isn, nextSeq, lastAck, window, retransmissions, outOfOrder } = step.state;
+  Object.assign(session, { life, flags, tcpState, tcpBeforeReset, sinceMs, isn, nextSeq, lastAck, window, retransmissions, outOfOrder });
   if (step.ended !== undefined) session.endReason = reasonNumber(step.ended);
   if (step.setUp === true) bookSetup(hit);
 }

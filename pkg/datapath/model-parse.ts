@@ -37,6 +37,8 @@ export interface ParsedPacket {
   seq: number;
   ack: number;
   udpLength: number;
+  /** TCP, not scaled */
+  window: number;
   icmpType: number;
 }
 
@@ -75,7 +77,7 @@ function blank(family: IpFamily, gsoSize: number): ParsedPacket {
   const none = addressOfWords(family, 0);
   return {
     shape: "foreign", family, proto: 0, source: none, destination: none, sourcePort: 0, destinationPort: 0, ttl: 0, length: 0, l4: 0, payloadAt: 0,
-    payload: 0, keyed: true, gsoSize, segments: 1, tcpFlags: 0, seq: 0, ack: 0, udpLength: 0, icmpType: 0,
+    payload: 0, keyed: true, gsoSize, segments: 1, tcpFlags: 0, seq: 0, ack: 0, udpLength: 0, window: 0, icmpType: 0,
   };
 }
 
@@ -132,6 +134,7 @@ function parseTcp(data: Uint8Array, parsed: ParsedPacket, room: number): Shape {
   readPorts(data, parsed);
   parsed.seq = readU32(data, parsed.l4 + 4);
   parsed.ack = readU32(data, parsed.l4 + 8);
+  parsed.window = readU16(data, parsed.l4 + 14);
   parsed.tcpFlags = data[parsed.l4 + 13]! & 0x3f;
   parsed.payloadAt = parsed.l4 + header;
   parsed.payload = room - header;

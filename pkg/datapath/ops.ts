@@ -50,6 +50,7 @@ const patchWriters: readonly ((view: DataView, session: number, fields: Partial<
   (view, s, f) => { if (f.isn === undefined) return 0; view.setUint32(s + sessionAt.isn, f.isn, true); return 0x4000; },
   (view, s, f) => { if (f.retransmissions === undefined) return 0; view.setUint32(s + sessionAt.retransmissions, f.retransmissions, true); return 0x8000; },
   (view, s, f) => { if (f.outOfOrder === undefined) return 0; view.setUint32(s + sessionAt.outOfOrder, f.outOfOrder, true); return 0x10000; },
+  (view, s, f) => { if (f.window === undefined) return 0; f.window.forEach((value, i) => { view.setUint16(s + sessionAt.window + 2 * i, value, true); }); return 0x40000; },
   (view, s, f) => { if (f.answer === undefined) return 0; writeAddress(view, s + sessionAt.answer, f.answer); return 0x0400; },
   (view, s, f) => { if (f.health === undefined) return 0; view.setUint8(s + sessionAt.health, f.health); return 0x20000; },
 ];

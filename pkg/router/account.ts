@@ -4,6 +4,8 @@ import type { SessionPatchFields } from "../ports/datapath.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { SideIndex } from "../svr/session.ts";
+import { TCP_SYN } from "../svr/constants.ts";
+import { windowScale } from "../svr/tcpwindow.ts";
 import { tcpStep } from "../svr/tcpstate.ts";
 import type { TcpMemory, TcpVerdict } from "../svr/tcpstate.ts";
 import { innerBytes } from "./newsession.ts";
@@ -44,10 +46,10 @@ function accountTcp(turn: Turn, handle: Handle, side: SideIndex, carried: Carrie
   const tcp = carried.packet.tcp;
   const before = handle.state;
   if (tcp === undefined) return { verdict: "forward", restart: true, setUp: false };
-  const segment = { side, flags: tcp.flags, seq: tcp.seq, ack: tcp.ack, payload: carried.bodyEnd - carried.bodyAt };
+  const segment = { side, flags: tcp.flags, seq: tcp.seq, ack: tcp.ack, payload: carried.bodyEnd - carried.bodyAt, window: tcp.window, scale: scaleIn(carried) };
   const { verdict, state, ended, restart, setUp = false } = tcpStep(before, segment, turn.nowMs >>> 0);
   if (verdict !== "forward") return { verdict, restart: false, setUp: false };
-  changeFlags(turn.batch, handle, { set: state.flags & ~before.flags });
+  changeFlags(turn.batch, handle, { set: state.flags & ~before.flags, clear: before.flags & ~state.flags });
   changeFields(turn.batch, handle, changedTcp(before, state));
   if (ended !== undefined) endSession(turn.batch, handle, reasonNumber(ended), false);
   return { verdict, restart, setUp };
@@ -65,4 +67,9 @@ function changedTcp(before: TcpMemory, after: TcpMemory): Partial<SessionPatchFi
 }
 
 const tcpNumbers = ["tcpState", "tcpBeforeReset", "sinceMs", "retransmissions", "outOfOrder", "isn"] as const;
-const tcpPairs = ["nextSeq", "lastAck"] as const;
+const tcpPairs = ["nextSeq", "lastAck", "window"] as const;
+
+/** scaleIn is the window scale that a SYN tells. */
+export function scaleIn({ packet }: Carried): number | undefined {
+  return packet.tcp !== undefined && (packet.tcp.flags & TCP_SYN) !== 0 ? windowScale(packet.data, packet.l4) : undefined;
+}

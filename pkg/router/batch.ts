@@ -138,7 +138,7 @@ function patchOf(batch: Batch, handle: Handle, ref: SessionRef): Extract<Session
 export function changeFlags(batch: Batch, handle: Handle, change: { clear?: number; set?: number }): void {
   const clear = change.clear ?? 0;
   const set = change.set ?? 0;
-  handle.state.flags = (handle.state.flags & ~clear) | set;
+  handle.state.flags = ((handle.state.flags & ~clear) | set) >>> 0;
   if (handle.ref === undefined) return;
   const patch = patchOf(batch, handle, handle.ref);
   patch.clearFlags = (patch.clearFlags | clear) & ~set;

@@ -8,6 +8,7 @@ import { Flag, Life, Role, TcpState } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
 import { IPV4_HEADER, IPV6_HEADER, PROTO_UDP, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, UDP_HEADER } from "../svr/constants.ts";
 import type { Packet } from "../svr/packet.ts";
+import { openingScale, windowScale } from "../svr/tcpwindow.ts";
 import type { Carried } from "./turn.ts";
 import type { ServiceEntry } from "./tables.ts";
 import type { Turn } from "./turn.ts";
@@ -39,7 +40,7 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
   const now32 = (turn.nowMs >>> 0) || 1;
   const uuid = beginning.uuid ?? uuidFrom(turn.random.bytes(16));
   return {
-    side: sides, flags: beginning.flags | enforcementFlags(service) | (service.asksHealth ? Flag.health : 0) | mixedFlag(sides, context), life: Life.live,
+    side: sides, flags: (firstFlags(carried, beginning) | (service.asksHealth ? Flag.health : 0) | mixedFlag(sides, context)) >>> 0, life: Life.live,
     tcpState: context.proto === 6 ? openingState(packet) : TcpState.none, tcpBeforeReset: TcpState.none, endReason: 0,
     seenMs: [now32, 0], sinceMs: now32, idleMs: beginning.idleMs ?? service.idleMs(context.proto, context.destinationPort),
     nextSeq: [sequenceAfter(carried), packet.tcp?.ack ?? 0], lastAck: [packet.tcp?.ack ?? 0, 0],
@@ -47,7 +48,7 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
     tenant: beginning.tenant, service: service.id, uuid, createdMs: turn.nowMs, context,
     role: roleOf(sides), shard: turn.shard, sourceRouter: beginning.sourceRouter, security: 0, health: 0,
     span: turn.random.bytes(8), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
-    trafficClass: service.trafficClass, route: beginning.route, window: [0, 0], handshake: emptyHandshake(),
+    trafficClass: service.trafficClass, route: beginning.route, window: [packet.tcp === undefined || (packet.tcp.flags & TCP_ACK) === 0 ? 0 : packet.tcp.window, 0], handshake: emptyHandshake(),
     setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: now32,
     answer: sides[1].path === 0 ? sides[1].remote : addressOfWords(context.family, 0), flowLabel: crc32(uuid) & 0xfffff,
   };
@@ -66,6 +67,12 @@ function enforcementFlags(service: ServiceEntry): number {
 /** Families differ: bytes are counted as those of the inner packets. */
 function mixedFlag(sides: readonly SessionSide[], { family }: SessionContext): number {
   return sides.some((side) => side.family !== family) ? Flag.mixed : 0;
+}
+
+/** Under enforcement strict a SYN tells the scale of its windows (behaviour 3.4). */
+function firstFlags({ packet }: Carried, { flags, service }: Beginning): number {
+  const all = flags | enforcementFlags(service);
+  return (all & Flag.strict) !== 0 && isOpeningSyn(packet) ? openingScale(all, windowScale(packet.data, packet.l4)) : all;
 }
 
 /** A SYN opens in SYN-SENT, everything else that is let in is in the middle of a connection (behaviour 3.4). */

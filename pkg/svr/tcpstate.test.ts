@@ -17,13 +17,13 @@ function flagsOf(text: string): number {
 function memory(tcpState: TcpState, more: Partial<TcpMemory> = {}): TcpMemory {
   return {
     life: Life.live, flags: 0, tcpState, tcpBeforeReset: TcpState.none, sinceMs: 1, isn: ISN, nextSeq: [ISN + 1, SERVER + 1],
-    lastAck: [SERVER + 1, ISN + 1], retransmissions: 0, outOfOrder: 0, ...more,
+    lastAck: [SERVER + 1, ISN + 1], window: [0, 0], retransmissions: 0, outOfOrder: 0, ...more,
   };
 }
 
 function segment(side: 0 | 1, flags: string, more: Partial<TcpSegment> = {}): TcpSegment {
   const at = side === 0 ? { seq: ISN + 1, ack: SERVER + 1 } : { seq: SERVER + 1, ack: ISN + 1 };
-  return { side, flags: flagsOf(flags), ...at, payload: 0, ...more };
+  return { side, flags: flagsOf(flags), ...at, payload: 0, window: 0, ...more };
 }
 
 interface Row {

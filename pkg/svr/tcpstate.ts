@@ -5,13 +5,14 @@ import { sequenceIsNewer } from "../base/seq.ts";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "./constants.ts";
 import { Flag, Life, TcpState } from "./session.ts";
 import type { Session, SideIndex } from "./session.ts";
+import { isOutsideWindow, negotiateScale, rememberWindow } from "./tcpwindow.ts";
 
 /** TcpMemory is the part of a session that TCP segments change; sequence numbers are unsigned 32-bit. */
 export type TcpMemory = Pick<Session,
-  "life" | "flags" | "tcpState" | "tcpBeforeReset" | "sinceMs" | "isn" | "nextSeq" | "lastAck" | "retransmissions" | "outOfOrder">;
+  "life" | "flags" | "tcpState" | "tcpBeforeReset" | "sinceMs" | "isn" | "nextSeq" | "lastAck" | "window" | "retransmissions" | "outOfOrder">;
 
 /** TcpSegment is what the table reads of a packet; payload is the sum over all segments of a super-packet, in bytes. */
-export interface TcpSegment { side: SideIndex; flags: number; seq: number; ack: number; payload: number }
+export interface TcpSegment { side: SideIndex; flags: number; seq: number; ack: number; payload: number; /** not scaled */ window: number; /** of a SYN with the option */ scale?: number | undefined }
 
 /** TcpVerdict: forward it, drop it with reason `state`, or hand it up because it opens a new session. */
 export type TcpVerdict = "forward" | "drop" | "newSyn";
@@ -67,7 +68,7 @@ function opening(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
   if (has(segment, TCP_SYN)) return synWhileOpening(before, segment, now);
   if (before.tcpState === TcpState.synSent) return forward(remember(before, segment));
   if (segment.side === 0 && has(segment, TCP_ACK)) return established(before, segment, now);
-  const early = has(segment, TCP_FIN) ? { ...before, flags: before.flags | finBit(segment.side) } : before;
+  const early = has(segment, TCP_FIN) ? { ...before, flags: (before.flags | finBit(segment.side)) >>> 0 } : before;
   return forward(remember(early, segment));
 }
 
@@ -89,7 +90,8 @@ function synWhileOpening(before: TcpMemory, segment: TcpSegment, now: number): T
   if (before.tcpState === TcpState.synRcvd) return forward(before);
   const nextSeq = withSide(before.nextSeq, segment.side, segment.seq + segment.payload + 1);
   const opener = segment.side === 0 && isBareSyn(segment) ? segment.seq : before.isn;
-  const state = rememberAck({ ...before, nextSeq, isn: opener }, segment);
+  const flags = (before.flags & Flag.strict) === 0 ? before.flags : negotiateScale(before.flags, segment);
+  const state = rememberAck({ ...before, nextSeq, isn: opener, flags }, segment);
   const answered = segment.side === 1 && has(segment, TCP_ACK);
   return forward(answered ? { ...state, tcpState: TcpState.synRcvd, sinceMs: now } : state);
 }
@@ -98,6 +100,7 @@ function synWhileOpening(before: TcpMemory, segment: TcpSegment, now: number): T
 function open(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
   if (has(segment, TCP_RST)) return resetWhileOpen(before, segment, now);
   if (has(segment, TCP_SYN)) return forward(before, false);
+  if (isOutsideWindow(before, { ...segment, end: (segment.seq + consumed(segment)) >>> 0 })) return drop(before);
   const counted = countOrder(before, segment);
   const step = closing(finSeen(remember(counted, segment), segment, now), segment, now);
   return acknowledgesPayload(before, segment) ? { ...step, setUp: true } : step;
@@ -124,7 +127,7 @@ function resetAllowed(state: TcpMemory, segment: TcpSegment): boolean {
 function finSeen(state: TcpMemory, segment: TcpSegment, now: number): TcpMemory {
   const bit = finBit(segment.side);
   if (!has(segment, TCP_FIN) || (state.flags & bit) !== 0) return state;
-  const flags = state.flags | bit;
+  const flags = (state.flags | bit) >>> 0;
   const tcpState = (flags & BOTH_FINS) === BOTH_FINS ? TcpState.closing : TcpState.halfClosed;
   return { ...state, flags, tcpState, sinceMs: now };
 }
@@ -133,7 +136,7 @@ function finSeen(state: TcpMemory, segment: TcpSegment, now: number): TcpMemory 
 function closing(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
   const other: SideIndex = segment.side === 0 ? 1 : 0;
   const covers = has(segment, TCP_ACK) && (before.flags & finBit(other)) !== 0 && !sequenceIsNewer(before.nextSeq[other], segment.ack, 32);
-  const state = covers ? { ...before, flags: before.flags | ackedBit(other) } : before;
+  const state = covers ? { ...before, flags: (before.flags | ackedBit(other)) >>> 0 } : before;
   const done = state.tcpState === TcpState.closing && (state.flags & BOTH_ACKED) === BOTH_ACKED;
   if (!done) return forward(state);
   return { verdict: "forward", state: { ...state, life: Life.guard, sinceMs: now }, restart: true, ended: "fin" };
@@ -155,6 +158,7 @@ function remember(before: TcpMemory, segment: TcpSegment): TcpMemory {
 }
 
 function rememberAck(before: TcpMemory, segment: TcpSegment): TcpMemory {
+  if (has(segment, TCP_ACK) && (before.flags & Flag.strict) !== 0) return rememberWindow(before, segment);
   return has(segment, TCP_ACK) ? { ...before, lastAck: withSide(before.lastAck, segment.side, segment.ack) } : before;
 }
 

@@ -22,7 +22,7 @@ const struct field session_fields[] = {
 	SIDE_FIELDS(0), SIDE_FIELDS(1), FIELD_OF(svr_session, flags, UNSIGNED), FIELD_OF(svr_session, life, UNSIGNED),
 	FIELD_OF(svr_session, tcp_state, UNSIGNED), FIELD_OF(svr_session, tcp_before_reset, UNSIGNED),
 	FIELD_OF(svr_session, end_reason, UNSIGNED), PAIR(seen_ms, 4), FIELD_OF(svr_session, since_ms, UNSIGNED),
-	FIELD_OF(svr_session, idle_ms, UNSIGNED), PAIR(next_seq, 4), PAIR(last_ack, 4), PAIR(packets, 8), PAIR(bytes, 8),
+	FIELD_OF(svr_session, idle_ms, UNSIGNED), PAIR(next_seq, 4), PAIR(last_ack, 4), PAIR(window, 2), PAIR(packets, 8), PAIR(bytes, 8),
 	FIELD_OF(svr_session, isn, UNSIGNED), FIELD_OF(svr_session, flow_label, UNSIGNED), FIELD_OF(svr_session, uuid, BYTES),
 	FIELD_OF(svr_session, created_ms, UNSIGNED), FIELD_OF(svr_session, context_source_port_be, PORT_BE),
 	FIELD_OF(svr_session, context_destination_port_be, PORT_BE), FIELD_OF(svr_session, context_proto, UNSIGNED),

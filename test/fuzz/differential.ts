@@ -147,8 +147,8 @@ function compareSession({ after }: Pair, shown?: Fields): Found | undefined {
   if (after === undefined || shown === undefined) return undefined;
   const touched = (time: number | string | undefined): boolean => Number(time) !== UNTOUCHED;
   const model = {
-    flags: after.flags, life: after.life, tcp_state: after.tcpState, tcp_before_reset: after.tcpBeforeReset, end_reason: after.endReason,
-    next_seq0: after.nextSeq[0], next_seq1: after.nextSeq[1], last_ack0: after.lastAck[0], last_ack1: after.lastAck[1], packets0: after.packets[0],
+    flags: after.flags >>> 0, life: after.life, tcp_state: after.tcpState, tcp_before_reset: after.tcpBeforeReset, end_reason: after.endReason,
+    next_seq0: after.nextSeq[0], next_seq1: after.nextSeq[1], last_ack0: after.lastAck[0], last_ack1: after.lastAck[1], window0: after.window[0], window1: after.window[1], packets0: after.packets[0],
     packets1: after.packets[1], bytes0: after.bytes[0], bytes1: after.bytes[1], isn: after.isn, retransmissions: after.retransmissions,
     out_of_order: after.outOfOrder, seen0: touched(after.seenMs[0]), seen1: touched(after.seenMs[1]), since: touched(after.sinceMs), setup: after.setupMs !== 0,
   };

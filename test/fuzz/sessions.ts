@@ -34,13 +34,21 @@ function sequence(random: Random): number {
   return random.chance(30) ? (0x1_0000_0000 - random.below(2000)) >>> 0 : random.word();
 }
 
+const WINDOWS = [0, 1, 100, 502, 8192, 64_240, 65_535];
+
+/** Window scales + 1 of both sides, or that of the opener alone, in the highest byte of the flags. */
+function scalesOf(random: Random): number {
+  return (random.below(16) << 24) | (random.chance(70) ? (1 + random.below(15)) << 28 : 0);
+}
+
 function randomised(random: Random, session: Session): Session {
   const isTcp = session.context.proto === PROTO_TCP;
   const tcp = isTcp ? { tcpState: random.pick(STATES), tcpBeforeReset: random.pick([TcpState.established, TcpState.halfClosed, TcpState.closing]) } : {};
   const flags = session.flags | someFlags(random, RARE_FLAGS, 6) | (isTcp ? someFlags(random, TCP_FLAGS, 25) : 0);
   const next: [number, number] = [sequence(random), sequence(random)];
   return {
-    ...session, ...tcp, flags, life: random.pick(LIVES), nextSeq: next, lastAck: random.chance(20) ? [0, 0] : [next[1], next[0]], isn: (next[0] - 1) >>> 0,
+    ...session, ...tcp, flags: ((flags & 0xffffff) | (isTcp ? scalesOf(random) : 0)) >>> 0, life: random.pick(LIVES), nextSeq: next, lastAck: random.chance(20) ? [0, 0] : [next[1], next[0]], isn: (next[0] - 1) >>> 0,
+    window: [random.pick(WINDOWS), random.pick(WINDOWS)],
     bytes: random.chance(50) ? [0n, 0n] : [BigInt(COOKIE_TRUST), BigInt(COOKIE_TRUST)], setupMs: random.chance(20) ? 5 : 0, flowLabel: random.chance(70) ? session.flowLabel : 0, side: [someHop(random, session.side[0]), someHop(random, session.side[1])],
   };
 }

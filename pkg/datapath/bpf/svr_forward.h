@@ -99,7 +99,7 @@ static __always_inline __u32 svr_forward_hop(const struct svr_forward *f, const 
 	return p->ttl <= 1 ? SVR_PUNT | SVR_PUNT_TTL : SVR_GO_ON;
 }
 
-static __always_inline __u32 svr_forward_tcp(struct svr_forward *f, const struct svr_packet *p)
+static __always_inline __u32 svr_forward_tcp(struct svr_forward *f, struct __sk_buff *skb, const struct svr_packet *p)
 {
 	struct svr_tcp_step step = { .s = f->s, .p = p, .side = f->side, .now_ms = f->now_ms, .restart = true };
 	__u32 verdict;
@@ -110,6 +110,8 @@ static __always_inline __u32 svr_forward_tcp(struct svr_forward *f, const struct
 	}
 	if (!svr_tcp_legal(p->tcp_flags))
 		return SVR_DROP | SVR_DROP_STATE;
+	if ((p->tcp_flags & SVR_TCP_SYN) && (f->s->flags & SVR_F_STRICT))
+		step.scale = svr_mss_scale(skb, p);
 	verdict = svr_tcp_segment(&step);
 	f->restart = step.restart;
 	return verdict;
@@ -128,7 +130,7 @@ static __always_inline __u32 svr_forward_judge(struct __sk_buff *skb, struct svr
 		verdict = svr_forward_hop(f, p);
 	}
 	if (verdict == SVR_GO_ON)
-		verdict = svr_forward_tcp(f, p);
+		verdict = svr_forward_tcp(f, skb, p);
 	f->bytes = p->length + (p->segments - 1) * svr_packet_headers(p);
 	if (svr_carrier_is_carried(f->s, f->side))
 		f->bytes -= SVR_UDP_HEADER;

@@ -75,6 +75,7 @@ struct svr_packet {
 	__u32 seq;
 	__u32 ack;
 	__u16 udp_length;
+	__u16 window;        /* TCP, not scaled */
 	__u8 tcp_flags;
 	__u8 tcp_header;     /* bytes */
 	__u8 icmp_type;

@@ -138,6 +138,7 @@ static __always_inline enum svr_shape svr_parse_tcp(struct svr_cursor *c, struct
 	p->ack = bpf_ntohl(tcp->ack_seq);
 	p->tcp_flags = ((__u8 *)tcp)[13] & 0x3f;
 	p->tcp_header = header;
+	p->window = bpf_ntohs(tcp->window);
 	p->payload = room - header;
 	return SVR_SHAPE_OK;
 }

@@ -9,6 +9,7 @@
 
 #include "svr_packet.h"
 #include "svr_usage.h"
+#include "svr_window.h"
 
 #define SVR_F_FINS (SVR_F_FIN_FWD | SVR_F_FIN_REV)
 #define SVR_F_ACKS (SVR_F_ACKED_FWD | SVR_F_ACKED_REV)
@@ -57,6 +58,7 @@ struct svr_tcp_step {
 	__u32 word;    /* as read */
 	__u32 next;    /* as it should become */
 	bool restart;  /* idle timers start again */
+	__u32 scale;   /* enforcement strict, SYN: svr_mss_scale */
 	bool moved;    /* an event of the table happened, though the word may read the same */
 };
 
@@ -91,7 +93,11 @@ static __always_inline __u32 svr_tcp_consumed(const struct svr_tcp_step *t)
 
 static __always_inline void svr_tcp_remember_ack(const struct svr_tcp_step *t)
 {
-	if (svr_tcp_has(t, SVR_TCP_ACK))
+	if (!svr_tcp_has(t, SVR_TCP_ACK))
+		return;
+	if (t->s->flags & SVR_F_STRICT)
+		svr_window_remember(t->s, t->p, t->side);
+	else
 		t->s->last_ack[t->side & 1] = t->p->ack;
 }
 
@@ -174,6 +180,8 @@ static __always_inline __u32 svr_tcp_open(struct svr_tcp_step *t)
 		t->restart = false;
 		return SVR_GO_ON;
 	}
+	if ((t->s->flags & SVR_F_STRICT) && svr_window_outside(t->s, t->p, t->side, t->p->seq + svr_tcp_consumed(t)))
+		return SVR_DROP | SVR_DROP_STATE;
 	svr_tcp_setup(t);
 	svr_tcp_count_order(t);
 	svr_tcp_remember(t);
@@ -204,6 +212,8 @@ static __always_inline __u32 svr_tcp_syn_opening(struct svr_tcp_step *t)
 	if (!t->side && !answer)
 		t->s->isn = t->p->seq;
 	svr_tcp_remember_ack(t);
+	if (t->s->flags & SVR_F_STRICT)
+		svr_window_negotiate(t->s, t->side, answer, t->scale);
 	if (t->side && answer)
 		t->next = svr_tcp_with_state(t->next, SVR_TCP_SYN_RCVD);
 	return SVR_GO_ON;

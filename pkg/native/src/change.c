@@ -64,6 +64,8 @@ static void patch_pairs(struct svr_session *to, const struct svr_session *from, 
 			set_u32(&to->next_seq[i], from->next_seq[i]);
 		if (fields & SVR_FIELD_LAST_ACK)
 			set_u32(&to->last_ack[i], from->last_ack[i]);
+		if (fields & SVR_FIELD_WINDOW)
+			to->window[i] = from->window[i];
 		if (fields & SVR_FIELD_PACKETS)
 			__atomic_add_fetch(&to->packets[i], from->packets[i], __ATOMIC_RELAXED);
 		if (fields & SVR_FIELD_BYTES)

@@ -60,6 +60,10 @@ const whySchema = z.looseObject({
     router: text("router whose configuration answers"), allow: z.boolean().meta({ description: "the answer" }),
     reason: z.enum(reasons.map((reason) => reason.name)).exactOptional().meta({ description: "why not; absent when the question does not say enough" }),
     tenant: text("tenant that was looked up"), service: z.string().exactOptional().meta({ description: "service that fits" }), steps: z.array(stepSchema),
+    change: z.looseObject({
+      object: text("Kind namespace/name"), op: z.enum(["add", "set", "remove", "create"]).meta({ description: "add to a list, set a field, remove it, or create an object with this spec" }), field: text("path below spec; empty with create"),
+      value: z.unknown().optional().meta({ description: "absent with remove" }), text: text("the change as a sentence"),
+    }).exactOptional().meta({ description: "the one change that would allow it; absent when it takes several" }),
   })),
 }) as unknown as z.ZodType<WhyData>;
 

@@ -2,7 +2,7 @@
 import { parse } from "yaml";
 import { parseThree, threeFiles } from "../../test/support/config/three.ts";
 import { runCli, self, socketOf, statusBody } from "../../test/support/cli.ts";
-import type { CannedRouters } from "../../test/support/cli.ts";
+import type { CannedReply, CannedRouters } from "../../test/support/cli.ts";
 import { compile } from "../plan/compile.ts";
 
 const files = Object.fromEntries(threeFiles().map(({ path, text }) => [path, text]));
@@ -48,6 +48,19 @@ tenant   yes  finance.acme, as asked                    Tenant finance.acme  met
 service  yes  shop/admin by 10.9.0.10/32, TCP, port 22  Service shop/admin   spec.transports[0].ports[0]
 access   no   shop/admin denies finance.acme            Service shop/admin   spec.access[1]
 ` });
+});
+
+test("a refusal comes with the one change that would allow it, where the objects are at hand", async () => {
+  const change = { object: "Service shop/admin", op: "add", field: "transports[0].ports", value: 99, text: "add 99 to spec.transports[0].ports of Service shop/admin" };
+  const refused = "why --tenant engineering.acme --proto tcp --to 10.9.0.10:99";
+  const byDirectory = await runCli(`${refused} --config-dir three --router branch`, offline);
+  expect(byDirectory.out).toContain(`would allow  ${change.text}\n`);
+  const sockets = running("branch");
+  const branch = sockets[socketOf("branch")] as Record<string, CannedReply>;
+  branch[`${self}/objects`] = { body: parseThree().objects.map(({ object }) => object) };
+  const { out } = await runCli(`${refused} --router branch -o json`, { sockets });
+  expect(JSON.parse(out)).toMatchObject({ items: [{ allow: false, change }] });
+  expect((await runCli(`${denied} --router branch`, { sockets })).out).not.toContain("would allow"); // a test of the service wants it denied
 });
 
 test("json and yaml hold the question and the steps", async () => {

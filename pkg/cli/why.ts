@@ -1,13 +1,19 @@
 // `svrctl why`: why a connection is allowed or refused, step by step, by the configuration in force at routers or by that of
 // a directory. Called by program.ts. Decides nothing itself: pkg/plan explains.
+import type { ParsedObject } from "../api/document.ts";
+import { objectId } from "../api/kinds.ts";
 import { suggestWord } from "../api/suggest.ts";
 import type { IpAddress } from "../base/address.ts";
 import { formatAddress } from "../base/addresstext.ts";
+import { changeText } from "../plan/change.ts";
+import type { Change } from "../plan/change.ts";
 import type { RouterConfig } from "../plan/config.ts";
 import { explain } from "../plan/explain.ts";
 import type { Explanation, WhyQuestion } from "../plan/explain.ts";
-import { configurationSchema } from "./answers.ts";
-import { askAll, finish } from "./ask.ts";
+import { findRemedy } from "../plan/remedy.ts";
+import { configurationSchema, objectsSchema } from "./answers.ts";
+import { connect, finish } from "./ask.ts";
+import type { Router } from "./ask.ts";
 import { readPlan } from "./configread.ts";
 import type { Context } from "./context.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -25,8 +31,8 @@ export interface WhyFlags {
   configDir?: string;
 }
 
-/** WhyItem is the answer of one router. */
-export type WhyItem = Explanation & { router: string };
+/** WhyItem is the answer of one router, with the one change that would turn a refusal into an allow, if there is one. */
+export type WhyItem = Explanation & { router: string; change?: Change & { text: string } };
 
 /** WhyAsked is the question as data shows it. */
 export interface WhyAsked { tenant?: string; from?: string; protocol: number; to: string; port: number }
@@ -34,7 +40,8 @@ export interface WhyAsked { tenant?: string; from?: string; protocol: number; to
 /** WhyData is the answer for programs. */
 export interface WhyData { question: WhyAsked; items: WhyItem[] }
 
-interface Configs { configs: readonly RouterConfig[]; failures: readonly Failure[] }
+/** Objects are asked for only when a connection is refused; none: nothing is proposed. */
+interface Configs { configs: readonly { config: RouterConfig; objects: () => Promise<readonly ParsedObject[] | undefined> }[]; failures: readonly Failure[] }
 
 const command = "svrctl why";
 const icmp4 = 1;
@@ -46,12 +53,19 @@ export async function explainWhy(context: Context, flags: WhyFlags): Promise<Exi
   const question = questionOf(flags);
   if (typeof question === "string") return finish(context, [usageFailure(question, command)]);
   const { configs, failures } = flags.configDir === undefined ? await runningConfigs(context) : await compiledConfigs(context, flags.configDir);
-  const items = configs.map((config): WhyItem => ({ router: config.name, ...explain(config, question) }));
+  const items = await Promise.all(configs.map((one) => itemOf(one, question)));
   const asked = askedOf(question);
   const data: WhyData = { question: asked, items };
   if (items.length > 0) await context.show({ data, text: (style) => items.map((item) => explanationText(item, asked, style)).join("\n") });
   const vague = items.filter((item) => !item.allow && item.reason === undefined).map((item) => usageFailure(item.steps.at(-1)?.text ?? "the question does not say enough", command));
   return finish(context, [...failures, ...vague], items.some((item) => !item.allow) ? Exit.no : Exit.ok);
+}
+
+async function itemOf({ config, objects }: Configs["configs"][number], question: WhyQuestion): Promise<WhyItem> {
+  const answer = explain(config, question);
+  const sources = answer.allow || answer.reason === undefined ? undefined : await objects();
+  const change = sources === undefined ? undefined : findRemedy({ objects: sources, config, question, refusal: answer });
+  return { router: config.name, ...answer, ...(change === undefined ? {} : { change: { ...change, text: changeText(change) } }) };
 }
 
 /** The question, or what is wrong with it. ICMP is one protocol for people and two for packets. */
@@ -72,8 +86,16 @@ function askedOf({ tenant, from, proto, destination, port }: WhyQuestion): WhyAs
 }
 
 async function runningConfigs(context: Context): Promise<Configs> {
-  const { found, failures } = await askAll(context, { path: "/api/v1/routers/self/configuration", schema: configurationSchema, what: "the configuration" }, { single: true });
-  return { configs: found.map(({ value }) => value), failures };
+  const { routers, failures } = await connect(context, { single: true });
+  const results = await Promise.all(routers.map((router) => router.ask({ path: "/api/v1/routers/self/configuration", schema: configurationSchema, what: "the configuration" })));
+  const objectsOf = async (router: Router): Promise<readonly ParsedObject[] | undefined> => {
+    const found = await router.ask({ path: "/api/v1/routers/self/objects", schema: objectsSchema, what: "the configuration objects" });
+    return found.ok ? found.value.map((object) => ({ id: objectId(object), object })) : undefined;
+  };
+  return {
+    configs: results.flatMap((result, index) => (result.ok ? [{ config: result.value, objects: () => objectsOf(routers[index] as Router) }] : [])),
+    failures: [...failures, ...results.flatMap((result) => (result.ok ? [] : [result.error]))],
+  };
 }
 
 async function compiledConfigs(context: Context, directory: string): Promise<Configs> {
@@ -87,7 +109,7 @@ async function compiledConfigs(context: Context, directory: string): Promise<Con
   if (options.routers.length === 0 && known.length !== 1) return { configs: [], failures: [noName(directory, known)] };
   const chosen = (options.routers.length === 0 ? known : options.routers).map((name) => ({ name, config: routers.get(name) }));
   return {
-    configs: chosen.flatMap(({ config }) => config ?? []),
+    configs: chosen.flatMap(({ config }) => (config === undefined ? [] : [{ config, objects: () => Promise.resolve(read.value.sources) }])),
     failures: chosen.filter(({ config }) => config === undefined).map(({ name }) => noRouter(directory, name, known)),
   };
 }

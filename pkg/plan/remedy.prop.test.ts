@@ -1,0 +1,81 @@
+// What `svrctl why` proposes against a refusal does turn it into an allow, for random configurations and connections; and the
+// ordinary refusals have a proposal.
+import fc from "fast-check";
+import { parsedOf, randomObjects, randomQuestions } from "../../test/support/config/random.ts";
+import { addressOf } from "../../test/support/config/sample.ts";
+import type { ParsedObject } from "../api/document.ts";
+import { applyChange, changeText } from "./change.ts";
+import { compile } from "./compile.ts";
+import { explain } from "./explain.ts";
+import type { WhyQuestion } from "./explain.ts";
+import { findRemedy } from "./remedy.ts";
+
+test("P-1 P-2 the proposed change, applied to the configuration, makes the answer allow", () => {
+  const found: Record<string, number> = {};
+  fc.assert(fc.property(randomObjects, randomQuestions, (objects, questions) => {
+    const { routers, problems } = compile({ objects });
+    for (const config of routers.values()) {
+      for (const question of questions.slice(0, 4)) {
+        const refusal = explain(config, question);
+        if (refusal.allow) continue;
+        const reason = refusal.reason ?? "";
+        const change = findRemedy({ objects, config, question, refusal });
+        if (change === undefined) continue; // it takes several
+        found[reason] = (found[reason] ?? 0) + 1;
+        const after = compile({ objects: applyChange(objects, change) ?? [] });
+        expect(explain(after.routers.get(config.name)!, question)).toMatchObject({ allow: true });
+        expect(after.problems.filter((one) => one.severity === "error").length).toBeLessThanOrEqual(problems.filter((one) => one.severity === "error").length);
+        expect(changeText(change)).toMatch(/^(add|set|remove|create) .*(Service|ServiceRoute) shop\//);
+      }
+    }
+  }), { numRuns: 120, interruptAfterTimeLimit: 60_000 });
+  expect(Object.values(found).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10);
+}, 90_000);
+
+const base = [
+  parsedOf("Tenant", { name: "acme" }), parsedOf("Tenant", { name: "dev.acme" }), parsedOf("ServicePolicy", { name: "none", namespace: "shop" }, { vectors: [{ name: "mpls", use: "Never" }] }),
+  parsedOf("ServiceRoute", { name: "web", namespace: "shop" }, { serviceRef: { name: "web" }, routers: ["one"], type: "Local", local: { interface: "lan0" } }),
+  parsedOf("Router", { name: "one" }, { interfaces: [{ name: "lan0", type: "LAN", addresses: ["10.1.0.1/24"] }, { name: "bare", type: "LAN" }] }),
+  parsedOf("SecurityPolicy", { name: "strong", namespace: "shop" }, { payloadEncryption: "GCM" }),
+];
+const web = (change: object): ParsedObject => parsedOf("Service", { name: "web", namespace: "shop" }, { addresses: ["10.1.0.0/24"], transports: [{ protocol: "TCP", ports: [80] }], access: [{ tenant: "acme" }], ...change });
+const ask = (change: Partial<WhyQuestion> = {}): WhyQuestion => ({ tenant: "dev.acme", proto: 6, port: 80, destination: addressOf("10.1.0.9"), ...change });
+
+test.each<[string, object, Partial<WhyQuestion>, string | undefined]>([
+  ["nobody may", { access: [] }, {}, 'add {"tenant":"dev.acme"} to spec.access of Service shop/web'],
+  ["a child that is not configured: its parent", { access: [] }, { tenant: "x.dev.acme" }, 'add {"tenant":"dev.acme"} to spec.access of Service shop/web'],
+  ["denied by name", { access: [{ tenant: "acme" }, { tenant: "dev.acme", permission: "Deny" }] }, {}, 'set spec.access[1].permission of Service shop/web to "Allow"'],
+  ["denied as a child", { access: [{ tenant: "acme", permission: "Deny" }] }, {}, 'add {"tenant":"dev.acme"} to spec.access of Service shop/web'],
+  ["traffic without a tenant", {}, { tenant: "<global>" }, 'set spec.scope of Service shop/web to "Public"'],
+  ["a tenant that nobody knows", {}, { tenant: "stranger" }, undefined],
+  ["disabled", { enabled: false }, {}, "set spec.enabled of Service shop/web to true"],
+  ["another port", {}, { port: 81 }, "add 81 to spec.transports[0].ports of Service shop/web"],
+  ["another protocol", {}, { proto: 1, port: 0 }, 'add {"protocol":"ICMP"} to spec.transports of Service shop/web'],
+  ["another address", { addresses: ["10.1.0.8"] }, {}, 'add "10.1.0.9" to spec.addresses of Service shop/web'],
+  ["a policy that this version cannot do", { securityPolicyRef: { name: "strong" } }, {}, "remove spec.securityPolicyRef of Service shop/web"],
+  ["a policy without a way", { servicePolicyRef: { name: "none" } }, {}, "remove spec.servicePolicyRef of Service shop/web"],
+  ["no pool", { sourceNat: "Pool" }, {}, 'set spec.sourceNat of Service shop/web to "Interface"'],
+])("%s", (_desc, change, question, expected) => {
+  const objects = [...base, web(change)];
+  const config = compile({ objects }).routers.get("one")!;
+  const asked = ask(question);
+  const refusal = explain(config, asked);
+  expect(refusal.allow).toBe(false);
+  const found = findRemedy({ objects, config, question: asked, refusal });
+  expect(found === undefined ? undefined : changeText(found)).toBe(expected);
+});
+
+test("no route: a new one where the destination is", () => {
+  const objects = [...base.filter((one) => one.object.kind !== "ServiceRoute"), web({})];
+  const config = compile({ objects }).routers.get("one")!;
+  const found = findRemedy({ objects, config, question: ask(), refusal: explain(config, ask()) });
+  expect(found).toEqual({ object: "ServiceRoute shop/web-one", op: "create", field: "", value: { serviceRef: { name: "web" }, routers: ["one"], type: "Local", local: { interface: "lan0" } } });
+});
+
+test("a change that no object accepts is none", () => {
+  const objects = [...base, web({})];
+  for (const change of [{ object: "Service shop/gone", op: "set", field: "enabled", value: true }, { object: "Service shop/web", op: "add", field: "access", value: { tenant: "acme" } },
+    { object: "Service shop/web", op: "set", field: "enabld", value: true }, { object: "Servise shop/x", op: "create", field: "", value: {} }] as const) {
+    expect(applyChange(objects, change)).toBeUndefined();
+  }
+});

@@ -10,11 +10,13 @@ import { slotsFor } from "../../pkg/datapath/settings.ts";
 import { createDirectorySource } from "../../pkg/files/directory.ts";
 import { createKeySource } from "../../pkg/files/keys.ts";
 import { createRecordFile } from "../../pkg/files/recordfile.ts";
+import { openPeeringSockets } from "../../pkg/netio/peeringsockets.ts";
 import { compile, keepLastGood } from "../../pkg/plan/compile.ts";
 import type { RouterConfig } from "../../pkg/plan/config.ts";
 import { startRouter } from "../../pkg/router/app.ts";
 import { replayMemoryBytes } from "../../pkg/router/shard.ts";
 import { startWorker } from "../../pkg/router/workers.ts";
+import { createNodeEngine } from "../../pkg/security/node-engine.ts";
 import { derivePairKeys } from "../../pkg/security/peerkeys.ts";
 import { programVersion } from "../version.ts";
 import { systemClock } from "./clock.ts";
@@ -49,6 +51,7 @@ async function main(): Promise<void> {
       const data: ShardData = { number, count: shardsOf(config), spec: datapath.shardSpec(number), counterSecond, replayMemory };
       return startWorker({ entry: new URL("./shard.ts", import.meta.url), number, data, wake: () => { datapath.wake(number); } });
     }),
+    peering: { port: openPeeringSockets(), engine: createNodeEngine() },
     every: (ms, work) => {
       const timer = setInterval(work, ms);
       return { stop: () => { clearInterval(timer); } };

@@ -67,6 +67,11 @@ const timersField = z.strictObject({
   interim: durationField({ description: "Time between interim records. Default: 300s.", example: "300s", min: "1s", max: "1800s" }).default("300s"),
 }).meta({ description: "Timers of sessions." });
 
+const pathMtuField = z.strictObject({
+  enabled: switchField({ description: "Find out the largest packet that each peer path carries. Default: true." }).default(true),
+  interval: durationField({ description: "Time between two runs on a path. Default: 600s.", example: "600s", min: "1s", max: "24h" }).default("600s"),
+}).meta({ description: "Path MTU discovery." });
+
 const routerSpec = z.strictObject({
   interfaces: keyedField(interfaceField, { description: "Interfaces of the router.", min: 1, max: 256, key: "name" }),
   peers: keyedField(peerField, { description: "Routers that it exchanges sessions with. Default: none.", max: 1_024, key: "name" }).default([]),
@@ -76,6 +81,7 @@ const routerSpec = z.strictObject({
   quarantine: durationField({ description: "Rest of a released pair of waypoint ports. Default: 30s.", example: "30s", min: "30s", max: "600s" }).default("30s"),
   mssClamp: z.union([z.enum(["Automatic", "Off"]), z.int().min(536).max(8_960)], { error: "is not Automatic, Off or 536-8960" }).default("Automatic")
     .meta({ description: "Limit of the TCP MSS option: Automatic from the MTU, Off, or bytes. Default: Automatic.", examples: ["Automatic"], "x-kubernetes-int-or-string": true }),
+  pathMtuDiscovery: pathMtuField.prefault({}),
   shards: countField({ description: "Threads for first packets. Default: one a processor.", example: 2, min: 1, max: 64 }).optional(),
 }).meta({ description: "One router: its interfaces, peers and limits." });
 

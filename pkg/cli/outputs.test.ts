@@ -13,7 +13,7 @@ const answers = {
   [self]: statusBody("cloud"), [`${self}/sessions?limit=1000`]: { body: { items: Object.values(sessionHops) } }, [`/api/v1/sessions/${sessionId}`]: { body: sessionHops.cloud },
   [`${self}/tables`]: { body: [{ name: "sessions", entries: 1, limit: 2, alarm: false }] },
   [`${self}/peers`]: { body: [{ name: "west", state: "up", hmac: "TimeBased", metadataEncryption: "off", keys: { send: "1", receive: "2" }, allowedTenants: ["a"],
-    paths: [{ name: "west/a", interface: "wan0", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1500, state: "up", waypoints: { used: 1, free: 1, size: 2 } }] }] },
+    paths: [{ name: "west/a", interface: "wan0", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1500, mtuDiscovery: "found", state: "up", waypoints: { used: 1, free: 1, size: 2 } }] }] },
   [`${self}/counters`]: { body: { drops: { access: 1 }, peerDrops: { west: { "no-flow": 1 } }, healthChecks: { sent: 4, received: 0, exists: 3, timeout: 0, stale: 1 }, interfaces: [{ name: "lan0", rxPackets: 1, rxBytes: 1, txPackets: 1, txBytes: 1 }],
     filtered: [{ interface: "lan0", rule: 2, packets: 3 }], shards: [{ punts: 1, denialsSuppressed: 0 }], records: { created: 1, lost: 0, waiting: 0 } } },
   [`${self}/trace?protocol=17&from=10.1.0.10&fromPort=5000&to=10.9.0.10&toPort=53`]: { body: {

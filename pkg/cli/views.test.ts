@@ -20,7 +20,7 @@ const peers = {
   body: [
     {
       name: "transit", state: "up", hmac: "TimeBased", metadataEncryption: "CBC", keys: { send: "00c0ffee", receive: "0badcafe" }, allowedTenants: ["acme", "lab"],
-      paths: [{ name: "transit/v4", interface: "wan0", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1_500, state: "up", waypoints: { used: 5, free: 24_571, size: 24_576 } }],
+      paths: [{ name: "transit/v4", interface: "wan0", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1_500, mtuDiscovery: "found", state: "up", waypoints: { used: 5, free: 24_571, size: 24_576 } }],
     },
     { name: "cloud", state: "down", hmac: "TimeBased", metadataEncryption: "off", keys: { send: "", receive: "" }, allowedTenants: [], paths: [] },
   ],
@@ -82,9 +82,9 @@ cloud   half-open                   0     none     -       -  no
 transit  up     transit/v4  wan0       192.0.2.1  192.0.2.2  up          1500         5/24576
 cloud    down   -           -          -          -          -              -               -
 `],
-  ["peers -o wide", one, `PEER     STATE  PATH        INTERFACE  LOCAL      REMOTE     PATH STATE   MTU  WAYPOINTS USED  HMAC       ENCRYPTION  SEND KEY  RECEIVE KEY  TENANTS
-transit  up     transit/v4  wan0       192.0.2.1  192.0.2.2  up          1500         5/24576  TimeBased  CBC         00c0ffee  0badcafe     acme,lab
-cloud    down   -           -          -          -          -              -               -  TimeBased  off         -         -            -
+  ["peers -o wide", one, `PEER     STATE  PATH        INTERFACE  LOCAL      REMOTE     PATH STATE   MTU  WAYPOINTS USED  MTU KNOWN  HMAC       ENCRYPTION  SEND KEY  RECEIVE KEY  TENANTS
+transit  up     transit/v4  wan0       192.0.2.1  192.0.2.2  up          1500         5/24576  found      TimeBased  CBC         00c0ffee  0badcafe     acme,lab
+cloud    down   -           -          -          -          -              -               -  -          TimeBased  off         -         -            -
 `],
   ["version", two, `PROGRAM  NAME    VERSION  UPTIME  SESSIONS  CONFIGURATION              FITS
 svrctl   -       0.1.0    -       -         -                          -

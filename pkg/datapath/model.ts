@@ -73,6 +73,7 @@ function datapathPort(world: World): Datapath {
   const { model, records } = world;
   return {
     program: (config: DatapathConfig) => programModel(model, config),
+    send: (frames) => frames.filter((frame) => send(world, frame)).length,
     nameId: (name) => nameId(world, name),
     nameOf: (id) => world.names.get(id),
     records: (max) => records.splice(0, max),

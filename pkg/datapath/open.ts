@@ -21,6 +21,7 @@ import { dropRings, MAX_SHARDS, openRecords, placeRings } from "./rings.ts";
 import { createSettings, readInjectSecret, readSizes, SECRET_BYTES, slotsFor, writeSizes } from "./settings.ts";
 import { openSettings } from "./settingsmap.ts";
 import type { SettingsMap } from "./settingsmap.ts";
+import { openSender } from "./shardport.ts";
 import type { ShardSpec } from "./shardport.ts";
 import { createTable } from "./table.ts";
 import type { Table } from "./table.ts";
@@ -132,8 +133,10 @@ function assemble(parts: Parts, shards: number, keep: Keep): Omit<EbpfDatapath, 
   keep(() => { records.close(); });
   const wakes = openWakes(native, shards);
   keep(() => { wakes.close(); });
+  const sender = openSender(native, { number: "the main thread", pinDir: pins.dir, injectMac: readInjectSecret(settings.bytes) });
+  keep(() => { sender.close(); });
   return {
-    ...createNameTable(names), program: (config) => { programmer.program(config); }, records: (max) => records.take(max),
+    ...createNameTable(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max),
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
     findUuid: (uuid) => table.findUuid(uuid), find: (key) => table.find(key), shardOf: (key) => table.shardOf(key),
     gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),

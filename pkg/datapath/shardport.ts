@@ -28,11 +28,11 @@ const FRAMES_PER_CALL = 1024;
 const FRAME_WORDS = 3; // struct svr_send_frame
 const LONGEST = 65_535;
 
-function must(handle: Handle | number, spec: ShardSpec, what: string): Handle {
+function must(handle: Handle | number, by: { number: string; pinDir: string }, what: string): Handle {
   if (typeof handle !== "number") return handle;
   const denied = handle === errno.EPERM || handle === errno.EACCES;
   throw new SvrError(denied ? "SVR_NOT_ROOT" : "SVR_BPF_LAYOUT", {
-    object: spec.pinDir, attempted: `shard ${spec.number} cannot open ${what} (${errnoText(handle)})`,
+    object: by.pinDir, attempted: `${by.number} cannot open ${what} (${errnoText(handle)})`,
     fix: denied ? "run it as root, or with the capabilities NET_ADMIN, NET_RAW, BPF and PERFMON" : "start the router again; it makes what is missing",
   });
 }
@@ -79,23 +79,30 @@ export function createSend(native: Native, send: Handle): ShardPort["send"] {
   };
 }
 
+/** openSender opens the socket through which a thread sends; throws SvrError. Close it in the same thread. */
+export function openSender(native: Native, by: { number: string; pinDir: string; injectMac: Uint8Array }): { send: ShardPort["send"]; close(): void } {
+  const handle = must(openHandle((out) => native.sendOpen(by.injectMac, by.injectMac.length, out)), by, "its socket on lo");
+  return { send: createSend(native, handle), close: () => { native.sendClose(handle); } };
+}
+
 /** openShardPort opens the port of a shard in the calling thread; throws SvrError. Close it in the same thread. */
 export function openShardPort(spec: ShardSpec, native: Native = openNative()): ShardPort {
   const closers: (() => void)[] = [];
   const close = (): void => { for (const one of closers.splice(0)) one(); };
   const pins = createPins(spec.pinDir);
+  const by = { ...spec, number: `shard ${spec.number}` };
   try {
-    const handle = must(openHandle((out) => native.tableOpen(spec.pinDir, spec.suffix, out)), spec, "the session table");
+    const handle = must(openHandle((out) => native.tableOpen(spec.pinDir, spec.suffix, out)), by, "the session table");
     const table = createTable(native, handle);
     closers.unshift(() => { table.close(); });
-    const ring = must(openHandle((out) => native.ringOpen(pins.ring(spec.number), spec.wakeFd, out)), spec, "its punt ring");
+    const ring = must(openHandle((out) => native.ringOpen(pins.ring(spec.number), spec.wakeFd, out)), by, "its punt ring");
     closers.unshift(() => { native.ringClose(ring); });
-    const send = must(openHandle((out) => native.sendOpen(spec.injectMac, spec.injectMac.length, out)), spec, "its socket on lo");
-    closers.unshift(() => { native.sendClose(send); });
+    const sender = openSender(native, by);
+    closers.unshift(() => { sender.close(); });
     const names = openMap(native, pins.map("names"));
     closers.unshift(() => { names.close(); });
     return {
-      ...createNameTable(names), drain: createDrain(native, ring, handle), send: createSend(native, send),
+      ...createNameTable(names), drain: createDrain(native, ring, handle), send: sender.send,
       apply: (ops) => table.apply(ops), find: (key) => table.find(key), findUuid: (uuid) => table.findUuid(uuid), load: () => table.load(), close,
     };
   } catch (error) {

@@ -42,6 +42,8 @@ export interface RouterConfig {
   timers: TimersConfig;
   /** clamp of the TCP MSS option (protocol 10.4); a number is bytes */
   mssClamp: "Automatic" | "Off" | number;
+  /** path MTU discovery (protocol 10.3) */
+  pathMtu: { discovery: boolean; intervalMs: number };
   /** worker threads for first packets; 0: one per processor */
   shards: number;
 }

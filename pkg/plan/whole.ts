@@ -63,7 +63,8 @@ function compileOne(shared: Shared, input: Input<"Router">): RouterConfig {
     nexthops: nexthops.sort((a, b) => compareNames(a.key, b.key)),
     members: compileMembers({ router: name, interfaces, inputs, report }),
     peers: peering.peers, paths: peering.paths, ...compileNat({ input, tenants: known, interfaces, locals, services, routes, report }),
-    limits: limitsOf(spec.limits), timers: timersOf(spec), mssClamp: spec.mssClamp, shards: spec.shards ?? 0,
+    limits: limitsOf(spec.limits), timers: timersOf(spec), mssClamp: spec.mssClamp,
+    pathMtu: { discovery: spec.pathMtuDiscovery.enabled, intervalMs: millisOf(spec.pathMtuDiscovery.interval) }, shards: spec.shards ?? 0,
   };
 }
 

@@ -154,6 +154,8 @@ export interface TableLook { faults: TableFault[]; holds: PortHold[]; entries: n
 /** The data plane of one router. Owner: the router's main thread; `close` leaves pinned maps forwarding. */
 export interface Datapath {
   program(config: DatapathConfig): void;
+  /** Sends packets of the router's own, as ShardPort.send does. */
+  send(frames: readonly Frame[]): number;
   /** Stable number of a name (tenant, service, router, path, next hop), kept with the sessions across restarts; 0 when the table of names is full or the name has more than 255 bytes. */
   nameId(name: string): number;
   nameOf(id: number): string | undefined;

@@ -13,6 +13,7 @@ import type { Counters } from "./counters.ts";
 import type { Fill } from "./fill.ts";
 import type { Intake } from "./intake.ts";
 import { nameKey } from "./names.ts";
+import type { PathMtus } from "./pathmtus.ts";
 import { previewBody, previewBytes, previewSessions } from "./preview.ts";
 import type { RecordPump } from "./pump.ts";
 import type { Questions } from "./questions.ts";
@@ -28,6 +29,7 @@ export interface AdminParts {
   datapath: Datapath;
   intake: Intake;
   counters: Counters;
+  mtus: Pick<PathMtus, "mtuOf" | "verdictOf">;
   pump: RecordPump;
   fill: Fill;
   shards: readonly unknown[];
@@ -169,7 +171,8 @@ function peers(parts: AdminParts): PeerView[] {
       name: peer.name, state, hmac: peer.hmac.mode, metadataEncryption: peer.metadataEncryption.enabled ? peer.metadataEncryption.suite : "off",
       keys: { send: hexId(pair?.send.keyId), receive: hexId(pair?.receive.keyId) }, allowedTenants: peer.allowedTenants.map((one) => one.tenant),
       paths: config.paths.filter((path) => path.peer === peer.name).map((path) => ({
-        name: path.key, interface: path.interface, local: formatAddress(path.local), remote: formatAddress(path.remote), mtu: path.mtu, state,
+        name: path.key, interface: path.interface, local: formatAddress(path.local), remote: formatAddress(path.remote), mtu: parts.mtus.mtuOf(path),
+        mtuDiscovery: parts.mtus.verdictOf(path), state,
         waypoints: parts.counters.pool(parts.datapath.nameId(nameKey("path", path.key))),
       })),
     };

@@ -5,7 +5,9 @@ import type { Clock } from "../ports/clock.ts";
 import type { ConfigSource, KeySource } from "../ports/config.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import type { Log } from "../ports/log.ts";
+import type { PeeringPort } from "../ports/peering.ts";
 import type { RecordSink } from "../ports/records.ts";
+import type { SealEngine } from "../svr/seal.ts";
 import { listenAdmin } from "./admin.ts";
 import { adminRoutes } from "./adminroutes.ts";
 import { adoptedPairs } from "./adopt.ts";
@@ -19,6 +21,9 @@ import type { Applied, Compiler, Intake } from "./intake.ts";
 import { judgeLive } from "./live.ts";
 import { lockState } from "./lock.ts";
 import type { ShardHost } from "./messages.ts";
+import { plainName } from "./names.ts";
+import { createPathMtus, withPathMtus } from "./pathmtus.ts";
+import type { PathMtus } from "./pathmtus.ts";
 import { datapathConfig } from "./program.ts";
 import { createQuestions } from "./questions.ts";
 import type { Questions } from "./questions.ts";
@@ -48,10 +53,13 @@ export interface RouterOptions {
   startShards(config: RouterConfig, counterSecond: number): ShardHost[];
   derive(router: string, peer: string, psk: { key: Uint8Array; generation: number }): PeerKeyPair;
   every(ms: number, work: () => void): { stop(): void };
+  /** hears peers on UDP 1280, owned by the router from here on; and what signs messages there */
+  peering: { port: PeeringPort; engine: SealEngine };
 }
 
 const PUMP_MS = 50;
 const ALARM_MS = 1_000;
+const MTU_MS = 250; // steps of path MTU discovery
 const RESERVE_MS = 3_600_000;
 const AGAIN_MS = 2_000; // a change is in effect within 5 s (behaviour 1.2)
 
@@ -84,6 +92,11 @@ interface Parts {
   questions: Questions;
   /** every shard's thread is up */
   started: Promise<unknown>;
+  mtus: PathMtus;
+  /** what is in force but for path MTUs */
+  posted?: ShardConfig;
+  /** a path MTU is not in force yet */
+  isStale: boolean;
   /** live sessions are judged once more by this configuration, at a monotonic time */
   again?: { posted: ShardConfig; atMs: number } | undefined;
 }
@@ -98,7 +111,9 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const first = await intake.first();
   const datapath = options.openDatapath(first.config);
   undo.defer(() => datapath.close());
-  const parts: Parts = { options, datapath, intake, ...startShards({ options, datapath, first }, undo) };
+  undo.defer(() => { options.peering.port.close(); });
+  const mtus = createPathMtus({ ...options, ...options.peering, datapath, changed: () => { parts.isStale = true; } });
+  const parts: Parts = { options, datapath, intake, mtus, isStale: false, ...startShards({ options, datapath, first, tooBig: (path) => { mtus.tooBig(path); } }, undo) };
   undo.defer(endingWith(parts));
   applyConfig(parts, first);
   const failed = Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
@@ -113,6 +128,8 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
     judgeAgain(parts);
   });
   undo.defer(() => pumping.stop());
+  const measuring = options.every(MTU_MS, () => { measure(parts); });
+  undo.defer(() => measuring.stop());
   let reloading = Promise.resolve(); // one after the other, so that the last change is what stays
   const watch = options.source.watch(() => { reloading = reloading.then(() => reload(parts)); });
   undo.defer(async () => {
@@ -123,7 +140,7 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   return { failed };
 }
 
-function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "started"> {
+function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied; tooBig(path: string): void }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "started"> {
   const { options, datapath, first } = of;
   const seconds = (): number => Math.floor(options.clock.unixMs() / 1000);
   const bound = openCounterBound(options.stateDir, seconds());
@@ -150,6 +167,7 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
         case "fault": return options.log.error({ shard: number, stack: message.stack }, "a packet was dropped by a fault of the router");
         case "counters": return counters.take(shard, message.counters);
         case "denials": return pump.denials(message.denials);
+        case "tooBig": return message.paths.forEach((path) => { of.tooBig(plainName(datapath.nameOf(path) ?? "")); });
         case "answer": return questions.take(message.number, message.answer);
       }
     });
@@ -188,16 +206,35 @@ function tryApply(parts: Parts, applied: Applied, otherwise: string): boolean {
 
 /** Numbers first, then the data plane, then the shards; then the sessions that policy does not allow any more. */
 function applyConfig(parts: Parts, applied: Applied): void {
-  const { options, datapath, shards, pump } = parts;
+  const { options, datapath, pump } = parts;
   const ids = applied.number((name) => datapath.nameId(name));
-  datapath.program(datapathConfig(applied.config, ids));
   const posted = { config: applied.config, ids, keys: applied.keys };
+  parts.posted = posted;
+  parts.mtus.follow(posted);
+  putInForce(parts, posted);
   pump.follow(applied.config);
-  for (const shard of shards) shard.post({ kind: "config", posted });
   const ended = endForbidden(parts, posted);
   parts.again = { posted, atMs: options.clock.monotonicMs() + AGAIN_MS };
   options.log.info({ hash: applied.hash, problems: applied.problems.length, ended }, "configuration applied");
   for (const problem of applied.problems) options.log.warn({ problem }, "configuration problem");
+}
+
+/** The configuration with the path MTUs as they are known. */
+function putInForce(parts: Parts, posted: ShardConfig): void {
+  const { datapath, shards, mtus } = parts;
+  parts.isStale = false;
+  const config = withPathMtus(posted.config, (path) => mtus.mtuOf(path));
+  datapath.program(datapathConfig(config, posted.ids));
+  for (const shard of shards) shard.post({ kind: "config", posted: { ...posted, config } });
+}
+
+function measure(parts: Parts): void {
+  try {
+    parts.mtus.tick();
+    if (parts.isStale && parts.posted !== undefined) putInForce(parts, parts.posted);
+  } catch (error) {
+    parts.options.log.error({ error }, "a path MTU could not be put in force; the one before stays");
+  }
 }
 
 /** Ends what the configuration does not allow or cannot carry, marks what has another way out now; the number of those that end. */

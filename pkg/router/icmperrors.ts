@@ -6,7 +6,7 @@ import { sameAddress } from "../base/address.ts";
 import type { IpAddress } from "../base/address.ts";
 import { errorAbout, errorPacket, ERROR_LIMIT } from "../svr/icmperror.ts";
 import type { IcmpError } from "../svr/icmperror.ts";
-import { quoteIsOf, readError, requote, writeError } from "../svr/icmpquote.ts";
+import { isTooBig, quoteIsOf, readError, requote, writeError } from "../svr/icmpquote.ts";
 import type { Quoted, QuotedError } from "../svr/icmpquote.ts";
 import { parsePacket } from "../svr/packet.ts";
 import type { Packet } from "../svr/packet.ts";
@@ -30,6 +30,7 @@ export function arriveError(turn: Turn, arrival: Arrival): void {
   const inner = error === undefined ? undefined : requote(error, innerEnds(state.context, from === 1));
   if (inner === undefined) return turn.count("icmp-error");
   const far = state.side[from];
+  if (far.path !== 0 && error !== undefined && isTooBig(error)) turn.tooBig(far.path); // it starts a discovery, and sets nothing (protocol 10.3)
   const location = far.path === 0 && sameAddress(packet.source, far.remote) ? innerEnds(state.context, from === 1).destination : packet.source;
   passOn(turn, { index, state, from }, { error: inner, location });
 }

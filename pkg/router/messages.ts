@@ -40,6 +40,8 @@ export type FromShard =
   | { kind: "fault"; stack: string }
   | { kind: "counters"; counters: ShardCounters }
   | { kind: "denials"; denials: Denial[] }
+  /** ICMP says that packets on these paths are too big (protocol 10.3) */
+  | { kind: "tooBig"; paths: number[] }
   | { kind: "answer"; number: number; answer: ShardAnswer };
 
 /** ShardQuestion is what the app may ask a shard. */

@@ -79,6 +79,7 @@ export class Shard {
   readonly #answers: FromShard[] = [];
   #punts = 0;
   #fault: string | undefined;
+  readonly #tooBig = new Set<number>();
   #stopped = false;
 
   constructor(options: ShardOptions) {
@@ -172,10 +173,13 @@ export class Shard {
       ...this.#tally.totals(), punts: this.#punts, pools: this.#ports.counts(), denialsSuppressed: this.#denials.suppressed(),
     };
     const fault = this.#fault;
+    const paths = [...this.#tooBig];
+    this.#tooBig.clear();
     this.#fault = undefined;
     return [
       { kind: "counters", counters },
       ...(denials.length === 0 ? [] : [{ kind: "denials" as const, denials }]),
+      ...(paths.length === 0 ? [] : [{ kind: "tooBig" as const, paths }]),
       ...(fault === undefined ? [] : [{ kind: "fault" as const, stack: fault }]),
     ];
   }
@@ -200,6 +204,7 @@ export class Shard {
       tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
       enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, ids: this.#ids,
       load: port.load(), replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
+      tooBig: (path) => void this.#tooBig.add(path),
       count: (reason, peer) => this.#tally.count(reason, peer?.name), countHealth: (kind) => this.#tally.countHealth(kind), deny: (denial) => this.#denials.offer(denial, nowMs),
     };
   }

@@ -63,6 +63,8 @@ export interface Turn {
   readonly take: (length: number) => Uint8Array;
   count(reason: DropReason, peer?: PeerEntry): void;
   countHealth(kind: HealthKind): void;
+  /** an ICMP error says that packets of ours are too big for a path */
+  tooBig(path: number): void;
   deny(denial: Denial): void;
 }
 

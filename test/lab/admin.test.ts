@@ -140,7 +140,7 @@ test("peers show key ids and never key bytes", () => {
   const lab = busyLab(0);
   const [peer] = peersSchema.parse(ask(lab, "branch", "/api/v1/routers/self/peers"));
   expect(peer).toMatchObject({ name: "transit", state: "up", hmac: "TimeBased", metadataEncryption: "CBC", allowedTenants: ["corp"], paths: [{ name: "transit/right4" }, { name: "transit/right6" }] });
-  expect(peer?.paths[0]).toEqual({ name: "transit/right4", interface: "right", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1500, state: "up", waypoints: { used: 0, free: 64, size: 64 } });
+  expect(peer?.paths[0]).toEqual({ name: "transit/right4", interface: "right", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1500, mtuDiscovery: "off", state: "up", waypoints: { used: 0, free: 64, size: 64 } });
   expect(peer?.keys).toEqual({ send: expect.stringMatching(/^[0-9a-f]{8}$/) as string, receive: expect.stringMatching(/^[0-9a-f]{8}$/) as string });
   const everything = JSON.stringify(["/peers", "/configuration", "/tables", "/counters", ""].map((path) => ask(lab, "branch", `/api/v1/routers/self${path}`)));
   for (const bytes of [keysOf("branch", "transit").hmac, keysOf("branch", "transit").meta]) expect(everything).not.toContain(Buffer.from(bytes).toString("hex"));

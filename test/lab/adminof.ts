@@ -23,7 +23,7 @@ export function adminOf(lab: Lab, router: LabRouter): (path: string) => unknown 
   const applied = { config: router.config, objects: [], keys, problems: [], hash: "0123456789abcdef", at: "2026-01-01T00:00:00.000Z", isPartial: false, number: () => ({}) };
   const fill = createFill({ datapath: router.datapath, counters, config: () => router.config, log: quiet });
   const routes = adminRoutes({
-    fill,
+    fill, mtus: { mtuOf: (path) => path.mtu, verdictOf: () => "off" },
     options: { name: router.name, version: "0.1.0", boot: "b1", clock }, datapath: router.datapath, counters, pump, shards: router.shards, startedMs: lab.now() - 5_400,
     questions: questionsOf(router), pause: (ms) => Promise.resolve(ms < 1 ? undefined : lab.wait(ms)),
     intake: { current: () => applied, stale: () => false, first: () => Promise.resolve(applied), again: () => Promise.resolve(undefined), back: () => undefined },

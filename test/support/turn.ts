@@ -50,6 +50,7 @@ export function newTurn(tables: Tables, change: Partial<Turn> = {}): TestTurn {
     replay: new ReplayWindow({ window: 1, slots: 64, memory: new ArrayBuffer(replayBytes(1, 64)) }), seals: createSealSource({ shard: 0, counterSecond: 1 }),
     enableGate: createEnableGate(1), skewGate: createSkewGate(1), errorGate: createErrorGate(1), sessionErrors: createSessionErrorGate(), fragments: createFragmentJoiner(1), ids: new ExtIds(100, { number: 0, count: 1 }),
     load: { live: 0, halfOpen: 0 }, find: { byArrival: () => undefined, byUuid: () => undefined }, take: (length) => new Uint8Array(length),
+    tooBig: () => undefined,
     countHealth: (kind) => void counted.push(`health ${kind}`), count: (reason, peer) => void counted.push(peer === undefined ? reason : `${peer.name} ${reason}`), deny: (denial) => void denied.push(denial), counted, denied, ...change,
   };
 }

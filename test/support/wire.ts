@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
 import { nodeHkdf } from "../../pkg/security/hkdf.ts";
 import { formatAddress } from "../../pkg/base/addresstext.ts";
-import { PROTO_TCP, PROTO_UDP, SUITE_CLEAR } from "../../pkg/svr/constants.ts";
+import { PEERING_PORT, PROTO_TCP, PROTO_UDP, SUITE_CLEAR } from "../../pkg/svr/constants.ts";
 import { isEmptyHeader, parseHeader, startsWithCookie } from "../../pkg/svr/decode.ts";
 import type { MetadataHeader } from "../../pkg/svr/decode.ts";
 import { acceptedEpochs, epochAt } from "../../pkg/svr/epoch.ts";
@@ -56,13 +56,17 @@ export function pairKeys(psk: Uint8Array, pair: readonly [string, string], gener
 
 const engine = createNodeEngine();
 
-/** readWire gives the IP packets of captured frames; those that parsePacket refuses are left out. */
+/** readWire gives the IP packets of captured frames; those that parsePacket refuses are left out, and what routers say to each other on UDP 1280. */
 export function readWire(frames: readonly Frame[], keys: PairKeys = []): WirePacket[] {
   return frames.flatMap((frame) => {
     const ip = ipOf(frame);
     const parsed = ip === undefined ? undefined : parsePacket(ip.data.slice());
-    return ip === undefined || parsed?.ok !== true ? [] : [readPacket({ unixNs: frame.unixNs, vlan: ip.vlan, packet: parsed.value }, keys)];
+    return ip === undefined || parsed?.ok !== true || isPeering(parsed.value) ? [] : [readPacket({ unixNs: frame.unixNs, vlan: ip.vlan, packet: parsed.value }, keys)];
   });
+}
+
+function isPeering({ proto, sourcePort, destinationPort }: Packet): boolean {
+  return proto === PROTO_UDP && (sourcePort === PEERING_PORT || destinationPort === PEERING_PORT);
 }
 
 /** readPacket says what one parsed packet means; it decrypts in place. */

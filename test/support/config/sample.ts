@@ -71,6 +71,6 @@ export function configOf(tenants: string[], services: ServiceSketch[]): RouterCo
       quarantineMs: 30_000, guardMs: 2_000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5_000,
       interimMs: 300_000, inactivityMs: 5_000, tcpIdleMs: 1_900_000, udpIdleMs: 180_000, icmpIdleMs: 10_000, otherIdleMs: 180_000,
     },
-    natPools: [], staticNats: [], mssClamp: "Automatic", shards: 0,
+    natPools: [], staticNats: [], mssClamp: "Automatic", pathMtu: { discovery: true, intervalMs: 600_000 }, shards: 0,
   };
 }

@@ -1,0 +1,184 @@
+// Path MTU discovery of all peer paths (protocol 10.3), in the main thread: a few packets a path every ten minutes. Sends probes
+// through the data plane, hears peers through PeeringPort, answers their probes. Owned by the app, which puts a changed MTU in
+// force. The table of one path is pkg/svr/pathmtu.ts.
+import { sameAddress } from "../base/address.ts";
+import { formatAddress } from "../base/addresstext.ts";
+import type { PathConfig, RouterConfig } from "../plan/config.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Datapath } from "../ports/datapath.ts";
+import type { Log } from "../ports/log.ts";
+import type { Datagram, PeeringPort } from "../ports/peering.ts";
+import { acceptedEpochs, epochAt } from "../svr/epoch.ts";
+import { finishOpen, planOpen } from "../svr/open.ts";
+import { againEvery, startMtu, stepMtu } from "../svr/pathmtu.ts";
+import type { MtuEvent, MtuState, MtuVerdict } from "../svr/pathmtu.ts";
+import { readMtuMessage, readPeering, writeMtuMessage } from "../svr/peering.ts";
+import type { MtuMessage, PeeringWay } from "../svr/peering.ts";
+import type { SealEngine, Signing } from "../svr/seal.ts";
+import type { ShardConfig } from "./build.ts";
+import { nameKey } from "./names.ts";
+import type { PeerKeyPair } from "./tables.ts";
+
+/** PathMtuOptions are the adapters of the discovery; `engine` signs its few messages. */
+export interface PathMtuOptions {
+  clock: Clock;
+  log: Log;
+  engine: SealEngine;
+  port: PeeringPort;
+  datapath: Pick<Datapath, "send">;
+  /** an MTU in force changed */
+  changed(): void;
+}
+
+/** PathMtus keeps the state of every path; the caller ticks it a few times a second. */
+export interface PathMtus {
+  /** takes a configuration: new paths begin, those that are gone are forgotten, the others go on */
+  follow(posted: ShardConfig): void;
+  tick(): void;
+  /** an ICMP "too big" about a packet on this path */
+  tooBig(path: string): void;
+  /** in force for a path of the configuration, in bytes of an IP packet */
+  mtuOf(path: PathConfig): number;
+  verdictOf(path: PathConfig): MtuVerdict | "off";
+  /** messages that were refused: not authentic, malformed, or too many */
+  refused(): number;
+}
+
+interface Tracked { config: PathConfig; state: MtuState }
+
+const MESSAGES_PER_SECOND = 2_000; // looked at; what comes above that is dropped unread
+
+/** createPathMtus makes a discovery without paths. */
+export function createPathMtus(options: PathMtuOptions): PathMtus {
+  const tracked = new Map<string, Tracked>();
+  const { clock, port } = options;
+  let posted: ShardConfig | undefined;
+  let refused = 0, faults = "";
+  const budget = createBudget(clock);
+  const feed = (one: Tracked, event: MtuEvent): void => { run(options, posted, one, event); };
+  port.onDatagram((datagram) => {
+    if (posted === undefined || !budget() || !receive(options, posted, datagram, (path, reply) => {
+      const one = tracked.get(path.key);
+      if (one !== undefined) feed(one, reply);
+    })) refused++;
+  });
+  return {
+    follow(next) {
+      posted = next;
+      port.follow(next.config.locals.filter((local) => local.waypoint).map((local) => local.address));
+      followPaths(tracked, next.config, clock.monotonicMs());
+    },
+    tick() {
+      for (const one of tracked.values()) feed(one, { kind: "tick" });
+      const now = port.faults().map(({ address, reason }) => `${formatAddress(address)}: ${reason}`).join("; ");
+      if (now !== faults && now !== "") options.log.warn({ faults: now }, "peers cannot be heard on UDP 1280 of some waypoint addresses; it is tried again");
+      faults = now;
+    },
+    tooBig(path) {
+      const one = tracked.get(path);
+      if (one !== undefined) feed(one, { kind: "tooBig" });
+    },
+    mtuOf: (path) => Math.min(path.mtu, tracked.get(path.key)?.state.mtu ?? path.mtu),
+    verdictOf: (path) => tracked.get(path.key)?.state.verdict ?? "off",
+    refused: () => refused,
+  };
+}
+
+function createBudget(clock: Clock): () => boolean {
+  let since = 0, used = 0;
+  return () => {
+    const now = clock.monotonicMs();
+    if (now - since >= 1000) [since, used] = [now, 0];
+    return used++ < MESSAGES_PER_SECOND;
+  };
+}
+
+/** A path whose ends or size are others is another path. */
+function followPaths(tracked: Map<string, Tracked>, config: RouterConfig, now: number): void {
+  const before = new Map(tracked);
+  tracked.clear();
+  if (!config.pathMtu.discovery) return;
+  for (const [index, path] of config.paths.entries()) {
+    const old = before.get(path.key);
+    const isSame = old !== undefined && old.config.mtu === path.mtu && sameAddress(old.config.remote, path.remote) && sameAddress(old.config.local, path.local);
+    const state = isSame ? againEvery(old.state, config.pathMtu.intervalMs) : startMtu({ top: path.mtu, intervalMs: config.pathMtu.intervalMs, firstId: (now * 64 + index * 7919) >>> 0 }, now);
+    tracked.set(path.key, { config: path, state });
+  }
+}
+
+function run(options: PathMtuOptions, posted: ShardConfig | undefined, one: Tracked, event: MtuEvent): void {
+  const { clock, log } = options;
+  const before = one.state;
+  const { state, effects } = stepMtu(before, event, clock.monotonicMs());
+  one.state = state;
+  const { config: path } = one;
+  for (const { id, size } of effects) {
+    if (posted !== undefined) send(options, posted, path, { message: { kind: "probe", id, size }, way: { source: path.local, destination: path.remote, destinationPort: 1280 } });
+  }
+  if (state.verdict === "below-floor" && before.verdict !== "below-floor") log.warn({ path: path.key }, "packets of 1280 bytes do not pass; larger ones are cut to that");
+  if (state.mtu === before.mtu) return;
+  log.info({ path: path.key, before: before.mtu, mtu: state.mtu }, "path MTU changed");
+  options.changed();
+}
+
+function send(options: PathMtuOptions, posted: ShardConfig, path: PathConfig, what: { message: MtuMessage; way: PeeringWay }): void {
+  const signing = signingOf(options, posted, path.peer);
+  const nexthop = posted.ids[nameKey("nexthop", path.nexthop)];
+  if (signing === undefined || nexthop === undefined) return;
+  options.datapath.send([{ nexthop, data: writeMtuMessage(what.message, what.way, { signing, engine: options.engine }) }]);
+}
+
+const MODES = { Disabled: "disabled", Regular: "regular", TimeBased: "time-based" } as const;
+
+function keysOf({ keys }: ShardConfig, peer: string): PeerKeyPair | undefined {
+  return Object.hasOwn(keys, peer) ? keys[peer] : undefined;
+}
+
+/** These messages have no payload TLVs, so they need no counter. */
+function signingOf({ clock }: PathMtuOptions, posted: ShardConfig, name: string): Signing | undefined {
+  const keys = keysOf(posted, name);
+  const peer = posted.config.peers.find((one) => one.name === name);
+  if (keys === undefined || peer === undefined) return undefined;
+  return { key: keys.send, mode: MODES[peer.hmac.mode], epoch: epochAt(clock.unixMs() / 1000), counter: 0n };
+}
+
+/** Verifies a datagram and answers it, or hands the reply on; false when it is refused. */
+function receive(options: PathMtuOptions, posted: ShardConfig, datagram: Datagram, onReply: (path: PathConfig, reply: MtuEvent) => void): boolean {
+  const opened = open(options, posted, datagram);
+  if (opened === undefined) return false;
+  const { message, paths } = opened;
+  if (message.kind === "reply") {
+    for (const path of paths) onReply(path, { kind: "reply", id: message.id, size: message.size });
+    return true;
+  }
+  const path = paths.find((one) => sameAddress(one.remote, datagram.remote)) ?? paths[0];
+  const way = { source: datagram.local, destination: datagram.remote, destinationPort: datagram.remotePort }; // a NAT may have changed them (protocol 9.1)
+  if (path !== undefined) send(options, posted, path, { message: { ...message, kind: "reply" }, way });
+  return path !== undefined;
+}
+
+/** The message and the paths that it can belong to: those of the owner of the key at that address of ours. */
+function open({ clock, engine }: PathMtuOptions, posted: ShardConfig, datagram: Datagram): { message: MtuMessage; paths: PathConfig[] } | undefined {
+  const read = readPeering(datagram);
+  if (!read.ok) return undefined;
+  const { packet, header } = read.value;
+  const peer = posted.config.peers.find((one) => keysOf(posted, one.name)?.receive.keyId === header.metadata.keyId);
+  const keys = peer === undefined ? undefined : keysOf(posted, peer.name);
+  if (peer === undefined || keys === undefined) return undefined;
+  const mode = MODES[peer.hmac.mode];
+  const job = planOpen(packet, header, { mode, keys: [keys.receive], epochs: acceptedEpochs(mode, epochAt(clock.unixMs() / 1000), peer.hmac.window) });
+  const result = job.ok ? engine.open([job.value])[0] : undefined;
+  if (!job.ok || result === undefined) return undefined;
+  const opened = finishOpen({ packet, header, job: job.value, requireEncryption: false }, result);
+  const message = opened.ok ? readMtuMessage(opened.value.metadata, packet, { at: opened.value.bodyAt, end: opened.value.bodyEnd }) : undefined;
+  if (message === undefined) return undefined;
+  return { message, paths: posted.config.paths.filter((path) => path.peer === peer.name && sameAddress(path.local, datagram.local)) };
+}
+
+/** withPathMtus is a configuration with the MTUs in force: paths, and the next hops that only they use. */
+export function withPathMtus(config: RouterConfig, mtuOf: (path: PathConfig) => number): RouterConfig {
+  const paths = config.paths.map((path) => ({ ...path, mtu: mtuOf(path) }));
+  const smallest = new Map<string, number>();
+  for (const { nexthop, mtu } of paths) smallest.set(nexthop, Math.min(mtu, smallest.get(nexthop) ?? mtu));
+  return { ...config, paths, nexthops: config.nexthops.map((nexthop) => ({ ...nexthop, mtu: smallest.get(nexthop.key) ?? nexthop.mtu })) };
+}

@@ -21,8 +21,11 @@ export interface Link { name: string; ends: [End, End]; mtu?: number; offloads?:
 /** Node is a namespace: a host with default gateways, a router whose kernel forwards nothing, or a plain kernel forwarder. */
 export interface Node { kind: "host" | "router" | "forwarder"; gateways?: string[]; routes?: { to: string; via: string }[] }
 
-/** Topology is what openNet builds. */
-export interface Topology { nodes: Record<string, Node>; links: Link[] }
+/** Detour is a path between two routers that no link joins: through translators, say. Each end is known to the other by `seenAs`. */
+export interface Detour { ends: [{ node: string; device: string; seenAs: string }, { node: string; device: string; seenAs: string }] }
+
+/** Topology is what openNet builds; detours are for the configuration of routers. */
+export interface Topology { nodes: Record<string, Node>; links: Link[]; detours?: Detour[] }
 
 /** Ran is what a program printed. */
 export interface Ran { code: number; stdout: string; stderr: string }

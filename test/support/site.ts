@@ -78,12 +78,26 @@ export function pskFile(a: string, b: string): string {
   return `keys/${[a, b].sort().join("-")}.psk`;
 }
 
-/** neighboursOf are the routers linked with one, with both ends of the link. */
-export function neighboursOf(topology: Topology, router: string): { name: string; own: End; theirs: End; mtu: number }[] {
+/** Neighbour is a router on a path of another one, with both ends of it. */
+export interface Neighbour { name: string; own: End; theirs: End; mtu: number }
+
+/** neighboursOf are the routers linked with one, or on a detour from it. */
+export function neighboursOf(topology: Topology, router: string): Neighbour[] {
   const routers = new Set(routersOf(topology));
-  return topology.links.flatMap(({ ends: [a, b], mtu = 1500 }) => {
+  const linked = topology.links.flatMap(({ ends: [a, b], mtu = 1500 }) => {
     const [own, theirs] = a.node === router ? [a, b] : [b, a];
     return own.node === router && routers.has(theirs.node) ? [{ name: theirs.node, own, theirs, mtu }] : [];
+  });
+  return [...linked, ...detoursOf(topology, router)];
+}
+
+function detoursOf({ detours = [], links }: Topology, router: string): Neighbour[] {
+  return detours.flatMap(({ ends: [a, b] }) => {
+    const [own, theirs] = a.node === router ? [a, b] : [b, a];
+    const link = links.find(({ ends }) => ends.some((end) => end.node === own.node && end.device === own.device));
+    const end = link?.ends.find((one) => one.node === own.node);
+    if (own.node !== router || end === undefined) return [];
+    return [{ name: theirs.node, own: end, theirs: { node: theirs.node, device: theirs.device, addresses: [`${theirs.seenAs}/32`] }, mtu: link?.mtu ?? 1500 }];
   });
 }
 

@@ -6,6 +6,10 @@
 //                  r1 == r2 -- b
 //             fin -+
 //   small     pair with a link of 1,400 bytes between the routers
+//   natted    a -- r1 -- n1 -- n2 -- r2 -- b      n1 rewrites ports, n2 translates addresses 1:1
+//   twins     a -- r1 -+
+//                      r2 -- b              r1 and r3 have the same address toward r2
+//             c -- r3 -+
 //   plain     a -- k1 -- k2 -- b          kernel forwarding, to compare with
 import type { End, Link, Node, Topology } from "./net.ts";
 
@@ -66,6 +70,28 @@ export const overlap: Topology = {
   links: [lan("eng", "r1", 1, "lan-eng"), lan("fin", "r1", 1, "lan-fin"), wan(1, { node: "r1", device: "wan0" }, { node: "r2", device: "wan0" }), lan("b", "r2", 2)],
 };
 
+/** natted has r1 behind a NAT that rewrites ports (n1) and r2 behind a static 1:1 NAT (n2); rules are the test's. */
+export const natted: Topology = {
+  nodes: { a: host(1), r1: { kind: "router" }, n1: { kind: "forwarder" }, n2: { kind: "forwarder" }, r2: { kind: "router" }, b: host(2) },
+  links: [
+    lan("a", "r1", 1), { name: "r1-n1", ends: [{ node: "r1", device: "wan0", addresses: ["192.168.1.2/24"] }, { node: "n1", device: "in0", addresses: ["192.168.1.1/24"] }] },
+    { name: "n1-n2", ends: [{ node: "n1", device: "out0", addresses: ["198.51.100.1/24"] }, { node: "n2", device: "out0", addresses: ["198.51.100.2/24"] }] },
+    { name: "n2-r2", ends: [{ node: "n2", device: "in0", addresses: ["192.168.2.1/24"] }, { node: "r2", device: "wan0", addresses: ["192.168.2.2/24"] }] }, lan("b", "r2", 2),
+  ],
+  detours: [{ ends: [{ node: "r1", device: "wan0", seenAs: "198.51.100.1" }, { node: "r2", device: "wan0", seenAs: "198.51.100.2" }] }],
+};
+
+/** twins has two spokes with one private address on two interfaces of a hub. */
+export const twins: Topology = {
+  nodes: { a: host(1), c: host(3), r1: { kind: "router" }, r3: { kind: "router" }, r2: { kind: "router" }, b: host(2) },
+  links: [
+    lan("a", "r1", 1), lan("c", "r3", 3), lan("b", "r2", 2),
+    ...(["r1", "r3"] as const).map((spoke): Link => ({
+      name: `${spoke}-r2`, ends: [{ node: spoke, device: "wan0", addresses: ["192.168.7.2/24"] }, { node: "r2", device: `wan-${spoke}`, addresses: ["192.168.7.1/24"] }],
+    })),
+  ],
+};
+
 /** small is pair with a hop of 1,400 bytes. */
 export const small: Topology = withMtu(pair, "r1-r2", 1400);
 
@@ -86,4 +112,10 @@ export function withMtu(topology: Topology, link: string, mtu: number): Topology
 /** withoutOffloads gives a topology whose devices neither cut nor join packets, so that each packet is seen alone. */
 export function withoutOffloads(topology: Topology): Topology {
   return { ...topology, links: topology.links.map((one) => ({ ...one, offloads: false })) };
+}
+
+/** withFamily gives a topology in which one link has addresses of one family only. */
+export function withFamily(topology: Topology, link: string, family: 4 | 6): Topology {
+  const only = (end: End): End => ({ ...end, addresses: (end.addresses ?? []).filter((text) => text.includes(":") === (family === 6)) });
+  return { ...topology, links: topology.links.map((one) => (one.name === link ? { ...one, ends: [only(one.ends[0]), only(one.ends[1])] } : one)) };
 }

@@ -11,6 +11,7 @@ import type { SealEngine } from "../svr/seal.ts";
 import { listenAdmin } from "./admin.ts";
 import { adminRoutes } from "./adminroutes.ts";
 import { adoptedPairs } from "./adopt.ts";
+import { createClockWatch } from "./clockstep.ts";
 import { openCounterBound } from "./counterbound.ts";
 import type { ShardConfig } from "./build.ts";
 import { createCounters } from "./counters.ts";
@@ -123,7 +124,10 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   undo.defer(() => admin.close());
   const looking = options.every(ALARM_MS, () => void fill.tables());
   undo.defer(() => looking.stop());
+  const stepOf = createClockWatch(clock);
   const pumping = options.every(PUMP_MS, () => {
+    const by = stepOf();
+    if (by !== undefined) log.warn({ event: "clock.step", by }, "the clock was set: metadata of peers with another time is refused");
     parts.pump.run();
     judgeAgain(parts);
   });

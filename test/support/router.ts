@@ -61,6 +61,8 @@ export class Router {
   readonly name: string;
   readonly config: ConfigDirectory;
   readonly stateDir: string;
+  /** of the process, when it starts the next time */
+  readonly environment: Record<string, string> = {};
   readonly #net: Net;
   #process: TestProcess | undefined;
 
@@ -80,7 +82,7 @@ export class Router {
   /** launch starts the process without waiting for anything. */
   launch(): TestProcess {
     const words = ["--config-dir", this.config.folder, "--name", this.name, "--state-dir", this.stateDir, "--pin-dir", this.#net.pinFolder(this.name), "--records", this.#recordFile];
-    this.#process = this.#net.start(this.name, [process.execPath, "--disable-warning=ExperimentalWarning", main, ...words]);
+    this.#process = this.#net.start(this.name, [process.execPath, "--disable-warning=ExperimentalWarning", main, ...words], { env: this.environment });
     return this.#process;
   }
 

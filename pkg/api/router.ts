@@ -2,11 +2,11 @@
 import { z } from "zod";
 import { durationField } from "./duration.ts";
 import { clusterKind } from "./envelope.ts";
-import { choiceField, countField, keyedField, listField, patternField, switchField } from "./fields.ts";
+import { choiceField, countField, keyedField, listField, patternField, switchField, textField } from "./fields.ts";
 import { filterRuleField, ipOptionsField, mostRules } from "./filter.ts";
 import { routerNameField, wordField } from "./names.ts";
 import { natField } from "./nat.ts";
-import { addressField, interfaceAddressField, mtuField, vlanField, waypointPortsField } from "./network.ts";
+import { addressField, hasPorts, interfaceAddressField, mtuField, portsField, protocolField, vlanField, waypointPortsField } from "./network.ts";
 import { peerField } from "./peer.ts";
 
 /** highestIfnum is the highest interface number of a router; numbers are part of flow keys. */
@@ -55,6 +55,7 @@ const timer = { min: "100ms", max: "24h" };
 const timersField = z.strictObject({
   tcpIdle: durationField({ description: "Idle timeout of established TCP. Default: 1900s.", example: "1900s", ...timer }).default("1900s"),
   udpIdle: durationField({ description: "Idle timeout of UDP. Default: 180s.", example: "180s", ...timer }).default("180s"),
+  udpInitial: durationField({ description: "Idle timeout of UDP until the first reverse packet. Default: that of UDP.", example: "10s", ...timer }).optional(),
   icmpIdle: durationField({ description: "Idle timeout of ICMP queries. Default: 10s.", example: "10s", ...timer }).default("10s"),
   otherIdle: durationField({ description: "Idle timeout of other protocols. Default: 180s.", example: "180s", ...timer }).default("180s"),
   synSent: durationField({ description: "TCP after SYN. Default: 10s.", example: "10s", ...timer }).default("10s"),
@@ -72,12 +73,25 @@ const pathMtuField = z.strictObject({
   interval: durationField({ description: "Time between two runs on a path. Default: 600s.", example: "600s", min: "1s", max: "24h" }).default("600s"),
 }).meta({ description: "Path MTU discovery." });
 
+const sessionTypeField = z.strictObject({
+  name: wordField("Name of the type.", "voice"),
+  protocol: protocolField,
+  ports: listField(portsField, { description: "Destination ports. Default: every port.", example: [5060], max: 16, unique: true }).default([]),
+  service: textField({ description: "Service that it is for, as namespace/name. Default: every service.", example: "shop/web", max: 253 }).optional(),
+  idleTimeout: durationField({ description: "Idle timeout; a timeout of the service itself wins. Default: that of the protocol.", example: "60s", ...timer }).optional(),
+  initialTimeout: durationField({ description: "Idle timeout until the first reverse packet, for what is not TCP. Default: the idle timeout.", example: "5s", ...timer }).optional(),
+  trafficClass: choiceField(["High", "Medium", "Low", "BestEffort"], { description: "Class of the sessions. Default: that of the service.", example: "High" }).optional(),
+}).refine((type) => type.ports.length === 0 || hasPorts(type.protocol), {
+  error: "has ports, but the protocol has none", path: ["ports"], params: { fix: "remove ports, or use TCP, UDP or SCTP" },
+}).meta({ description: "A kind of traffic with timeouts and class of its own." });
+
 const routerSpec = z.strictObject({
   interfaces: keyedField(interfaceField, { description: "Interfaces of the router.", min: 1, max: 256, key: "name" }),
   peers: keyedField(peerField, { description: "Routers that it exchanges sessions with. Default: none.", max: 1_024, key: "name" }).default([]),
   nat: natField.prefault({}),
   limits: limitsField.prefault({}),
   timers: timersField.prefault({}),
+  sessionTypes: keyedField(sessionTypeField, { description: "Kinds of traffic with timeouts of their own; the first that matches counts, before the built-in ones (DNS 5s, SSH 1900s). Default: none.", max: 64, key: "name" }).default([]),
   quarantine: durationField({ description: "Rest of a released pair of waypoint ports. Default: 30s.", example: "30s", min: "30s", max: "600s" }).default("30s"),
   mssClamp: z.union([z.enum(["Automatic", "Off"]), z.int().min(536).max(8_960)], { error: "is not Automatic, Off or 536-8960" }).default("Automatic")
     .meta({ description: "Limit of the TCP MSS option: Automatic from the MTU, Off, or bytes. Default: Automatic.", examples: ["Automatic"], "x-kubernetes-int-or-string": true }),

@@ -19,6 +19,8 @@ export interface Question<T> {
   what: string;
   /** an answer that takes the router a while: it is waited for at least so long */
   patienceMs?: number;
+  /** it changes something: asked at the socket for that */
+  isChange?: true;
   /** what the question is about, when it does not fit into its path */
   body?: unknown;
 }
@@ -85,7 +87,12 @@ async function greet(context: Context, socketPath: string): Promise<Result<Route
   const status = await put(at, { path: "/api/v1/routers/self", schema: statusSchema, what: "the state" });
   if (!status.ok) return status;
   const { name } = status.value;
-  return ok({ name, status: status.value, ask: (question) => put({ ...at, router: `router ${name}` }, question) });
+  return ok({ name, status: status.value, ask: (question) => put({ ...at, router: `router ${name}`, ...(question.isChange === true && { port: context.around.admin(controlSocket(socketPath)) }) }, question) });
+}
+
+/** The socket beside that one which takes changes (decision 006). */
+function controlSocket(socketPath: string): string {
+  return `${socketPath.slice(0, socketPath.lastIndexOf("/") + 1)}control.sock`;
 }
 
 async function put<T>(at: { context: Context; port: AdminPort; router: string }, question: Question<T>): Promise<Result<T, Failure>> {

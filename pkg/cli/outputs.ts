@@ -75,6 +75,7 @@ const versionSchema: z.ZodType<VersionData> = z.looseObject({
 /** outputSchemas are the shapes by command. */
 export const outputSchemas = {
   "sessions list": z.looseObject({ items: z.array(sessionItem), more: z.boolean().meta({ description: "more may follow: the limit was reached" }) }),
+  "sessions delete": z.looseObject({ sessionId: text("UUID as 32 hexadecimal digits"), ended: z.boolean().meta({ description: "false: it was only looked at" }), items: z.array(sessionItem).meta({ description: "the session on each router" }) }),
   "sessions show": z.looseObject({ sessionId: text("UUID as 32 hexadecimal digits"), hops: z.array(sessionItem).meta({ description: "routers in path order" }) }),
   counters: itemsOf(countersSchema),
   tables: itemsOf(tableSchema),

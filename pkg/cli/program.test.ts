@@ -73,7 +73,7 @@ test.each(["", "config"])("'%s' alone is answered with help on the standard erro
 
 describe("every level", () => {
   test("is known to these tests", () => {
-    expect(all.map(commandPath)).toEqual(["svrctl", "svrctl sessions", "svrctl sessions list", "svrctl sessions show", "svrctl counters", "svrctl tables",
+    expect(all.map(commandPath)).toEqual(["svrctl", "svrctl sessions", "svrctl sessions list", "svrctl sessions show", "svrctl sessions delete", "svrctl counters", "svrctl tables",
       "svrctl peers", "svrctl verify", "svrctl trace", "svrctl config", "svrctl config validate", "svrctl config diff", "svrctl why", "svrctl version"]);
   });
 

@@ -17,6 +17,8 @@ import { showPeers } from "./peers.ts";
 import { addSessionFilters, sessionFilterOf } from "./sessionfilter.ts";
 import type { SessionFlags } from "./sessionfilter.ts";
 import { listSessions } from "./sessionlist.ts";
+import { deleteSession } from "./sessiondelete.ts";
+import type { DeleteOptions } from "./sessiondelete.ts";
 import { showSession } from "./sessionshow.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { SvrCommand, UsageFault } from "./usage.ts";
@@ -101,6 +103,15 @@ function addSessions(program: SvrCommand, run: Run): void {
     .description("Show one session hop by hop, in the order in which its packets meet the routers.")
     .withExamples("sessions show 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f", "sessions show 5d0c2a7e-9b1f-4c3d-8e6f-7a8b9c0d1e2f --router branch --router cloud")
     .action((uuid: string, _flags: unknown, command: Command) => run(command, (context) => showSession(context, uuid)));
+  addDelete(sessions, run);
+}
+
+function addDelete(sessions: SvrCommand, run: Run): void {
+  sessions.command("delete").argument("<uuid>", "session id: 32 hexadecimal digits, or the form with hyphens")
+    .description("End a session with reason admin: its hosts get a reset where the service says so, its peers are told. Shows what it would cut; does it only with --yes.")
+    .option("--yes", "do it").option("--dry-run", "only show what would be cut")
+    .withExamples("sessions delete 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f --dry-run", "sessions delete 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f --yes --router branch")
+    .action((uuid: string, flags: DeleteOptions, command: Command) => run(command, (context) => deleteSession(context, uuid, flags)));
 }
 
 function addViews(program: SvrCommand, run: Run): void {

@@ -66,7 +66,8 @@ function expired(model: Model, session: Session, now: number): number | undefine
   if ((session.flags & Flag.delete) !== 0) return session.endReason || reasonNumber("admin");
   const state = stateForTimers(session);
   const fixed = fixedTimer(model, state);
-  const idle = state === TcpState.halfClosed ? Math.min(session.idleMs, model.config.timers.halfClosedIdleMs) : session.idleMs;
+  const unanswered = state === TcpState.none && session.packets[1] === 0n && session.isn !== 0;
+  const idle = unanswered ? session.isn : state === TcpState.halfClosed ? Math.min(session.idleMs, model.config.timers.halfClosedIdleMs) : session.idleMs;
   const over = fixed === undefined ? idleFor(session, now) >= idle : isOlder(now, session.sinceMs, fixed);
   return over ? reasonNumber(reasonFor(state)) : undefined;
 }

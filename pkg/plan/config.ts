@@ -40,6 +40,8 @@ export interface RouterConfig {
   staticNats: StaticNatConfig[];
   limits: LimitsConfig;
   timers: TimersConfig;
+  /** first match wins; absent: none */
+  sessionTypes?: SessionTypeConfig[];
   /** clamp of the TCP MSS option (protocol 10.4); a number is bytes */
   mssClamp: "Automatic" | "Off" | number;
   /** path MTU discovery (protocol 10.3) */
@@ -296,4 +298,19 @@ export interface TimersConfig {
   udpIdleMs: number;
   icmpIdleMs: number;
   otherIdleMs: number;
+  /** idle timeout of UDP until the first reverse packet; absent: that of UDP */
+  udpInitialMs?: number;
+}
+
+/** SessionTypeConfig gives timeouts and class to traffic (behaviour 3.5); what is absent is that of its protocol, or of its service. */
+export interface SessionTypeConfig {
+  name: string;
+  protocol4: number;
+  protocol6: number;
+  ports?: PortRange;
+  /** `namespace/name` */
+  service?: string;
+  idleMs?: number;
+  initialMs?: number;
+  trafficClass?: ServiceConfig["trafficClass"];
 }

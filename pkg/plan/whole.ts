@@ -18,6 +18,7 @@ import type { Report } from "./report.ts";
 import { compileRoutes, reportRoutes } from "./routes.ts";
 import { compileServices } from "./services.ts";
 import { runServiceTests } from "./servicetests.ts";
+import { compileSessionTypes } from "./sessiontypes.ts";
 import { warnWithoutEffect } from "./support.ts";
 import { compileTenants, knownTenants } from "./tenants.ts";
 
@@ -56,6 +57,7 @@ function compileOne(shared: Shared, input: Input<"Router">): RouterConfig {
   const { spec } = input.object;
   const { interfaces, locals, nexthops: links } = compileInterfaces(input, report);
   const peering = compilePeers({ input, inputs, tenants: known, interfaces, locals, nexthops: links, report });
+  const sessionTypes = compileSessionTypes(input, inputs, report);
   const nexthops = [...links, ...peering.nexthops];
   const routes = compileRoutes({ router: name, inputs, services, interfaces, peers: peering.peers, paths: peering.paths, nexthops, report });
   return {
@@ -63,7 +65,7 @@ function compileOne(shared: Shared, input: Input<"Router">): RouterConfig {
     nexthops: nexthops.sort((a, b) => compareNames(a.key, b.key)),
     members: compileMembers({ router: name, interfaces, inputs, report }),
     peers: peering.peers, paths: peering.paths, ...compileNat({ input, tenants: known, interfaces, locals, services, routes, report }),
-    limits: limitsOf(spec.limits), timers: timersOf(spec), mssClamp: spec.mssClamp,
+    limits: limitsOf(spec.limits), timers: timersOf(spec), ...(sessionTypes.length > 0 && { sessionTypes }), mssClamp: spec.mssClamp,
     pathMtu: { discovery: spec.pathMtuDiscovery.enabled, intervalMs: millisOf(spec.pathMtuDiscovery.interval) }, shards: spec.shards ?? 0,
   };
 }
@@ -79,6 +81,6 @@ function timersOf({ timers, quarantine }: Router["spec"]): TimersConfig {
   return {
     quarantineMs: millisOf(quarantine), guardMs: millisOf(timers.guard), synSentMs: millisOf(timers.synSent), synRcvdMs: millisOf(timers.synReceived),
     halfClosedIdleMs: millisOf(timers.halfClosedIdle), closingMs: millisOf(timers.closing), resetMs: millisOf(timers.reset), interimMs: millisOf(timers.interim), inactivityMs: millisOf(timers.inactivity),
-    tcpIdleMs: millisOf(timers.tcpIdle), udpIdleMs: millisOf(timers.udpIdle), icmpIdleMs: millisOf(timers.icmpIdle), otherIdleMs: millisOf(timers.otherIdle),
+    ...(timers.udpInitial !== undefined && { udpInitialMs: millisOf(timers.udpInitial) }), tcpIdleMs: millisOf(timers.tcpIdle), udpIdleMs: millisOf(timers.udpIdle), icmpIdleMs: millisOf(timers.icmpIdle), otherIdleMs: millisOf(timers.otherIdle),
   };
 }

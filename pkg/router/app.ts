@@ -17,6 +17,7 @@ import type { ShardConfig } from "./build.ts";
 import { createCounters } from "./counters.ts";
 import type { Counters } from "./counters.ts";
 import { createFill } from "./fill.ts";
+import { controlRoutes } from "./controlroutes.ts";
 import { createIntake } from "./intake.ts";
 import type { Applied, Compiler, Intake } from "./intake.ts";
 import { judgeLive } from "./live.ts";
@@ -99,7 +100,7 @@ interface Parts {
   /** a path MTU is not in force yet */
   isStale: boolean;
   /** live sessions are judged once more by this configuration, at a monotonic time */
-  again?: { posted: ShardConfig; atMs: number } | undefined;
+  again?: { posted: ShardConfig; before?: ShardConfig | undefined; atMs: number } | undefined;
 }
 
 /** In an object, because a promise of a promise is one promise. */
@@ -122,6 +123,8 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const fill = createFill({ ...parts, config: () => intake.current().config, log });
   const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, fill, startedMs: clock.monotonicMs(), pause: (ms) => new Promise((resolve) => void once(options, ms, () => { resolve(); })) }), (error) => { log.error({ error }, "the admin API could not answer"); });
   undo.defer(() => admin.close());
+  const control = await listenAdmin(`${options.stateDir}/control.sock`, controlRoutes(parts), (error) => { log.error({ error }, "the control API could not answer"); });
+  undo.defer(() => control.close());
   const looking = options.every(ALARM_MS, () => void fill.tables());
   undo.defer(() => looking.stop());
   const stepOf = createClockWatch(clock);
@@ -213,12 +216,13 @@ function applyConfig(parts: Parts, applied: Applied): void {
   const { options, datapath, pump } = parts;
   const ids = applied.number((name) => datapath.nameId(name));
   const posted = { config: applied.config, ids, keys: applied.keys };
+  const before = parts.posted;
   parts.posted = posted;
   parts.mtus.follow(posted);
   putInForce(parts, posted);
   pump.follow(applied.config);
-  const ended = endForbidden(parts, posted);
-  parts.again = { posted, atMs: options.clock.monotonicMs() + AGAIN_MS };
+  const ended = endForbidden(parts, posted, before);
+  parts.again = { posted, before, atMs: options.clock.monotonicMs() + AGAIN_MS };
   options.log.info({ hash: applied.hash, problems: applied.problems.length, ended }, "configuration applied");
   for (const problem of applied.problems) options.log.warn({ problem }, "configuration problem");
 }
@@ -242,8 +246,9 @@ function measure(parts: Parts): void {
 }
 
 /** Ends what the configuration does not allow or cannot carry, marks what has another way out now; the number of those that end. */
-function endForbidden({ datapath, shards }: Parts, posted: ShardConfig): number {
-  const { ending, moved } = judgeLive(datapath, posted);
+function endForbidden({ datapath, shards, options }: Parts, posted: ShardConfig, before?: ShardConfig): number {
+  const { ending, moved, retimed } = judgeLive(datapath, posted, { before, nowMs: options.clock.monotonicMs() });
+  if (retimed.length > 0) shards[0]?.post({ kind: "retime", sessions: retimed });
   if (moved.length > 0) shards[0]?.post({ kind: "moved", refs: moved });
   for (const [reason, list] of Map.groupBy(ending, (one) => one.reason)) shards[0]?.post({ kind: "end", refs: list.map((one) => one.ref), reason });
   return ending.length;
@@ -254,7 +259,7 @@ function judgeAgain(parts: Parts): void {
   const { options, again } = parts;
   if (again === undefined || options.clock.monotonicMs() < again.atMs) return;
   parts.again = undefined;
-  const ended = endForbidden(parts, again.posted);
+  const ended = endForbidden(parts, again.posted, again.before);
   if (ended > 0) options.log.info({ ended }, "sessions that began by the configuration before are ended");
 }
 

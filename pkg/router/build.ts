@@ -4,7 +4,7 @@ import { addressKey } from "../base/address.ts";
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import { buildLookup } from "../plan/lookup.ts";
 import type { Lookup } from "../plan/lookup.ts";
-import { idleTimeout } from "../plan/idle.ts";
+import { sessionTypeOf, timeoutsOf } from "../plan/idle.ts";
 import { globalTenant } from "../plan/config.ts";
 import type { LocalRouteConfig, PathConfig, PeerConfig, RouteConfig, RouterConfig, ServiceConfig } from "../plan/config.ts";
 import { kindOf, nameKey, plainName } from "./names.ts";
@@ -162,7 +162,9 @@ function serviceEntries(lookup: Lookup, paths: ReadonlyMap<string, PathEntry>, i
       id: idOf("service", service.name), name: service.name, enforcement: enforcements[service.enforcement],
       sourceNat: service.sourceNat, asksHealth: service.sessionRecovery === "InactivityBased", trafficClass: trafficClasses[service.trafficClass],
       ...(service.hideTopology === true ? { hideTopology: true as const } : {}),
-      idleMs: (proto, port) => idleTimeout(lookup.config, service, { proto, port }),
+      idleMs: (proto, port) => timeoutsOf(lookup.config, service, { proto, port }).idleMs,
+      initialMs: (proto, port) => timeoutsOf(lookup.config, service, { proto, port }).initialMs,
+      classOf: (proto, port) => trafficClasses[sessionTypeOf(lookup.config, service, { proto, port })?.trafficClass ?? service.trafficClass],
       routes: { 4: routes(4), 6: routes(6) },
     }];
   }));

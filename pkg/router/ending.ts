@@ -1,7 +1,8 @@
 // The end of a session by decision: policy, administrator, peer. Tells the peers and the hosts, then asks the data plane.
 // Called by control.ts for code 6 and by shard.ts for what the app asks.
 import type { SessionRef } from "../ports/datapath.ts";
-import { endSession, handleOf } from "./batch.ts";
+import { changeFields, endSession, handleOf } from "./batch.ts";
+import type { Retimed } from "./live.ts";
 import { sendDelete } from "./say.ts";
 import { Life } from "../svr/session.ts";
 import { resetHosts } from "./enforce.ts";
@@ -16,5 +17,14 @@ export function endByDecision(turn: Turn, refs: readonly SessionRef[], reason: n
     for (const side of [0, 1] as const) if (handle.state.side[side].path !== 0) sendDelete(turn, handle, side);
     resetHosts(turn, handle.state);
     endSession(turn.batch, handle, reason, true);
+  }
+}
+
+/** retime gives sessions the timeouts of a new configuration; those that are gone meanwhile are left out. */
+export function retime(turn: Turn, sessions: readonly Retimed[]): void {
+  for (const { ref, idleMs, initialMs } of sessions) {
+    const found = turn.find.byUuid(ref.uuid);
+    if (found?.state.life !== Life.live) continue;
+    changeFields(turn.batch, handleOf(turn.batch, found.index, found.state), { idleMs, ...(initialMs === undefined ? {} : { isn: initialMs }) });
   }
 }

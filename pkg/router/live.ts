@@ -23,20 +23,44 @@ export interface EndingSession {
 export interface LiveSessions {
   ending: EndingSession[];
   moved: SessionRef[];
+  /** sessions whose timeouts it changed */
+  retimed: Retimed[];
+}
+
+/** Retimed is a session with its new timeouts in milliseconds; `initialMs` of what is not TCP. */
+export interface Retimed {
+  ref: SessionRef;
+  idleMs: number;
+  initialMs?: number;
 }
 
 /** judgeLive reads all live sessions page by page, without a lock. */
-export function judgeLive(datapath: Datapath, posted: ShardConfig): LiveSessions {
+export function judgeLive(datapath: Datapath, posted: ShardConfig, change: { before?: ShardConfig | undefined; nowMs: number } = { nowMs: 0 }): LiveSessions {
   const tables = buildTables(posted, datapath);
-  const judged: LiveSessions = { ending: [], moved: [] };
+  const before = change.before === undefined ? undefined : buildTables(change.before, datapath);
+  const judged: LiveSessions = { ending: [], moved: [], retimed: [] };
   for (const page of livePages(datapath)) {
     for (const { index, state } of page) {
       const ref = { index, uuid: state.uuid }, reason = reasonToEnd(tables, state);
       if (reason !== undefined) judged.ending.push({ ref, reason: reasonNumber(reason) });
       else if (hasMoved(tables, state)) judged.moved.push(ref);
+      const times = before === undefined ? undefined : changedTimes(before, tables, state, change.nowMs);
+      if (times !== undefined) judged.retimed.push({ ref, ...times });
     }
   }
   return judged;
+}
+
+/** A timeout changes from the next packet on (behaviour 1.2): a session that is idle for longer than the new one keeps the old one for now. */
+function changedTimes(before: Tables, after: Tables, session: Session, nowMs: number): Omit<Retimed, "ref"> | undefined {
+  const { proto, destinationPort: port } = session.context;
+  const [old, next] = [before.serviceById(session.service), after.serviceById(session.service)];
+  if (old === undefined || next === undefined) return undefined;
+  const idleMs = next.idleMs(proto, port), initialMs = next.initialMs(proto, port);
+  if (idleMs === old.idleMs(proto, port) && initialMs === old.initialMs(proto, port)) return undefined;
+  const idle = Math.min(...session.seenMs.map((seen) => ((nowMs >>> 0) - (seen || session.sinceMs)) >>> 0));
+  if (idle > idleMs && idle < 2 ** 31) return undefined;
+  return proto === 6 ? { idleMs } : { idleMs, initialMs };
 }
 
 /** livePages gives the live sessions in pages of copies; the caller may pause between two. */

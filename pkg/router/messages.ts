@@ -1,6 +1,7 @@
 // What the main thread and the shards tell each other: plain data that survives structured cloning.
 import type { SessionRef } from "../ports/datapath.ts";
 import type { ShardConfig } from "./build.ts";
+import type { Retimed } from "./live.ts";
 import type { HealthKind } from "./health.ts";
 import type { PairUse, PoolCount } from "./ports.ts";
 import type { Denial } from "./records.ts";
@@ -15,6 +16,8 @@ export type ToShard =
   | { kind: "release"; uses: PairUse[] }
   /** end these sessions, telling hosts and peers */
   | { kind: "end"; refs: SessionRef[]; reason: number }
+  /** other timeouts by configuration */
+  | { kind: "retime"; sessions: Retimed[] }
   /** answered under the same number */
   | { kind: "question"; number: number; question: ShardQuestion }
   /** the way out of these sessions changed (behaviour 7.5) */

@@ -44,11 +44,11 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
     tcpState: context.proto === 6 ? openingState(packet) : TcpState.none, tcpBeforeReset: TcpState.none, endReason: 0,
     seenMs: [now32, 0], sinceMs: now32, idleMs: beginning.idleMs ?? service.idleMs(context.proto, context.destinationPort),
     nextSeq: [sequenceAfter(carried), packet.tcp?.ack ?? 0], lastAck: [packet.tcp?.ack ?? 0, 0],
-    ...firstCounts(carried, beginning), isn: packet.tcp?.seq ?? 0,
+    ...firstCounts(carried, beginning), isn: packet.tcp?.seq ?? service.initialMs(context.proto, context.destinationPort),
     tenant: beginning.tenant, service: service.id, uuid, createdMs: turn.nowMs, context,
     role: roleOf(sides), shard: turn.shard, sourceRouter: beginning.sourceRouter, security: 0, health: 0,
     span: turn.random.bytes(8), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
-    trafficClass: service.trafficClass, route: beginning.route, window: [packet.tcp === undefined || (packet.tcp.flags & TCP_ACK) === 0 ? 0 : packet.tcp.window, 0], handshake: emptyHandshake(),
+    trafficClass: service.classOf(context.proto, context.destinationPort), route: beginning.route, window: [packet.tcp === undefined || (packet.tcp.flags & TCP_ACK) === 0 ? 0 : packet.tcp.window, 0], handshake: emptyHandshake(),
     setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: now32,
     answer: sides[1].path === 0 ? sides[1].remote : addressOfWords(context.family, 0), flowLabel: crc32(uuid) & 0xfffff,
   };

@@ -15,7 +15,7 @@ import { buildTables } from "./build.ts";
 import type { ShardConfig } from "./build.ts";
 import { decide } from "./decide.ts";
 import { createDenialGate } from "./denials.ts";
-import { endByDecision } from "./ending.ts";
+import { endByDecision, retime } from "./ending.ts";
 import { createEnableGate, createErrorGate, createSessionErrorGate, createSkewGate } from "./gate.ts";
 import type { FromShard, ShardAnswer, ShardCounters, ShardQuestion, ToShard } from "./messages.ts";
 import { openArrivals } from "./opening.ts";
@@ -110,6 +110,7 @@ export class Shard {
       case "config": return this.#configure(message.posted);
       case "adopt": return this.#ports.adopt(message.uses);
       case "release": return this.#ports.release(message.uses);
+      case "retime": return this.#act((turn) => { retime(turn, message.sessions); });
       case "end": return this.#act((turn) => endByDecision(turn, message.refs, message.reason));
       case "question": return void this.#answers.push({ kind: "answer", number: message.number, answer: this.#answer(message.question) });
       case "moved": return this.#act((turn) => markMoved(turn, message.refs));

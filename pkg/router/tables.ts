@@ -92,6 +92,9 @@ export interface ServiceEntry {
   hideTopology?: true;
   /** idle timeout in milliseconds for an IP protocol and destination port (behaviour 3.5) */
   idleMs(proto: number, port: number): number;
+  /** the same until the first reverse packet; 0: no other (not for TCP) */
+  initialMs(proto: number, port: number): number;
+  classOf(proto: number, port: number): number;
   /** by inner family */
   routes: Readonly<Record<IpFamily, readonly RouteEntry[]>>;
 }

@@ -80,6 +80,7 @@ export interface Session {
   window: [number, number];
   packets: [bigint, bigint];
   bytes: [bigint, bigint];
+  /** TCP: initial sequence of the opener; else the idle timeout until the first reverse packet, 0 none */
   isn: number;
   tenant: number;
   service: number;

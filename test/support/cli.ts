@@ -46,7 +46,7 @@ export async function runCli(words: string, world: CliWorld = {}): Promise<CliOu
     admin: (socketPath) => ({ ask: (path, limits) => Promise.resolve(limits.signal.aborted ? fail({ kind: "interrupted", detail: "interrupted" }) : answer(world, { socketPath, path }, outcome)) }),
     sockets: {
       roots: ["/state"],
-      list: () => Promise.resolve({ sockets: world.found ?? Object.keys(world.sockets ?? {}), forbidden: world.forbidden ?? [] }),
+      list: () => Promise.resolve({ sockets: world.found ?? Object.keys(world.sockets ?? {}).filter((path) => path.endsWith("/admin.sock")), forbidden: world.forbidden ?? [] }),
       of: (router) => Promise.resolve(`/state/${router}/admin.sock`),
     },
     readConfig: (directory) => (world.folderTrouble === undefined

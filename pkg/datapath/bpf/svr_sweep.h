@@ -120,6 +120,8 @@ static __always_inline __u32 svr_sweep_expired(const struct svr_sweep_slot *v, _
 	fixed = settings->tcp_timer_ms[state];
 	if (fixed)
 		return svr_sweep_older(v, v->s->since_ms, fixed) ? svr_sweep_reason(state) : 0;
+	if (state == SVR_TCP_NONE && !v->s->packets[1] && v->s->isn)
+		idle = v->s->isn;
 	if (state == SVR_TCP_HALF_CLOSED && idle > settings->half_closed_idle_ms)
 		idle = settings->half_closed_idle_ms;
 	return svr_sweep_idle(v) >= idle + SVR_SWEEP_TICK_MS ? svr_sweep_reason(state) : 0;

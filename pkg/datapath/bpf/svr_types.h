@@ -119,7 +119,7 @@ struct svr_session {
 	__u32 last_ack[2];     /* TCP: last acknowledgement sent by side 0, 1 */
 	__u32 since_ms;        /* monotonic ms of the last change of life or tcp_state */
 	__u32 idle_ms;         /* idle timeout of the established state */
-	__u32 isn;             /* TCP: initial sequence of the opener */
+	__u32 isn;             /* TCP: initial sequence of the opener; else idle timeout (ms) until the first reverse packet, 0 none */
 	__u32 flow_label;      /* low 20 bits of CRC-32 of the UUID: outer IPv6 flow label toward peers (protocol 14); 0 leaves it */
 	/* line 2: IPv6 */
 	struct svr_tail tail[2];

@@ -27,7 +27,7 @@ import { applySegment } from "./segments.ts";
 import type { Chosen, Ways } from "./route.ts";
 import { nameKey } from "./names.ts";
 import type { PathEntry, ServiceEntry } from "./tables.ts";
-import { carriedOf, needsKeyId } from "./turn.ts";
+import { carriedOf, carriesNothing, needsKeyId } from "./turn.ts";
 import type { Arrival, Carried, Opened, OpenedArrival, Turn } from "./turn.ts";
 
 /** acceptForward decides a session-creating packet of a peer. `body` is false for a keep-alive, which carries none. */
@@ -100,7 +100,7 @@ function unfitness(arrival: OpenedArrival, context: SessionContext): "filter" | 
   const { packet, opened } = arrival;
   if ((context.proto === PROTO_TCP ? PROTO_TCP : PROTO_UDP) !== packet.proto || context.proto === otherIcmp[context.family]) return "filter";
   if (endsConnection(packet)) return "state";
-  if (opened.tlvs.control !== undefined) return undefined;
+  if (carriesNothing(opened)) return undefined;
   const carried = carriedOf(arrival);
   if (!hasOwnPorts(carried, context, true)) return "filter";
   return isQuery(carried, { family: context.family, proto: context.proto, side: 0 }) ? undefined : "state";
@@ -132,7 +132,7 @@ function install(turn: Turn, at: Acceptance, chosen: Chosen, then: { ways: Ways;
   enterDraft(turn.batch, {
     key: arrivalKey(arrival), session, natSearch: chosen.natSearch, limits: installLimits(turn, session, chosen.route),
     installed: (handle) => {
-      if (arrival.opened.tlvs.control === undefined) leave(turn, handle, 1, carried);
+      if (!carriesNothing(arrival.opened)) leave(turn, handle, 1, carried);
     },
     failed: (result) => {
       const taken = result.why === "exists" && result.side === 1;
@@ -230,7 +230,7 @@ function replaceSegment(turn: Turn, handle: Handle, by: { arrival: OpenedArrival
   const answersHere = handle.state.side[1].path === 0;
   const state = firstSegment(turn, opened, answersHere);
   applySegment(turn, handle, segmentPatch(handle.state, 0, { ...state, haveReverse: answersHere || handle.state.handshake.haveReverse !== 0 }));
-  if (opened.tlvs.control !== undefined) return;
+  if (carriesNothing(opened)) return;
   const carried = carriedOf(arrival);
   if (account(turn, handle, 0, carried) === "forward") leave(turn, handle, 1, carried);
   else turn.count("state");

@@ -18,7 +18,7 @@ import { leave } from "./relay.ts";
 import { storeReverse } from "./reverse.ts";
 import { sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
-import { carriedOf, isOpened, needsKeyId } from "./turn.ts";
+import { carriedOf, carriesNothing, isOpened, needsKeyId } from "./turn.ts";
 import type { Arrival, Opened, OpenedArrival, Opener, Turn } from "./turn.ts";
 
 /** Known is the session of a packet, the side where it arrived, and who opens another session on its flow. */
@@ -55,6 +55,7 @@ function arrivePlain(turn: Turn, arrival: Arrival, at: Known): void {
   for (const effect of stepSegment(turn, handle, side, { kind: side === 0 ? "forwardPacket" : "reversePacket" })) {
     if (effect.kind === "drop") return turn.count(effect.reason, turn.tables.pathById(path)?.peer);
   }
+  if (carriesNothing(arrival.opened)) return;
   const carried = carriedOf(arrival);
   const verdict = account(turn, handle, side, carried);
   if (verdict === "newSyn") return openAnew(turn, arrival, at);
@@ -108,6 +109,7 @@ function carryOut(turn: Turn, arrival: OpenedArrival, at: { handle: Handle; side
   const { handle, side, effect } = at;
   switch (effect.kind) {
     case "forwardBody": {
+      if (carriesNothing(arrival.opened)) return;
       const carried = carriedOf(arrival);
       if (account(turn, handle, side, carried) === "forward") leave(turn, handle, other(side), carried);
       else turn.count("state");

@@ -100,7 +100,7 @@ export function sequenceAfter(carried: Carried): number {
 
 /** The packet that opens a session is its first one, unless it carries no body (keep-alive). */
 function firstCounts(carried: Carried, beginning: Beginning): Pick<Session, "packets" | "bytes"> {
-  if (carried.tlvs?.control !== undefined) return { packets: [0n, 0n], bytes: [0n, 0n] };
+  if (carried.tlvs?.control !== undefined || carried.tlvs?.pathMetrics?.drop === true) return { packets: [0n, 0n], bytes: [0n, 0n] };
   return { packets: [1n, 0n], bytes: [BigInt(innerBytes(carried, beginning.sides[0], beginning.context)), 0n] };
 }
 

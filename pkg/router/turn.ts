@@ -138,6 +138,11 @@ export interface Arrival {
 /** OpenedArrival is a packet with metadata that was opened. */
 export type OpenedArrival = Arrival & { opened: Opened };
 
+/** carriesNothing tells a packet that is for routers only: a control message, or path metrics without a user's body (protocol 6.4, 9.5). */
+export function carriesNothing(opened: Opened | undefined): boolean {
+  return opened !== undefined && (opened.tlvs.control !== undefined || opened.tlvs.pathMetrics?.drop === true);
+}
+
 /** isOpened tells whether a packet had metadata for us. */
 export function isOpened(arrival: Arrival): arrival is OpenedArrival {
   return arrival.opened !== undefined;

@@ -1,5 +1,5 @@
 // Kind ServicePolicy: which paths the sessions of a service take (behaviour 1.3, 6). Namespaced. Fields only; this version
-// uses `vectors`, `sessionRecovery` and `hideTopology`, the compiler warns about the rest.
+// uses `vectors`, `sessionRecovery`, `reverseFlowEnforcement` and `hideTopology`, the compiler warns about the rest.
 import { z } from "zod";
 import { durationField } from "./duration.ts";
 import { namespacedKind } from "./envelope.ts";
@@ -35,7 +35,7 @@ const servicePolicySpec = z.strictObject({
   hideTopology: switchField({ description: "Hosts get ICMP errors from the address of their own router, not from where they were raised. Default: false.", example: false }).default(false),
   preserveDscp: switchField({ description: "Restore the DSCP of the host at the far end. Default: false.", example: false }).default(false),
   ttlPadding: countField({ description: "Hops added to the TTL. Default: 0.", example: 0, min: 0, max: 255 }).default(0),
-}).prefault({}).meta({ description: "Which paths the sessions of a service take. In this version vectors, sessionRecovery and hideTopology have an effect; anything else that is set is told." });
+}).prefault({}).meta({ description: "Which paths the sessions of a service take. In this version vectors, sessionRecovery, reverseFlowEnforcement and hideTopology have an effect; anything else that is set is told." });
 
 /** servicePolicySchema is kind ServicePolicy. */
 export const servicePolicySchema = namespacedKind("ServicePolicy", nameField, servicePolicySpec);

@@ -155,6 +155,8 @@ export interface ServiceConfig {
   hideTopology?: true;
   /** of its ServicePolicy: what tells that a peer lost a session */
   sessionRecovery: "PacketBased" | "InactivityBased";
+  /** strict reverse flow enforcement (behaviour 3.10) */
+  strictReverse?: true;
   origin: Origin;
 }
 

@@ -9,6 +9,8 @@ import { tenantLine } from "./entries.ts";
 import { isOnLink } from "./links.ts";
 import { createNatTable } from "./nat.ts";
 import type { NatTable } from "./nat.ts";
+import { createReturnRoutes } from "./returnroute.ts";
+import type { ReturnRoutes } from "./returnroute.ts";
 import { createServiceTable } from "./servicetable.ts";
 import type { Selection } from "./servicetable.ts";
 
@@ -40,6 +42,8 @@ export interface Lookup {
   /** Next hop toward an address of a host or an unlisted peer on a network: on link, else the network's gateway. */
   nexthopTo(ifnum: number, vlan: number, remote: IpAddress): NexthopConfig | undefined;
   readonly nat: NatTable;
+  /** whether the answers to a source would leave by a network (behaviour 3.10) */
+  readonly returnsBy: ReturnRoutes;
 }
 
 /** buildLookup indexes a configuration; costs time in proportion to its lines, then answers in about a microsecond. */
@@ -62,6 +66,7 @@ export function buildLookup(config: RouterConfig, options: LookupOptions = {}): 
     routes: routesBy(config),
     nexthopTo: nexthopsBy(config),
     nat: createNatTable(config),
+    returnsBy: createReturnRoutes(config),
   };
 }
 

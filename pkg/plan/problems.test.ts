@@ -146,7 +146,7 @@ describe("services", () => {
 
   test("each field without effect is told", () => {
     const sla = { maxLossPercent: 1, maxLatency: "1s", maxJitter: "1s", minMos: 3 };
-    const spec = { criterion: "Mos", bestEffort: false, loadBalancing: "Proportional", highWater: 90, lowWater: 70, resiliency: "Failover", sessionRecovery: "InactivityBased", reverseFlowEnforcement: "Strict", preserveDscp: true, ttlPadding: 1 };
+    const spec = { criterion: "Mos", bestEffort: false, loadBalancing: "Proportional", highWater: 90, lowWater: 70, resiliency: "Failover", preserveDscp: true, ttlPadding: 1 };
     const warning = (word: string, object: string, field: string): string => `1 "${word}" warning unsupported ${object} spec.${field}: has no effect in this version; leave it out, or keep it for a later version`;
     expect(said([line("ServicePolicy", "s/p", spec)])).toEqual(Object.keys(spec).map((field) => warning(field, "ServicePolicy s/p", field)));
     expect(said([line("ServicePolicy", "s/p", { sla })])).toEqual(Object.keys(sla).map((field) => warning(field, "ServicePolicy s/p", `sla.${field}`)));

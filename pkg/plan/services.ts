@@ -3,6 +3,7 @@
 import { formatPrefix } from "../base/prefix.ts";
 import { millisOf } from "../api/duration.ts";
 import { protocolNumber } from "../api/network.ts";
+import type { ServicePolicy } from "../api/servicepolicy.ts";
 import { acceptedPorts, acceptedPrefix } from "./accepted.ts";
 import { globalTenant } from "./config.ts";
 import type { AccessConfig, ServiceConfig, TransportConfig } from "./config.ts";
@@ -41,9 +42,13 @@ function compileService(work: ServiceWork): ServiceConfig {
     ...(spec.idleTimeout === undefined ? {} : { idleMs: millisOf(spec.idleTimeout) }),
     ...(servicePolicy === undefined ? {} : { servicePolicy }), sessionRecovery: recoveryOf(work, servicePolicy),
     ...(securityPolicy === undefined ? {} : { securityPolicy }),
-    ...(inputs.ServicePolicy.get(servicePolicy ?? "")?.object.spec.hideTopology === true ? { hideTopology: true as const } : {}),
+    ...switchesOf(inputs.ServicePolicy.get(servicePolicy ?? "")?.object.spec),
     origin: originIn(input, "metadata.name"),
   };
+}
+
+function switchesOf(policy: ServicePolicy["spec"] | undefined): Pick<ServiceConfig, "hideTopology" | "strictReverse"> {
+  return { ...(policy?.hideTopology === true ? { hideTopology: true } : {}), ...(policy?.reverseFlowEnforcement === "Strict" ? { strictReverse: true } : {}) };
 }
 
 function recoveryOf({ inputs }: ServiceWork, policy: string | undefined): ServiceConfig["sessionRecovery"] {

@@ -41,6 +41,6 @@ function policyFields(spec: ServicePolicy["spec"]): Record<string, boolean> {
     bestEffort: !spec.bestEffort,
     loadBalancing: spec.loadBalancing !== "Hunt", highWater: spec.highWater !== 100, lowWater: spec.lowWater !== 80,
     resiliency: spec.resiliency !== "None",
-    reverseFlowEnforcement: spec.reverseFlowEnforcement !== "None", preserveDscp: spec.preserveDscp, ttlPadding: spec.ttlPadding !== 0,
+    preserveDscp: spec.preserveDscp, ttlPadding: spec.ttlPadding !== 0,
   };
 }

@@ -19,7 +19,7 @@ import { isYielding, resolveCollision, sameContext } from "./collide.ts";
 import { installLimits, isWithinLimits, skipsRoute } from "./limits.ts";
 import { endsConnection, newSession } from "./newsession.ts";
 import { hasOwnPorts, isQuery } from "./query.ts";
-import { refuse } from "./refuse.ts";
+import { refuse, report } from "./refuse.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
 import { deleteElsewhere } from "./say.ts";
@@ -34,7 +34,10 @@ import type { Arrival, Carried, Opened, OpenedArrival, Turn } from "./turn.ts";
 export function acceptForward(turn: Turn, arrival: OpenedArrival, again: Again): void {
   const { opened } = arrival;
   if (!checkForward(opened.tlvs, needsKeyId(opened))) return turn.count("metadata-incomplete", opened.peer);
-  if (!opened.peer.mayAssert(opened.tlvs.tenant ?? "")) return turn.count("tenant-not-allowed", opened.peer);
+  if (!opened.peer.mayAssert(opened.tlvs.tenant ?? "")) {
+    turn.count("tenant-not-allowed", opened.peer); // protocol 7.5
+    return report(turn, arrival, "peer-tenant");
+  }
   const live = turn.find.byUuid(opened.tlvs.uuid as Uint8Array);
   if (live !== undefined && live.state.life === Life.live) {
     return isSegmentOf(live.state, arrival) ? again(turn, arrival) : joinSession(turn, arrival, live);

@@ -69,7 +69,7 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
     },
     ...networkTables(config, idOf),
     rulesAt: (ifnum) => rules.get(ifnum) ?? [],
-    interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`, nat: lookup.nat,
+    interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`, nat: lookup.nat, returnsBy: lookup.returnsBy,
     ...limitsOf(config, idOf), inactivityMs: config.timers.inactivityMs,
   };
 }
@@ -160,7 +160,7 @@ function serviceEntries(lookup: Lookup, paths: ReadonlyMap<string, PathEntry>, i
     const routes = (family: IpFamily): RouteEntry[] => lookup.routes(service.name, family).flatMap((route) => routeEntries(route, paths, idOf));
     return [service.name, {
       id: idOf("service", service.name), name: service.name, enforcement: enforcements[service.enforcement],
-      sourceNat: service.sourceNat, asksHealth: service.sessionRecovery === "InactivityBased", trafficClass: trafficClasses[service.trafficClass],
+      sourceNat: service.sourceNat, strictReverse: service.strictReverse === true, asksHealth: service.sessionRecovery === "InactivityBased", trafficClass: trafficClasses[service.trafficClass],
       ...(service.hideTopology === true ? { hideTopology: true as const } : {}),
       idleMs: (proto, port) => timeoutsOf(lookup.config, service, { proto, port }).idleMs,
       initialMs: (proto, port) => timeoutsOf(lookup.config, service, { proto, port }).initialMs,

@@ -53,10 +53,16 @@ function refuseExhausted(turn: Turn, arrival: Arrival): void {
 function decideNew(turn: Turn, arrival: Arrival): void {
   const waiting = turn.batch.drafts.get(arrivalKey(arrival));
   if (waiting !== undefined) {
-    if (!waitFor(turn.batch, waiting, () => again(turn, arrival))) turn.count("limit");
+    if (!waitFor(turn.batch, waiting, () => afterFirst(turn, arrival))) turn.count("limit");
     return;
   }
   decideFresh(turn, arrival);
+}
+
+/** The first packet of the flow has its session, or was refused: then this one is judged by itself, so that it is counted as what it is. */
+function afterFirst(turn: Turn, arrival: Arrival): void {
+  if (turn.find.byArrival(arrival) === undefined) decideFresh(turn, arrival);
+  else again(turn, arrival);
 }
 
 function decideFresh(turn: Turn, arrival: Arrival): void {
@@ -82,7 +88,7 @@ function decideNewSyn(turn: Turn, arrival: Arrival, at: { handle: Handle; side: 
   openAnew(turn, arrival, { ...at, opener: decideFresh });
 }
 
-/** again decides a packet whose flow another packet installed meanwhile, or was refused; once, so it cannot loop. */
+/** again decides a packet whose flow another packet installed meanwhile; once, so it cannot loop. */
 function again(turn: Turn, arrival: Arrival): void {
   const found = turn.find.byArrival(arrival);
   if (found === undefined) return turn.count("nat");

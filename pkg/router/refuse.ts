@@ -15,8 +15,13 @@ export function contextOf(packet: Arrival["packet"]): SessionContext {
 
 /** refuse counts a refusal and reports it with the inner addresses (behaviour 2.6). */
 export function refuse(turn: Turn, arrival: Arrival, reason: DenyReason, service?: ServiceEntry): void {
+  turn.count(reason, arrival.opened?.peer);
+  report(turn, arrival, reason, service);
+}
+
+/** report tells of a refusal that has another counter than its reason. */
+export function report(turn: Turn, arrival: Arrival, reason: DenyReason, service?: ServiceEntry): void {
   const { punt, opened } = arrival;
-  turn.count(reason, opened?.peer);
   const context = opened?.tlvs.forwardContext ?? contextOf(arrival.packet);
   const tenant = opened?.tlvs.tenant ?? turn.tables.tenantOf(punt.ifnum, punt.vlan, arrival.packet.source).name;
   const { source, destination, sourcePort, destinationPort, proto } = context;

@@ -3,6 +3,7 @@
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import type { ServiceConfig } from "../plan/config.ts";
 import type { NatTable } from "../plan/nat.ts";
+import type { ReturnRoutes } from "../plan/returnroute.ts";
 import type { FilterRule } from "../svr/filter.ts";
 import type { PeerKeys } from "../svr/keys.ts";
 
@@ -85,6 +86,8 @@ export interface ServiceEntry {
   name: string;
   enforcement: Enforcement;
   sourceNat: ServiceConfig["sourceNat"];
+  /** the answers to a host must leave by the network that it entered by */
+  strictReverse?: boolean;
   /** recovery by inactivity: sessions ask when nothing comes back (protocol 6.7) */
   asksHealth: boolean;
   trafficClass: number;
@@ -135,6 +138,8 @@ export interface Tables {
   /** rules of the filter of an interface, for packets that arrived in fragments */
   rulesAt(ifnum: number): readonly FilterRule[];
   readonly nat: NatTable;
+  /** whether the answers to a source would leave by a network (behaviour 3.10) */
+  readonly returnsBy: ReturnRoutes;
   /** 0 is unlimited */
   limits: { live: number; halfOpen: number; halfOpenPerTenant: number; perSource: number; halfOpenPerSource: number };
   /** most sessions of a tenant, 0 unlimited */

@@ -37,7 +37,7 @@ function parseDotted(text: string): number | undefined {
 }
 
 function formatDotted(word: number): string {
-  return [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255].join(".");
+  return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
 }
 
 function parseVersion6(text: string): IpAddress | undefined {

@@ -71,10 +71,12 @@ export function createRecordWriter(source: RecordSource): RecordWriter {
     fromDatapath(record) {
       if (record.type === "release") return undefined;
       const offset = source.clock.unixMs() - source.clock.monotonicMs();
-      const base = stamp(record.type, offset + record.timeMs);
-      const identity = identityFields(source, record.session);
-      if (record.type === "start") return { ...base, ...identity, startTime: timeText(offset + record.session.createdMs) };
-      return { ...base, ...identity, ...totals(record.session, { atMs: record.timeMs, unixOffsetMs: offset }), ...ending(record) };
+      const filled = stamp(record.type, offset + record.timeMs);
+      fillIdentity(filled, source, record.session);
+      if (record.type === "start") filled.startTime = timeText(offset + record.session.createdMs);
+      else fillTotals(filled, record.session, { atMs: record.timeMs, unixOffsetMs: offset });
+      if (record.type === "end") filled.endReason = endReasonName(record.session);
+      return filled;
     },
     denial(denial) {
       return { ...stamp("deny", source.clock.unixMs()), ...denialFields(source, denial) };
@@ -87,55 +89,70 @@ export function createRecordWriter(source: RecordSource): RecordWriter {
 
 /** identityFields are the fields of a session that do not change, as in records and in the admin API. */
 export function identityFields(source: RecordSource, session: Session): Partial<SessionRecord> {
-  const [from, to] = session.side;
-  const context = session.context;
-  return {
-    role: roleName(session),
-    sessionId: toHex(session.uuid), spanId: toHex(session.span), ...(isZeroBytes(session.parentSpan) ? {} : { parentSpanId: toHex(session.parentSpan) }),
-    tenant: nameText(source, session.tenant), service: nameText(source, session.service), trafficClass: trafficClassNames[session.trafficClass] ?? String(session.trafficClass),
-    protocol: context.proto,
-    sourceAddress: formatAddress(context.source), sourcePort: context.sourcePort,
-    destinationAddress: formatAddress(context.destination), destinationPort: context.destinationPort,
-    ingressInterface: source.interfaceName(from.ifnum), egressInterface: source.interfaceName(to.ifnum), vlan: from.vlan,
-    ...natFields(session), ...waypointFields(source, session), ...(to.nexthop === 0 ? {} : { nextHop: nameText(source, to.nexthop) }),
-    security: session.security === 0 ? "clear" : "encrypted",
-  };
+  const fields: Partial<SessionRecord> = {};
+  fillIdentity(fields, source, session);
+  return fields;
 }
 
-/** Address and port after NAT, empty without. */
-function natFields(session: Session): Partial<SessionRecord> {
-  const to = session.side[1];
-  return {
-    natSource: (session.flags & Flag.snat) === 0 ? "" : endpoint(to.local, to.localPort),
-    natDestination: (session.flags & Flag.dnat) === 0 ? "" : endpoint(to.remote, to.remotePort),
-  };
+// A busy router writes tens of thousands of records a second: fields are put into one object, in one order; spreading small
+// objects into each other took four times as long.
+function fillIdentity(to: Partial<SessionRecord>, source: RecordSource, session: Session): void {
+  const { context, side: [from, out] } = session;
+  to.role = roleName(session);
+  to.sessionId = toHex(session.uuid);
+  to.spanId = toHex(session.span);
+  if (!isZeroBytes(session.parentSpan)) to.parentSpanId = toHex(session.parentSpan);
+  to.tenant = nameText(source, session.tenant);
+  to.service = nameText(source, session.service);
+  to.trafficClass = trafficClassNames[session.trafficClass] ?? String(session.trafficClass);
+  to.protocol = context.proto;
+  to.sourceAddress = formatAddress(context.source);
+  to.sourcePort = context.sourcePort;
+  to.destinationAddress = formatAddress(context.destination);
+  to.destinationPort = context.destinationPort;
+  to.ingressInterface = source.interfaceName(from.ifnum);
+  to.egressInterface = source.interfaceName(out.ifnum);
+  to.vlan = from.vlan;
+  to.natSource = (session.flags & Flag.snat) === 0 ? "" : endpoint(out.local, out.localPort);
+  to.natDestination = (session.flags & Flag.dnat) === 0 ? "" : endpoint(out.remote, out.remotePort);
+  fillWaypoints(to, source, session);
+  if (out.nexthop !== 0) to.nextHop = nameText(source, out.nexthop);
+  to.security = session.security === 0 ? "clear" : "encrypted";
 }
 
 /** The segment toward the egress is the one reported; an egress reports the one it came by. */
-function waypointFields(source: RecordSource, session: Session): Partial<SessionRecord> {
+function fillWaypoints(to: Partial<SessionRecord>, source: RecordSource, session: Session): void {
   const side = session.side[1].path !== 0 ? session.side[1] : session.side[0];
-  if (side.path === 0) return {};
+  if (side.path === 0) return;
   const path = nameText(source, side.path);
-  return {
-    waypointLocal: endpoint(side.local, side.localPort), waypointRemote: endpoint(side.remote, side.remotePort),
-    peer: peerOfPath(path), peerPath: path, carrier: carrierName(side),
-  };
+  to.waypointLocal = endpoint(side.local, side.localPort);
+  to.waypointRemote = endpoint(side.remote, side.remotePort);
+  to.peer = peerOfPath(path);
+  to.peerPath = path;
+  to.carrier = carrierName(side);
 }
 
 /** totals are the counted fields of a session at a moment (monotonic ms); unixOffsetMs turns monotonic into unix time. */
 export function totals(session: Session, at: { atMs: number; unixOffsetMs: number }): Partial<SessionRecord> {
-  const state = tcpStateName(session);
-  return {
-    startTime: timeText(at.unixOffsetMs + session.createdMs), duration: Math.max(0, Math.round(at.atMs - session.createdMs)),
-    forwardPackets: Number(session.packets[0]), forwardBytes: Number(session.bytes[0]),
-    reversePackets: Number(session.packets[1]), reverseBytes: Number(session.bytes[1]),
-    ...(state === undefined ? {} : { retransmissions: session.retransmissions, outOfOrder: session.outOfOrder, tcpState: state }),
-    ...(session.setupMs === 0 ? {} : { setupTime: session.setupMs - 1 }),
-  };
+  const fields: Partial<SessionRecord> = {};
+  fillTotals(fields, session, at);
+  return fields;
 }
 
-function ending(record: DatapathRecord): Partial<SessionRecord> {
-  return record.type === "end" ? { endReason: endReasonName(record.session) } : {};
+function fillTotals(to: Partial<SessionRecord>, session: Session, at: { atMs: number; unixOffsetMs: number }): void {
+  const state = tcpStateName(session);
+  to.startTime = timeText(at.unixOffsetMs + session.createdMs);
+  to.duration = Math.max(0, Math.round(at.atMs - session.createdMs));
+  to.forwardPackets = Number(session.packets[0]);
+  to.forwardBytes = Number(session.bytes[0]);
+  to.reversePackets = Number(session.packets[1]);
+  to.reverseBytes = Number(session.bytes[1]);
+  if (state !== undefined) {
+    to.retransmissions = session.retransmissions;
+    to.outOfOrder = session.outOfOrder;
+    to.tcpState = state;
+  }
+  if (session.setupMs !== 0) to.setupTime = session.setupMs - 1;
 }
 
 /** endReasonName is the record's word for why a session ended; `error` when it did not say. */
@@ -166,7 +183,8 @@ function carrierName(side: SessionSide): string {
 
 /** peerOfPath is the peer that a path leads to: paths are named `peer/path`. */
 export function peerOfPath(path: string): string {
-  return path.split("/", 1)[0] ?? path;
+  const slash = path.indexOf("/");
+  return slash < 0 ? path : path.slice(0, slash);
 }
 
 /** nameText is the plain name of a number, `unknown-N` when it is not known any more. */

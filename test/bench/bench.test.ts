@@ -15,7 +15,7 @@ const numbersOf = (samples: readonly Sample[]): number[] => samples.flatMap((sam
 describeNet("benchmarks", () => {
   beforeAll(() => { build(); }, 120_000);
 
-  test.each(measures.map((measure) => [measure.name, measure] as const))("%s runs", async (_name, measure) => {
+  test.each(measures.map((measure) => [measure.name, measure.title, measure] as const))("%s runs: %s", async (_name, _title, measure) => {
     const { samples, rows } = await measure.run({ rounds: 1, smoke: true }, () => undefined);
     expect(samples.length).toBeGreaterThan(0);
     expect(numbersOf(samples).filter((value) => !Number.isFinite(value))).toEqual([]);

@@ -4,9 +4,10 @@ import type { Measure } from "./measure.ts";
 import { memory } from "./memory.ts";
 import { million } from "./million.ts";
 import { packets } from "./packets.ts";
+import { reading } from "./reading.ts";
 import { restart } from "./restart.ts";
 import { sessions } from "./sessions.ts";
 import { testrun } from "./testrun.ts";
 
 /** measures lists them all. */
-export const measures: readonly Measure[] = [bulk, packets, testrun, sessions, million, memory, restart];
+export const measures: readonly Measure[] = [bulk, packets, testrun, sessions, million, memory, reading, restart];

@@ -1,0 +1,60 @@
+// What reading a full session table costs forwarding (behaviour 16, O-6): small packets through two routers with a million sessions
+// each, while nobody reads and while both tables are read again and again over the admin API, page after page.
+import { medianOf, takeTurns, whole } from "./measure.ts";
+import type { Effort, Measure, Outcome, Sample } from "./measure.ts";
+import { benchObject, callTool, valueOf } from "./tool.ts";
+import { openWorlds } from "./worlds.ts";
+import type { World } from "./worlds.ts";
+import type { SessionList } from "../../pkg/api/view.ts";
+
+const MILLION = 1_000_000, FEW = 20_000, FLOWS = 1_024, CPU = 1, MOST_SLOWER = 0.1;
+const QUIET = "nobody reads", READ = "tables are read";
+
+/** Readers go through all sessions of both routers until they are stopped; gives how many sessions they read. */
+function startReaders(world: World): { stop(): Promise<number> } {
+  let going = true, read = 0;
+  const isGoing = (): boolean => going;
+  const readers = world.routers.map(async (name) => {
+    const router = world.fabric?.router(name);
+    for (let cursor = "0"; router !== undefined && isGoing();) {
+      const page: SessionList = await router.get(`/api/v1/routers/${name}/sessions?limit=1000&cursor=${cursor}`);
+      read += page.items.length;
+      cursor = page.next ?? "0";
+    }
+  });
+  return { stop: async () => { going = false; await Promise.all(readers); return read; } };
+}
+
+async function readRound(world: World, variant: string, count: number): Promise<Record<string, number>> {
+  const readers = variant === READ ? startReaders(world) : undefined;
+  const answer = await callTool(["traffic", benchObject, ...world.places, CPU, FLOWS, count]);
+  const read = (await readers?.stop()) ?? 0;
+  const sent = valueOf(answer, "sent"), received = valueOf(answer, "received");
+  if (received < 0.99 * sent) throw new Error(`${variant}: ${received} of ${sent} packets arrived`);
+  return { ...answer, read };
+}
+
+/** reading is the measure of full-table reads beside traffic. */
+export const reading: Measure = {
+  name: "reading", title: "O-6 Reading a table of a million sessions while packets pass",
+  method: "As for small packets; each router holds a million sessions. In turns nobody reads, and both routers' sessions are listed without pause over the admin API. The kernel's own time a packet counts.",
+  run: async ({ rounds, smoke }: Effort, say): Promise<Outcome> => {
+    const idle = smoke ? FEW : MILLION;
+    const [world] = await openWorlds(["svr"], { sessions: idle });
+    if (world === undefined) throw new Error("no world was opened");
+    try {
+      await readRound(world, QUIET, 10 * FLOWS); // opens the flows
+      for (const router of world.routers) await callTool(["fill", world.net.pinFolder(router), FLOWS, idle - FLOWS]);
+      say(`${whole(idle)} sessions`);
+      const samples: Sample[] = await takeTurns([QUIET, READ], rounds, (variant) => readRound(world, variant, smoke ? 20_000 : 1_000_000));
+      const [quiet, busy] = [medianOf(samples, QUIET, "inside_ns"), medianOf(samples, READ, "inside_ns")];
+      const slower = busy / quiet - 1;
+      return { samples, rows: [{
+        what: `forwarding beside readers, ${whole(idle)} sessions`, value: `${(slower * 100).toFixed(1)} % slower`, target: `<= ${MOST_SLOWER * 100} %`, reached: slower <= MOST_SLOWER,
+        against: `${busy.toFixed(0)} ns a packet against ${quiet.toFixed(0)}; ${whole(medianOf(samples, READ, "read"))} sessions read in a turn`,
+      }] };
+    } finally {
+      await world.close();
+    }
+  },
+};

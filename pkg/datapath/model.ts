@@ -44,6 +44,8 @@ export interface ModelDatapath extends Datapath {
   receive(ifnum: number, vlan: number, data: Uint8Array, options?: { gsoSize?: number; etherType?: number }): Verdict;
   /** everything that left, oldest first; tests may empty it */
   readonly sent: SentFrame[];
+  /** everything that was handed to the kernel, oldest first */
+  readonly kernel: Uint8Array[];
   /** one walk of the sweeper at the clock's time */
   tick(): void;
   /** the tables themselves, for the fuzz and for assertions */
@@ -53,7 +55,7 @@ export interface ModelDatapath extends Datapath {
 const NAME_BYTES = 255;
 
 /** What the factory and its parts share. */
-interface World { model: Model; options: ModelOptions; rings: Punt[][]; records: DatapathRecord[]; sent: SentFrame[]; names: Map<number, string> }
+interface World { model: Model; options: ModelOptions; rings: Punt[][]; records: DatapathRecord[]; sent: SentFrame[]; kernel: Uint8Array[]; names: Map<number, string> }
 
 /** modelDatapath makes an empty data plane in memory. */
 export function modelDatapath(options: ModelOptions): ModelDatapath {
@@ -62,9 +64,9 @@ export function modelDatapath(options: ModelOptions): ModelDatapath {
   const { hasSocket } = options;
   const model = createModel({ sessionLimit, liveLimit: options.liveLimit ?? sessionLimit, shards, ...(hasSocket && { hasSocket }) });
   model.mssClamp = options.mssClamp ?? true;
-  const world: World = { model, options, rings: Array.from({ length: shards }, () => []), records: [], sent: [], names: new Map() };
+  const world: World = { model, options, rings: Array.from({ length: shards }, () => []), records: [], sent: [], kernel: [], names: new Map() };
   return {
-    ...datapathPort(world), model, sent: world.sent, shard: (number) => shardPort(world, number), receive: (...args) => receive(world, args),
+    ...datapathPort(world), model, sent: world.sent, kernel: world.kernel, shard: (number) => shardPort(world, number), receive: (...args) => receive(world, args),
     tick: () => void world.records.push(...sweep(model, options.nowMs())),
   };
 }
@@ -166,7 +168,8 @@ function leave(world: World, frame: Frame, segments: number): boolean {
 
 /** As a frame on loopback: a next hop that is missing is a counted drop, although the kernel took the frame. */
 function send(world: World, frame: Frame): boolean {
-  if (!leave(world, { nexthop: frame.nexthop, data: frame.data.slice() }, 1)) countDrop(world.model, "no-nexthop");
+  if (frame.nexthop === 0) world.kernel.push(frame.data.slice());
+  else if (!leave(world, { nexthop: frame.nexthop, data: frame.data.slice() }, 1)) countDrop(world.model, "no-nexthop");
   return true;
 }
 

@@ -59,7 +59,7 @@ export type OpResult =
   | { ok: false; why: "limit"; limit: LimitName }
   | { ok: false; why: "full" | "gone" };
 
-/** A packet to send: complete from its IP header on, checksums final; leaves by the next hop. */
+/** A packet to send: complete from its IP header on, checksums final; leaves by the next hop. Next hop 0 is the kernel of this router: it gets the packet as if it had arrived. */
 export interface Frame { nexthop: number; data: Uint8Array }
 
 /** Key of a flow as received. */

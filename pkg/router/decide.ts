@@ -68,9 +68,19 @@ function afterFirst(turn: Turn, arrival: Arrival): void {
 function decideFresh(turn: Turn, arrival: Arrival): void {
   const { punt } = arrival;
   if (punt.cause === Cause.unknown) return answerUnknown(turn, arrival);
-  if (!punt.toWaypoint) return turn.tables.isOwn(arrival.packet.destination) ? turn.count("no-flow") : admitHost(turn, arrival, again);
+  const isOwn = punt.toWaypoint || turn.tables.isOwn(arrival.packet.destination);
+  if (isOwn && isKernels(turn, arrival)) return void turn.batch.outputs.push({ frame: { nexthop: KERNEL, data: arrival.packet.data } });
+  if (!punt.toWaypoint) return isOwn ? turn.count("no-flow") : admitHost(turn, arrival, again);
   if (!isOpened(arrival)) return answerUnknown(turn, arrival);
   decideMetadata(turn, arrival);
+}
+
+const KERNEL = 0; // Frame.nexthop
+
+/** Fragments to this router come up because only the whole of them tells whose they are; what is of no session and no peer is the kernel's. */
+function isKernels(turn: Turn, { punt, packet, opened }: Arrival): boolean {
+  if (punt.cause !== Cause.fragment || opened !== undefined) return false;
+  return packet.icmpType !== undefined || turn.tables.pathsAt(punt.ifnum, punt.vlan, packet.source).length === 0;
 }
 
 /** Metadata of an unknown flow: only forward metadata, alone or in a keep-alive, opens a session (protocol 6.1). */

@@ -2,7 +2,7 @@
 // packet out are computed in full by the builder.
 import { openHarness } from "./harness.ts";
 import type { Harness } from "./harness.ts";
-import { egress, families, hexOf, hostSide, ingress, install, peerSide, prepare, send, sendFrame, serverSide, session, WAN } from "./fixture.ts";
+import { egress, families, hexOf, hostSide, ingress, install, peerSide, prepare, send, sendFrame, serverSide, session, UDP, WAN } from "./fixture.ts";
 import { buildFrame, buildPacket, bytesOf } from "./packets.ts";
 import type { IcmpSpec } from "./packets.ts";
 
@@ -100,6 +100,16 @@ describe.each(families)("$name", (f) => {
     await install(harness, { sides: zero, fields: { context_proto: f.icmp } });
     expect((await send(harness, { from: f.host, to: f.server, icmp: ask({ id: 0 }) })).verdict).toBe("forward");
     expect((await send(harness, { from: f.host, to: f.server, icmp: { type: f.family === 4 ? 3 : 1, id: 0, body } })).verdict).toBe("drop:icmp-error");
+  });
+
+  test("12.2 an error about a packet of a session goes to its shard, with the side it came from; about others of ours it is the kernel's", async () => {
+    await install(harness, ingress(f, UDP));
+    const quote = buildPacket({ from: f.waypoint, to: f.peer, udp: { sport: 16384, dport: 16385, body } });
+    const error = { type: f.family === 4 ? 11 : 3, id: 0, seq: 0, body: quote };
+    const got = await send(harness, { from: f.nat, to: f.waypoint, icmp: error }, { ifnum: WAN });
+    expect([got.verdict, got.punt?.entry]).toEqual(["punt:error", 3]);
+    const other = buildPacket({ from: f.waypoint, to: f.peer, udp: { sport: 16386, dport: 16385, body } });
+    expect((await send(harness, { from: f.nat, to: f.waypoint, icmp: { ...error, body: other } }, { ifnum: WAN })).verdict).toBe("pass");
   });
 
   test("an answer with another identifier, or with no request, is a first packet", async () => {

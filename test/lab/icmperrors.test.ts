@@ -3,6 +3,7 @@
 import { formatAddress } from "../../pkg/base/addresstext.ts";
 import type { IpAddress, IpFamily } from "../../pkg/base/address.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
+import { cutIp } from "../../pkg/svr/ipfragments.ts";
 import { parsePacket } from "../../pkg/svr/packet.ts";
 import type { Packet } from "../../pkg/svr/packet.ts";
 import { hasGoodChecksum } from "../../pkg/svr/sanity.ts";
@@ -186,5 +187,27 @@ describe.each(families)("between routers over IPv%i", (family) => {
     const packet = parsed(lab.left[0]);
     expect([packet.icmpType, (packet.data[packet.l4 + 6]! << 8) | packet.data[packet.l4 + 7]!]).toEqual([family === 4 ? 3 : 2, 1280]);
     expect(lab.routers[1]!.drops()).toEqual({ "too-big": 1 });
+  });
+});
+
+describe.each(families)("fragments to the router itself over IPv%i", (family) => {
+  const ends = endsOf(family);
+  const gateway = address(family === 4 ? "10.1.0.1" : "2001:db8:1::1");
+
+  test("10.1 the kernel gets the whole of what belongs to no session; source NAT answers in fragments reach their host", () => {
+    const lab = createLab(["lone"], { services: [{ ...everything, sourceNat: true }] });
+    const { datapath } = lab.routers[0]!;
+    const ping = buildPacket({ source: ends.client, destination: gateway, dontFragment: false }, { kind: "icmp", type: family === 4 ? 8 : 128, rest: 7 }, content(3000));
+    for (const piece of cutIp(ping, { size: 1280, id: 5 })) lab.fromLeft(piece);
+    lab.run();
+    expect(datapath.kernel.map((data) => Buffer.from(data).toString("hex").slice(family === 4 ? 40 : 80))).toEqual([Buffer.from(ping).toString("hex").slice(family === 4 ? 40 : 80)]);
+    lab.fromLeft(udpUp(ends, content(10)));
+    lab.run();
+    const asked = parsed(lab.right[0]);
+    const answer = buildPacket({ source: asked.destination, destination: asked.source, dontFragment: false }, { kind: "udp", sourcePort: 53, destinationPort: asked.sourcePort }, content(3000));
+    for (const piece of cutIp(answer, { size: 1280, id: 6 })) lab.fromRight(piece);
+    lab.left.length = 0;
+    lab.run();
+    expect([datapath.kernel.length, lab.left.length > 1, lab.routers[0]!.drops()]).toEqual([1, true, {}]);
   });
 });

@@ -35,4 +35,9 @@ describeNet("errors about packets of sessions", () => {
     const drops = await Promise.all(fabric.routers.map((router) => router.drops()));
     expect(drops.map((of) => of["icmp-error"] ?? 0)).toEqual([0, 0, 0]);
   }, 60_000);
+
+  test.each(families)("10.1 IPv%i: pings of the routers themselves in fragments are answered by their kernels, and so are those through source NAT", async (family) => {
+    const own = [gatewaysOf(1)[family === 4 ? 0 : 1], linkAddress(1, family, 0)];
+    for (const to of [...own, hostAddress(2, family)]) expect([to, await ping(fabric.net, "a", to, { count: 2, bytes: 4000 })]).toEqual([to, { sent: 2, answered: 2 }]);
+  }, 60_000);
 });

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
 /* The data plane of one router. Programs:
  *   svr_ingress      tcx ingress of every router interface: established packets leave rewritten, first packets go to a shard
- *   svr_inject       tcx ingress of lo: frames that shards write there leave by the next hop that they name
+ *   svr_inject       tcx ingress of lo: frames that shards write there leave by the next hop that they name, or are the kernel's
  *   svr_sweep_start  run once by test_run after load: arms the timer that ages sessions
  * Built into build/bpf/svr.bpf.o, loaded and pinned by pkg/datapath. Policy is user space's; nothing here opens a session. */
 #include "vmlinux.h"
@@ -127,6 +127,10 @@ int svr_inject(struct __sk_buff *skb)
 
 	if (!injected(skb, &index))
 		return SVR_TC_NEXT;
+	if (index == SVR_INJECT_KERNEL) {
+		bpf_skb_change_type(skb, 0 /* PACKET_HOST */);
+		return SVR_TC_NEXT;
+	}
 	nexthop = svr_leave_nexthop(index);
 	family = injected_to(skb, destination);
 	if (!nexthop || !family) {

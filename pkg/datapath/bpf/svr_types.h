@@ -372,6 +372,7 @@ struct svr_ifstats {
 
 /* A frame sent into loopback by the shard: destination MAC = magic(4), next hop(2), both big-endian; source MAC =
  * settings.inject_mac; ethertype IPv4 or IPv6; then the packet. */
+#define SVR_INJECT_KERNEL 0 /* in place of a next hop: the packet is the kernel's after all, as if it had arrived */
 #define SVR_INJECT_MAGIC 0x02535652u
 
 #include "svr_rules.h"

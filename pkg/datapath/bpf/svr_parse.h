@@ -24,16 +24,20 @@ static __always_inline void svr_parse_set_word(void *at, __u32 value)
 	*(svr_hash_word *)at = value;
 }
 
+/* Echo, timestamp, information and address mask (RFC 792, 950), by type. */
+#define SVR_PARSE_ICMP_REQUESTS (1u << 8 | 1u << 13 | 1u << 15 | 1u << 17)
+#define SVR_PARSE_ICMP_REPLIES (1u << 0 | 1u << 14 | 1u << 16 | 1u << 18)
+
 /* svr_parse_is_request: ICMP query whose identifier is a source port. */
 static __always_inline bool svr_parse_is_request(__u8 proto, __u8 type)
 {
-	return proto == SVR_PROTO_ICMP6 ? type == 128 : type == 8 || type == 13 || type == 17;
+	return proto == SVR_PROTO_ICMP6 ? type == 128 : type < 32 && (SVR_PARSE_ICMP_REQUESTS >> type & 1);
 }
 
 /* svr_parse_is_reply: ICMP answer whose identifier is a destination port. */
 static __always_inline bool svr_parse_is_reply(__u8 proto, __u8 type)
 {
-	return proto == SVR_PROTO_ICMP6 ? type == 129 : type == 0 || type == 14 || type == 18;
+	return proto == SVR_PROTO_ICMP6 ? type == 129 : type < 32 && (SVR_PARSE_ICMP_REPLIES >> type & 1);
 }
 
 /* Ethernet and VLAN. Returns the ethertype, 0 for what is not ours. */

@@ -211,3 +211,34 @@ describe.each(families)("fragments to the router itself over IPv%i", (family) =>
     expect([datapath.kernel.length, lab.left.length > 1, lab.routers[0]!.drops()]).toEqual([1, true, {}]);
   });
 });
+
+describe.each(families)("W-11 inner IPv%i over the other family", (family) => {
+  const ends = endsOf(family);
+  const outer: IpFamily = family === 4 ? 6 : 4;
+  const middle = address(outer === 4 ? "203.0.113.1" : "2001:db8:ffff::1");
+  const gateway = family === 4 ? "10.1.0.1" : "2001:db8:1::1";
+
+  test.each([
+    ["time exceeded", exceeded, {}, exceeded], ["too big", { 4: { type: 3, code: 4 }, 6: { type: 2, code: 0 } }, { rest: 1380 }, { 4: { type: 3, code: 4 }, 6: { type: 2, code: 0 } }],
+  ] as const)("RB-25 RFC 7915: %s between the routers is the host's own family's, from its router", (_desc, raised, more, expected) => {
+    const lab = createLab(["east", "west"], { services: [everything], outer: [outer] });
+    settled(lab, () => udpUp(ends, content(10)), () => udpDown(ends, content(9)));
+    lab.fromLeft(udpUp(ends, content(700)));
+    lab.run();
+    lab.inject(0, ifnumOf.right, errorAbout(lab.wires.at(-1)!.data, middle, { ...raised[outer], ...more }));
+    lab.run();
+    const seen = errorIn(lab.left[0]);
+    expect([seen.from, seen.type, seen.code, endsOfQuote(seen.quote)]).toEqual([gateway, expected[family].type, expected[family].code, [formatAddress(ends.client), formatAddress(ends.server), 17, 40000, 53]]);
+    const packet = parsed(lab.left[0]);
+    if ("rest" in more) expect((packet.data[packet.l4 + 6]! << 8) | packet.data[packet.l4 + 7]!).toBe(1380 + (family === 4 ? -20 : 20));
+  });
+
+  test("RB-25 the far host's port unreachable crosses the other family unchanged", () => {
+    const lab = createLab(["east", "west"], { services: [everything], outer: [outer] });
+    lab.fromLeft(udpUp(ends, content(10)));
+    lab.run();
+    lab.fromRight(errorAbout(lab.right.at(-1)!, ends.server, unreachable[family]));
+    lab.run();
+    expect(errorIn(lab.left[0])).toMatchObject({ from: formatAddress(ends.server), ...unreachable[family] });
+  });
+});

@@ -1,6 +1,7 @@
 // All benchmarks in the order in which they run. Data only; read by main.ts and by the smoke test.
 import { bulk } from "./bulk.ts";
 import type { Measure } from "./measure.ts";
+import { checks } from "./checks.ts";
 import { memory } from "./memory.ts";
 import { million } from "./million.ts";
 import { packets } from "./packets.ts";
@@ -10,4 +11,4 @@ import { sessions } from "./sessions.ts";
 import { testrun } from "./testrun.ts";
 
 /** measures lists them all. */
-export const measures: readonly Measure[] = [bulk, packets, testrun, sessions, million, memory, reading, restart];
+export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, memory, reading, restart];

@@ -128,10 +128,11 @@ describe.each(families)("$name", (f) => {
     }
   });
 
-  test("family or protocol that only a shard can change", async () => {
+  test("a super-packet or protocol that only a shard can change", async () => {
     const other = families.find((one) => one !== f)!;
     await install(harness, { sides: [hostSide(f, UDP), peerSide(other, UDP)] });
-    expect((await send(harness, fromHost(f, text))).verdict).toBe("punt:slow");
+    expect((await send(harness, fromHost(f, text))).verdict).toBe("forward");
+    expect((await send(harness, fromHost(f, text), { gso: 4 })).verdict).toBe("punt:slow"); // a super-packet of UDP over the other family
     await prepare(harness);
     await install(harness, { sides: [hostSide(f, TCP), peerSide(f, UDP)] });
     expect((await send(harness, fromHost(f, text, TCP))).verdict).toBe("punt:slow");

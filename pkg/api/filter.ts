@@ -27,7 +27,7 @@ export const filterRuleField = z.strictObject({
   protocol: protocolField.optional().meta({ description: "IP protocol by name or number; ICMP is ICMPv6 in IPv6. Default: every protocol.", examples: ["TCP"] }),
   sourcePort: portsField.optional().meta({ description: "Source port or range; TCP and UDP only. Default: every port.", examples: ["1024-65535"] }),
   destinationPort: portsField.optional().meta({ description: "Destination port or range; TCP and UDP only. Default: every port.", examples: [23] }),
-  tcpFlags: listField(z.enum([...flagNames, ...flagNames.map((name) => `!${name}` as const)]), { description: "TCP flags that must be set, with ! those that must not. Default: all.", example: ["SYN", "!ACK"], max: 6, unique: true }).optional(),
+  tcpFlags: listField(z.enum([...flagNames, ...flagNames.map((name) => `!${name}` as const)]).meta({ description: "TCP flag that must be set; with ! one that must not.", examples: ["!ACK"] }), { description: "TCP flags that must be set, with ! those that must not. Default: all.", example: ["SYN", "!ACK"], max: 6, unique: true }).optional(),
   icmpType: countField({ description: "ICMP type. Default: every type.", example: 8, min: 0, max: 255 }).optional(),
   dscp: countField({ description: "DSCP. Default: every value.", example: 46, min: 0, max: 63 }).optional(),
   length: checkedField({ description: "Range of bytes of the IP packet. Default: every length.", example: "1000-65535", max: 11, format: "lengths", what: "a range of bytes such as 0-100", accepts: isLength }).optional(),

@@ -26,7 +26,7 @@ describe.each(kindNames)("%s", (kind) => {
       if (node["type"] === "array") expect([path, node["maxItems"]]).toEqual([path, expect.any(Number)]);
       if (node["type"] === "string" && node["enum"] === undefined && node["const"] === undefined) expect([path, node["maxLength"]]).toEqual([path, expect.any(Number)]);
       if (node["type"] === "integer" || node["type"] === "number") expect([path, node["minimum"], node["maximum"]]).toEqual([path, expect.any(Number), expect.any(Number)]);
-      if (Array.isArray(node["enum"])) for (const word of node["enum"]) expect(word).toMatch(/^[A-Z][A-Za-z]*$/);
+      if (Array.isArray(node["enum"])) for (const word of node["enum"]) expect(word).toMatch(/^!?[A-Z][A-Za-z0-9]*$/);
     });
   });
 

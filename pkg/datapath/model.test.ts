@@ -116,8 +116,8 @@ describe("L-2 the sweeper", () => {
     { desc: "CLOSING 10 s", change: { tcpState: TcpState.closing }, lives: 10_000, reason: "fin" },
     { desc: "both FINs seen counts as CLOSING", change: { tcpState: TcpState.halfClosed, flags: Flag.finFwd | Flag.finRev }, lives: 10_000, reason: "fin" },
     { desc: "RESET 5 s", change: { tcpState: TcpState.reset }, lives: 5_000, reason: "rst" },
-    { desc: "UDP idle, one direction silent for 26 days", change: { tcpState: TcpState.none, idleMs: 5_000, sinceMs: 1_000 + 2_048_567_296 }, lives: 5_000, reason: "timeout" },
-    { desc: "UDP idle", change: { tcpState: TcpState.none, idleMs: 5_000 }, lives: 5_000, reason: "timeout" },
+    { desc: "UDP idle, one direction silent for 26 days", change: { tcpState: TcpState.none, isn: 0, idleMs: 5_000, sinceMs: 1_000 + 2_048_567_296 }, lives: 5_000, reason: "timeout" },
+    { desc: "UDP idle", change: { tcpState: TcpState.none, isn: 0, idleMs: 5_000 }, lives: 5_000, reason: "timeout" },
   ];
   test.each(timers)("$desc", ({ change, lives, reason }) => {
     const { apply, datapath, clock } = bench();

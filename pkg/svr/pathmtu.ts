@@ -13,7 +13,7 @@ const TRIGGER_MS = 5_000; // least time between runs that errors start
 export type MtuVerdict = "unknown" | "found" | "silent" | "below-floor";
 
 /** Probe is one size that is being asked for; `why` says what its answer means. */
-interface Probe { size: number; why: "top" | "search" | "floor" | "check" | "alive"; id: number; tries: number; sentMs: number }
+interface Probe { size: number; why: "top" | "search" | "floor" | "check" | "alive" | "floorCheck"; id: number; tries: number; sentMs: number }
 
 /** MtuState is one path; every time is monotonic milliseconds. */
 export interface MtuState {
@@ -85,8 +85,8 @@ function reply(state: MtuState, { id, size }: { id: number; size: number }, now:
   switch (probe.why) {
     case "top": return finish(state, { mtu: state.top, verdict: "found" }, now);
     case "search": case "floor": return search({ ...state, good: probe.size }, now);
-    case "check": return search({ ...state, good: probe.size, bad: state.top + 1 }, now); // the path was away meanwhile
-    case "alive": return finish(state, { mtu: MTU_FLOOR, verdict: "below-floor" }, now);
+    case "check": case "floorCheck": return search({ ...state, good: probe.size, bad: state.top + 1 }, now); // the path was away meanwhile
+    case "alive": return ask(state, { size: Math.min(MTU_FLOOR, state.top), why: "floorCheck" }, now); // it may have come back just now
   }
 }
 
@@ -96,6 +96,7 @@ function unanswered(state: MtuState, probe: Probe, now: number): MtuStep {
     case "floor": return ask(state, { size: Math.min(ALIVE, state.top), why: "alive" }, now);
     case "check": return finish(state, { mtu: state.good, verdict: "found" }, now);
     case "alive": return finish(state, { mtu: state.mtu, verdict: "silent" }, now);
+    case "floorCheck": return finish(state, { mtu: MTU_FLOOR, verdict: "below-floor" }, now);
   }
 }
 

@@ -113,7 +113,7 @@ export function flowSession(kind: FlowKind, n: number, change: Partial<Session> 
   return {
     side: [fromHost ? hostSide(kind, n, "host") : peerSide(kind, n, 0), toPeer ? peerSide(kind, n, 1) : hostSide(kind, n, "server")],
     flags: (toPeer ? 0 : Flag.snat) | (kind.outer === undefined ? 0 : Flag.mixed), life: Life.live, tcpState: kind.proto === "tcp" ? TcpState.established : TcpState.none, tcpBeforeReset: TcpState.none, endReason: 0,
-    seenMs: [1, 1], sinceMs: 1, idleMs: 180_000, nextSeq: [1000, 5000], lastAck: [5000, 1000], packets: [0n, 0n], bytes: [0n, 0n], isn: 999, tenant: 1,
+    seenMs: [1, 1], sinceMs: 1, idleMs: 180_000, nextSeq: [1000, 5000], lastAck: [5000, 1000], packets: [0n, 0n], bytes: [0n, 0n], isn: kind.proto === "tcp" ? 999 : 0, tenant: 1,
     service: 2, uuid, createdMs: 1,
     context: {
       source: place(kind.family, "host", n), destination: place(kind.family, "server"), sourcePort: identifier, destinationPort: kind.proto === "icmp" || !hasPorts(kind) ? 0 : 443,

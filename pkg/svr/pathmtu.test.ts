@@ -1,6 +1,6 @@
 // Path MTU discovery against links that lose, stop and come back (protocol 10.3, M-4, RB-19). Time is a number.
 import fc from "fast-check";
-import { MTU_FLOOR, startMtu, stepMtu } from "./pathmtu.ts";
+import { MTU_FLOOR, againEvery, startMtu, stepMtu } from "./pathmtu.ts";
 import type { MtuState } from "./pathmtu.ts";
 
 const TICK_MS = 250;
@@ -104,4 +104,18 @@ test("10.3 an answer to another size or an earlier run counts for nothing", () =
   const { probe } = run.state;
   for (const reply of [{ id: run.state.nextId, size: probe!.size }, { id: probe!.id, size: 1500 }, { id: (probe!.id - 3) >>> 0, size: probe!.size }]) feed(run, { kind: "reply", ...reply }, none);
   expect(run.state.probe).toEqual(probe);
+});
+
+const probing = (size: number, good: number, bad: number): MtuState => ({
+  ...startMtu({ top: 1500, intervalMs: 600_000, firstId: 7 }, 0), good, bad, probe: { size, why: "check", id: 9, tries: 1, sentMs: 0 }, nextId: 10,
+});
+
+test("what failed before passes when asked once more: the path was away, and the search goes on to the top", () => {
+  expect(stepMtu(probing(1495, 1490, 1495), { kind: "reply", id: 9, size: 1495 }, 10)).toMatchObject({ state: { good: 1495, probe: { size: 1500, why: "top" } }, effects: [{ kind: "probe", size: 1500 }] });
+  expect(stepMtu(probing(1500, 1495, 1500), { kind: "reply", id: 9, size: 1500 }, 10)).toMatchObject({ state: { mtu: 1500, verdict: "found", probe: undefined }, effects: [] });
+});
+
+test("another interval counts from the last run", () => {
+  const state = { ...startMtu({ top: 1500, intervalMs: 600_000, firstId: 7 }, 0), lastRunMs: 1_000, nextRunMs: 601_000 };
+  expect([againEvery(state, 5_000).nextRunMs, againEvery(state, 900_000).nextRunMs]).toEqual([6_000, 601_000]);
 });

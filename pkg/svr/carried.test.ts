@@ -3,6 +3,9 @@ import { parseAddress } from "../base/addresstext.ts";
 import type { IpAddress } from "../base/address.ts";
 import { contextEnds, hasCoveringSum, hasEnds, isPorted, portedHeader, turnEnds } from "./carried.ts";
 import { pseudoSum, checksumOf, sumBytes } from "./checksum.ts";
+import { buildPacket } from "./build.ts";
+import { parsePacket } from "./packet.ts";
+import { rewritePacket } from "./rewrite.ts";
 import { PROTO_DCCP, PROTO_SCTP, PROTO_UDP_LITE } from "./constants.ts";
 
 const address = (text: string): IpAddress => parseAddress(text)!;
@@ -25,6 +28,24 @@ test("ends of the inner packet, forward and back", () => {
   const { source, destination } = context;
   expect(contextEnds(context, true)).toEqual({ source, destination, sourcePort: 1000, destinationPort: 2000 });
   expect(contextEnds(context, false)).toEqual({ source: destination, destination: source, sourcePort: 2000, destinationPort: 1000 });
+});
+
+test("UDP-Lite with other ends, alone and carried in UDP: its checksum follows", () => {
+  const data = buildPacket({ source: address("10.1.0.1"), destination: address("10.2.0.2") }, { kind: "other", proto: PROTO_UDP_LITE }, new Uint8Array([0x03, 0xe8, 0x07, 0xd0, 0, 12, 0, 0, 1, 2, 3, 4]));
+  const sum = (ends: { source: IpAddress; destination: IpAddress }, packet: Uint8Array, at: number): number => {
+    const copy = packet.slice();
+    copy.set([0, 0], at + 6);
+    return checksumOf(pseudoSum({ ...ends, proto: PROTO_UDP_LITE }, 12) + sumBytes(copy, at, at + 12)) || 0xffff;
+  };
+  const inside = { source: address("10.1.0.1"), destination: address("10.2.0.2") }, out = { source: address("192.0.2.1"), destination: address("192.0.2.2"), sourcePort: 3000, destinationPort: 4000 };
+  const first = sum(inside, data, 20);
+  data.set([first >> 8, first & 255], 26);
+  const packet = parsePacket(data);
+  if (!packet.ok) throw new Error(packet.error);
+  const alone = rewritePacket(packet.value, out), carried = rewritePacket(packet.value, out, { carrier: 17, inner: { ...context, sourcePort: 5000, destinationPort: 6000 } });
+  if (!alone.ok || !carried.ok) throw new Error("refused");
+  expect((alone.value[26]! << 8) | alone.value[27]!).toBe(sum(out, alone.value, 20));
+  expect([[...carried.value.slice(28, 32)], (carried.value[34]! << 8) | carried.value[35]!]).toEqual([[5000 >> 8, 5000 & 255, 6000 >> 8, 6000 & 255], sum(inside, carried.value, 28)]);
 });
 
 describe.each([["10.1.0.1", "10.2.0.2", "192.0.2.1", "192.0.2.2"], ["fd00:1::1", "fd00:2::2", "2001:db8::1", "2001:db8::2"]])("%s to %s as %s to %s", (a, b, c, d) => {

@@ -49,3 +49,7 @@ test("what has no metadata, or bad metadata, is malformed", () => {
   const cookie = Uint8Array.of(0x4c, 0x48, 0xdb, 0xc6, 0xdd, 0xf6, 0x67, 0x0c, 0x10, 0xff, 0, 0);
   expect([new Uint8Array(3), cookie].map((data) => readPeering({ local, remote, remotePort: 9, data }))).toEqual([{ ok: false, error: "metadata-malformed" }, { ok: false, error: "metadata-malformed" }]);
 });
+
+test("a size that no packet has is a fault of the caller", () => {
+  for (const size of [65_540, 65_600]) expect(() => written(4, { kind: "probe", id: 1, size })).toThrow(/no packet|cannot be sent/);
+});

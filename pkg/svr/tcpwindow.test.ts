@@ -72,3 +72,7 @@ test("the scale option is found among others, bounded by 14, and not behind brok
   };
   expect([scaleOf(1, 3, 3, 7), scaleOf(2, 4, 5, 0xb4, 1, 3, 3, 99), scaleOf(3, 2, 7, 0), scaleOf(8, 0, 3, 3, 7, 0), scaleOf()]).toEqual([7, 14, undefined, undefined, undefined]);
 });
+
+test("a segment of the server that answers no SYN tells no scale", () => {
+  expect(negotiateScale(openingScale(Flag.strict, 7), { side: 1, flags: TCP_ACK, scale: 3 })).toBe(openingScale(Flag.strict, 7));
+});

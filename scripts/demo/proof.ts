@@ -48,8 +48,13 @@ function titleOf({ link, segment }: OnLink): string {
   return `${segment.tenant} ${segment.context} on ${link}`;
 }
 
+/** Neighbour discovery, and ICMP errors of the kernels of routers that just start; echo of hosts crosses in UDP. */
+function isOfKernels({ proto }: Carried): boolean {
+  return proto === "icmp6" || proto === "icmp";
+}
+
 function strangersOf(links: readonly { link: LinkName; strangers: readonly Carried[] }[]): string[] {
-  return links.flatMap(({ link, strangers }) => strangers.filter((packet) => packet.proto !== "icmp6").map((packet) => `${link}: ${packet.flow}`));
+  return links.flatMap(({ link, strangers }) => strangers.filter((packet) => !isOfKernels(packet)).map((packet) => `${link}: ${packet.flow}`));
 }
 
 /** A session may be one-way, but each direction that has packets begins with metadata. */

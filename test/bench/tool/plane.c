@@ -77,7 +77,8 @@ struct plane plane_load(const char *object, const char *dir, __u32 slots, __u32 
 	char log[4096];
 
 	MUST(!svr_load_open(object, &plane.load), "cannot open %s", object);
-	MUST(!svr_load_resize(plane.load, "sessions", slots) && !svr_load_resize(plane.load, "buckets", buckets), "cannot size the table");
+	MUST(!svr_load_resize(plane.load, "sessions", slots) && !svr_load_resize(plane.load, "buckets", buckets) && !svr_load_resize(plane.load, "sources", buckets / 2),
+	     "cannot size the table");
 	if (svr_load_run(plane.load)) {
 		svr_load_log(plane.load, log, sizeof(log));
 		fail("cannot load %s: %s", object, log);

@@ -79,6 +79,6 @@ test("trace says what a real packet then gets, and changes nothing", async () =>
         expect(view.leaves?.bytes.length).toBeGreaterThan(0);
       }
     }
-  }), { numRuns: 60 });
+  }), { numRuns: 500 });
   expect([...seen]).toEqual(expect.arrayContaining(["allow", "existing", "limit", "nat", "no-service", "state"]));
 }, 60_000);

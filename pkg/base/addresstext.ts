@@ -18,11 +18,28 @@ export function parseAddress(text: string): IpAddress | undefined {
 export function formatAddress(address: IpAddress): string {
   if (address.family === 4) return formatDotted(address.w0);
   if (address.w0 === 0 && address.w1 === 0 && address.w2 === 0xffff) return `::ffff:${formatDotted(address.w3)}`;
-  const groups = [address.w0, address.w1, address.w2, address.w3].flatMap((word) => [word >>> 16, word & 0xffff]);
-  const gap = longestZeroRun(groups);
-  const hex = groups.map((group) => group.toString(16));
-  if (gap.count < 2) return hex.join(":");
-  return `${hex.slice(0, gap.start).join(":")}::${hex.slice(gap.start + gap.count).join(":")}`;
+  return formatGroups(address, longestZeroRun(address));
+}
+
+// Pages of sessions and records write millions of addresses: without a list on the way this takes a third of the time.
+function formatGroups(address: IpAddress, gap: ZeroRun): string {
+  let text = "", between = "";
+  for (let at = 0; at < groupCount; at++) {
+    if (at === gap.start && gap.count > 1) {
+      text += "::";
+      between = "";
+      at += gap.count - 1;
+    } else {
+      text += between + groupOf(address, at).toString(16);
+      between = ":";
+    }
+  }
+  return text;
+}
+
+function groupOf(address: IpAddress, at: number): number {
+  const word = at < 4 ? (at < 2 ? address.w0 : address.w1) : (at < 6 ? address.w2 : address.w3);
+  return (at & 1) === 0 ? word >>> 16 : word & 0xffff;
 }
 
 function parseDotted(text: string): number | undefined {
@@ -68,12 +85,15 @@ function parseGroups(text: string, dottedEnd: boolean): number[] | undefined {
   return groups;
 }
 
-function longestZeroRun(groups: readonly number[]): { start: number; count: number } {
-  let best = { start: 0, count: 0 };
-  let run = { start: 0, count: 0 };
-  for (const [index, group] of groups.entries()) {
-    run = group === 0 ? { start: run.count === 0 ? index : run.start, count: run.count + 1 } : { start: 0, count: 0 };
-    if (run.count > best.count) best = run;
+interface ZeroRun { start: number; count: number }
+
+function longestZeroRun(address: IpAddress): ZeroRun {
+  const best = { start: 0, count: 0 };
+  for (let at = 0, run = 0; at < groupCount; at++) {
+    run = groupOf(address, at) === 0 ? run + 1 : 0;
+    if (run <= best.count) continue;
+    best.start = at + 1 - run;
+    best.count = run;
   }
   return best;
 }

@@ -10,11 +10,24 @@ import process from "node:process";
 import { text } from "node:stream/consumers";
 import { AdminFault, listenAdmin } from "./admin.ts";
 import type { AdminRoute, AdminServer } from "./admin.ts";
+import type { Pace } from "./pace.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "svr-admin-"));
 const socketPath = join(folder, "admin.sock");
 const faults: unknown[] = [];
 const secret = new Error("secret detail");
+const turns: string[] = [];
+const pace: Pace = {
+  piece: async (work) => {
+    turns.push("begin");
+    await Promise.resolve();
+    try {
+      return work();
+    } finally {
+      turns.push("end");
+    }
+  },
+};
 const routes: AdminRoute[] = [
   { method: "GET", pattern: "/plain", answer: () => ({ text: "größe" }) },
   { method: "GET", pattern: "/late", answer: () => Promise.resolve([1]) },
@@ -22,6 +35,8 @@ const routes: AdminRoute[] = [
   { method: "POST", pattern: "/plain", answer: ({ body }) => ({ body: body ?? "none" }) },
   { method: "GET", pattern: "/refused", answer: () => { throw new AdminFault(404, "SVR_NOT_FOUND", "no such session"); } },
   { method: "GET", pattern: "/broken", answer: () => { throw secret; } },
+  { method: "GET", pattern: "/paced", answer: () => ["many"], pace },
+  { method: "GET", pattern: "/paced/refused", answer: () => { throw new AdminFault(400, "SVR_USAGE", "no such page"); }, pace },
 ];
 const open: { server?: AdminServer } = {};
 
@@ -51,6 +66,14 @@ test("only the owner reaches the socket, whatever the mask of the process", asyn
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(after).toBe(0);
   await other.close();
+});
+
+test("O-6 an answer that is large work has its turn, also when it is refused; others wait for none", async () => {
+  expect(await ask("/paced")).toMatchObject({ status: 200, body: ["many"] });
+  expect(await ask("/paced/refused")).toMatchObject({ status: 400, body: { detail: "no such page" } });
+  expect(turns).toEqual(["begin", "end", "begin", "end"]);
+  await ask("/plain");
+  expect(turns).toHaveLength(4);
 });
 
 test.each([

@@ -7,6 +7,7 @@ import { rmSync } from "node:fs";
 import type { ProblemView } from "../api/view.ts";
 import { SvrError } from "../base/errors.ts";
 import type { ErrorCode } from "../base/errors.ts";
+import type { Pace } from "./pace.ts";
 
 /** AdminRequest is one request after parsing: path segments behind the router's name, query, JSON body. */
 export interface AdminRequest {
@@ -20,6 +21,8 @@ export interface AdminRoute {
   pattern: string;
   /** largest body in bytes, default 65,536 */
   maxBody?: number;
+  /** an answer that is large work: it and its text are one piece of this; `answer` then gives no promise */
+  pace?: Pace;
   answer(request: AdminRequest, parameters: string[]): unknown;
 }
 
@@ -92,7 +95,12 @@ async function serve(routes: readonly AdminRoute[], request: IncomingMessage, re
   const url = new URL(request.url ?? "/", "http://router");
   const { route, parameters } = find(routes, request.method ?? "", url.pathname);
   const body = await readBody(request, route.maxBody ?? MAX_BODY);
-  sendJson(response, 200, await route.answer({ query: url.searchParams, body }, parameters));
+  sendText(response, 200, await textOf(route, { query: url.searchParams, body }, parameters));
+}
+
+async function textOf(route: AdminRoute, request: AdminRequest, parameters: string[]): Promise<string> {
+  if (route.pace === undefined) return JSON.stringify(await route.answer(request, parameters));
+  return route.pace.piece(() => JSON.stringify(route.answer(request, parameters)));
 }
 
 function find(routes: readonly AdminRoute[], method: string, path: string): { route: AdminRoute; parameters: string[] } {
@@ -143,8 +151,7 @@ async function readBody(request: IncomingMessage, most: number): Promise<unknown
   }
 }
 
-function sendJson(response: ServerResponse, status: number, value: unknown, type = "application/json"): void {
-  const text = JSON.stringify(value);
+function sendText(response: ServerResponse, status: number, text: string, type = "application/json"): void {
   response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text), "cache-control": "no-store" });
   response.end(text);
 }
@@ -152,5 +159,5 @@ function sendJson(response: ServerResponse, status: number, value: unknown, type
 function sendProblem(response: ServerResponse, error: unknown): void {
   const fault = error instanceof AdminFault ? error : new AdminFault(500, "SVR_INTERNAL", "the router could not answer; its log has the reason");
   const problem: ProblemView = { type: "about:blank", title: fault.code, status: fault.status, detail: fault.message, code: fault.code };
-  sendJson(response, fault.status, problem, "application/problem+json");
+  sendText(response, fault.status, JSON.stringify(problem), "application/problem+json");
 }

@@ -13,6 +13,7 @@ import type { Counters } from "./counters.ts";
 import type { Fill } from "./fill.ts";
 import type { Intake } from "./intake.ts";
 import { nameKey } from "./names.ts";
+import type { Pace } from "./pace.ts";
 import type { PathMtus } from "./pathmtus.ts";
 import { previewBody, previewBytes, previewSessions } from "./preview.ts";
 import type { RecordPump } from "./pump.ts";
@@ -34,7 +35,9 @@ export interface AdminParts {
   fill: Fill;
   shards: readonly unknown[];
   questions: Questions;
-  /** waits so many milliseconds and lets others work */
+  /** what reads of whole tables take their turns by */
+  pace: Pace;
+  /** waits so many milliseconds */
   pause(ms: number): Promise<void>;
   startedMs: number;
 }
@@ -52,19 +55,20 @@ export function adminRoutes(parts: AdminParts): AdminRoute[] {
       return answer(request);
     },
   });
+  const paced = (route: AdminRoute): AdminRoute => ({ ...route, pace: parts.pace });
   return [
     { method: "GET", pattern: "/healthz", answer: () => ({ status: "ok" }) },
     { method: "GET", pattern: "/api/v1/routers", answer: () => [status(parts)] },
     own("", () => status(parts)),
-    own("/sessions", (request) => sessions(parts, request)),
+    paced(own("/sessions", (request) => sessions(parts, request))),
     { method: "GET", pattern: "/api/v1/sessions/:uuid", answer: (_request, [uuid = ""]) => oneSession(parts, uuid) },
     own("/counters", () => counters(parts)),
     own("/tables", () => parts.fill.tables()),
     own("/peers", () => peers(parts)),
     own("/trace", (request) => trace(parts, request)),
     own("/verify", singly(() => verify(parts))),
-    own("/configuration", () => parts.intake.current().config),
-    own("/objects", () => parts.intake.current().objects),
+    paced(own("/configuration", () => parts.intake.current().config)),
+    paced(own("/objects", () => parts.intake.current().objects)),
     { ...own("/preview", (request) => preview(parts, request)), method: "POST", maxBody: previewBytes },
   ];
 }
@@ -74,7 +78,7 @@ function preview(parts: AdminParts, { query, body }: AdminRequest): Promise<Prev
   const applied = intake.current();
   const next = previewBody(body, options.name);
   const most = boundedNumber(query.get("limit"), { fallback: USUAL_PAGE, min: 0, max: PAGE, name: "limit" });
-  return previewSessions(datapath, { current: { ...applied, ids: applied.number((name) => datapath.nameId(name)) }, next, most, pause: () => parts.pause(0) });
+  return previewSessions(datapath, { current: { ...applied, ids: applied.number((name) => datapath.nameId(name)) }, next, most, pace: parts.pace });
 }
 
 /** Who asks while it is being worked on gets the same answer. */
@@ -101,7 +105,7 @@ function verify(parts: AdminParts): Promise<VerifyView> {
   const paths = intake.current().config.paths.map((path) => ({
     id: datapath.nameId(nameKey("path", path.key)), name: path.key, pairs: path.pairs, ...(path.remotePorts === undefined ? {} : { remotePorts: path.remotePorts }),
   }));
-  return verifyTables({ datapath, paths, questions, pause: (ms) => parts.pause(ms), nowMs: () => options.clock.monotonicMs() });
+  return verifyTables({ datapath, paths, questions, pace: parts.pace, pause: (ms) => parts.pause(ms), nowMs: () => options.clock.monotonicMs() });
 }
 
 function status(parts: AdminParts): StatusView {

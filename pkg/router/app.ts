@@ -24,6 +24,7 @@ import { judgeLive } from "./live.ts";
 import { lockState } from "./lock.ts";
 import type { ShardHost } from "./messages.ts";
 import { plainName } from "./names.ts";
+import { createPace } from "./pace.ts";
 import { createPathMtus, withPathMtus } from "./pathmtus.ts";
 import type { PathMtus } from "./pathmtus.ts";
 import { datapathConfig } from "./program.ts";
@@ -121,7 +122,8 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const failed = Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
   await Promise.race([parts.started, failed]); // before anybody is told that the router is up
   const fill = createFill({ ...parts, config: () => intake.current().config, log });
-  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, fill, startedMs: clock.monotonicMs(), pause: (ms) => new Promise((resolve) => void once(options, ms, () => { resolve(); })) }), (error) => { log.error({ error }, "the admin API could not answer"); });
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => void once(options, ms, () => { resolve(); }));
+  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, fill, startedMs: clock.monotonicMs(), pause, pace: createPace({ nowMs: () => clock.monotonicMs(), wait: pause }) }), (error) => { log.error({ error }, "the admin API could not answer"); });
   undo.defer(() => admin.close());
   const control = await listenAdmin(`${options.stateDir}/control.sock`, controlRoutes(parts), (error) => { log.error({ error }, "the control API could not answer"); });
   undo.defer(() => control.close());

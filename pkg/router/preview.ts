@@ -11,6 +11,7 @@ import type { ShardConfig } from "./build.ts";
 import { livePages, reasonToEnd } from "./live.ts";
 import { hasMoved } from "./moved.ts";
 import { numberNames } from "./names.ts";
+import type { Pace } from "./pace.ts";
 import type { Tables } from "./tables.ts";
 
 /** PreviewAsk is a configuration that is not in force, beside the one that is. */
@@ -19,8 +20,8 @@ export interface PreviewAsk {
   next: RouterConfig;
   /** most sessions that are named */
   most: number;
-  /** resolves when other work had its turn */
-  pause(): Promise<void>;
+  /** turns with other readers, a page each */
+  pace: Pace;
 }
 
 /** Effect is what becomes of a live session. */
@@ -41,10 +42,14 @@ export function previewBody(body: unknown, name: string): RouterConfig {
 export async function previewSessions(datapath: Datapath, ask: PreviewAsk): Promise<PreviewView> {
   const [before, after] = [buildTables(ask.current, datapath), buildTables(previewConfig(ask), datapath)];
   const view: PreviewView = { sessions: 0, cut: 0, moved: 0, left: 0, reasons: {}, named: [] };
-  for (const page of livePages(datapath)) {
-    for (const { state } of page) book(view, { session: state, effect: effectOn(after, state), tables: before, most: ask.most });
-    await ask.pause();
-  }
+  const pages = livePages(datapath);
+  const bookPage = (): boolean => {
+    const page = pages.next();
+    if (page.done === true) return true;
+    for (const { state } of page.value) book(view, { session: state, effect: effectOn(after, state), tables: before, most: ask.most });
+    return false;
+  };
+  while (!await ask.pace.piece(bookPage));
   return view;
 }
 

@@ -3,16 +3,19 @@
 // what changes meanwhile is no fault. Work is done in bounded pieces; nothing is changed.
 import type { VerifyView } from "../api/view.ts";
 import type { Datapath, TableFault, TableLook } from "../ports/datapath.ts";
+import type { Pace } from "./pace.ts";
 import { comparePools, poolLooks } from "./verifypools.ts";
 import type { PoolPath, PoolSuspects } from "./verifypools.ts";
 import type { Questions } from "./questions.ts";
 import { faultText, gaugeText, sweeperFault } from "./verifytext.ts";
 
-/** VerifyParts is what a verification reads; `pause` waits that many milliseconds and lets others work. */
+/** VerifyParts is what a verification reads; `pause` waits that many milliseconds. */
 export interface VerifyParts {
   datapath: Pick<Datapath, "verify" | "gauges">;
   paths: readonly PoolPath[];
   questions: Pick<Questions, "ask" | "shards">;
+  /** turns with other readers, one look each */
+  pace: Pace;
   pause(ms: number): Promise<void>;
   nowMs(): number;
 }
@@ -62,7 +65,7 @@ async function walk(parts: VerifyParts): Promise<Walk> {
   const told = (): Gauges => parts.datapath.gauges();
   const result: Walk = { slots: 0, entries: 0, faults: [], more: 0, found: { slotsUsed: 0, live: 0, halfOpen: 0, quarantined: 0 }, before: told(), after: told(), pools: pools.none };
   for (let cursor: number | undefined = 0; cursor !== undefined;) {
-    const look: TableLook = parts.datapath.verify(cursor, STEPS);
+    const at: number = cursor, look: TableLook = await parts.pace.piece(() => parts.datapath.verify(at, STEPS));
     for (const name of GAUGES) result.found[name] += look.found[name];
     result.entries += look.entries;
     for (const fault of look.faults) {
@@ -71,7 +74,6 @@ async function walk(parts: VerifyParts): Promise<Walk> {
     }
     for (const hold of look.holds) pools.hold(hold);
     cursor = look.next;
-    if (cursor !== undefined) await parts.pause(0);
   }
   result.after = told();
   result.slots = parts.datapath.gauges().sessionLimit;

@@ -4,6 +4,7 @@
 import { describeNet } from "../support/probe.ts";
 import { measures } from "./measures.ts";
 import type { Sample } from "./measure.ts";
+import { reading } from "./reading.ts";
 import { build } from "./tool.ts";
 
 const LONGEST_NS = 20_000; // a packet takes some hundred; twenty thousand is a program that has gone wrong
@@ -15,7 +16,15 @@ const numbersOf = (samples: readonly Sample[]): number[] => samples.flatMap((sam
 describeNet("benchmarks", () => {
   beforeAll(() => { build(); }, 120_000);
 
-  test.each(measures.map((measure) => [measure.name, measure.title, measure] as const))("%s runs: %s", async (_name, _title, measure) => {
+  // The table is smaller than a million, and what is read of it is not: readers go round. Variants take turns and medians are compared;
+  // on a machine that others use, what is above the limit once is measured again.
+  test("O-6 readers of both routers' tables slow forwarding by at most 10 %", async () => {
+    const [first] = (await reading.run({ rounds: 5, smoke: true }, () => undefined)).rows;
+    const row = first?.reached === true ? first : (await reading.run({ rounds: 9, smoke: true }, () => undefined)).rows[0];
+    expect({ value: row?.value, reached: row?.reached }).toEqual({ value: row?.value, reached: true });
+  }, 120_000);
+
+  test.each(measures.filter((measure) => measure !== reading).map((measure) => [measure.name, measure.title, measure] as const))("%s runs: %s", async (_name, _title, measure) => {
     const { samples, rows } = await measure.run({ rounds: 1, smoke: true }, () => undefined);
     expect(samples.length).toBeGreaterThan(0);
     expect(numbersOf(samples).filter((value) => !Number.isFinite(value))).toEqual([]);

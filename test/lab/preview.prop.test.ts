@@ -59,7 +59,7 @@ const idsOf = (sessions: readonly Session[]): string[] => sessions.map((session)
 
 async function predicted(lab: Lab, next: RouterConfig): Promise<PreviewView> {
   const router = lab.routers[0]!;
-  return previewSessions(router.datapath, { current: posted(lab, router.config), next: { ...next, shards: 1 }, most: 1000, pause: () => Promise.resolve() });
+  return previewSessions(router.datapath, { current: posted(lab, router.config), next: { ...next, shards: 1 }, most: 1000, pace: { piece: (work) => Promise.resolve(work()) } });
 }
 
 test("P-8 RB-30 the sessions that an edit is said to cut are those that it cuts, on random edits of random configurations", async () => {

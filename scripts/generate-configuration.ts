@@ -98,7 +98,7 @@ function page(): string {
     `<!-- ${origin(generator, "pkg/api")} -->`, "# Configuration", "",
     "A router reads every `*.yaml` and `*.yml` file below its configuration directory, and looks for changes twice a second. Hidden",
     "names are not looked at. A file may hold several objects. What is wrong with one object is told with file, line and field, and",
-    "stops no other object: the last good version of a broken object stays in force while the router runs.", "",
+    "stops no other object: the last good version of a broken object stays in force, over restarts too.", "",
     "Every object:", "", "```yaml", stringify({ apiVersion, kind: "Service", metadata: { name: "web", namespace: "shop" }, spec: {} }).trim(), "```", "",
     ...table(["field", "takes", "default", "meaning", "example"], metadataRows()),
     "Durations are a whole number and `ms`, `s`, `m` or `h`. Where a default is not given, nothing happens without the field.", "",

@@ -2,6 +2,7 @@
 import { randomBytes, randomFillSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import pino from "pino";
 import { SvrError } from "../../pkg/base/errors.ts";
 import { openDatapath } from "../../pkg/datapath/open.ts";
@@ -9,6 +10,7 @@ import type { EbpfDatapath } from "../../pkg/datapath/open.ts";
 import { slotsFor } from "../../pkg/datapath/settings.ts";
 import { createDirectorySource } from "../../pkg/files/directory.ts";
 import { createKeySource } from "../../pkg/files/keys.ts";
+import { createLastGoodFile } from "../../pkg/files/lastgoodfile.ts";
 import { createRecordFile } from "../../pkg/files/recordfile.ts";
 import { openPeeringSockets } from "../../pkg/netio/peeringsockets.ts";
 import { compile, keepLastGood } from "../../pkg/plan/compile.ts";
@@ -41,7 +43,7 @@ async function main(): Promise<void> {
   const replayMemory = new SharedArrayBuffer(replayMemoryBytes);
   const router = await startRouter({
     name: flags.name, stateDir: flags.stateDir, pid: process.pid, isAlive: isRouter, boot: randomBytes(8).toString("hex"), version: programVersion(),
-    source: createDirectorySource(flags.configDir), keys: createKeySource(flags.configDir), sink: createRecordFile({ path: flags.records }),
+    source: createDirectorySource(flags.configDir), keys: createKeySource(flags.configDir), lastGood: createLastGoodFile(join(flags.stateDir, "last-good.json")), sink: createRecordFile({ path: flags.records }),
     compiler: { compile, keepLastGood }, clock: systemClock, log, derive: derivePairKeys,
     openDatapath: (config) => (datapath = openDatapath({
       name: flags.name, pinDir: flags.pinDir, sessions: slotsFor(config.limits.sessions), liveLimit: config.limits.sessions, shards: shardsOf(config),

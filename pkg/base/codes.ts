@@ -23,5 +23,6 @@ export const errorCodes = {
   SVR_CONFIG_DIR: "the configuration directory is missing, unreadable, too large, or never stands still",
   SVR_RECORD_FILE: "session records cannot be written to their file",
   SVR_SEAL_JOB: "a packet to be signed or verified is described by offsets outside of it",
+  SVR_LAST_GOOD: "the last good configuration cannot be written to or read from the state directory",
   SVR_INTERNAL: "a fault of the program; its log has the reason",
 } as const;

@@ -114,7 +114,7 @@ function status(parts: AdminParts): StatusView {
   return {
     name: options.name, version: options.version, boot: options.boot,
     uptime: Math.round((options.clock.monotonicMs() - parts.startedMs) / 1000), shards: parts.shards.length,
-    configuration: { hash: applied.hash, appliedAt: applied.at, stale: intake.stale(), problems: applied.problems },
+    configuration: { hash: applied.hash, appliedAt: applied.at, stale: intake.stale(), problems: [...applied.problems, ...intake.troubles()] },
     sessions: datapath.gauges().live, adopted: datapath.adopted(),
   };
 }

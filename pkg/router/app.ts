@@ -2,7 +2,7 @@
 // cmd/router with its adapters. Established packets need none of it; a fault here ends the process, not the forwarding.
 import type { RouterConfig } from "../plan/config.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ConfigSource, KeySource } from "../ports/config.ts";
+import type { ConfigSource, KeySource, LastGoodStore } from "../ports/config.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import type { Log } from "../ports/log.ts";
 import type { PeeringPort } from "../ports/peering.ts";
@@ -46,6 +46,7 @@ export interface RouterOptions {
   source: ConfigSource;
   compiler: Compiler;
   keys: KeySource;
+  lastGood: LastGoodStore;
   /** owned by the router from here on */
   sink: RecordSink;
   clock: Clock;
@@ -64,6 +65,7 @@ const PUMP_MS = 50;
 const ALARM_MS = 1_000;
 const MTU_MS = 250; // steps of path MTU discovery
 const RESERVE_MS = 3_600_000;
+const KEEP_MS = 10_000; // between tries to write what a disk refused
 const AGAIN_MS = 2_000; // a change is in effect within 5 s (behaviour 1.2)
 
 /** RunningRouter is a started router; stop leaves the pinned maps forwarding. */
@@ -129,6 +131,8 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   undo.defer(() => control.close());
   const looking = options.every(ALARM_MS, () => void fill.tables());
   undo.defer(() => looking.stop());
+  const keeping = options.every(KEEP_MS, () => void intake.retry());
+  undo.defer(() => keeping.stop());
   const stepOf = createClockWatch(clock);
   const pumping = options.every(PUMP_MS, () => {
     const by = stepOf();

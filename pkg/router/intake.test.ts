@@ -2,9 +2,10 @@
 import { parseDocuments } from "../api/document.ts";
 import { SvrError } from "../base/errors.ts";
 import { compile, keepLastGood } from "../plan/compile.ts";
+import type { LastGood } from "../ports/config.ts";
 import type { PeerKeys } from "../svr/keys.ts";
 import { createIntake } from "./intake.ts";
-import type { Intake } from "./intake.ts";
+import type { Applied, Intake } from "./intake.ts";
 
 const tenant = (name: string): string => `apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { name: ${name} }\n`;
 const router = (name: string, more = ""): string => `apiVersion: opensvr.io/v1alpha1
@@ -24,11 +25,15 @@ interface World {
   unreadable: boolean;
   errors: string[];
   now: number;
+  disk: Disk;
 }
 
-function makeWorld(files: Record<string, string>): World {
+/** A state directory: what it holds, and whether it refuses. */
+interface Disk { state: LastGood | "garbage" | undefined; full: boolean; writes: number }
+
+function makeWorld(files: Record<string, string>, disk: Disk = { state: undefined, full: false, writes: 0 }): World {
   const errors: string[] = [];
-  const world: Omit<World, "intake"> = { files, keys: { "west.psk": "k1" }, unreadable: false, errors, now: 1_767_225_600_000 };
+  const world: Omit<World, "intake"> = { files, keys: { "west.psk": "k1" }, unreadable: false, errors, now: 1_767_225_600_000, disk };
   const say = (_fields: object, message: string): void => { errors.push(message); };
   const key = (from: string, to: string, text: string): PeerKeys => ({
     keyId: text.charCodeAt(1) * 100 + from.charCodeAt(0), hmac: new Uint8Array(32), meta: new Uint8Array(32), salt: new Uint8Array(8), sender: from, receiver: to, generation: 1,
@@ -38,6 +43,15 @@ function makeWorld(files: Record<string, string>): World {
     source: {
       read: () => (world.unreadable ? Promise.reject(new Error("gone")) : Promise.resolve(parseDocuments(Object.entries(world.files).map(([path, text]) => ({ path, text }))))),
       watch: () => ({ stop: () => undefined }),
+    },
+    lastGood: {
+      read: () => (disk.state === "garbage" ? Promise.reject(new SvrError("SVR_LAST_GOOD", { object: "disk", attempted: "it is garbage", fix: "remove it" })) : Promise.resolve(disk.state)),
+      write(state) {
+        if (disk.full) return Promise.reject(new SvrError("SVR_LAST_GOOD", { object: "disk", attempted: "the disk is full", fix: "make room" }));
+        disk.state = state;
+        disk.writes += 1;
+        return Promise.resolve();
+      },
     },
     keys: {
       psk(file) {
@@ -161,4 +175,103 @@ test("names are numbered by the data plane; one that gets no number is told", as
   expect(ids["path/west/a"]).toBe("path/west/a".length);
   expect(ids).not.toHaveProperty("router/west");
   expect(world.errors).toEqual(["no number left for this name; it is not in force"]);
+});
+
+describe("over a restart", () => {
+  const good = { "r.yaml": router("branch"), "t.yaml": tenant("acme"), "u.yaml": tenant("zeta") };
+  const broken = { ...good, "r.yaml": router("branch", "  shards: many\n"), "t.yaml": "{" };
+  const onDisk = (world: World): string => JSON.stringify(world.disk.state);
+  const names = (applied: Applied | undefined): string[] | undefined => applied?.config.tenants.map((one) => one.name);
+  const stays = (file: string, object: string, time: string): string => `${file}: warning: ${object}: the last good version stays in force (since ${time}); correct the object, or remove it`;
+
+  test("objects whose files are broken are in force as they were, and it is told which, since when and what to do", async () => {
+    const before = makeWorld(good);
+    const first = await before.intake.first();
+    before.files = broken;
+    before.now += 60_000;
+    await before.intake.again();
+    const after = makeWorld(broken, before.disk);
+    after.now += 3_600_000;
+    const applied = await after.intake.first();
+    expect(applied.config).toEqual(first.config);
+    expect(applied.problems).toEqual(expect.arrayContaining([stays("r.yaml", "Router branch", "2026-01-01T00:01:00.000Z"), stays("t.yaml", "Tenant acme", "2026-01-01T00:01:00.000Z")]));
+    expect(applied.problems.filter((line) => line.includes("error"))).toHaveLength(2);
+    expect(after.intake.stale()).toBe(true);
+    after.files = good;
+    await after.intake.again();
+    after.files = broken;
+    after.now += 1_000;
+    expect((await after.intake.again())?.problems).toContain(stays("t.yaml", "Tenant acme", "2026-01-01T01:00:01.000Z")); // it was well in between
+  });
+
+  test("a file that broke while no router ran is as it was, since the start; one that is gone is gone", async () => {
+    const before = makeWorld(good);
+    await before.intake.first();
+    const after = makeWorld({ "r.yaml": router("branch"), "t.yaml": "{" }, before.disk);
+    const applied = await after.intake.first();
+    expect(names(applied)).toEqual(["<global>", "acme"]);
+    expect(applied.problems).toContain(stays("t.yaml", "Tenant acme", "2026-01-01T00:00:00.000Z"));
+    after.files = { "r.yaml": router("branch") };
+    expect(names(await after.intake.again())).toEqual(["<global>"]);
+    expect(names(await makeWorld({ "r.yaml": router("branch"), "t.yaml": "{" }, before.disk).intake.first())).toEqual(["<global>"]);
+  });
+
+  test("of two objects of one name the one that was in force is", async () => {
+    const copies = { "r.yaml": router("branch"), "t.yaml": `${tenant("acme")}spec: { budgets: { sessions: 7 } }\n---\n${tenant("acme")}` };
+    const before = makeWorld(copies);
+    const first = await before.intake.first();
+    const swapped = { ...copies, "t.yaml": `${tenant("acme")}---\n${tenant("acme")}spec: { budgets: { sessions: 7 } }` };
+    expect((await makeWorld(swapped, before.disk).intake.first()).config).toEqual(first.config);
+    expect((await makeWorld(swapped).intake.first()).config).not.toEqual(first.config);
+  });
+
+  test("a full disk keeps nothing from force: told once, shown until it is well, tried again", async () => {
+    const world = makeWorld(good);
+    await world.intake.first();
+    const kept = world.disk.state;
+    world.disk.full = true;
+    for (const name of ["one", "two"]) {
+      world.files = { ...good, "t.yaml": tenant(name) };
+      expect(names(await world.intake.again())).toEqual(["<global>", name, "zeta"]);
+    }
+    await world.intake.retry();
+    expect(world.errors).toEqual(["the last good configuration cannot be kept on disk; it is in force, and it is tried again"]);
+    expect(world.intake.troubles()).toEqual(["the last good configuration is not kept on disk, a broken object would be gone after a restart: SVR_LAST_GOOD: the disk is full; make room"]);
+    expect([world.disk.state, world.intake.stale()]).toEqual([kept, false]);
+    world.disk.full = false;
+    await world.intake.retry();
+    expect([world.intake.troubles(), world.errors.at(-1)]).toEqual([[], "the last good configuration is kept on disk again"]);
+    expect(onDisk(world)).toContain('"name":"two"');
+    const { writes } = world.disk;
+    await world.intake.retry();
+    expect(world.disk.writes).toBe(writes);
+  });
+
+  test("what cannot be read from disk is told, and the start goes on without it", async () => {
+    const world = makeWorld({ "r.yaml": router("branch"), "t.yaml": "{" }, { state: "garbage", full: false, writes: 0 });
+    expect(names(await world.intake.first())).toEqual(["<global>"]);
+    expect(world.errors).toEqual(["the last good configuration on disk cannot be used; a broken object is not in force"]);
+    expect(world.disk.state).not.toBe("garbage");
+  });
+
+  test("a configuration that could not be programmed is not what the next start goes back to", async () => {
+    const world = makeWorld(good);
+    const first = await world.intake.first();
+    const kept = world.disk.state;
+    world.files = { ...good, "t.yaml": `${tenant("acme")}spec: { budgets: { sessions: 7 } }\n` };
+    await world.intake.again();
+    world.intake.back(first);
+    await world.intake.retry();
+    expect(world.disk.state).toEqual(kept);
+    world.files = { ...good, "t.yaml": "{" };
+    expect((await world.intake.again())?.config ?? world.intake.current().config).toEqual(first.config);
+  });
+
+  test("no key and no key file's text is on disk", async () => {
+    const world = makeWorld(good);
+    world.keys = { "west.psk": "kQ-very-secret" };
+    await world.intake.first();
+    expect(onDisk(world)).toContain("west.psk");
+    expect(onDisk(world)).not.toContain("secret");
+  });
 });

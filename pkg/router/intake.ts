@@ -9,9 +9,10 @@ import type { ApiObject } from "../api/kinds.ts";
 import { canonicalJson } from "../plan/canonical.ts";
 import type { RouterConfig } from "../plan/config.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ConfigSource, KeySource } from "../ports/config.ts";
+import type { ConfigSource, KeySource, LastGoodStore } from "../ports/config.ts";
 import type { Log } from "../ports/log.ts";
 import { equalKeyIds } from "../svr/keys.ts";
+import { createKeeper } from "./lastgood.ts";
 import { numberNames } from "./names.ts";
 import type { Ids } from "./names.ts";
 import type { PeerKeyPair } from "./tables.ts";
@@ -42,6 +43,10 @@ export interface Intake {
   back(before: Applied): void;
   /** true while the source says something that is not in force */
   stale(): boolean;
+  /** writes again what could not be kept on disk; never rejects */
+  retry(): Promise<void>;
+  /** what is wrong besides the problems of the configuration, one line each */
+  troubles(): string[];
 }
 
 /** Compiler turns objects into the configuration of each router; keepLastGood puts the last good version of what became invalid in its place. */
@@ -55,6 +60,8 @@ interface IntakeOptions {
   name: string;
   source: ConfigSource;
   keys: KeySource;
+  /** what is in force, over a restart: an object that is broken at the start is as it was */
+  lastGood: LastGoodStore;
   clock: Clock;
   log: Log;
   derive(router: string, peer: string, psk: { key: Uint8Array; generation: number }): PeerKeyPair;
@@ -62,7 +69,9 @@ interface IntakeOptions {
 
 /** createIntake makes an intake that has read nothing yet. */
 export function createIntake(options: IntakeOptions): Intake {
+  const keeper = createKeeper(options);
   let good: ParseResult | undefined;
+  let goodBefore: ParseResult | undefined;
   let current: Applied | undefined;
   let isStale = false;
   const take = async (): Promise<Applied> => {
@@ -71,13 +80,16 @@ export function createIntake(options: IntakeOptions): Intake {
     const { routers, problems } = options.compiler.compile(kept);
     const config = routers.get(options.name);
     if (config === undefined) throw noRouter(options.name, [...routers.keys()], problems);
+    goodBefore = good;
     good = kept;
-    const next = applied(options, { config, problems, objects: kept.objects.map(({ object }) => object) }, current?.keys ?? {});
+    const next = applied(options, { config, problems: keeper.date(problems), objects: kept.objects.map(({ object }) => object) }, current?.keys ?? {});
+    await keeper.keep(kept);
     isStale = next.isPartial;
     return next;
   };
   return {
     async first() {
+      good = await keeper.recall();
       current = await take();
       return current;
     },
@@ -100,8 +112,13 @@ export function createIntake(options: IntakeOptions): Intake {
     back(before) {
       current = before;
       isStale = true;
+      if (goodBefore === undefined) return;
+      good = goodBefore;
+      void keeper.keep(good);
     },
     stale: () => isStale,
+    retry: () => keeper.retry(),
+    troubles: () => [keeper.trouble()].flatMap((one) => (one === undefined ? [] : [`the last good configuration is not kept on disk, a broken object would be gone after a restart: ${one}`])),
   };
 }
 

@@ -9,6 +9,7 @@ import type { SessionRecord } from "../../pkg/api/record.ts";
 import { SvrError } from "../../pkg/base/errors.ts";
 import { modelDatapath } from "../../pkg/datapath/model.ts";
 import type { ModelDatapath } from "../../pkg/datapath/model.ts";
+import { createLastGoodFile } from "../../pkg/files/lastgoodfile.ts";
 import { compile, keepLastGood } from "../../pkg/plan/compile.ts";
 import { startRouter } from "../../pkg/router/app.ts";
 import type { RouterOptions, RunningRouter } from "../../pkg/router/app.ts";
@@ -109,7 +110,7 @@ function createBench(): Bench {
     changed: () => { throw new Error("nobody watches"); },
     options: {
       name: "edge", stateDir: join(folder, "state"), pid: process.pid, isAlive: () => true, boot: "b1", version: "0.0.0", source,
-      compiler: { compile, keepLastGood }, keys: { psk: () => new Uint8Array(32) }, derive: derivePairKeys,
+      compiler: { compile, keepLastGood }, keys: { psk: () => new Uint8Array(32) }, lastGood: createLastGoodFile(join(folder, "last-good.json")), derive: derivePairKeys,
       sink: { write: async (records) => void bench.records.push(...records), close: async () => void bench.events.push("sink") },
       clock: { monotonicMs: () => bench.nowMs, unixMs: () => START_UNIX_MS + bench.nowMs },
       log: { info: log("info"), warn: log("warn"), error: log("error") },

@@ -88,6 +88,11 @@ describeNet("a disk that fails", () => {
     await mount("mount", "-o", "remount,ro", r1.stateDir);
     const late = startTcpClient(fabric.net, "a", { to: hostAddress(2, 4), port: PORT, sessions: 5, everyMs: 100 });
     await waitFor("new sessions answer", async () => (await late.report()).receivedBytes > 5 * 64);
+    const { hash } = (await r1.status()).configuration;
+    for (const name of ["early", "later"]) r1.config.write(`${name}.yaml`, `apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { name: ${name} }\n`);
+    const { configuration } = await waitFor("the change is in force, and it is told that it is not kept", async () => { const now = await r1.status(); return now.configuration.hash !== hash && now.configuration.problems.length > 0 && now; }, { deadlineMs: 15_000 });
+    expect([configuration.stale, configuration.problems]).toEqual([false, [expect.stringMatching(/not kept on disk.*SVR_LAST_GOOD: .*EROFS/)]]);
+    expect(r1.log().filter((line) => line["event"] === "configuration.unkept")).toHaveLength(1);
     await r1.kill();
     const refused = r1.launch();
     expect((await refused.end(20_000)).code).toBe(1);

@@ -6,6 +6,7 @@
 import { cpSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import type { SessionRecord } from "../../pkg/api/record.ts";
 import type { DiffData } from "../../pkg/cli/configdiff.ts";
 import { startCapture } from "../support/capture.ts";
 import { openNet } from "../support/net.ts";
@@ -56,6 +57,7 @@ describeNet("live reload", () => {
   }
 
   const idsOf = async (router: Router, port: number): Promise<string[]> => (await router.live({ destinationPort: String(port) })).map((one) => one.sessionId).toSorted();
+  const deniedFor = (reason: string): SessionRecord[] => r1.records().filter((one) => one.recordType === "deny" && one.denyReason === reason && one.destinationPort === 22);
   const hashOf = async (router: Router): Promise<string> => (await router.status()).configuration.hash;
   const seen = async (router: Router, is: (hash: string) => boolean): Promise<void> => {
     await waitFor(`${router.name} takes the change`, async () => is(await hashOf(router)), { deadlineMs: SEEN_MS, show: () => router.log().slice(-3).map((line) => JSON.stringify(line)).join("\n") });
@@ -158,6 +160,28 @@ describeNet("live reload", () => {
     expect((await r2.live({ destinationPort: "22" })).filter((one) => one.natSource !== "").length).toBe(6);
     for (const client of [...kept, ...translated]) expect(await client.stop()).toMatchObject({ answered: 3, wrong: 0, faults: {} });
     for (const { config } of fabric.routers) for (const object of [added, ...routes]) config.remove(object);
+    await restored();
+  }, 60_000);
+
+  test.each<[of: string, full: () => ConfigObject]>([
+    ["the router", () => fabric.object("Router", "r1", { limits: { sessions: 6 } })],
+    ["a source", () => fabric.object("Router", "r1", { limits: { sessionsPerSource: 3 } })],
+    ["a tenant", () => fabric.object("Tenant", "corp", { budgets: { sessions: 6 } })],
+    ["a route", () => fabric.object("ServiceRoute", "ssh-r1", { maxSessions: 2 })], // fewer than there are
+  ])("RB-30 the limit of %s is lowered under live sessions: they go on, new ones are refused with limit; raised, the host that still asks gets in", async (_of, full) => {
+    const kept = await talk(22);
+    const [ids, refusals] = [await idsOf(r1, 22), deniedFor("limit").length];
+    const limiting = full();
+    r1.config.put(limiting);
+    await seen(r1, (hash) => hash !== original[0]);
+    const late = startTcpClient(fabric.net, "a", { to: hostAddress(2, 4), port: 22, sessions: 1, everyMs: 100 });
+    await waitFor("it is refused by name", () => deniedFor("limit").length > refusals);
+    expect(await late.report()).toMatchObject({ connected: 0 });
+    for (const client of kept) expect(await goesOn(client)).toMatchObject({ live: 3, wrong: 0, faults: {} });
+    expect(await idsOf(r1, 22)).toEqual(ids);
+    r1.config.put(fabric.object(limiting.kind, limiting.metadata.name));
+    await waitFor("it gets in", async () => (await late.report()).connected === 1, { deadlineMs: SEEN_MS });
+    for (const client of [...kept, late]) expect(await client.stop()).toMatchObject({ wrong: 0, faults: {} });
     await restored();
   }, 60_000);
 

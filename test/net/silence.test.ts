@@ -79,7 +79,7 @@ describeNet("silent peers", () => {
     expect([await idsOf(r1), await idsOf(r2), ids.length]).toEqual([ids, ids, 1]);
   }, 60_000);
 
-  test.each(families)("RB-7 IPv%i: the own address changes; the packet after the silence uses the new one, the sessions go on", async (family) => {
+  test.each(families)("RB-7 RB-30 IPv%i: the own address changes; the packet after the silence uses the new one, the sessions go on", async (family) => {
     const client = await udp(family);
     const at = { address: hostAddress(2, family), port: port + 1000 };
     await startTcpServer(fabric.net, "b", at);

@@ -99,7 +99,7 @@ describeNet("timers and ends", () => {
     await stop();
   }, 30_000);
 
-  test("behaviour 1.2, 3.9 a timeout changed by reload acts on live sessions; a peer that goes ends them as path-lost", async () => {
+  test("RB-30 behaviour 1.2, 3.9 a timeout changed by reload acts on live sessions; a peer that goes ends them as path-lost", async () => {
     const client = await startUdpClient(fabric.net, "a", { to: hostAddress(2, 4), port: 5060, waitMs: 300 });
     await client.send(1);
     await configured(r1, () => { r1.config.put(fabric.object("Router", "r1", { sessionTypes: [{ name: "voice", protocol: "UDP", ports: [5060], idleTimeout: "1s" }] })); });

@@ -143,13 +143,20 @@ export const puntLayout = struct("svr_punt", [
 /** recordLayout is struct svr_record. */
 export const recordLayout = struct("svr_record", [["time_ms", "u64"], ["type", "u32"], ["index", "u32"], ["session", sessionLayout]]);
 
+/** capturedLayout is struct svr_captured, copyLayout struct svr_copy. */
+export const capturedLayout = struct("svr_captured", [["packets", "u32", 4], ["lost", "u32"], ["zero", "u32"]]);
+export const copyLayout = struct("svr_copy", [
+  ["time_ns", "u64"], ["slot", "u32"], ["length", "u32"], ["captured", "u32"], ["ifnum", "u16"], ["vlan", "u16"], ["point", "u16"], ["gso_size", "u16"], ["flags", "u32"],
+  ["uuid", "u8", 16],
+]);
+
 /** ifstatsLayout is struct svr_ifstats. */
 export const ifstatsLayout = struct("svr_ifstats", [["rx_packets", "u64"], ["rx_bytes", "u64"], ["tx_packets", "u64"], ["tx_bytes", "u64"]]);
 
 /** bpfLayouts are the structs shared with the eBPF programs; compared with the object's BTF at load. */
 export const bpfLayouts: readonly StructLayout[] = [
   sideLayout, tailLayout, handshakeLayout, sessionLayout, keyLayout, bucketLayout, settingsLayout, gaugesLayout, usageLayout, sourceLayout, interfaceLayout, interfacesLayout, ruleLayout, filterLayout, nexthopLayout,
-  addressLayout, localLayout, rateLayout, memberKeyLayout, puntLayout, recordLayout, ifstatsLayout,
+  addressLayout, localLayout, rateLayout, memberKeyLayout, puntLayout, recordLayout, capturedLayout, copyLayout, ifstatsLayout,
 ];
 
 /** opLayout is struct svr_op of the library; an install has its struct svr_op_limits where the others have uuid and flags. */

@@ -16,6 +16,7 @@ import { hasBadFlags } from "../svr/sanity.ts";
 import { tcpStep } from "../svr/tcpstate.ts";
 import type { TcpStep } from "../svr/tcpstate.ts";
 import { windowScale } from "../svr/tcpwindow.ts";
+import { copyArrival, copyLeaving } from "./model-copy.ts";
 import { carriesCookie, COOKIE_TRUST } from "./model-cookie.ts";
 import { isFiltered } from "./model-filter.ts";
 import { judgeMiss } from "./model-miss.ts";
@@ -37,6 +38,7 @@ export function forward(model: Model, packet: PacketIn, nowMs: number): Judged {
   const parsed = parsePacket(packet);
   if (!model.interfaces.has(packet.ifnum) || parsed.shape === "foreign") return { verdict: passed, parsed };
   const flow = parsed.shape === "ok" && parsed.keyed ? findFlow(model, { ...parsed, ifnum: packet.ifnum, vlan: packet.vlan }) : undefined;
+  if (flow !== undefined) copyArrival(model, { ...packet, nowMs }, parsed, flow);
   if (parsed.shape !== "bad" && isFiltered(model, packet, parsed)) return { verdict: dropped("filter"), parsed, ...(flow && { flow }) };
   if (flow === undefined) {
     const quoted = quotedFlow(model, packet, parsed);
@@ -46,7 +48,9 @@ export function forward(model: Model, packet: PacketIn, nowMs: number): Judged {
   const { session, side } = flow;
   const to = session.side[otherSide(side)];
   const hit: Hit = { data: packet.data, parsed, session, side, from: session.side[side], to, nexthop: model.nexthops.get(to.nexthop), nowMs, inactivityMs: model.config.timers.inactivityMs };
-  return { verdict: judgeHit(model, hit), parsed, flow };
+  const verdict = judgeHit(model, hit);
+  if (verdict.kind === "out") copyLeaving(model, { nowMs, data: verdict.data, nexthop: hit.nexthop as NexthopEntry }, parsed, flow);
+  return { verdict, parsed, flow };
 }
 
 /** The order is part of the contract: what a shard must see, what cannot leave, TCP state, then out. */

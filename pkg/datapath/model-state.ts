@@ -4,7 +4,7 @@ import type { IpAddress } from "../base/address.ts";
 import { addressKey, sameAddress } from "../base/address.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import { containsAddress } from "../base/prefix.ts";
-import type { DatapathConfig, FlowKey, InterfaceEntry, MemberEntry, NexthopEntry, SessionRef } from "../ports/datapath.ts";
+import type { CopiedPacket, DatapathConfig, FlowKey, InterfaceEntry, MemberEntry, NexthopEntry, SessionRef } from "../ports/datapath.ts";
 import { Life } from "../svr/session.ts";
 import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
 
@@ -39,6 +39,9 @@ export interface Model {
   started: Map<number, { second: number; count: number }>;
   /** packets that rules denied, by ifnum and place */
   denied: Map<number, Map<number, number>>;
+  /** how many more packets of a slot's session are wanted at each point, and those that were copied */
+  wanted: Map<number, number[]>;
+  copies: CopiedPacket[];
   drops: Map<string, bigint>;
   counts: Map<number, InterfaceCount>;
   sweeps: bigint;
@@ -57,7 +60,7 @@ export function createModel(options: { sessionLimit: number; liveLimit: number; 
   return {
     slots: new Array<Session | undefined>(options.sessionLimit).fill(undefined), lowestFree: 0, flows: new Map(), uuids: new Map(), liveLimit: options.liveLimit,
     shards: options.shards, mssClamp: true, interfaces: new Map(), nexthops: new Map(), locals: new Map(), config: NO_CONFIG,
-    hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), started: new Map(), denied: new Map(), drops: new Map(), counts: new Map(), sweeps: 0n,
+    hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), started: new Map(), denied: new Map(), wanted: new Map(), copies: [], drops: new Map(), counts: new Map(), sweeps: 0n,
   };
 }
 

@@ -86,6 +86,11 @@ function datapathPort(world: World): Datapath {
     verify: () => lookModel(model),
     find: (key) => find(model, key),
     shardOf: ({ source, destination, sourcePort, destinationPort, proto }) => shardOf(model, { parsed: { source, destination, sourcePort, destinationPort, proto } }),
+    copies: (max) => model.copies.splice(0, max),
+    forgetCopies: (index) => {
+      model.wanted.delete(index);
+      return 0;
+    },
     usage: (id) => usageOf(model, (session) => session.tenant === id || session.route === id),
     takeRecordsLost: () => 0,
     counters: () => ({ drops: Object.fromEntries(model.drops), interfaces: Object.fromEntries(structuredClone([...model.counts])) }),
@@ -108,6 +113,11 @@ function shardPort(world: World, number: number): ShardPort {
     send: (frames) => frames.filter((frame) => send(world, frame)).length,
     find: (key) => find(model, key),
     findUuid: (uuid) => findUuid(model, uuid),
+    wantCopies: (index, packets) => {
+      model.wanted.set(index, new Array<number>(4).fill(packets));
+      return true;
+    },
+    unixNs: () => BigInt(options.nowMs()) * 1_000_000n,
     load: () => usageOf(model, () => true),
     nameId: (name) => nameId(world, name),
     nameOf: (id) => world.names.get(id),

@@ -8,6 +8,7 @@ import type { Datapath } from "../ports/datapath.ts";
 import { Life } from "../svr/session.ts";
 import { adoptionOf, loadMaps, openObject } from "./adopt.ts";
 import { checkLayouts } from "./btf.ts";
+import { openCopies } from "./copies.ts";
 import { openCounters } from "./counters.ts";
 import { errnoText } from "./errno.ts";
 import { readDenied } from "./filters.ts";
@@ -131,12 +132,14 @@ function assemble(parts: Parts, shards: number, keep: Keep): Omit<EbpfDatapath, 
   keep(() => { counters.close(); });
   const records = openRecords(native, pins);
   keep(() => { records.close(); });
+  const copies = openCopies(native, pins);
+  keep(() => { copies.close(); });
   const wakes = openWakes(native, shards);
   keep(() => { wakes.close(); });
   const sender = openSender(native, { number: "the main thread", pinDir: pins.dir, injectMac: readInjectSecret(settings.bytes) });
   keep(() => { sender.close(); });
   return {
-    ...createNameTable(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max),
+    ...createNameTable(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max), copies: (max) => copies.take(max), forgetCopies: (index) => copies.forgetCopies(index),
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
     findUuid: (uuid) => table.findUuid(uuid), find: (key) => table.find(key), shardOf: (key) => table.shardOf(key),
     gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),

@@ -4,6 +4,7 @@ import { SvrError } from "../base/errors.ts";
 import { openHandle, openNative } from "../native/binding.ts";
 import type { Handle, Native } from "../native/binding.ts";
 import type { Frame, Punt, ShardPort } from "../ports/datapath.ts";
+import { createWant } from "./copies.ts";
 import { errno, errnoText } from "./errno.ts";
 import { openMap } from "./maps.ts";
 import { createNameTable } from "./names.ts";
@@ -101,8 +102,10 @@ export function openShardPort(spec: ShardSpec, native: Native = openNative()): S
     closers.unshift(() => { sender.close(); });
     const names = openMap(native, pins.map("names"));
     closers.unshift(() => { names.close(); });
+    const captured = openMap(native, pins.map("captured"));
+    closers.unshift(() => { captured.close(); });
     return {
-      ...createNameTable(names), drain: createDrain(native, ring, handle), send: sender.send,
+      ...createNameTable(names), wantCopies: createWant(captured), unixNs: () => BigInt(native.unixNs()), drain: createDrain(native, ring, handle), send: sender.send,
       apply: (ops) => table.apply(ops), find: (key) => table.find(key), findUuid: (uuid) => table.findUuid(uuid), load: () => table.load(), close,
     };
   } catch (error) {

@@ -16,6 +16,7 @@ export const NATIVE_ABI = 3;
 const SIGNATURES = {
   abiVersion: "int svr_abi_version()",
   clockNs: "uint64_t svr_abi_clock_ns()",
+  unixNs: "uint64_t svr_abi_unix_ns()",
   tableOpen: "int svr_table_open(const char *dir, const char *suffix, void *out)",
   tableCreate: "int svr_table_create(void *settings, uint32_t size, void *out)",
   tableClose: "int svr_table_close(void *table)",
@@ -32,6 +33,7 @@ const SIGNATURES = {
   ringClose: "int svr_ring_close(void *ring)",
   ringDrain: "int svr_ring_drain(void *ring, void *table, void *call, void *buffer, uint32_t size)",
   ringRecords: "int svr_ring_records(void *ring, void *call, void *buffer, uint32_t size)",
+  ringCopies: "int svr_ring_copies(void *ring, void *call, void *buffer, uint32_t size)",
   wakeOpen: "int svr_ring_wake_open()",
   wake: "int svr_ring_wake(int wake_fd)",
   wakeClose: "int svr_ring_wake_close(int wake_fd)",
@@ -75,6 +77,8 @@ export interface Native {
   abiVersion(): number;
   /** CLOCK_MONOTONIC in nanoseconds */
   clockNs(): number | bigint;
+  /** CLOCK_REALTIME in nanoseconds */
+  unixNs(): number | bigint;
   tableOpen(dir: string, suffix: string, out: BigUint64Array): number;
   tableCreate(settings: Uint8Array, size: number, out: BigUint64Array): number;
   tableClose(table: Handle): number;
@@ -95,6 +99,7 @@ export interface Native {
   /** call is struct svr_ring_call: max, timeout_ms, out used, out malformed */
   ringDrain(ring: Handle, table: Handle, call: Int32Array, buffer: Uint8Array, size: number): number;
   ringRecords(ring: Handle, call: Int32Array, buffer: Uint8Array, size: number): number;
+  ringCopies(ring: Handle, call: Int32Array, buffer: Uint8Array, size: number): number;
   wakeOpen(): number;
   wake(wakeFd: number): number;
   wakeClose(wakeFd: number): number;

@@ -62,6 +62,23 @@ export type OpResult =
 /** A packet to send: complete from its IP header on, checksums final; leaves by the next hop. Next hop 0 is the kernel of this router: it gets the packet as if it had arrived. */
 export interface Frame { nexthop: number; data: Uint8Array }
 
+/** CapturePoint is where a packet of a session was seen at a router: forward in, forward out, reverse in, reverse out; enum svr_point. */
+export type CapturePoint = 0 | 1 | 2 | 3;
+
+/** CopiedPacket is a packet at one point: its first bytes from the IP header on, and how long it is. */
+export interface CopiedPacket {
+  uuid: Uint8Array;
+  point: CapturePoint;
+  /** unix nanoseconds */
+  timeNs: bigint;
+  ifnum: number;
+  vlan: number;
+  /** 0: one wire packet; else payload bytes of each segment but the last */
+  gsoSize: number;
+  length: number;
+  data: Uint8Array;
+}
+
 /** Key of a flow as received. */
 export interface FlowKey { source: IpAddress; destination: IpAddress; sourcePort: number; destinationPort: number; ifnum: number; vlan: number; proto: number }
 
@@ -76,6 +93,10 @@ export interface ShardPort {
   find(key: FlowKey): { index: number; side: SideIndex; state: Session } | undefined;
   /** Session with this uuid, live or in guard, through its key in the flow index. */
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
+  /** Copies up to so many packets of a session at each point, while its flag `capture` is set; false when too many sessions are captured. */
+  wantCopies(index: number, packets: number): boolean;
+  /** Unix time in nanoseconds, for copies that a shard makes itself. */
+  unixNs(): bigint;
   /** How many sessions of the router are live and half open now; read once a turn. */
   load(): Pick<DatapathGauges, "live" | "halfOpen">;
   /** As Datapath.nameId and nameOf, safe beside other shards. */
@@ -164,6 +185,10 @@ export interface Datapath {
   sessions(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   /** Session with this uuid, live or in guard, through its key in the flow index; a copy. */
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
+  /** Packets that were copied since this was last asked, oldest first, at most `max`. */
+  copies(max: number): CopiedPacket[];
+  /** No more copies of the session in this slot; how many were wanted and lost because nobody took copies in time. */
+  forgetCopies(index: number): number;
   /** Slots in quarantine, for the port allocator at start. */
   resting(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   gauges(): DatapathGauges;

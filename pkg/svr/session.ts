@@ -14,7 +14,7 @@ export type TcpState = (typeof TcpState)[keyof typeof TcpState];
 export const Flag = {
   fwdMeta: 0x0001, revMeta: 0x0002, holdMeta: 0x0004, fwdSlow: 0x0008, revSlow: 0x0010, started: 0x0020, ended: 0x0040,
   finFwd: 0x0080, finRev: 0x0100, ackedFwd: 0x0200, ackedRev: 0x0400, strict: 0x0800, rstOnEnd: 0x1000, delete: 0x2000,
-  snat: 0x4000, dnat: 0x8000, setup: 0x10000, cookies: 0x20000, mixed: 0x100000, health: 0x400000, moved: 0x800000,
+  snat: 0x4000, dnat: 0x8000, setup: 0x10000, cookies: 0x20000, mixed: 0x100000, capture: 0x200000, health: 0x400000, moved: 0x800000,
 } as const;
 
 /** Where this router stands on the path of a session. */

@@ -10,7 +10,7 @@ import type { FlowKind } from "../support/flows.ts";
 import type { Random } from "./random.ts";
 
 const PROTO_GRE = 47;
-const RARE_FLAGS = [Flag.fwdMeta, Flag.revMeta, Flag.holdMeta, Flag.fwdSlow, Flag.revSlow, Flag.dnat, Flag.setup, Flag.started, Flag.rstOnEnd, Flag.cookies, Flag.health, Flag.moved];
+const RARE_FLAGS = [Flag.fwdMeta, Flag.revMeta, Flag.holdMeta, Flag.fwdSlow, Flag.revSlow, Flag.dnat, Flag.setup, Flag.started, Flag.rstOnEnd, Flag.cookies, Flag.health, Flag.moved, Flag.capture];
 const TCP_FLAGS = [Flag.finFwd, Flag.finRev, Flag.ackedFwd, Flag.ackedRev, Flag.strict, Flag.strict];
 const LIVES = [Life.live, Life.live, Life.live, Life.live, Life.live, Life.live, Life.guard, Life.quarantine];
 const STATES = [

@@ -6,6 +6,7 @@ import type { Session, SessionSide, SideIndex } from "../../pkg/svr/session.ts";
 import type { FlowKey, OpResult, TableLook } from "../../pkg/ports/datapath.ts";
 import { flowKinds } from "../support/flows.ts";
 import type { FlowKind } from "../support/flows.ts";
+import { capturingTests } from "./capturing.ts";
 import { forwardingTests } from "./forwarding.ts";
 import { programTests } from "./programming.ts";
 import { sweeperTests } from "./sweeping.ts";
@@ -46,6 +47,7 @@ export function runDatapathSuite(name: string, open: OpenWorld): void {
     endTests(opened);
     nameTests(opened);
     forwardingTests(opened);
+    capturingTests(opened);
     programTests(opened);
     sweeperTests(opened);
   });

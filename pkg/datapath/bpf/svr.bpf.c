@@ -15,6 +15,7 @@ char LICENSE[] SEC("license") = "GPL";
 /* Never used: types that only live in rings get into the object's type information by this, where user space checks them. */
 const struct svr_punt *svr_type_of_punts;
 const struct svr_record *svr_type_of_records;
+const struct svr_copy *svr_type_of_copies;
 
 static __always_inline void count_drop(__u32 reason)
 {
@@ -49,6 +50,8 @@ static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, 
 	if (shape == SVR_SHAPE_OK && !p->unkeyed) {
 		p->session = svr_flow_find(s, &p->key, &p->entry);
 		if (p->session) {
+			if (p->session->flags & SVR_F_CAPTURE)
+				svr_capture_at(skb, p, false, p->key.ifnum << 16 | p->key.vlan);
 			verdict = svr_filter_due(&interface, p) ? svr_filter_flow_packet(skb, p, &interface) : SVR_GO_ON;
 			return verdict == SVR_GO_ON ? svr_forward_packet(skb, p, code) : verdict;
 		}

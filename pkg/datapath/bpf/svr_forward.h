@@ -4,6 +4,7 @@
 #ifndef SVR_FORWARD_H
 #define SVR_FORWARD_H
 
+#include "svr_capture.h"
 #include "svr_carrier.h"
 #include "svr_cookie.h"
 #include "svr_family.h"
@@ -189,6 +190,8 @@ static __always_inline __u32 svr_forward_packet(struct __sk_buff *skb, struct sv
 		return SVR_DROP | SVR_DROP_REWRITE;
 	svr_forward_account(&f, p);
 	svr_leave_count(f.nexthop->ifnum, true, p->segments, p->length + (p->segments - 1) * svr_packet_headers(p));
+	if (f.s->flags & SVR_F_CAPTURE)
+		svr_capture_at(skb, p, true, f.nexthop->ifnum << 16 | f.nexthop->vlan);
 	svr_side_remote(f.s, ~f.side, destination);
 	*code = svr_leave_packet(skb, f.nexthop, destination, f.s->side[~f.side & 1].family);
 	return *code == SVR_TC_SHOT ? SVR_DROP | SVR_DROP_REWRITE : SVR_LEAVE;

@@ -153,6 +153,21 @@ struct {
 	__uint(max_entries, 1 << 20);
 } records SEC(".maps");
 
+/* Packets of captured sessions. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 21);
+} copies SEC(".maps");
+
+/* How much is wanted of captured sessions, by slot. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct svr_captured);
+} captured SEC(".maps");
+
 /* Dropped packets by reason. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

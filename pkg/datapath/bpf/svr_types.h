@@ -82,6 +82,7 @@ enum svr_flag {
 	SVR_F_MIXED = 0x100000, /* a side's family is or was not that of the hosts */
 	SVR_F_SETUP = 0x10000, /* setup_ms is known (eBPF, or the shard when it fills setup_ms) */
 	SVR_F_SCALES = (__s32)0xff000000, /* enforcement strict: window scale + 1 of side 0 (bits 24-27) and 1 (28-31), 0 not known yet */
+	SVR_F_CAPTURE = 0x200000, /* its packets are copied while the map `captured` wants some */
 	SVR_F_HEALTH = 0x400000, /* recovery by inactivity: a packet that leaves toward a peer asks when nothing comes back */
 	SVR_F_MOVED = 0x800000, /* an address of the way out changed: the next forward packet asks the shard when nothing comes back */
 };
@@ -375,5 +376,6 @@ struct svr_ifstats {
 #define SVR_INJECT_KERNEL 0 /* in place of a next hop: the packet is the kernel's after all, as if it had arrived */
 #define SVR_INJECT_MAGIC 0x02535652u
 
+#include "svr_copies.h"
 #include "svr_rules.h"
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Drains a ring buffer of the eBPF programs into one flat buffer of the caller: punted packets with a copy of their session, or
- * records of the sweeper. A ring has one reader, the thread that opened it; any thread may end its wait through an eventfd. */
+/* Drains a ring buffer of the eBPF programs into one flat buffer of the caller: punted packets with a copy of their session,
+ * records of the sweeper, or copies of captured packets. A ring has one reader, the thread that opened it; any thread may end its wait through an eventfd. */
 #include "table.h"
 
 #include <bpf/bpf.h>
@@ -23,11 +23,15 @@ struct svr_ring {
 	struct svr_ring_call *call;
 	__u8 *out;
 	__u32 room, count;
+	__u64 unix_offset_ns; /* from the monotonic clock */
 };
 
 _Static_assert(sizeof(struct svr_punt) == 40, "the packet follows at 40");
 _Static_assert(sizeof(struct svr_record) == 336, "records are packed");
+_Static_assert(sizeof(struct svr_copy) == 48, "the packet follows at 48");
 _Static_assert(sizeof(struct svr_ring_entry) + sizeof(struct svr_session) + 65536 + 128 + 8 <= SVR_RING_ROOM, "the largest punt fits");
+
+#define COPY_ROOM ((__u32)sizeof(struct svr_copy) + SVR_COPY_MOST)
 
 /* Stops libbpf after a record; it has moved past that record already. */
 static int go_on(const struct svr_ring *ring, __u32 needed)
@@ -82,6 +86,24 @@ static int take_record(struct svr_ring *ring, const void *data, size_t size)
 	ring->call->used += sizeof(struct svr_record);
 	ring->count++;
 	return go_on(ring, sizeof(struct svr_record));
+}
+
+static int take_copy(struct svr_ring *ring, const void *data, size_t size)
+{
+	struct svr_copy *copy = (struct svr_copy *)(ring->out + ring->call->used);
+	const struct svr_copy *from = data;
+
+	if (size < sizeof(*from) || from->captured > SVR_COPY_MOST || from->captured > size - sizeof(*from)) {
+		ring->call->malformed++;
+		return 0;
+	}
+	memcpy(copy, from, sizeof(*from) + from->captured);
+	copy->time_ns += ring->unix_offset_ns;
+	if ((copy->flags & SVR_PUNT_PARTIAL) && copy->captured == copy->length && !copy->gso_size)
+		svr_checksum_complete((__u8 *)(copy + 1), copy->captured);
+	ring->call->used += (__u32)(sizeof(*copy) + copy->captured + 7u) & ~7u;
+	ring->count++;
+	return go_on(ring, COPY_ROOM);
 }
 
 static int on_sample(void *context, void *data, size_t size)
@@ -205,6 +227,16 @@ int svr_ring_records(struct svr_ring *ring, struct svr_ring_call *call, void *bu
 		return -EINVAL;
 	begin(ring, call, buffer, size);
 	ring->take = take_record;
+	return consume(ring);
+}
+
+int svr_ring_copies(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size)
+{
+	if (size < COPY_ROOM || !call->max)
+		return -EINVAL;
+	begin(ring, call, buffer, size);
+	ring->take = take_copy;
+	ring->unix_offset_ns = svr_abi_unix_ns() - svr_abi_clock_ns();
 	return consume(ring);
 }
 

@@ -14,6 +14,7 @@
 
 SVR_EXPORT int svr_abi_version(void);
 SVR_EXPORT __u64 svr_abi_clock_ns(void); /* CLOCK_MONOTONIC, the clock of the eBPF programs */
+SVR_EXPORT __u64 svr_abi_unix_ns(void);  /* CLOCK_REALTIME */
 
 /* ---- table.c, install.c, change.c, search.c, repair.c ----------------------------------------------------------- */
 
@@ -196,6 +197,10 @@ struct svr_ring_call {
 SVR_EXPORT int svr_ring_drain(struct svr_ring *ring, struct svr_table *table, struct svr_ring_call *call, void *buffer, __u32 size);
 /* The same for the ring of struct svr_record, packed without headers; never waits. */
 SVR_EXPORT int svr_ring_records(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size);
+
+/* The same for the ring of struct svr_copy, each with its bytes and padding to 8, its time in unix nanoseconds and a checksum that was left
+ * to offload completed where the packet is whole; never waits. */
+SVR_EXPORT int svr_ring_copies(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size);
 
 SVR_EXPORT int svr_ring_wake_open(void);
 SVR_EXPORT int svr_ring_wake(int wake_fd);

@@ -47,6 +47,14 @@ __u64 svr_abi_clock_ns(void)
 	return (__u64)now.tv_sec * 1000000000ull + (__u64)now.tv_nsec;
 }
 
+__u64 svr_abi_unix_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (__u64)now.tv_sec * 1000000000ull + (__u64)now.tv_nsec;
+}
+
 __u32 svr_table_now_ms(void)
 {
 	return (__u32)(svr_abi_clock_ns() / 1000000u);

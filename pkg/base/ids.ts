@@ -32,5 +32,6 @@ export function parseUuid(text: string): Uint8Array | undefined {
 
 /** isZeroBytes tells whether all bytes are zero, the one UUID that is never valid. */
 export function isZeroBytes(data: Uint8Array): boolean {
-  return data.every((byte) => byte === 0);
+  for (let at = 0; at < data.length; at++) if (data[at] !== 0) return false;
+  return true;
 }

@@ -77,24 +77,22 @@ export function openRecords(native: Native, pins: Pins): RecordReader {
   if (typeof ring === "number") throw refuse(pins.map("records"), ring);
   const buffer = createBytes(RECORDS_PER_CALL * RECORD_SIZE);
   const call = new Int32Array(4); // struct svr_ring_call
-  const read = (at: number): DatapathRecord[] => {
+  const read = (at: number, to: DatapathRecord[]): void => {
     const type = TYPES[buffer.view.getUint32(at + R_TYPE, true)];
-    const record = { timeMs: readU64(buffer.view, at + R_TIME), index: buffer.view.getUint32(at + R_INDEX, true), session: readSession(buffer, at + R_SESSION) };
-    return type === undefined ? [] : [{ type, ...record }];
+    if (type === undefined) return;
+    to.push({ type, timeMs: readU64(buffer.view, at + R_TIME), index: buffer.view.getUint32(at + R_INDEX, true), session: readSession(buffer, at + R_SESSION) });
   };
-  const some = (max: number): DatapathRecord[] => {
+  const some = (max: number, to: DatapathRecord[]): number => {
     call[0] = Math.min(max, RECORDS_PER_CALL);
     const count = native.ringRecords(ring, call, buffer.array, buffer.array.length);
     if (count < 0) throw refuse(pins.map("records"), count);
-    return Array.from({ length: count }, (_, i) => read(i * RECORD_SIZE)).flat();
+    for (let i = 0; i < count; i++) read(i * RECORD_SIZE, to);
+    return count;
   };
   return {
     take: (max) => {
       const all: DatapathRecord[] = [];
-      for (let got = some(max); got.length > 0; got = some(max - all.length)) {
-        all.push(...got);
-        if (all.length >= max) break;
-      }
+      for (let got = some(max, all); got > 0 && all.length < max;) got = some(max - all.length, all);
       return all;
     },
     close: () => { native.ringClose(ring); },

@@ -5,12 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import type { SessionRecord } from "../api/record.ts";
+import type { RecordBatch } from "../ports/records.ts";
 import { createRecordFile } from "./recordfile.ts";
 
 const root = mkdtempSync(join(tmpdir(), "opensvr-records-"));
 afterAll(() => { rmSync(root, { recursive: true, force: true }); });
 
-const record = (sequence: number): SessionRecord => ({ recordType: "start", boot: "b", sequence, time: "2020-01-01T00:00:00.000Z", router: "one" });
+const line = (sequence: number): string => `${JSON.stringify({ recordType: "start", boot: "b", sequence, time: "2020-01-01T00:00:00.000Z", router: "one" } satisfies SessionRecord)}\n`;
+const record = (...sequences: number[]): RecordBatch => ({ lines: Buffer.from(sequences.map(line).join("")), count: sequences.length });
 const sequences = (file: string): number[] => readFileSync(file, "utf8").split("\n").slice(0, -1).map((line) => (JSON.parse(line) as SessionRecord).sequence);
 /** A new folder and the path of a record file in it. */
 function fresh(): { folder: string; path: string } {
@@ -18,11 +20,11 @@ function fresh(): { folder: string; path: string } {
   return { folder, path: join(folder, "records.jsonl") };
 }
 
-const lineBytes = Buffer.byteLength(`${JSON.stringify(record(0))}\n`);
+const lineBytes = Buffer.byteLength(line(0));
 
 test("appends one line a record, also to what an earlier process wrote", async () => {
   const { path } = fresh();
-  await createRecordFile({ path }).write([record(0), record(1)]);
+  await createRecordFile({ path }).write([record(0, 1)]);
   const sink = createRecordFile({ path });
   await sink.write([record(2)]);
   await sink.write([]);
@@ -49,7 +51,7 @@ test("a batch larger than a file is kept whole, in a file of its own", async () 
   const { path } = fresh();
   const sink = createRecordFile({ path, bytes: lineBytes });
   await sink.write([record(0)]);
-  await sink.write([record(1), record(2), record(3)]);
+  await sink.write([record(1), record(2, 3)]);
   expect([sequences(`${path}.1`), sequences(path)]).toEqual([[0], [1, 2, 3]]);
 });
 
@@ -91,7 +93,7 @@ test("a batch that does not fit leaves nothing behind", () => {
   const { path } = fresh();
   const most = 1_024;
   const script = `import { createRecordFile } from ${JSON.stringify(join(import.meta.dirname, "recordfile.ts"))};
-    const record = (sequence) => ({ recordType: "start", boot: "b", sequence, time: "t", router: "one" });
+    const record = (sequence) => ({ lines: Buffer.from(JSON.stringify({ recordType: "start", boot: "b", sequence, time: "t", router: "one" }) + "\\n"), count: 1 });
     const sink = createRecordFile({ path: ${JSON.stringify(path)} });
     await sink.write([record(0)]);
     await sink.write(Array.from({ length: 100 }, (_, index) => record(index + 1))).then(() => process.exit(9), (error) => process.stdout.write(error.message));

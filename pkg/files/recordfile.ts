@@ -25,9 +25,9 @@ const fileMode = 0o640;
 export function createRecordFile(options: RecordFileOptions): RecordSink {
   const { path, bytes: most, older } = { bytes: 67_108_864, older: 4, ...options };
   return {
-    async write(records) {
-      if (records.length === 0) return;
-      const batch = Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join(""));
+    async write(batches) {
+      if (batches.length === 0) return;
+      const batch = Buffer.concat(batches.map(({ lines }) => lines));
       try {
         await append(path, batch, async (size) => {
           if (size === 0 || size + batch.length <= most) return false;
@@ -35,7 +35,7 @@ export function createRecordFile(options: RecordFileOptions): RecordSink {
           return true;
         });
       } catch (cause) {
-        throw new SvrError("SVR_RECORD_FILE", { object: path, attempted: `${records.length} session records cannot be written to ${path} (${cause instanceof AggregateError ? cause.message : codeOf(cause)})`, fix: "make room or the folder writable; the router goes on", cause });
+        throw new SvrError("SVR_RECORD_FILE", { object: path, attempted: `${batches.reduce((sum, { count }) => sum + count, 0)} session records cannot be written to ${path} (${cause instanceof AggregateError ? cause.message : codeOf(cause)})`, fix: "make room or the folder writable; the router goes on", cause });
       }
     },
     close: () => Promise.resolve(),

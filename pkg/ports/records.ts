@@ -1,8 +1,15 @@
 // Where session records go. Implemented by pkg/files (a file) and later by the bus; never blocks a packet.
-import type { SessionRecord } from "../api/record.ts";
 
-/** RecordSink takes records in order; a full or failing sink reports how many it lost. */
+/** RecordBatch is some session records (pkg/api/record.ts) in sequence, as lines of JSON. */
+export interface RecordBatch {
+  /** UTF-8, a line feed behind each record */
+  lines: Uint8Array;
+  /** records in it, at least one */
+  count: number;
+}
+
+/** RecordSink takes records in order, all of a call or none. */
 export interface RecordSink {
-  write(records: readonly SessionRecord[]): Promise<void>;
+  write(batches: readonly RecordBatch[]): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 // Denial events: one per tuple and 10 s, bounded.
 import { addressOfWords } from "../base/address.ts";
 import { createDenialGate } from "./denials.ts";
-import type { Denial } from "./records.ts";
+import type { Denial } from "./recordwriter.ts";
 
 const denial = (sourcePort: number, reason = "access"): Denial => ({
   reason, tenant: "corp", source: addressOfWords(4, 0x0a000001), destination: addressOfWords(4, 0x0a000002),

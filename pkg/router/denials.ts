@@ -1,7 +1,7 @@
 // One traffic.denied event per tenant, 5-tuple and 10 s (behaviour 2.6), in bounded memory. Owned by one shard; what is suppressed
 // is counted.
 import type { IpAddress } from "../base/address.ts";
-import type { Denial } from "./records.ts";
+import type { Denial } from "./recordwriter.ts";
 
 const WINDOW_MS = 10_000;
 const MAX_TUPLES = 8192;

@@ -4,7 +4,7 @@ import type { ShardConfig } from "./build.ts";
 import type { Retimed } from "./live.ts";
 import type { HealthKind } from "./health.ts";
 import type { PairUse, PoolCount } from "./ports.ts";
-import type { Denial } from "./records.ts";
+import type { Denial } from "./recordwriter.ts";
 import type { Traced } from "./trace.ts";
 import type { WaypointPair } from "./turn.ts";
 

@@ -9,10 +9,11 @@ import { pairOf } from "./adopt.ts";
 import type { PairUse } from "./ports.ts";
 import { createRecordQueue } from "./recordqueue.ts";
 import type { RecordQueue, RecordTotals } from "./recordqueue.ts";
-import { createRecordWriter } from "./records.ts";
-import type { Denial, RecordSource } from "./records.ts";
+import { createRecordWriter } from "./recordwriter.ts";
+import type { Denial } from "./recordwriter.ts";
+import type { RecordSource } from "./records.ts";
 
-const PER_RUN = 8192;
+const PER_RUN = 8192, PER_BATCH = 256; // a batch is written down before the next is read: what waits is bytes, not objects
 const MAX_QUEUED = 65_536;
 const PER_WRITE = 4096;
 
@@ -42,24 +43,29 @@ export function createRecordPump(options: PumpOptions, datapath: Pick<Datapath, 
     nameOf: (id) => datapath.nameOf(id), interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`,
   };
   const writer = createRecordWriter(source);
-  const queue = createRecordQueue({ capacity: MAX_QUEUED, batch: PER_WRITE }, (lost) => writer.loss(lost));
+  const queue = createRecordQueue({ capacity: MAX_QUEUED, write: PER_WRITE }, (lost) => writer.loss(lost));
   const deliver = createDelivery(options, queue);
   return {
     source,
     run() {
       const uses: PairUse[] = [];
-      for (const record of datapath.records(PER_RUN)) {
-        const pair = record.type === "release" ? pairOf(record.session) : undefined;
-        if (pair !== undefined) uses.push(pair);
-        const text = writer.fromDatapath(record);
-        if (text !== undefined) queue.push(text);
+      for (let records = datapath.records(PER_BATCH), taken = records.length; records.length > 0; taken += records.length) {
+        for (const { type, session } of records) {
+          const pair = type === "release" ? pairOf(session) : undefined;
+          if (pair !== undefined) uses.push(pair);
+        }
+        const batch = writer.fromDatapath(records);
+        if (batch !== undefined) queue.push(batch);
+        records = taken < PER_RUN ? datapath.records(PER_BATCH) : [];
       }
       if (uses.length > 0) release(uses);
       const gone = datapath.takeRecordsLost();
       if (gone > 0) queue.lose(gone);
       void deliver();
     },
-    denials: (denials) => denials.forEach((denial) => queue.push(writer.denial(denial))),
+    denials(denials) {
+      if (denials.length > 0) queue.push(writer.denials(denials));
+    },
     follow(config) {
       interfaces = new Map(config.interfaces.map((one) => [one.ifnum, one.name]));
     },

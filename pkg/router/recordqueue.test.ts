@@ -1,19 +1,23 @@
 // The queue of records: order, batches, what is lost and declared, and the sum that must hold whatever happens.
 import fc from "fast-check";
 import type { SessionRecord } from "../api/record.ts";
+import type { RecordBatch } from "../ports/records.ts";
+import { recordsIn } from "../../test/support/recordlines.ts";
 import { createRecordQueue } from "./recordqueue.ts";
-import type { RecordQueue } from "./recordqueue.ts";
+import type { QueuedBatch, RecordQueue } from "./recordqueue.ts";
 
-interface Made { queue: RecordQueue; push(count?: number): void }
+/** push appends `batches` batches of `size` records each. */
+interface Made { queue: RecordQueue; push(batches?: number, size?: number): void }
 
-function make(capacity: number, batch: number): Made {
+function make(capacity: number, write: number): Made {
   let sequence = 0;
-  const record = (more: Partial<SessionRecord>): SessionRecord => ({ recordType: "start", boot: "b", router: "r", time: "t", sequence: sequence++, ...more });
-  const queue = createRecordQueue({ capacity, batch }, (lost) => record({ recordType: "loss", lost }));
-  return { queue, push: (count = 1) => { for (let n = 0; n < count; n++) queue.push(record({})); } };
+  const line = (more: Partial<SessionRecord>): string => `${JSON.stringify({ recordType: "start", boot: "b", router: "r", time: "t", sequence: sequence++, ...more } satisfies SessionRecord)}\n`;
+  const batch = (lines: string[]): QueuedBatch => ({ lines: Buffer.from(lines.join("")), count: lines.length });
+  const queue = createRecordQueue({ capacity, write }, (lost) => ({ ...batch([line({ recordType: "loss", lost })]), declares: lost }));
+  return { queue, push: (batches = 1, size = 1) => { for (let n = 0; n < batches; n++) queue.push(batch(Array.from({ length: size }, () => line({})))); } };
 }
 
-const short = (records: readonly SessionRecord[]): string[] => records.map((one) => (one.lost === undefined ? String(one.sequence) : `${one.sequence}:lost ${one.lost}`));
+const short = (batches: readonly RecordBatch[]): string[] => batches.flatMap(recordsIn).map((one) => (one.lost === undefined ? String(one.sequence) : `${one.sequence}:lost ${one.lost}`));
 
 test("records leave in sequence, in batches, each once", () => {
   const { queue, push } = make(10, 2);
@@ -45,6 +49,15 @@ test("a full queue loses the oldest and declares it as soon as there is room", (
   expect(short(queue.take())).toEqual(["4", "5:lost 2"]);
 });
 
+test("batches are lost and taken as a whole; a write takes one that is larger than it", () => {
+  const { queue, push } = make(5, 2);
+  push(2, 3);
+  expect(queue.totals()).toEqual({ created: 6, lost: 3, waiting: 3 });
+  expect(short(queue.take())).toEqual(["3", "4", "5"]);
+  queue.delivered();
+  expect(short(queue.take())).toEqual(["6:lost 3"]);
+});
+
 test("losses below are declared although nothing else waits", () => {
   const { queue } = make(3, 2);
   queue.lose(7);
@@ -68,24 +81,24 @@ test("a declaration that is lost itself is declared again with what it declared"
 
 test("O-1 received and declared lost are what was created, whatever the sink and the crowd do", () => {
   const step = fc.oneof(
-    fc.record({ kind: fc.constant("push" as const), count: fc.integer({ min: 1, max: 9 }) }), fc.record({ kind: fc.constant("lose" as const), count: fc.integer({ min: 1, max: 9 }) }),
+    fc.record({ kind: fc.constant("push" as const), count: fc.integer({ min: 1, max: 9 }), size: fc.integer({ min: 1, max: 4 }) }), fc.record({ kind: fc.constant("lose" as const), count: fc.integer({ min: 1, max: 9 }) }),
     fc.record({ kind: fc.constantFrom("accept" as const, "refuse" as const), count: fc.constant(0) }),
   );
-  fc.assert(fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 }), (steps, capacity, batch) => {
-    const { queue, push } = make(capacity, batch);
+  fc.assert(fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 }), (steps, capacity, write) => {
+    const { queue, push } = make(capacity, write);
     const received: SessionRecord[] = [];
     const accept = (): number => {
-      const taken = queue.take();
+      const taken = queue.take().flatMap(recordsIn);
       received.push(...taken);
       queue.delivered();
       return taken.length;
     };
-    for (const { kind, count } of steps) {
-      if (kind === "push") push(count);
-      else if (kind === "lose") queue.lose(count);
-      else if (kind === "refuse") queue.take();
+    for (const step of steps) {
+      if (step.kind === "push") push(step.count, Math.min(step.size, capacity));
+      else if (step.kind === "lose") queue.lose(step.count);
+      else if (step.kind === "refuse") queue.take();
       else accept();
-      expect(queue.totals().waiting).toBeLessThanOrEqual(capacity + batch);
+      expect(queue.totals().waiting).toBeLessThan(capacity + write + 4);
     }
     for (let rest = 1; rest > 0;) rest = accept();
     const declared = received.reduce((sum, one) => sum + (one.lost ?? 0), 0);

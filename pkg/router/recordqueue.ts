@@ -1,41 +1,54 @@
 // The bounded queue of records in front of the sink, and the books of what was lost. Owned by the record pump. Keeps the sum
 // that behaviour 13.1 asks for: records received + records declared as lost = records created. Does no I/O.
-import type { SessionRecord } from "../api/record.ts";
 import { BoundedQueue } from "../base/queue.ts";
+import type { RecordBatch } from "../ports/records.ts";
 
 /** RecordTotals are counts of this boot; `waiting` records are neither delivered nor lost. */
 export interface RecordTotals { created: number; lost: number; waiting: number }
 
-/** RecordQueue hands out batches in sequence; a batch that the sink refused comes again. */
+/** QueuedBatch is a batch with the number of lost records that it declares; absent when it declares none. */
+export interface QueuedBatch extends RecordBatch { declares?: number }
+
+/** RecordQueue hands out batches in sequence; what the sink refused comes again. */
 export interface RecordQueue {
-  /** Appends; when the queue is full the oldest record is lost. */
-  push(record: SessionRecord): void;
+  /** Appends; when there is no room the oldest batches are lost. */
+  push(batch: QueuedBatch): void;
   /** Counts records that were lost before they could be written down. */
   lose(count: number): void;
-  /** The next batch, the refused one again until `delivered`; empty when nothing waits. */
-  take(): readonly SessionRecord[];
+  /** The next batches, the refused ones again until `delivered`; empty when nothing waits. */
+  take(): readonly RecordBatch[];
   delivered(): void;
   totals(): RecordTotals;
 }
 
-/** createRecordQueue makes a queue of `capacity` records beside one batch; `loss` writes the record that declares losses. */
-export function createRecordQueue(bounds: { capacity: number; batch: number }, loss: (lost: number) => SessionRecord): RecordQueue {
-  const queue = new BoundedQueue<SessionRecord>(bounds.capacity);
-  let flight: SessionRecord[] = [];
-  let created = 0;
-  let lost = 0;
-  let undeclared = 0;
-  const push = (record: SessionRecord): void => {
-    created++;
-    if (queue.size === queue.capacity) {
-      const oldest = queue.shift();
-      lost++;
-      undeclared += 1 + (oldest?.lost ?? 0); // a lost declaration is declared again with what it declared
-    }
-    queue.push(record);
+/** createRecordQueue makes a queue of `capacity` records beside those of one write, which takes at most `write` of them but always a batch; `loss` writes the record that declares losses. */
+export function createRecordQueue(bounds: { capacity: number; write: number }, loss: (lost: number) => QueuedBatch): RecordQueue {
+  const queue = new BoundedQueue<QueuedBatch>(bounds.capacity);
+  let flight: QueuedBatch[] = [];
+  let waiting = 0, flying = 0; // records in the queue and in flight
+  let created = 0, lost = 0, undeclared = 0;
+  const shift = (): QueuedBatch | undefined => {
+    const oldest = queue.shift();
+    waiting -= oldest?.count ?? 0;
+    return oldest;
+  };
+  const evict = (): void => {
+    const oldest = shift();
+    lost += oldest?.count ?? 0;
+    undeclared += (oldest?.count ?? 0) + (oldest?.declares ?? 0); // a lost declaration is declared again with what it declared
+  };
+  const push = (batch: QueuedBatch): void => {
+    created += batch.count;
+    while (queue.size > 0 && waiting + batch.count > bounds.capacity) evict();
+    queue.push(batch);
+    waiting += batch.count;
   };
   const fill = (): void => {
-    while (flight.length < bounds.batch && queue.size > 0) flight.push(queue.shift() as SessionRecord);
+    while (queue.size > 0 && flying < bounds.write) {
+      const next = shift() as QueuedBatch;
+      flight.push(next);
+      flying += next.count;
+    }
   };
   return {
     push,
@@ -46,7 +59,7 @@ export function createRecordQueue(bounds: { capacity: number; batch: number }, l
     },
     take() {
       fill();
-      if (undeclared > 0 && queue.size < queue.capacity) {
+      if (undeclared > 0 && waiting < bounds.capacity) {
         const declared = undeclared;
         undeclared = 0;
         push(loss(declared));
@@ -56,7 +69,8 @@ export function createRecordQueue(bounds: { capacity: number; batch: number }, l
     },
     delivered() {
       flight = [];
+      flying = 0;
     },
-    totals: () => ({ created, lost, waiting: queue.size + flight.length }),
+    totals: () => ({ created, lost, waiting: waiting + flying }),
   };
 }

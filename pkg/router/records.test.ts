@@ -1,11 +1,16 @@
 // Session records (behaviour 13.1): every field of every type, by role, and the numbering.
+import fc from "fast-check";
+import type { SessionRecord } from "../api/record.ts";
 import { addressOfWords } from "../base/address.ts";
 import { parseAddress } from "../base/addresstext.ts";
 import { Flag, Role, TcpState } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
 import { hostSide, peerSide, sampleSession } from "../../test/ports/sessions.ts";
-import { createRecordWriter, endpoint } from "./records.ts";
+import { recordsIn } from "../../test/support/recordlines.ts";
+import { endReasonName, endpoint, fillIdentity, fillTotals } from "./records.ts";
 import type { RecordSource } from "./records.ts";
+import type { QueuedBatch } from "./recordqueue.ts";
+import { createRecordWriter } from "./recordwriter.ts";
 
 const names = new Map([[23, "tenant/engineering.acme"], [24, "service/shop/web"], [1, "path/transit/v6"], [2, "nexthop/wan0/7/link6"], [5, "nexthop/lan0/0/link4"]]);
 const source: RecordSource = {
@@ -18,10 +23,15 @@ function session(change: Partial<Session> = {}): Session {
   return sampleSession(1, { createdMs: 940_000, tcpState: TcpState.established, packets: [18n, 19n], bytes: [2n ** 40n, 21n], ...change });
 }
 
+function one(batch: QueuedBatch | undefined): SessionRecord {
+  const [record, ...more] = batch === undefined ? [] : recordsIn(batch);
+  if (record === undefined || more.length > 0) throw new Error(`there are ${more.length} records more than one`);
+  return record;
+}
+
 function record(type: "start" | "interim" | "end", of: Session): object {
-  const made = createRecordWriter(source).fromDatapath({ type, timeMs: 990_000, index: 1, session: of });
-  if (made === undefined) throw new Error("no record");
-  return made;
+  const made = createRecordWriter(source).fromDatapath([{ type, timeMs: 990_000, index: 1, session: of }]);
+  return one(made);
 }
 
 const identity = {
@@ -72,24 +82,54 @@ test("names that are gone are shown by number", () => {
   expect(record("start", session({ tenant: 99, service: 98 }))).toMatchObject({ tenant: "unknown-99", service: "unknown-98" });
 });
 
+test("a line says what the fields say, of any session; names of peers may hold any text", () => {
+  const text = new Map([[1, 'path/"peer"\\/ü\n'], [2, "nexthop/\u2028"], [3, "tenant/日本"]]);
+  const strange: RecordSource = { ...source, nameOf: (id) => text.get(id), interfaceName: (ifnum) => (ifnum === 1 ? 'a"b' : `interface-${ifnum}`) };
+  const writer = createRecordWriter(strange);
+  const pick = <T>(...values: T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
+  const id = pick(0, 1, 2, 3, 4), side = fc.tuple(fc.boolean(), fc.nat(9), fc.record({ nexthop: id, path: pick(1, 2, 3), ifnum: pick(1, 2), proto: pick(6, 17, 47) }))
+    .map(([host, n, { path, ...more }]) => (host ? hostSide(n, more) : peerSide(n, { ...more, path })));
+  const any = fc.record({
+    side: fc.tuple(side, side), tenant: id, service: id, flags: pick(0, Flag.snat, Flag.dnat, Flag.snat | Flag.dnat), tcpState: pick(TcpState.none, TcpState.synSent, TcpState.reset), setupMs: fc.nat(3),
+    endReason: pick(0, 1, 98, 255), trafficClass: fc.nat(5), security: fc.nat(1), role: pick(Role.single, Role.ingress, Role.transit, Role.egress), parentSpan: fc.uint8Array({ minLength: 8, maxLength: 8, max: 1 }),
+    createdMs: fc.nat(2_000_000), packets: fc.tuple(fc.bigInt(0n, 2n ** 50n), fc.bigInt(0n, 9n)),
+  });
+  let sequence = 0;
+  fc.assert(fc.property(any, pick("start" as const, "interim" as const, "end" as const), fc.nat(2_000_000), (change, type, timeMs) => {
+    const of = sampleSession(1, change), unixOffsetMs = source.clock.unixMs() - source.clock.monotonicMs();
+    const expected: SessionRecord = { recordType: type, boot: "b1", router: "branch", sequence: sequence++, time: new Date(unixOffsetMs + timeMs).toISOString() };
+    fillIdentity(expected, strange, of);
+    if (type === "start") expected.startTime = new Date(unixOffsetMs + of.createdMs).toISOString();
+    else fillTotals(expected, of, { atMs: timeMs, unixOffsetMs });
+    if (type === "end") expected.endReason = endReasonName(of);
+    expect(one(writer.fromDatapath([{ type, timeMs, index: 1, session: of }]))).toEqual(expected);
+  }));
+});
+
 test("numbers run without gaps over all types; a release is no record", () => {
   const writer = createRecordWriter(source);
-  const from = (type: "start" | "release"): unknown => writer.fromDatapath({ type, timeMs: 0, index: 0, session: session() })?.sequence;
+  const from = (...types: ("start" | "release")[]): unknown => {
+    const batch = writer.fromDatapath(types.map((type) => ({ type, timeMs: 0, index: 0, session: session() })));
+    return batch && recordsIn(batch).map(({ sequence }) => sequence);
+  };
   const { context } = session();
   const denial = { reason: "access", tenant: "corp", ...context, proto: 6, ifnum: 1, vlan: 3 };
-  expect([from("start"), from("release"), writer.denial(denial).sequence, writer.loss(5).sequence, from("start")]).toEqual([0, undefined, 1, 2, 3]);
+  expect([from("start", "release", "start"), from("release"), recordsIn(writer.denials([denial, denial])).map(({ sequence }) => sequence), one(writer.loss(5)).sequence, from("start")])
+    .toEqual([[0, 1], undefined, [2, 3], 4, [5]]);
 });
 
 test("P-1 a denial says who, to what, why, where it came in and from which peer", () => {
   const { context } = session();
-  expect(createRecordWriter(source).denial({ reason: "peer-tenant", tenant: "corp", service: "shop/web", ...context, ifnum: 2, vlan: 3, peer: "transit" })).toEqual({
+  expect(one(createRecordWriter(source).denials([{ reason: "peer-tenant", tenant: "corp", service: "shop/web", ...context, ifnum: 2, vlan: 3, peer: "transit" }]))).toEqual({
     recordType: "deny", boot: "b1", sequence: 0, time: "2026-01-01T00:10:00.000Z", router: "branch", denyReason: "peer-tenant", tenant: "corp", service: "shop/web", protocol: 6, vlan: 3,
     sourceAddress: "10.0.0.1", sourcePort: 26, destinationAddress: "10.99.0.1", destinationPort: 27, ingressInterface: "wan0", peer: "transit",
   });
 });
 
 test("a loss says how many", () => {
-  expect(createRecordWriter(source).loss(12)).toEqual({ recordType: "loss", boot: "b1", sequence: 0, time: "2026-01-01T00:10:00.000Z", router: "branch", lost: 12 });
+  const loss = createRecordWriter(source).loss(12);
+  expect(loss.declares).toBe(12);
+  expect(one(loss)).toEqual({ recordType: "loss", boot: "b1", sequence: 0, time: "2026-01-01T00:10:00.000Z", router: "branch", lost: 12 });
 });
 
 test.each([["192.0.2.1", "192.0.2.1:443"], ["2001:db8::1", "[2001:db8::1]:443"]])("the endpoint of %s is %s", (text, shown) => {

@@ -9,7 +9,7 @@ import type { ExtIds } from "../svr/fragment.ts";
 import type { WholeIp } from "../svr/ipfragments.ts";
 import type { ReplayWindow } from "../svr/replay.ts";
 import type { Batch, Handle } from "./batch.ts";
-import type { Denial } from "./records.ts";
+import type { Denial } from "./recordwriter.ts";
 import type { HealthKind } from "./health.ts";
 import type { FragmentJoiner } from "./reassemble.ts";
 import type { SealSource } from "./sealing.ts";

@@ -17,6 +17,7 @@ import type { FromShard, ShardHost } from "../../pkg/router/messages.ts";
 import { Shard, replayMemoryBytes } from "../../pkg/router/shard.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
 import { derivePairKeys } from "../../pkg/security/peerkeys.ts";
+import { recordsIn } from "../support/recordlines.ts";
 import { waitFor } from "../support/wait.ts";
 import { addressOf } from "../support/config/sample.ts";
 import { text, udpUp } from "./packets.ts";
@@ -111,7 +112,7 @@ function createBench(): Bench {
     options: {
       name: "edge", stateDir: join(folder, "state"), pid: process.pid, isAlive: () => true, boot: "b1", version: "0.0.0", source,
       compiler: { compile, keepLastGood }, keys: { psk: () => new Uint8Array(32) }, lastGood: createLastGoodFile(join(folder, "last-good.json")), derive: derivePairKeys,
-      sink: { write: async (records) => void bench.records.push(...records), close: async () => void bench.events.push("sink") },
+      sink: { write: async (batches) => void bench.records.push(...batches.flatMap(recordsIn)), close: async () => void bench.events.push("sink") },
       clock: { monotonicMs: () => bench.nowMs, unixMs: () => START_UNIX_MS + bench.nowMs },
       log: { info: log("info"), warn: log("warn"), error: log("error") },
       openDatapath: () => {

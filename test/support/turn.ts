@@ -11,7 +11,7 @@ import { createEnableGate, createErrorGate, createSessionErrorGate, createSkewGa
 import { numberNames } from "../../pkg/router/names.ts";
 import { createShardPorts } from "../../pkg/router/ports.ts";
 import { createFragmentJoiner } from "../../pkg/router/reassemble.ts";
-import type { Denial } from "../../pkg/router/records.ts";
+import type { Denial } from "../../pkg/router/recordwriter.ts";
 import { createSealSource } from "../../pkg/router/sealing.ts";
 import type { Tables } from "../../pkg/router/tables.ts";
 import type { Arrival, Turn } from "../../pkg/router/turn.ts";

@@ -55,6 +55,8 @@ export interface SessionRecord {
   setupTime?: number;
   endReason?: string;
   denyReason?: string;
+  /** deny, of packets that the data plane refused: how many others it refused for this reason since the last such record, without one of their own */
+  suppressed?: number;
   /** loss: number of records that could not be delivered */
   lost?: number;
 }

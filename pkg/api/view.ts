@@ -46,6 +46,8 @@ export interface CountersView {
   filtered: { interface: string; rule: number; packets: number }[];
   /** by shard: packets that came up from eBPF, and denials that were not reported because one like them just was */
   shards: { punts: number; denialsSuppressed: number }[];
+  /** packets that the data plane refused and that have no deny record of their own, by reason; reasons without any are absent */
+  refusalsSuppressed: Record<string, number>;
   /** session health checks by outcome (protocol 6.7) */
   healthChecks: { sent: number; received: number; exists: number; timeout: number; stale: number };
   /** session records of this boot; those that wait are neither delivered nor lost */

@@ -59,6 +59,7 @@ export const countersSchema: z.ZodType<CountersView> = z.looseObject({
   interfaces: z.array(interfaceSchema),
   filtered: z.array(z.looseObject({ interface: text("its name"), rule: number("place of the rule in the filter, from 0"), packets: number("packets that the rule denied") })),
   shards: z.array(z.looseObject({ punts: number("first packets and others that eBPF passed up"), denialsSuppressed: number("denials not reported because one like them just was") })),
+  refusalsSuppressed: z.record(z.string(), z.number()).default({}).meta({ description: "packets that eBPF refused and that have no deny record of their own, by reason" }),
   healthChecks: z.looseObject({
     sent: number("requests sent"), received: number("requests answered"), exists: number("answers in time"), timeout: number("sessions whose peer did not answer four requests"),
     stale: number("answers that nobody waited for"),

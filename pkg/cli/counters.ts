@@ -32,6 +32,7 @@ export function countersText(items: readonly Counters[], style: Style): string {
     one.name, String(one.rxPackets), bytesWord(one.rxBytes), String(one.txPackets), bytesWord(one.txBytes)])));
   const filtered = items.flatMap((item) => item.filtered.map((one) => named(item.router, [one.interface, String(one.rule), String(one.packets)])));
   const shards = items.flatMap((item) => item.shards.map((one, at) => named(item.router, [String(at), String(one.punts), String(one.denialsSuppressed)])));
+  const untold = items.flatMap((item) => Object.entries(item.refusalsSuppressed).map(([reason, count]) => named(item.router, [reason, String(count)])));
   const records = items.map((item) => named(item.router, [String(item.records.created), item.records.lost === 0 ? "0" : { text: String(item.records.lost), tone: "bad" }, String(item.records.waiting)]));
   const health = items.filter(({ healthChecks }) => style.wide || Object.values(healthChecks).some((count) => count > 0))
     .map(({ router, healthChecks: one }) => named(router, [one.sent, one.received, one.exists, one.timeout, one.stale].map(String)));
@@ -40,6 +41,7 @@ export function countersText(items: readonly Counters[], style: Style): string {
     renderTable(columns([{ header: "INTERFACE" }, number("RX PACKETS"), number("RX BYTES"), number("TX PACKETS"), number("TX BYTES")]), interfaces, style),
     ...(filtered.length === 0 ? [] : [renderTable(columns([{ header: "FILTER" }, number("RULE"), number("DENIED PACKETS")]), filtered, style)]),
     renderTable(columns([number("SHARD"), number("FIRST PACKETS"), number("DENIALS NOT REPORTED")]), shards, style),
+    ...(untold.length === 0 ? [] : [renderTable(columns([{ header: "REFUSED BY EBPF" }, number("NOT REPORTED")]), untold, style)]),
     renderTable(columns([number("RECORDS CREATED"), number("LOST"), number("WAITING")]), records, style),
     ...(health.length === 0 ? [] : [renderTable(columns([number("HEALTH CHECKS SENT"), number("RECEIVED"), number("EXISTS"), number("TIMEOUT"), number("STALE")]), health, style)]),
   ].join("\n");

@@ -7,7 +7,7 @@ const counters = {
   body: {
     drops: { "no-service": 7, access: 0, "hmac-failure": 2 }, peerDrops: { transit: { "hmac-failure": 2, "unknown-key": 0 } }, healthChecks: { sent: 0, received: 0, exists: 0, timeout: 0, stale: 0 },
     interfaces: [{ name: "lan0", rxPackets: 1_200, rxBytes: 1_048_576, txPackets: 3, txBytes: 180 }], records: { created: 12, lost: 4, waiting: 0 },
-    filtered: [], shards: [{ punts: 90, denialsSuppressed: 6 }, { punts: 14, denialsSuppressed: 0 }],
+    filtered: [], shards: [{ punts: 90, denialsSuppressed: 6 }, { punts: 14, denialsSuppressed: 0 }], refusalsSuppressed: { filter: 31 },
   },
 };
 const tables = {
@@ -42,6 +42,9 @@ SHARD  FIRST PACKETS  DENIALS NOT REPORTED
     0             90                     6
     1             14                     0
 
+REFUSED BY EBPF  NOT REPORTED
+filter                     31
+
 RECORDS CREATED  LOST  WAITING
              12     4        0
 `],
@@ -58,6 +61,9 @@ lan0             1200    1.0MiB           3      180B
 SHARD  FIRST PACKETS  DENIALS NOT REPORTED
     0             90                     6
     1             14                     0
+
+REFUSED BY EBPF  NOT REPORTED
+filter                     31
 
 RECORDS CREATED  LOST  WAITING
              12     4        0

@@ -1,4 +1,5 @@
-// Counters of the eBPF programs, summed over the processors: drops by reason, packets and bytes by interface. Called by open.ts.
+// Counters of the eBPF programs, summed over the processors: drops by reason, packets and bytes by interface. Called by open.ts
+// and refusals.ts.
 import type { Native } from "../native/binding.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import { reasonOf } from "../svr/reasons.ts";
@@ -15,8 +16,8 @@ export interface CounterReader {
 
 type InterfaceCounts = ReturnType<Datapath["counters"]>["interfaces"][number];
 
-/** The sum over processors of one 64-bit field. */
-function sum(value: Uint8Array, cpus: number, offset: number): bigint {
+/** sum adds one 64-bit field over the processors. */
+export function sum(value: Uint8Array, cpus: number, offset: number): bigint {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
   const stride = value.byteLength / cpus;
   let total = 0n;

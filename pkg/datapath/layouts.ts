@@ -150,13 +150,17 @@ export const copyLayout = struct("svr_copy", [
   ["uuid", "u8", 16],
 ]);
 
+/** refusalLayout is struct svr_refusal, refusedLayout struct svr_refused. */
+export const refusalLayout = struct("svr_refusal", [["time_ms", "u64"], ["reason", "u32"], ["tenant", "u16"], ["service", "u16"], ["path", "u16"], ["key", keyLayout]]);
+export const refusedLayout = struct("svr_refused", [["second", "u32"], ["looks", "u32"], ["untold", "u64"]]);
+
 /** ifstatsLayout is struct svr_ifstats. */
 export const ifstatsLayout = struct("svr_ifstats", [["rx_packets", "u64"], ["rx_bytes", "u64"], ["tx_packets", "u64"], ["tx_bytes", "u64"]]);
 
 /** bpfLayouts are the structs shared with the eBPF programs; compared with the object's BTF at load. */
 export const bpfLayouts: readonly StructLayout[] = [
   sideLayout, tailLayout, handshakeLayout, sessionLayout, keyLayout, bucketLayout, settingsLayout, gaugesLayout, usageLayout, sourceLayout, interfaceLayout, interfacesLayout, ruleLayout, filterLayout, nexthopLayout,
-  addressLayout, localLayout, rateLayout, memberKeyLayout, puntLayout, recordLayout, capturedLayout, copyLayout, ifstatsLayout,
+  addressLayout, localLayout, rateLayout, memberKeyLayout, puntLayout, recordLayout, capturedLayout, copyLayout, refusalLayout, refusedLayout, ifstatsLayout,
 ];
 
 /** opLayout is struct svr_op of the library; an install has its struct svr_op_limits where the others have uuid and flags. */

@@ -4,7 +4,7 @@ import type { IpAddress } from "../base/address.ts";
 import { addressKey, sameAddress } from "../base/address.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import { containsAddress } from "../base/prefix.ts";
-import type { CopiedPacket, DatapathConfig, FlowKey, InterfaceEntry, MemberEntry, NexthopEntry, SessionRef } from "../ports/datapath.ts";
+import type { CopiedPacket, DatapathConfig, DatapathRefusal, FlowKey, InterfaceEntry, MemberEntry, NexthopEntry, SessionRef } from "../ports/datapath.ts";
 import { Life } from "../svr/session.ts";
 import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
 
@@ -13,6 +13,9 @@ export interface FlowEntry { index: number; side: SideIndex }
 
 /** LocalAddress is one of our addresses, or on shared interfaces that of a known peer. */
 export interface LocalAddress { waypoint: boolean; peer: boolean }
+
+/** Refusals is what is kept of refused packets: those to be told, how many are not, by reason; when a tuple was told, looks of a second. */
+export interface Refusals { waiting: DatapathRefusal[]; untold: Map<string, number>; told: Map<string, number>; looks: Map<string, { second: number; count: number }> }
 
 /** InterfaceCount is what one interface has carried. */
 export interface InterfaceCount { rxPackets: bigint; rxBytes: bigint; txPackets: bigint; txBytes: bigint }
@@ -43,6 +46,7 @@ export interface Model {
   wanted: Map<number, number[]>;
   copies: CopiedPacket[];
   drops: Map<string, bigint>;
+  refusals: Refusals;
   counts: Map<number, InterfaceCount>;
   sweeps: bigint;
 }
@@ -60,7 +64,8 @@ export function createModel(options: { sessionLimit: number; liveLimit: number; 
   return {
     slots: new Array<Session | undefined>(options.sessionLimit).fill(undefined), lowestFree: 0, flows: new Map(), uuids: new Map(), liveLimit: options.liveLimit,
     shards: options.shards, mssClamp: true, interfaces: new Map(), nexthops: new Map(), locals: new Map(), config: NO_CONFIG,
-    hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), started: new Map(), denied: new Map(), wanted: new Map(), copies: [], drops: new Map(), counts: new Map(), sweeps: 0n,
+    hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), started: new Map(), denied: new Map(), wanted: new Map(), copies: [], drops: new Map(),
+    refusals: { waiting: [], untold: new Map(), told: new Map(), looks: new Map() }, counts: new Map(), sweeps: 0n,
   };
 }
 

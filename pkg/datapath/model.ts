@@ -12,6 +12,7 @@ import { forward } from "./model-forward.ts";
 import type { Judged } from "./model-forward.ts";
 import { wireBytes } from "./model-parse.ts";
 import type { PacketIn } from "./model-parse.ts";
+import { tellRefusal } from "./model-refusal.ts";
 import { countDrop, countOf, createModel, flowKeyText, localOf, passes, programModel } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
 import { usageOf } from "./model-usage.ts";
@@ -79,6 +80,8 @@ function datapathPort(world: World): Datapath {
     nameId: (name) => nameId(world, name),
     nameOf: (id) => world.names.get(id),
     records: (max) => records.splice(0, max),
+    refusals: (max) => model.refusals.waiting.splice(0, max),
+    untold: () => Object.fromEntries(model.refusals.untold),
     sessions: (cursor, max) => page(model, { cursor, max, wanted: passes }),
     resting: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.quarantine }),
     findUuid: (uuid) => findUuid(model, uuid),
@@ -131,7 +134,10 @@ function receive(world: World, [ifnum, vlan, data, more = {}]: Parameters<ModelD
   const judged = forward(model, packet, options.nowMs());
   countReceived(model, packet, judged);
   const verdict = judged.verdict.kind === "punt" ? enqueue(world, packet, judged) : judged.verdict;
-  if (verdict.kind === "drop") countDrop(model, verdict.reason);
+  if (verdict.kind === "drop") {
+    countDrop(model, verdict.reason);
+    tellRefusal(model, packet, { judged, reason: verdict.reason, nowMs: options.nowMs() });
+  }
   if (verdict.kind === "out") leave(world, { nexthop: verdict.nexthop, data: verdict.data }, judged.parsed.segments);
   return verdict;
 }

@@ -17,8 +17,9 @@ import { createNameTable } from "./names.ts";
 import { createPins, defaultPinDir, MAP_SUFFIX, preparePinDir, removePinDir } from "./pins.ts";
 import type { Pins } from "./pins.ts";
 import { createProgrammer } from "./program.ts";
+import { openUntold } from "./refusals.ts";
 import { checkRequirements } from "./requirements.ts";
-import { dropRings, MAX_SHARDS, openRecords, placeRings } from "./rings.ts";
+import { dropRings, MAX_SHARDS, openRecords, openRefusals, placeRings } from "./rings.ts";
 import { createSettings, readInjectSecret, readSizes, SECRET_BYTES, slotsFor, writeSizes } from "./settings.ts";
 import { openSettings } from "./settingsmap.ts";
 import type { SettingsMap } from "./settingsmap.ts";
@@ -134,12 +135,16 @@ function assemble(parts: Parts, shards: number, keep: Keep): Omit<EbpfDatapath, 
   keep(() => { records.close(); });
   const copies = openCopies(native, pins);
   keep(() => { copies.close(); });
+  const refusals = openRefusals(native, pins), untold = openUntold(native, pins);
+  keep(() => { refusals.close(); });
+  keep(() => { untold.close(); });
   const wakes = openWakes(native, shards);
   keep(() => { wakes.close(); });
   const sender = openSender(native, { number: "the main thread", pinDir: pins.dir, injectMac: readInjectSecret(settings.bytes) });
   keep(() => { sender.close(); });
   return {
     ...createNameTable(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max), copies: (max) => copies.take(max), forgetCopies: (index) => copies.forgetCopies(index),
+    refusals: (max) => refusals.take(max), untold: () => untold.read(),
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
     findUuid: (uuid) => table.findUuid(uuid), find: (key) => table.find(key), shardOf: (key) => table.shardOf(key),
     gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),

@@ -1,17 +1,19 @@
-// The rings between kernel and user space: punt rings, one a shard, made and put in place by the main thread; the ring of records,
-// read by it. Pinned, so that what came while no process ran is there at the next start. Called by open.ts.
+// The rings between kernel and user space: punt rings, one a shard, made and put in place by the main thread; the rings of records
+// and of refusals, read by it. Pinned, so that what came while no process ran is there at the next start. Called by open.ts.
 import { existsSync } from "node:fs";
 import { SvrError } from "../base/errors.ts";
 import { openHandle } from "../native/binding.ts";
 import type { Native } from "../native/binding.ts";
-import type { DatapathRecord } from "../ports/datapath.ts";
+import type { DatapathRecord, DatapathRefusal } from "../ports/datapath.ts";
 import { errno, errnoText } from "./errno.ts";
 import { keyOf } from "./entries.ts";
-import { offsetOf, recordLayout } from "./layouts.ts";
+import { offsetOf, recordLayout, refusalLayout } from "./layouts.ts";
 import { openMap } from "./maps.ts";
 import { unpin } from "./pins.ts";
 import type { Pins } from "./pins.ts";
+import { readRefusal } from "./refusals.ts";
 import { createBytes, readSession, readU64 } from "./sessioncodec.ts";
+import type { Bytes } from "./sessioncodec.ts";
 
 /** PUNT_RING_BYTES is the size of one punt ring: some 7,000 small first packets. */
 export const PUNT_RING_BYTES = 1 << 21;
@@ -65,36 +67,54 @@ export function dropRings(native: Native, pins: Pins, shards: number): void {
   rings.close();
 }
 
-/** RecordReader takes records of the sweeper, oldest first. */
-export interface RecordReader {
-  take(max: number): DatapathRecord[];
+/** Reader takes what one ring holds, oldest first. */
+export interface Reader<T> {
+  take(max: number): T[];
   close(): void;
 }
 
-/** openRecords opens the ring of records; throws SVR_BPF_LAYOUT. */
-export function openRecords(native: Native, pins: Pins): RecordReader {
-  const ring = openHandle((out) => native.ringOpen(pins.map("records"), -1, out));
-  if (typeof ring === "number") throw refuse(pins.map("records"), ring);
-  const buffer = createBytes(RECORDS_PER_CALL * RECORD_SIZE);
+/** What a ring holds: bytes of one record, and how it is read; absent for what this program does not know. */
+interface RingOf<T> { pin: string; each: number; read(buffer: Bytes, at: number): T | undefined }
+
+function openReader<T>(native: Native, of: RingOf<T>): Reader<T> {
+  const ring = openHandle((out) => native.ringOpen(of.pin, -1, out));
+  if (typeof ring === "number") throw refuse(of.pin, ring);
+  const buffer = createBytes(RECORDS_PER_CALL * of.each);
   const call = new Int32Array(4); // struct svr_ring_call
-  const read = (at: number, to: DatapathRecord[]): void => {
-    const type = TYPES[buffer.view.getUint32(at + R_TYPE, true)];
-    if (type === undefined) return;
-    to.push({ type, timeMs: readU64(buffer.view, at + R_TIME), index: buffer.view.getUint32(at + R_INDEX, true), session: readSession(buffer, at + R_SESSION) });
-  };
-  const some = (max: number, to: DatapathRecord[]): number => {
+  const some = (max: number): number => {
     call[0] = Math.min(max, RECORDS_PER_CALL);
-    const count = native.ringRecords(ring, call, buffer.array, buffer.array.length);
-    if (count < 0) throw refuse(pins.map("records"), count);
-    for (let i = 0; i < count; i++) read(i * RECORD_SIZE, to);
+    const count = native.ringRecords(ring, call, of.each, buffer.array, buffer.array.length);
+    if (count < 0) throw refuse(of.pin, count);
     return count;
   };
   return {
     take: (max) => {
-      const all: DatapathRecord[] = [];
-      for (let got = some(max, all); got > 0 && all.length < max;) got = some(max - all.length, all);
+      const all: T[] = [];
+      for (let left = max, count = -1; left > 0 && count !== 0; left -= count) {
+        count = some(left);
+        for (let i = 0; i < count; i++) {
+          const one = of.read(buffer, i * of.each);
+          if (one !== undefined) all.push(one);
+        }
+      }
       return all;
     },
     close: () => { native.ringClose(ring); },
   };
+}
+
+/** openRecords opens the ring of records of the sweeper; throws SVR_BPF_LAYOUT. */
+export function openRecords(native: Native, pins: Pins): Reader<DatapathRecord> {
+  return openReader(native, { pin: pins.map("records"), each: RECORD_SIZE, read: readRecord });
+}
+
+function readRecord(buffer: Bytes, at: number): DatapathRecord | undefined {
+  const type = TYPES[buffer.view.getUint32(at + R_TYPE, true)];
+  if (type === undefined) return undefined;
+  return { type, timeMs: readU64(buffer.view, at + R_TIME), index: buffer.view.getUint32(at + R_INDEX, true), session: readSession(buffer, at + R_SESSION) };
+}
+
+/** openRefusals opens the ring of refused packets; throws SVR_BPF_LAYOUT. */
+export function openRefusals(native: Native, pins: Pins): Reader<DatapathRefusal> {
+  return openReader(native, { pin: pins.map("refusals"), each: refusalLayout.size, read: readRefusal });
 }

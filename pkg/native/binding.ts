@@ -10,7 +10,7 @@ import { SvrError } from "../base/errors.ts";
 export type Handle = bigint;
 
 /** NATIVE_ABI is the version of src/svr_native.h that the signatures below follow. */
-export const NATIVE_ABI = 3;
+export const NATIVE_ABI = 4;
 
 /** SIGNATURES lists every function of the library; `data` parameters take typed arrays in place, without a copy. */
 const SIGNATURES = {
@@ -32,8 +32,8 @@ const SIGNATURES = {
   ringOpen: "int svr_ring_open(const char *pin, int wake_fd, void *out)",
   ringClose: "int svr_ring_close(void *ring)",
   ringDrain: "int svr_ring_drain(void *ring, void *table, void *call, void *buffer, uint32_t size)",
-  ringRecords: "int svr_ring_records(void *ring, void *call, void *buffer, uint32_t size)",
   ringCopies: "int svr_ring_copies(void *ring, void *call, void *buffer, uint32_t size)",
+  ringRecords: "int svr_ring_records(void *ring, void *call, uint32_t each, void *buffer, uint32_t size)",
   wakeOpen: "int svr_ring_wake_open()",
   wake: "int svr_ring_wake(int wake_fd)",
   wakeClose: "int svr_ring_wake_close(int wake_fd)",
@@ -98,8 +98,9 @@ export interface Native {
   ringClose(ring: Handle): number;
   /** call is struct svr_ring_call: max, timeout_ms, out used, out malformed */
   ringDrain(ring: Handle, table: Handle, call: Int32Array, buffer: Uint8Array, size: number): number;
-  ringRecords(ring: Handle, call: Int32Array, buffer: Uint8Array, size: number): number;
   ringCopies(ring: Handle, call: Int32Array, buffer: Uint8Array, size: number): number;
+  /** each: bytes of one record */
+  ringRecords(ring: Handle, call: Int32Array, each: number, buffer: Uint8Array, size: number): number;
   wakeOpen(): number;
   wake(wakeFd: number): number;
   wakeClose(wakeFd: number): number;

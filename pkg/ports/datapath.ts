@@ -2,6 +2,7 @@
 // punts, and decisions go down as operations. Implemented by pkg/datapath (eBPF) and by its TypeScript model.
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import type { InterfaceFilter } from "../svr/filter.ts";
+import type { DropReason } from "../svr/reasons.ts";
 import type { HandshakeMemory, Session, SessionSide, SideIndex } from "../svr/session.ts";
 
 /** Why a packet came up; enum svr_punt_cause. */
@@ -145,6 +146,13 @@ export interface DatapathConfig {
 /** A record of the sweeper: a copy of the session at that moment. */
 export interface DatapathRecord { type: "start" | "interim" | "end" | "release"; timeMs: number; index: number; session: Session }
 
+/** DatapathRefusal is a packet that the data plane refused, with the tuple that its hosts know where its session is known. */
+export interface DatapathRefusal extends FlowKey {
+  reason: DropReason;
+  /** name ids, 0 not known; path: the peer path that it came by */
+  tenant: number; service: number; path: number;
+}
+
 /** DatapathGauges counts what is bounded, with its bounds. */
 export interface DatapathGauges { slotsUsed: number; live: number; /** TCP before its three-way handshake is done */ halfOpen: number; highWater: number; quarantined: number; recordsLost: number; sweeps: number; sessionLimit: number; flowEntries: number; flowLimit: number }
 
@@ -181,6 +189,10 @@ export interface Datapath {
   nameId(name: string): number;
   nameOf(id: number): string | undefined;
   records(max: number): DatapathRecord[];
+  /** Refused packets since this was last asked, oldest first: a tuple once in ten seconds and reason, a bounded number of packets. */
+  refusals(max: number): DatapathRefusal[];
+  /** Refused packets that are not among them, by reason name, since the maps were made. */
+  untold(): Record<string, number>;
   /** Slots from `cursor` on that are live or in guard, at most `max`; next cursor, absent at the end. Copies, no lock. */
   sessions(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   /** Session with this uuid, live or in guard, through its key in the flow index; a copy. */

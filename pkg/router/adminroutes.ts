@@ -156,7 +156,7 @@ function counters(parts: AdminParts): CountersView {
       name: parts.pump.source.interfaceName(Number(ifnum)),
       rxPackets: Number(of.rxPackets), rxBytes: Number(of.rxBytes), txPackets: Number(of.txPackets), txBytes: Number(of.txBytes),
     })),
-    filtered: filtered(parts), shards: parts.counters.shards(), healthChecks: parts.counters.healthChecks(), records: parts.pump.totals(),
+    filtered: filtered(parts), shards: parts.counters.shards(), refusalsSuppressed: parts.pump.suppressed(), healthChecks: parts.counters.healthChecks(), records: parts.pump.totals(),
   };
 }
 

@@ -12,6 +12,7 @@ import type { RecordQueue, RecordTotals } from "./recordqueue.ts";
 import { createRecordWriter } from "./recordwriter.ts";
 import type { Denial } from "./recordwriter.ts";
 import type { RecordSource } from "./records.ts";
+import { createRefusalReports } from "./refusals.ts";
 
 const PER_RUN = 8192, PER_BATCH = 256; // a batch is written down before the next is read: what waits is bytes, not objects
 const MAX_QUEUED = 65_536;
@@ -24,6 +25,8 @@ export interface RecordPump {
   follow(config: RouterConfig): void;
   flush(): Promise<void>;
   totals(): RecordTotals;
+  /** packets that the data plane refused and that have no record, by reason */
+  suppressed(): Record<string, number>;
   source: RecordSource;
 }
 
@@ -36,7 +39,7 @@ interface PumpOptions {
 }
 
 /** createRecordPump makes a pump; `release` hears of waypoint pairs whose quarantine is over. */
-export function createRecordPump(options: PumpOptions, datapath: Pick<Datapath, "records" | "takeRecordsLost" | "nameOf">, release: (uses: PairUse[]) => void): RecordPump {
+export function createRecordPump(options: PumpOptions, datapath: Pick<Datapath, "records" | "takeRecordsLost" | "refusals" | "untold" | "nameOf">, release: (uses: PairUse[]) => void): RecordPump {
   let interfaces = new Map<number, string>();
   const source: RecordSource = {
     router: options.name, boot: options.boot, clock: options.clock,
@@ -45,6 +48,8 @@ export function createRecordPump(options: PumpOptions, datapath: Pick<Datapath, 
   const writer = createRecordWriter(source);
   const queue = createRecordQueue({ capacity: MAX_QUEUED, write: PER_WRITE }, (lost) => writer.loss(lost));
   const deliver = createDelivery(options, queue);
+  const refusals = createRefusalReports(datapath);
+  const report = (denials: readonly Denial[]): void => { if (denials.length > 0) queue.push(writer.denials(denials)); };
   return {
     source,
     run() {
@@ -59,15 +64,15 @@ export function createRecordPump(options: PumpOptions, datapath: Pick<Datapath, 
         records = taken < PER_RUN ? datapath.records(PER_BATCH) : [];
       }
       if (uses.length > 0) release(uses);
+      report(refusals.take(options.clock.monotonicMs()));
       const gone = datapath.takeRecordsLost();
       if (gone > 0) queue.lose(gone);
       void deliver();
     },
-    denials(denials) {
-      if (denials.length > 0) queue.push(writer.denials(denials));
-    },
+    denials: report,
     follow(config) {
       interfaces = new Map(config.interfaces.map((one) => [one.ifnum, one.name]));
+      refusals.follow(config);
     },
     async flush() {
       await deliver(); // what is on its way
@@ -76,6 +81,7 @@ export function createRecordPump(options: PumpOptions, datapath: Pick<Datapath, 
       if (waiting > 0) options.log.error({ records: waiting }, "records lost: the sink refuses them and the router stops");
     },
     totals: () => queue.totals(),
+    suppressed: () => refusals.suppressed(),
   };
 }
 

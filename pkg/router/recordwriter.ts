@@ -20,7 +20,8 @@ export interface RecordWriter {
 /** Denial is one refused first packet that is reported (behaviour 2.6). */
 export interface Denial {
   reason: string;
-  tenant: string;
+  /** absent: not known, as of a packet of a peer that no session holds */
+  tenant?: string;
   service?: string;
   source: IpAddress;
   destination: IpAddress;
@@ -31,6 +32,8 @@ export interface Denial {
   vlan: number;
   /** the peer that delivered it, absent for hosts */
   peer?: string;
+  /** refusals for the same reason since the last such record that have none of their own */
+  suppressed?: number;
 }
 
 /** createRecordWriter makes the writer of this boot. */
@@ -61,11 +64,13 @@ function batchOf(lines: readonly string[]): QueuedBatch {
 
 function denialFields(source: RecordSource, denial: Denial): Partial<SessionRecord> {
   return {
-    denyReason: denial.reason, tenant: denial.tenant, protocol: denial.proto, vlan: denial.vlan,
+    denyReason: denial.reason, protocol: denial.proto, vlan: denial.vlan,
     sourceAddress: formatAddress(denial.source), sourcePort: denial.sourcePort,
     destinationAddress: formatAddress(denial.destination), destinationPort: denial.destinationPort,
     ingressInterface: source.interfaceName(denial.ifnum),
+    ...(denial.tenant === undefined ? {} : { tenant: denial.tenant }),
     ...(denial.service === undefined ? {} : { service: denial.service }),
     ...(denial.peer === undefined ? {} : { peer: denial.peer }),
+    ...(denial.suppressed === undefined ? {} : { suppressed: denial.suppressed }),
   };
 }

@@ -1,5 +1,5 @@
 // The table of reasons: numbers are unique, in order, within the map, and names match both ways.
-import { endReasonOf, reasonNumber, reasonOf, reasons, reasonSlots } from "./reasons.ts";
+import { endReasonOf, reasonNumber, reasonOf, reasons, reasonSlots, refusalReasons } from "./reasons.ts";
 
 describe("reasons", () => {
   test("numbers rise, fit the map and one byte, names are unique", () => {
@@ -21,6 +21,10 @@ describe("reasons", () => {
   test("P-7 the deny reasons of behaviour 2.6 are all there", () => {
     const deny = reasons.filter((entry) => entry.group === "deny").map((entry) => entry.name);
     expect(deny).toEqual(["no-service", "access", "peer-tenant", "state", "filter", "no-path", "limit", "nat", "reverse-path", "url", "threat"]);
+  });
+
+  test("P-7 refused is what is denied, and what exceeds a rate or is an ICMP error of nobody's", () => {
+    expect(refusalReasons.map((entry) => entry.number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 67, 70]);
   });
 
   test.each([[5, "filter"], [45, "no-flow"], [66, "ring-full"], [97, "rst"]] as const)("%p is %s both ways", (number, name) => {

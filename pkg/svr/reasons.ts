@@ -76,6 +76,9 @@ export const reasonSlots = 128;
 const byNumber = new Map<number, Entry>(reasons.map((entry) => [entry.number, entry]));
 const byName = new Map<string, Entry>(reasons.map((entry) => [entry.name, entry]));
 
+/** refusalReasons are what policy or a limit says of a packet, told as denials; the rest are faults, lack of room, or of peers. The data plane's own list is svr_refusal_is of svr_refusal.h. */
+export const refusalReasons: readonly ReasonEntry[] = reasons.filter(({ group, name }) => group === "deny" || name === "rate" || name === "icmp-error");
+
 /** reasonOf gives the entry of a number; absent when the number is unknown (0, or of a newer release). */
 export function reasonOf(number: number): ReasonEntry | undefined {
   return byNumber.get(number);

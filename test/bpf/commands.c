@@ -21,7 +21,7 @@ static void do_reset(struct harness *h, const char *line)
 	if (h->socket >= 0)
 		close(h->socket);
 	h->socket = -1;
-	must(ring_buffer__consume(h->punts) < 0 || ring_buffer__consume(h->records) < 0, "rings");
+	must(ring_buffer__consume(h->punts) < 0 || ring_buffer__consume(h->records) < 0 || ring_buffer__consume(h->refusals) < 0, "rings");
 	h->out_used = 0;
 	append(h, "{\"ok\":true}");
 }
@@ -260,6 +260,18 @@ static void do_records(struct harness *h, const char *line)
 	must(ring_buffer__consume(h->records) < 0, "records");
 }
 
+static void do_refusals(struct harness *h, const char *line)
+{
+	(void)line;
+	must(ring_buffer__consume(h->refusals) < 0, "refusals");
+}
+
+/* Refused packets of a reason that are not in the ring. */
+static void do_untold(struct harness *h, const char *line)
+{
+	append(h, "{\"count\":%llu}", (unsigned long long)sum_of_cpus(h, "refused", word_number(line, "reason", 0), 1, 2));
+}
+
 static void gauges_read(struct harness *h, struct svr_gauges *gauges)
 {
 	__u32 zero = 0;
@@ -356,7 +368,7 @@ static const struct {
 	{ "reset", do_reset, false }, { "forget", do_forget, false }, { "settings", do_settings, false }, { "interface", do_interface, false }, { "nexthop", do_nexthop, false }, { "local", do_local, false },
 	{ "member", do_member, false }, { "rate", do_rate, false }, { "filter", do_filter, false }, { "session", do_session, false }, { "patch", do_patch, false },
 	{ "show", do_show, false }, { "entries", do_entries, false }, { "fill", do_fill, false }, { "stats", do_stats, false },
-	{ "run", do_run, false }, { "spread", do_spread, false }, { "punts", do_punts, true }, { "records", do_records, true }, { "gauges", do_gauges, false },
+	{ "run", do_run, false }, { "spread", do_spread, false }, { "punts", do_punts, true }, { "records", do_records, true }, { "refusals", do_refusals, true }, { "untold", do_untold, false }, { "gauges", do_gauges, false },
 	{ "sweep", do_sweep, false }, { "walks", do_walks, false }, { "tokens", do_tokens, false }, { "socket", do_socket, false }, { "attach", do_attach, false }, { "stale", do_stale, false },
 };
 

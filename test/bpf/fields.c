@@ -29,7 +29,7 @@ const struct field session_fields[] = {
 	FIELD_OF(svr_session, context_source, BYTES), FIELD_OF(svr_session, context_destination, BYTES), FIELD_OF(svr_session, context_family, UNSIGNED),
 	FIELD_OF(svr_session, shard, UNSIGNED), FIELD_OF(svr_session, health, UNSIGNED), FIELD_OF(svr_session, setup_ms, UNSIGNED),
 	FIELD_OF(svr_session, retransmissions, UNSIGNED), FIELD_OF(svr_session, out_of_order, UNSIGNED),
-	FIELD_OF(svr_session, interim_ms, UNSIGNED), { 0 },
+	FIELD_OF(svr_session, interim_ms, UNSIGNED), FIELD_OF(svr_session, tenant, UNSIGNED), FIELD_OF(svr_session, service, UNSIGNED), { 0 },
 };
 
 #define TIMER(n) { "timer" #n, offsetof(struct svr_settings, tcp_timer_ms[n]), 4, UNSIGNED, 0 }

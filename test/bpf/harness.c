@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "harness.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sched.h>
 
@@ -46,6 +47,21 @@ static int on_record(void *context, void *data, size_t size)
 	return 0;
 }
 
+static int on_refusal(void *context, void *data, size_t size)
+{
+	struct harness *h = context;
+	struct svr_refusal *r = data;
+
+	append(h, "%s{\"reason\":%u,\"tenant\":%u,\"service\":%u,\"path\":%u,\"ifnum\":%u,\"vlan\":%u,\"proto\":%u,\"family\":%u,\"sourcePort\":%u,\"destinationPort\":%u,\"size\":%zu,\"source\":",
+	       h->out_used ? "," : "", r->reason, r->tenant, r->service, r->path, r->key.ifnum, r->key.vlan, r->key.proto, r->key.family,
+	       ntohs(r->key.source_port_be), ntohs(r->key.destination_port_be), size);
+	append_hex(h, r->key.source, 16);
+	append(h, ",\"destination\":");
+	append_hex(h, r->key.destination, 16);
+	append(h, "}");
+	return 0;
+}
+
 static void make_rings(struct harness *h)
 {
 	for (__u32 shard = 0; shard < h->shards; shard++) {
@@ -59,7 +75,8 @@ static void make_rings(struct harness *h)
 			must(ring_buffer__add(h->punts, fd, on_punt, &h->rings[shard]), "second ring");
 	}
 	h->records = ring_buffer__new(map_fd(h, "records"), on_record, h, NULL);
-	must(!h->punts || !h->records, "ring buffer");
+	h->refusals = ring_buffer__new(map_fd(h, "refusals"), on_refusal, h, NULL);
+	must(!h->punts || !h->records || !h->refusals, "ring buffer");
 }
 
 /* Secrets of a test need not be secret, only fixed: xorshift. */

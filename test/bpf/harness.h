@@ -26,7 +26,7 @@ struct shard_ring {
 struct harness {
 	struct bpf_object *object;
 	__u32 slots, bucket_count, shards;
-	struct ring_buffer *punts, *records;
+	struct ring_buffer *punts, *records, *refusals;
 	struct shard_ring rings[MAX_SHARDS];
 	char *out;         /* JSON of punts or records that arrived */
 	size_t out_used, out_size;

@@ -20,6 +20,12 @@ export interface PuntSeen {
   shard: number; cause: number; entry: number; ifnum: number; vlan: number; gsoSize: number; segments: number; local: number; flags: number; room: number; mac: string; data: string;
 }
 
+/** RefusalSeen is one refused packet that is told; addresses are 16 bytes. */
+export interface RefusalSeen {
+  reason: number; tenant: number; service: number; path: number; ifnum: number; vlan: number; proto: number; family: number; sourcePort: number; destinationPort: number;
+  size: number; source: string; destination: string;
+}
+
 /** Fields is a struct by the names of its members. */
 export type Fields = Record<string, number | string>;
 
@@ -28,7 +34,7 @@ export interface RecordSeen { type: number; index: number; size: number; time_ms
 
 /** Answers is what each command gives; the rest say { ok }. */
 export interface Answers {
-  run: Ran; punts: PuntSeen[]; records: RecordSeen[]; show: Fields; gauges: Record<string, number>;
+  run: Ran; punts: PuntSeen[]; refusals: RefusalSeen[]; untold: { count: number }; records: RecordSeen[]; show: Fields; gauges: Record<string, number>;
   stats: { rxPackets: number; rxBytes: number; txPackets: number; txBytes: number };
   entries: { forward: number; reverse: number }; fill: { placed: number }; tokens: { count: number }; spread: { ns: number; left: number }; sweep: { code: number };
 }

@@ -142,6 +142,20 @@ void forget_sessions(struct harness *h)
 	bpf_map_update_elem(map_fd(h, "gauges"), &zero, &gauges, 0);
 }
 
+/* Nothing was told of refused packets. */
+static void forget_refusals(struct harness *h)
+{
+	static struct svr_refused counts[1024]; /* a processor each */
+	struct svr_recent never = {};
+
+	for (__u32 at = 0; at < SVR_RECENT; at++)
+		bpf_map_update_elem(map_fd(h, "recent"), &at, &never, 0);
+	if (libbpf_num_possible_cpus() > 1024)
+		exit(3);
+	for (__u32 reason = 0; reason < SVR_REASON_SLOTS; reason++)
+		bpf_map_update_elem(map_fd(h, "refused"), &reason, counts, 0);
+}
+
 /* Everything but settings and counters as after load. */
 void reset_maps(struct harness *h)
 {
@@ -150,6 +164,7 @@ void reset_maps(struct harness *h)
 	struct svr_interfaces none = {};
 
 	forget_sessions(h);
+	forget_refusals(h);
 	for (__u32 line = 0; line < SVR_INTERFACE_LINES; line++)
 		if (bpf_map_update_elem(map_fd(h, "interfaces"), &line, &none, 0))
 			exit(3);

@@ -17,5 +17,5 @@ test(`${packets} generated packets get the same verdict, bytes and session from 
   const causes = Object.keys(found.counts).filter((label) => label.startsWith("punt")).length;
   expect(causes).toBe(11);
   expect(found.counts["out"]).toBeGreaterThan(packets / 5);
-  expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["pass", "drop filter", "drop state", "drop no-service", "drop no-nexthop"]));
+  expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["pass", "drop filter", "drop state", "drop no-service", "drop no-nexthop", "told filter", "told state", "told no-service"]));
 }, longer(600_000));

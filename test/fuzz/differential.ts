@@ -1,15 +1,15 @@
 // Runs the same packets through the eBPF program and through the model and says where they first differ: verdict, bytes that
 // leave, what a shard is told, session afterwards. Times are compared as touched or not: the kernel's clock cannot be injected.
-import { addressKey } from "../../pkg/base/address.ts";
+import { addressKey, writeAddress } from "../../pkg/base/address.ts";
 import type { IpAddress } from "../../pkg/base/address.ts";
 import { toHex } from "../../pkg/base/bytes.ts";
 import { modelDatapath } from "../../pkg/datapath/model.ts";
 import type { ModelDatapath } from "../../pkg/datapath/model.ts";
 import type { Verdict } from "../../pkg/datapath/model-verdict.ts";
-import type { InterfaceEntry, Punt } from "../../pkg/ports/datapath.ts";
+import type { DatapathRefusal, InterfaceEntry, Punt } from "../../pkg/ports/datapath.ts";
 import { reasonOf } from "../../pkg/svr/reasons.ts";
 import type { Session } from "../../pkg/svr/session.ts";
-import type { Fields, PuntSeen, Ran } from "../bpf/harness.ts";
+import type { Fields, PuntSeen, Ran, RefusalSeen } from "../bpf/harness.ts";
 import { place, worldConfig } from "../support/flows.ts";
 import { fuzzFilters } from "./filters.ts";
 import { openKernelSide } from "./kernel.ts";
@@ -32,10 +32,10 @@ const UNTOUCHED = 1;
 const PASS = -1, REDIRECT = 7;
 const ETHERNET_HEX = 28;
 
-interface KernelAnswers { ran: Ran; punts: PuntSeen[]; shown?: Fields }
+interface KernelAnswers { ran: Ran; punts: PuntSeen[]; told: RefusalSeen[]; shown?: Fields }
 
 /** One judged packet: the model's view, taken at once, and the promise of the kernel's. */
-interface Pair { packet: FuzzPacket; verdict: Verdict; punt: Punt | undefined; after?: Session; answers: Promise<KernelAnswers> }
+interface Pair { packet: FuzzPacket; verdict: Verdict; punt: Punt | undefined; told: DatapathRefusal | undefined; after?: Session; answers: Promise<KernelAnswers> }
 
 /** runDifferential compares `packets` generated packets; the same seed gives the same packets. */
 export async function runDifferential(ask: { packets: number; seed: number }): Promise<Differential> {
@@ -66,10 +66,14 @@ async function runRound(random: Random, round: Round): Promise<void> {
   for (const [index, pair] of pairs.entries()) {
     const difference = round.found.difference ?? compare(pair, answers[index] as KernelAnswers);
     round.found.packets += 1;
-    const label = labelOf(pair.verdict);
-    round.found.counts[label] = (round.found.counts[label] ?? 0) + 1;
+    for (const told of (answers[index] as KernelAnswers).told) count(round.found, `told ${reasonOf(told.reason)?.name ?? told.reason}`);
+    count(round.found, labelOf(pair.verdict));
     if (difference !== undefined) round.found.difference = { round: round.round, packet: pair.packet, ...(pair.after && { session: pair.after }), ...difference };
   }
+}
+
+function count(found: Differential, label: string): void {
+  found.counts[label] = (found.counts[label] ?? 0) + 1;
 }
 
 /** The same world as the kernel's, sessions in the same slots. */
@@ -92,13 +96,21 @@ function judge(random: Random, model: ModelDatapath, kernel: KernelSide): Pair {
   const before = slots.map(passedBy);
   const verdict = model.receive(packet.ifnum, packet.vlan, packet.data, { gsoSize: packet.gsoSize, etherType: packet.etherType });
   const [punt] = model.shard(0).drain(1, 0);
+  const told = toldOf(model);
   const slot = punt?.session?.index ?? slots.findIndex((session, index) => passedBy(session) !== before[index]);
   const ran = kernel.run(packet);
-  if (slot < 0) return { packet, verdict, punt, answers: ran };
+  if (slot < 0) return { packet, verdict, punt, told, answers: ran };
   const after = structuredClone(slots[slot] as Session);
   Object.assign(slots[slot] as Session, { seenMs: [UNTOUCHED, UNTOUCHED], sinceMs: UNTOUCHED });
   const answers = Promise.all([ran, kernel.show(slot), kernel.forgetTimes(slot)]).then(([first, shown]) => ({ ...first, shown }));
-  return { packet, verdict, punt, after, answers };
+  return { packet, verdict, punt, told, after, answers };
+}
+
+/** The model tells every refusal, because it forgets; the kernel tells those that its clock allows. */
+function toldOf(datapath: ModelDatapath): DatapathRefusal | undefined {
+  datapath.model.refusals.told.clear();
+  datapath.model.refusals.looks.clear();
+  return datapath.refusals(1)[0];
 }
 
 /** Packets that a session has passed: one more tells which session a packet hit. */
@@ -126,7 +138,7 @@ function compare(pair: Pair, answers: KernelAnswers): Found | undefined {
   const out = pair.verdict.kind === "out" ? toHex(pair.verdict.data) : undefined;
   const kernelOut = answers.ran.out.slice(ETHERNET_HEX, ETHERNET_HEX + (out?.length ?? 0)); // link padding may stay behind the packet
   if (out !== undefined && out !== kernelOut) return { field: "bytes", model: out, kernel: kernelOut };
-  return comparePunt(pair, answers.punts[0]) ?? compareSession(pair, answers.shown);
+  return comparePunt(pair, answers.punts[0]) ?? compareTold(pair, answers.told) ?? compareSession(pair, answers.shown);
 }
 
 function comparePunt({ punt }: Pair, seen: PuntSeen | undefined): Found | undefined {
@@ -136,6 +148,20 @@ function comparePunt({ punt }: Pair, seen: PuntSeen | undefined): Found | undefi
   const model = { ifnum, vlan, gsoSize, entry, toWaypoint: punt.toWaypoint, data: toHex(punt.data) };
   const kernel = { ifnum: seen.ifnum, vlan: seen.vlan, gsoSize: seen.gsoSize, entry: seen.entry, toWaypoint: (seen.local & 1) !== 0, data: seen.data };
   return firstDifference("punt", model, kernel);
+}
+
+function compareTold({ told }: Pair, [seen, ...more]: readonly RefusalSeen[]): Found | undefined {
+  if (seen === undefined) return undefined;
+  if (told === undefined || more.length > 0) return { field: "refusals", model: told, kernel: [seen, ...more] };
+  const { source, destination, reason, ...rest } = told;
+  const model = { ...rest, reason, family: source.family, source: addressHex(source), destination: addressHex(destination) };
+  return firstDifference("refusal", model, { ...seen, reason: reasonOf(seen.reason)?.name });
+}
+
+function addressHex(address: IpAddress): string {
+  const bytes = new Uint8Array(16);
+  writeAddress(bytes, 0, address);
+  return toHex(bytes);
 }
 
 function firstDifference(about: string, model: Record<string, unknown>, kernel: Record<string, unknown>): Found | undefined {

@@ -7,14 +7,14 @@ import type { DatapathConfig } from "../../pkg/ports/datapath.ts";
 import type { Session, SessionSide } from "../../pkg/svr/session.ts";
 import { buildFrame } from "../bpf/packets.ts";
 import { openHarness } from "../bpf/harness.ts";
-import type { Fields, PuntSeen, Ran, Words } from "../bpf/harness.ts";
+import type { Fields, PuntSeen, Ran, RefusalSeen, Words } from "../bpf/harness.ts";
 import type { FuzzPacket } from "./packets.ts";
 
 /** KernelSide runs packets; every call is queued at once and resolves in order. */
 export interface KernelSide {
   /** empties the maps and fills them again */
   begin(sessions: readonly Session[], peers: readonly IpAddress[], interfaces: DatapathConfig["interfaces"]): Promise<void>;
-  run(packet: FuzzPacket): Promise<{ ran: Ran; punts: PuntSeen[] }>;
+  run(packet: FuzzPacket): Promise<{ ran: Ran; punts: PuntSeen[]; told: RefusalSeen[] }>;
   show(slot: number): Promise<Fields>;
   /** sets the times of a session to 1, so that a change shows */
   forgetTimes(slot: number): Promise<unknown>;
@@ -45,7 +45,7 @@ function sessionWords(slot: number, session: Session): Words {
     idle_ms: session.idleMs, next_seq0: session.nextSeq[0], next_seq1: session.nextSeq[1], last_ack0: session.lastAck[0], last_ack1: session.lastAck[1], window0: session.window[0], window1: session.window[1],
     bytes0: session.bytes[0], bytes1: session.bytes[1], isn: session.isn, flow_label: session.flowLabel, uuid: session.uuid, created_ms: session.createdMs, context_source_port_be: session.context.sourcePort,
     context_destination_port_be: session.context.destinationPort, context_proto: session.context.proto, context_source: wire(session.context.source),
-    context_destination: wire(session.context.destination), context_family: session.context.family, shard: session.shard, setup_ms: session.setupMs,
+    context_destination: wire(session.context.destination), context_family: session.context.family, shard: session.shard, tenant: session.tenant, service: session.service, setup_ms: session.setupMs,
   };
 }
 
@@ -86,10 +86,10 @@ export function openKernelSide(config: DatapathConfig, socketPort: number): Kern
     run: async (packet) => {
       const link = { type: packet.etherType, ...(packet.vlan === 0 ? {} : { vlan: packet.vlan }) };
       const arrived = arriveOn(packet.ifnum);
-      const [ran, punts] = await Promise.all([
-        harness.ask("run", { data: buildFrame(packet.data, link), gso: packet.gsoSize }), harness.ask("punts"), ...arrived,
+      const [ran, punts, told] = await Promise.all([
+        harness.ask("run", { data: buildFrame(packet.data, link), gso: packet.gsoSize }), harness.ask("punts"), harness.ask("refusals"), ...arrived,
       ]);
-      return { ran, punts };
+      return { ran, punts, told };
     },
     show: (slot) => harness.ask("show", { slot }),
     forgetTimes: (slot) => harness.ask("patch", { slot, seen_ms0: 1, seen_ms1: 1, since_ms: 1 }),

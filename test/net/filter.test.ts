@@ -86,6 +86,7 @@ describeNet(`filters, FUZZ_SEED=${seed}`, () => {
     for (const at of wires) {
       const { filter = 0, "no-service": refusedByPlace = 0 } = await dropped(at, packets);
       expect([at.lan ? filter : filter + refusedByPlace, at.name]).toEqual([packets.length, at.name]);
+      if (at.lan) await at.router.denials("filter", packets);
     }
   }, 30_000);
 
@@ -95,6 +96,7 @@ describeNet(`filters, FUZZ_SEED=${seed}`, () => {
       const ip = at.router.name === "r1" ? lan(family) : fieldsOf(hostAddress(2, family, 20), hostAddress(1, family, 20));
       const packets = flags.map((of) => buildPacket(ip, { kind: "tcp", sourcePort: 1000, destinationPort: 80, flags: of, window: 100 }));
       expect(await dropped(at, packets)).toEqual({ state: packets.length });
+      await at.router.denials("state", packets);
     }
   }, 30_000);
 

@@ -53,6 +53,7 @@ describeNet("firewall", () => {
     await injector.send(...packets);
     await waitFor(`${count} filtered`, async () => (await filtered()) >= before + count);
     expect(await filtered()).toBe(before + count);
+    for (const told of await r1.denials("filter", packets)) expect(told).toMatchObject({ ingressInterface: "lan0", vlan: 0 });
   }
   const udpFrom = (source: string, destination: string): Uint8Array => buildPacket(fieldsOf(source, destination), { kind: "udp", sourcePort: 999, destinationPort: 53 });
 
@@ -82,6 +83,10 @@ describeNet("firewall", () => {
     const rules = async (): Promise<Map<number, number>> => new Map((await r1.counters()).filtered.filter((one) => one.interface === "lan0").map(({ rule, packets }) => [rule, packets]));
     await injector.send(syn("10.1.0.66", 22));
     await waitFor("counted for its rule", async () => (await rules()).get(2) === 1);
+    const [first] = await r1.denials("filter", [syn("10.1.0.66", 22)]);
+    expect(first).toMatchObject({ tenant: "corp", protocol: 6 });
+    const [live] = await r1.live({ destinationPort: "80", sourceAddress: hostAddress(1, 4) });
+    await waitFor("the live flow is told with its service", () => r1.records().some((one) => one.denyReason === "filter" && one.service === "test/east" && one.sourcePort === live?.sourcePort && one.tenant === "corp"));
     expect((await rules()).get(1)).toBeGreaterThan(0);
     expect((await rules()).has(0)).toBe(false);
     const asked = await startUdpClient(fabric.net, "a", { to: hostAddress(2, 4), port: 53 });
@@ -92,6 +97,25 @@ describeNet("firewall", () => {
     await client.stop();
     await other.stop();
   }, 90_000);
+
+  test("P-7 each refusal of the data plane has its reason, its counter and a record: rates, ICMP errors of nobody; suppressed ones are declared", async () => {
+    const before = await r1.drops();
+    const error = buildPacket(fieldsOf("10.1.0.20", "10.2.0.10"), { kind: "icmp", type: 3, code: 1 }, udpFrom("10.2.0.10", "10.1.0.99"));
+    await injector.send(error);
+    await waitFor("the error is counted", async () => (await r1.drops())["icmp-error"] === (before["icmp-error"] ?? 0) + 1);
+    expect((await r1.denials("icmp-error", [error]))[0]).toMatchObject({ protocol: 1, tenant: "corp" });
+    const router = fabric.object("Router", "r1"), { hash } = (await r1.status()).configuration;
+    r1.config.put({ ...router, spec: { ...router.spec, limits: { firstPacketRate: 1 } } });
+    await waitFor("the rate is in force", async () => (await r1.status()).configuration.hash !== hash);
+    const packets = Array.from({ length: 12 }, (_, n) => buildPacket(fieldsOf("10.1.0.30", "10.2.0.10"), { kind: "udp", sourcePort: 2000 + n % 6, destinationPort: 53 }));
+    await injector.send(...packets);
+    const rated = async (): Promise<number> => ((await r1.drops())["rate"] ?? 0) - (before["rate"] ?? 0);
+    await waitFor("most are above the rate", async () => (await rated()) >= 8);
+    const told = await waitFor("they are told", async () => { const found = r1.records().filter((one) => one.denyReason === "limit" && one.sourceAddress === "10.1.0.30"); return found.length + ((await r1.counters()).refusalsSuppressed["rate"] ?? 0) === await rated() && found; });
+    expect(told.length).toBeGreaterThanOrEqual(4);
+    expect(new Set(told.map((one) => one.sourcePort)).size).toBe(told.length);
+    await change({});
+  }, 60_000);
 
   test("Q-4 IPv4 options pass by default; dropped with their reason where the interface says so, but for exceptions", async () => {
     const withOption = (kind: number, port: number): Uint8Array => {

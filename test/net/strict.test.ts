@@ -44,6 +44,7 @@ describeNet("enforcement strict", () => {
       { kind: "tcp", sourcePort: session?.sourcePort ?? 0, destinationPort: 80, seq, ack: 0x1234_5678, flags, window: 100 }, flags === TCP_RST ? undefined : new Uint8Array(100))));
     await from.send(...packets);
     await waitFor("they are refused", async () => (await refused(r1)) >= before + 5);
+    expect((await r1.denials("state", packets))[0]).toMatchObject({ tenant: "corp", service: "test/east" });
     const { receivedBytes } = await client.report();
     await waitFor("it goes on", async () => (await client.report()).receivedBytes > receivedBytes + 640);
     expect(await client.stop()).toMatchObject({ wrong: 0, faults: {} });

@@ -23,6 +23,7 @@ function datagram(n: number, port: number): Uint8Array {
 export function filteringTests(open: OpenWorld): void {
   ruleTests(open);
   sourceTests(open);
+  refusalTests(open);
 }
 
 function ruleTests(open: OpenWorld): void {
@@ -89,6 +90,27 @@ function sourceTests(open: OpenWorld): void {
     await world.receive({ ifnum: ifnum.lan }, forged, datagram(1, 53));
     await dropped(world, "filter", 1n);
     expect((await punts(world, 1, 1)).map((punt) => punt.data.slice(24, 32))).toEqual(["0a010001"]);
+  });
+}
+
+function refusalTests(open: OpenWorld): void {
+  test("behaviour 2.6 refused packets are told once a tuple, with tenant and service where they are known; the rest is counted", async () => {
+    const world = await open();
+    const session = freshSession(world, tcp, 1);
+    install(world, session);
+    const members = [{ ifnum: ifnum.lan, vlan: 0, prefix: { address: place(4, "host", 0), length: 24 }, tenant: world.datapath.nameId("tenant/blue") }];
+    world.datapath.program({ ...world.config, members });
+    const illegal = buildPacket({ source: place(4, "host", 7), destination: place(4, "server", 7) }, { kind: "tcp", sourcePort: 5000, destinationPort: 80, flags: 3, window: 1 });
+    await world.receive({ ifnum: ifnum.lan }, illegal, illegal);
+    await arriveOn(world, session, 0, { flags: 3 });
+    await dropped(world, "state", 3n);
+    const told = await world.until("two are told", () => { const all = world.datapath.refusals(64); return all.length > 0 && all; });
+    const { context } = session;
+    expect(told).toEqual([
+      { reason: "state", tenant: members[0]?.tenant, service: 0, path: 0, source: place(4, "host", 7), destination: place(4, "server", 7), sourcePort: 5000, destinationPort: 80, proto: 6, ifnum: ifnum.lan, vlan: 0 },
+      { reason: "state", tenant: session.tenant, service: session.service, path: 0, source: context.source, destination: context.destination, sourcePort: context.sourcePort, destinationPort: context.destinationPort, proto: 6, ifnum: ifnum.lan, vlan: 0 },
+    ]);
+    expect([world.datapath.refusals(64), world.datapath.untold()]).toEqual([[], { state: 1 }]);
   });
 }
 

@@ -5,9 +5,11 @@ import { request } from "node:http";
 import { join } from "node:path";
 import process from "node:process";
 import { stringify } from "yaml";
+import { formatAddress } from "../../pkg/base/addresstext.ts";
 import { toHex } from "../../pkg/base/bytes.ts";
 import type { SessionRecord } from "../../pkg/api/record.ts";
 import type { CountersView, PeerView, SessionList, SessionView, StatusView, TableView, VerifyView } from "../../pkg/api/view.ts";
+import { parsePacket } from "../../pkg/svr/packet.ts";
 import type { Net } from "./net.ts";
 import type { Exit, TestProcess } from "./process.ts";
 import { neighboursOf, objectsOf, pskFile, pskOf, routersOf } from "./site.ts";
@@ -169,6 +171,22 @@ export class Router {
       return []; // nothing was written yet
     }
     return text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as SessionRecord]));
+  }
+
+  /** denials waits until a deny record tells of each of these packets, and gives them, the last of each tuple and reason. */
+  async denials(reason: string, packets: readonly Uint8Array[]): Promise<SessionRecord[]> {
+    const tuple = ({ sourceAddress, sourcePort, destinationAddress, destinationPort }: SessionRecord): string => `${sourceAddress} ${sourcePort} ${destinationAddress} ${destinationPort}`;
+    const wanted = packets.map((data) => {
+      const read = parsePacket(data);
+      if (!read.ok) throw new Error("a packet without a tuple is not told");
+      const { source, destination, sourcePort, destinationPort } = read.value;
+      return `${formatAddress(source)} ${sourcePort} ${formatAddress(destination)} ${destinationPort}`;
+    });
+    return waitFor(`${reason} is told of ${wanted.join(", ")}`, () => {
+      const found = new Map(this.records().filter((one) => one.recordType === "deny" && one.denyReason === reason).map((one) => [tuple(one), one]));
+      const all = wanted.flatMap((one) => found.get(one) ?? []);
+      return all.length === wanted.length && all;
+    });
   }
 
   /** log gives the lines of the JSON log of the last start. */

@@ -8,6 +8,7 @@
 #include "svr_forward.h"
 #include "svr_filter.h"
 #include "svr_miss.h"
+#include "svr_refusal.h"
 #include "svr_sweep.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -16,6 +17,7 @@ char LICENSE[] SEC("license") = "GPL";
 const struct svr_punt *svr_type_of_punts;
 const struct svr_record *svr_type_of_records;
 const struct svr_copy *svr_type_of_copies;
+const struct svr_refusal *svr_type_of_refusals;
 
 static __always_inline void count_drop(__u32 reason)
 {
@@ -82,6 +84,7 @@ int svr_ingress(struct __sk_buff *skb)
 		return SVR_TC_NEXT;
 	case SVR_DROP:
 		count_drop(verdict & ~SVR_VERDICT_MASK);
+		svr_refusal_tell(skb, verdict & ~SVR_VERDICT_MASK);
 		break;
 	}
 	return SVR_TC_SHOT;

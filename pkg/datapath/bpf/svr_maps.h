@@ -176,6 +176,28 @@ struct {
 	__type(value, __u64);
 } drops SEC(".maps");
 
+/* Refused packets that are told; small, because what finds it full is counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 17);
+} refusals SEC(".maps");
+
+/* ... how many were and were not, by reason. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SVR_REASON_SLOTS);
+	__type(key, __u32);
+	__type(value, struct svr_refused);
+} refused SEC(".maps");
+
+/* ... and which tuples just were. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SVR_RECENT);
+	__type(key, __u32);
+	__type(value, struct svr_recent);
+} recent SEC(".maps");
+
 /* Packets and bytes by our interface number. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -156,7 +156,7 @@ static __noinline __u32 svr_miss_packet(struct __sk_buff *skb, const struct svr_
 		return verdict;
 	if (ours)
 		return svr_rate_remote(p) ? SVR_PUNT | cause : SVR_DROP | SVR_DROP_RATE;
-	tenant = svr_rate_member(p);
+	tenant = svr_rate_member(&p->key);
 	if (!tenant && !p->session && (interface->flags & SVR_IF_SOURCES))
 		return SVR_DROP | SVR_DROP_FILTER;
 	return svr_rate_host(tenant) ? SVR_PUNT | cause : SVR_DROP | SVR_DROP_RATE;

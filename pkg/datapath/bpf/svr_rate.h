@@ -54,14 +54,14 @@ static __always_inline bool svr_rate_take(const struct svr_bucket_key *key, __u3
 }
 
 /* svr_rate_member: tenant of a host, SVR_RATE_NO_TENANT when it has none; NULL when no host of this network has its address. */
-static __always_inline __u32 *svr_rate_member(const struct svr_packet *p)
+static __always_inline __u32 *svr_rate_member(const struct svr_key *key)
 {
 	struct svr_member_key member = { .prefixlen = 8 * (sizeof(member) - sizeof(member.prefixlen)) };
 
-	member.ifnum = p->key.ifnum;
-	member.vlan = p->key.vlan;
-	member.family = p->key.family;
-	__builtin_memcpy(member.address, p->key.source, 16);
+	member.ifnum = key->ifnum;
+	member.vlan = key->vlan;
+	member.family = key->family;
+	__builtin_memcpy(member.address, key->source, 16);
 	return bpf_map_lookup_elem(&members, &member);
 }
 

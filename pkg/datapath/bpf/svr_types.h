@@ -378,4 +378,5 @@ struct svr_ifstats {
 
 #include "svr_copies.h"
 #include "svr_rules.h"
+#include "svr_refused.h"
 #endif

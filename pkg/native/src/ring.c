@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Drains a ring buffer of the eBPF programs into one flat buffer of the caller: punted packets with a copy of their session,
- * records of the sweeper, or copies of captured packets. A ring has one reader, the thread that opened it; any thread may end its wait through an eventfd. */
+ * records of one size, or copies of captured packets. A ring has one reader, the thread that opened it; any thread may end its wait through an eventfd. */
 #include "table.h"
 
 #include <bpf/bpf.h>
@@ -22,13 +22,13 @@ struct svr_ring {
 	struct svr_table *table;
 	struct svr_ring_call *call;
 	__u8 *out;
-	__u32 room, count;
+	__u32 room, count, each; /* each: bytes of a record */
 	__u64 unix_offset_ns; /* from the monotonic clock */
 };
 
 _Static_assert(sizeof(struct svr_punt) == 40, "the packet follows at 40");
-_Static_assert(sizeof(struct svr_record) == 336, "records are packed");
 _Static_assert(sizeof(struct svr_copy) == 48, "the packet follows at 48");
+_Static_assert(sizeof(struct svr_record) == 336 && sizeof(struct svr_refusal) == 64, "records are packed");
 _Static_assert(sizeof(struct svr_ring_entry) + sizeof(struct svr_session) + 65536 + 128 + 8 <= SVR_RING_ROOM, "the largest punt fits");
 
 #define COPY_ROOM ((__u32)sizeof(struct svr_copy) + SVR_COPY_MOST)
@@ -78,14 +78,14 @@ static int take_punt(struct svr_ring *ring, const void *data, size_t size)
 
 static int take_record(struct svr_ring *ring, const void *data, size_t size)
 {
-	if (size < sizeof(struct svr_record)) {
+	if (size < ring->each) {
 		ring->call->malformed++;
 		return 0;
 	}
-	memcpy(ring->out + ring->call->used, data, sizeof(struct svr_record));
-	ring->call->used += sizeof(struct svr_record);
+	memcpy(ring->out + ring->call->used, data, ring->each);
+	ring->call->used += ring->each;
 	ring->count++;
-	return go_on(ring, sizeof(struct svr_record));
+	return go_on(ring, ring->each);
 }
 
 static int take_copy(struct svr_ring *ring, const void *data, size_t size)
@@ -221,11 +221,12 @@ int svr_ring_drain(struct svr_ring *ring, struct svr_table *table, struct svr_ri
 	return drain_within(ring, call->timeout_ms);
 }
 
-int svr_ring_records(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size)
+int svr_ring_records(struct svr_ring *ring, struct svr_ring_call *call, __u32 each, void *buffer, __u32 size)
 {
-	if (size < sizeof(struct svr_record) || !call->max)
+	if (!each || size < each || !call->max)
 		return -EINVAL;
 	begin(ring, call, buffer, size);
+	ring->each = each;
 	ring->take = take_record;
 	return consume(ring);
 }

@@ -9,7 +9,7 @@
 #include "../../datapath/bpf/svr_types.h"
 #include "../../datapath/bpf/svr_hash.h"
 
-#define SVR_ABI_VERSION 3 /* raised when a struct or signature below changes; binding.ts refuses another one */
+#define SVR_ABI_VERSION 4 /* raised when a struct or signature below changes; binding.ts refuses another one */
 #define SVR_EXPORT __attribute__((visibility("default")))
 
 SVR_EXPORT int svr_abi_version(void);
@@ -195,8 +195,8 @@ struct svr_ring_call {
 };
 /* The number of records; 0 after the timeout or a wake. */
 SVR_EXPORT int svr_ring_drain(struct svr_ring *ring, struct svr_table *table, struct svr_ring_call *call, void *buffer, __u32 size);
-/* The same for the ring of struct svr_record, packed without headers; never waits. */
-SVR_EXPORT int svr_ring_records(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size);
+/* The same for rings of one struct (svr_record, svr_refusal) of `each` bytes, packed without headers; never waits. */
+SVR_EXPORT int svr_ring_records(struct svr_ring *ring, struct svr_ring_call *call, __u32 each, void *buffer, __u32 size);
 
 /* The same for the ring of struct svr_copy, each with its bytes and padding to 8, its time in unix nanoseconds and a checksum that was left
  * to offload completed where the packet is whole; never waits. */

@@ -183,6 +183,19 @@ describe("watching", () => {
     stop();
   });
 
+  test("RB-29 a directory in which something changes all the time is told all the same", async () => {
+    const folder = fresh({ "a.yaml": tenant("a") });
+    const { source, count, stop } = watched(folder);
+    await source.read();
+    for (let version = 0; count() < 3; version++) {
+      write(folder, "a.tmp", tenant(`v${version}`));
+      renameSync(join(folder, "a.tmp"), join(folder, "a.yaml"));
+      await setImmediate();
+    }
+    expect(idsIn(await source.read())).toEqual([expect.stringMatching(/^Tenant v/)]);
+    stop();
+  });
+
   test("what changed between the reading and the start of watching is told", async () => {
     const folder = fresh({ "a.yaml": tenant("a") });
     const source = createDirectorySource(folder, { pollMs: 10 });

@@ -14,18 +14,20 @@ import { longestKeyFile } from "./keys.ts";
 
 /** DirectoryOptions change the bounds and the pace of watching. */
 export interface DirectoryOptions {
-  /** milliseconds between two looks at the directory, 500; a change is told when two looks in a row see the same */
+  /** milliseconds between two looks at the directory, 150; a change is told when two looks in a row see the same, or at the third that sees something new */
   pollMs?: number;
   bounds?: FolderBounds;
   /** bytes of all YAML files together, 64 MiB */
   totalBytes?: number;
 }
 
-const defaults = { pollMs: 500, bounds: { entries: 20_000, depth: 16 }, totalBytes: 67_108_864 } as const;
+const defaults = { pollMs: 150, bounds: { entries: 20_000, depth: 16 }, totalBytes: 67_108_864 } as const;
 const mostReads = 5;
+/** a directory that never stands still is read all the same, so that nothing in force is older than a second (behaviour 15, RB-29) */
+const mostUnsettled = 3;
 const isYaml = /\.ya?ml$/;
-/** looks take at most 1/20 of the time of one thread, unless they are so slow that a change would not be seen in 5 s (behaviour 1.2) */
-const restPerLook = 20, longestRestMs = 2_000;
+/** a look takes 25 us of processor time a file, and all looks at most 1/20 of one thread, unless a change would not be seen in 5 s (behaviour 1.2) */
+const restMsPerFile = 0.5, longestRestMs = 2_000;
 
 /** createDirectorySource makes a source that reads `folder`; places in problems start with `folder` as given. */
 export function createDirectorySource(folder: string, options: DirectoryOptions = {}): ConfigSource {
@@ -43,7 +45,7 @@ export function createDirectorySource(folder: string, options: DirectoryOptions 
     watch(changed) {
       return watchStamp({
         pollMs, changed,
-        look: () => list().then(stampOf, codeOf),
+        look: () => list().then((entries) => ({ stamp: stampOf(entries), files: entries.length }), (cause: unknown) => ({ stamp: codeOf(cause), files: 0 })),
         known: () => known,
         tell: (stamp) => { known = stamp; },
       });
@@ -136,8 +138,8 @@ function mergeFiles(files: readonly ParsedFile[]): ParseResult {
 interface Watching {
   pollMs: number;
   changed(): void;
-  /** the stamp now, or the word for why there is none */
-  look(): Promise<string>;
+  /** the stamp now, or the word for why there is none, and how many files were looked at */
+  look(): Promise<{ stamp: string; files: number }>;
   known(): string | undefined;
   tell(stamp: string): void;
 }
@@ -149,18 +151,19 @@ interface Watching {
 function watchStamp(watching: Watching): { stop(): void } {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
-  let seen = watching.known();
+  let seen = watching.known(), unsettled = 0;
   const schedule = (ms: number): void => {
     if (!stopped) timer = setTimeout(() => void look(), ms).unref();
   };
   const look = async (): Promise<void> => {
-    const started = performance.now();
-    const stamp = await watching.look();
-    const rest = Math.max(watching.pollMs, Math.min(longestRestMs, (performance.now() - started) * restPerLook));
-    const settled = stamp === seen && stamp !== watching.known();
+    const { stamp, files } = await watching.look();
+    const rest = Math.max(watching.pollMs, Math.min(longestRestMs, files * restMsPerFile));
+    unsettled = stamp === watching.known() ? 0 : unsettled + 1;
+    const isDue = unsettled > 0 && (stamp === seen || unsettled >= mostUnsettled);
     seen = stamp;
     schedule(rest);
-    if (!settled || stopped) return;
+    if (!isDue || stopped) return;
+    unsettled = 0;
     watching.tell(stamp);
     watching.changed();
   };

@@ -132,7 +132,10 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const looking = options.every(ALARM_MS, () => void fill.tables());
   undo.defer(() => looking.stop());
   const keeping = options.every(KEEP_MS, () => void intake.retry());
-  undo.defer(() => keeping.stop());
+  undo.defer(async () => {
+    keeping.stop();
+    await intake.retry();
+  });
   const stepOf = createClockWatch(clock);
   const pumping = options.every(PUMP_MS, () => {
     const by = stepOf();
@@ -144,7 +147,15 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const measuring = options.every(MTU_MS, () => { measure(parts); });
   undo.defer(() => measuring.stop());
   let reloading = Promise.resolve(); // one after the other, so that the last change is what stays
-  const watch = options.source.watch(() => { reloading = reloading.then(() => reload(parts)); });
+  let isDue = false; // changes that come during one reload are one reload
+  const watch = options.source.watch(() => {
+    if (isDue) return;
+    isDue = true;
+    reloading = reloading.then(() => {
+      isDue = false;
+      return reload(parts);
+    });
+  });
   undo.defer(async () => {
     watch.stop();
     await reloading;

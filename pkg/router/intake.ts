@@ -43,7 +43,7 @@ export interface Intake {
   back(before: Applied): void;
   /** true while the source says something that is not in force */
   stale(): boolean;
-  /** writes again what could not be kept on disk; never rejects */
+  /** writes what is not kept on disk yet; never rejects */
   retry(): Promise<void>;
   /** what is wrong besides the problems of the configuration, one line each */
   troubles(): string[];
@@ -83,7 +83,7 @@ export function createIntake(options: IntakeOptions): Intake {
     goodBefore = good;
     good = kept;
     const next = applied(options, { config, problems: keeper.date(problems), objects: kept.objects.map(({ object }) => object) }, current?.keys ?? {});
-    await keeper.keep(kept);
+    void keeper.keep(kept); // a slow disk keeps nothing from force
     isStale = next.isPartial;
     return next;
   };

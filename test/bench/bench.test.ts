@@ -3,7 +3,7 @@
 // and the verifier must stay far from its limit.
 import { describeNet } from "../support/probe.ts";
 import { measures } from "./measures.ts";
-import type { Sample } from "./measure.ts";
+import type { Row, Sample } from "./measure.ts";
 import { reading } from "./reading.ts";
 import { build } from "./tool.ts";
 
@@ -18,11 +18,12 @@ describeNet("benchmarks", () => {
 
   // The table is smaller than a million, and what is read of it is not: readers go round. Variants take turns and medians are compared;
   // on a machine that others use, what is above the limit once is measured again.
-  test("O-6 readers of both routers' tables slow forwarding by at most 10 %", async () => {
-    const [first] = (await reading.run({ rounds: 5, smoke: true }, () => undefined)).rows;
-    const row = first?.reached === true ? first : (await reading.run({ rounds: 9, smoke: true }, () => undefined)).rows[0];
-    expect({ value: row?.value, reached: row?.reached }).toEqual({ value: row?.value, reached: true });
-  }, 120_000);
+  test("O-6 RB-29 readers of both routers' tables, and routes that change every 100 ms besides, slow forwarding by at most 10 %", async () => {
+    const measured = async (rounds: number): Promise<Row[]> => [...(await reading.run({ rounds, smoke: true }, () => undefined)).rows];
+    const first = await measured(5);
+    const rows = first.every((row) => row.reached) ? first : await measured(9);
+    expect(rows.map(({ value, reached }) => ({ value, reached }))).toEqual(rows.map(({ value }) => ({ value, reached: true })));
+  }, 180_000);
 
   test.each(measures.filter((measure) => measure !== reading).map((measure) => [measure.name, measure.title, measure] as const))("%s runs: %s", async (_name, _title, measure) => {
     const { samples, rows } = await measure.run({ rounds: 1, smoke: true }, () => undefined);

@@ -266,3 +266,15 @@ test("two routers never share a state directory", async () => {
   const second = createBench();
   await expect(startRouter({ ...second.options, pid: process.pid + 1 })).rejects.toMatchObject({ code: "SVR_STATE_LOCKED" });
 });
+
+test("RB-29 changes that come during a reload are one reload more", async () => {
+  const bench = createBench();
+  let reads = 0;
+  const { source } = bench.options;
+  bench.options = { ...bench.options, source: { ...source, read: () => { reads += 1; return source.read(); } } };
+  await start(bench);
+  bench.text = yaml("Deny");
+  for (let change = 0; change < 9; change++) bench.changed();
+  await waitFor("the change is in force", () => bench.logs.filter((line) => line.message === "configuration applied").length === 2);
+  expect(reads).toBe(2);
+});

@@ -4,6 +4,7 @@
 //
 // One UUID on the path, keys and secrets per hop, streams that look like metadata, state lost at a router, tenants that a peer
 // must not assert.
+import { rmSync } from "node:fs";
 import { toHex } from "../../pkg/base/bytes.ts";
 import { startCapture } from "../support/capture.ts";
 import type { Capture } from "../support/capture.ts";
@@ -13,7 +14,7 @@ import { describeNet } from "../support/probe.ts";
 import { startFabric } from "../support/router.ts";
 import type { Fabric, Router } from "../support/router.ts";
 import type { Site } from "../support/site.ts";
-import { hostAddress, transit } from "../support/topologies.ts";
+import { hostAddress, linkAddress, transit } from "../support/topologies.ts";
 import { download, ping, startHttpServer, startTcpClient, startTcpServer, startUdpClient, startUdpServer } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
 import { isHandshake, readWire } from "../support/wire.ts";
@@ -159,6 +160,32 @@ describeNet("two segments", () => {
     const [joined] = await onPort(r2, to.port);
     expect([joined?.natSource, joined?.waypointRemote === far?.waypointRemote]).toEqual([far?.natSource, false]); // another pair, the same NAT
   }, 30_000);
+
+  test("RB-17 the transit router comes back with a route that leads back to where packets come from: dropped, judged again, and the session goes on when the route is right", async () => {
+    const to = { address: hostAddress(2, 4), port: ++port };
+    await startUdpServer(fabric.net, "b", to);
+    const client = await startUdpClient(fabric.net, "a", { to: to.address, port: to.port });
+    for (let round = 0; round < 3; round++) expect(await client.send(1)).toMatchObject({ answered: 1 });
+    const [id = ""] = (await onPort(r1, to.port)).map((one) => one.sessionId);
+    await t.kill();
+    rmSync(fabric.net.pinFolder("t"), { recursive: true });
+    t.config.put(fabric.object("ServiceRoute", "east-t", { peer: { peer: "r1" } }));
+    await t.start();
+    const captures = await startCaptures();
+    expect(await client.send(1, { waitMs: 500 })).toMatchObject({ answered: 0 }); // t asks for metadata
+    for (let round = 0; round < 2; round++) expect(await client.send(1, { waitMs: 500 })).toMatchObject({ answered: 0 });
+    await waitFor("t refuses each", async () => ((await t.drops())["no-path"] ?? 0) >= 2);
+    await waitFor("t tells of it", () => t.records().find((one) => one.denyReason === "no-path" && one.peer === "r1" && one.tenant === "corp" && one.destinationPort === to.port && one.destinationAddress === to.address));
+    const [west, east] = await readBoth(captures);
+    const fromT = west.filter((one) => one.source === linkAddress(1, 4, 1)), sentBack = fromT.filter((one) => one.metadata?.tlvs.control === undefined);
+    expect(fromT.map((one) => one.metadata?.tlvs.control)).toContain(2);
+    expect([sentBack.length, east.filter((one) => one.source === linkAddress(2, 4, 0) && one.metadata?.tlvs.forwardContext !== undefined).length, await t.live()]).toEqual([0, 0, []]);
+    const { hash } = (await t.status()).configuration;
+    t.config.put(fabric.object("ServiceRoute", "east-t"));
+    await waitFor("t has the right route", async () => (await t.status()).configuration.hash !== hash);
+    await waitFor("it is answered again", async () => (await client.send(1, { waitMs: 300 })).answered === 1);
+    for (const router of [r1, t, r2]) expect((await router.live({ destinationPort: String(to.port) })).map((one) => one.sessionId)).toEqual([id]);
+  }, 60_000);
 
   test.each(families)("S-7 IPv%i: a tenant that the last router does not allow its peer is dropped there, though the transit router passes it", async (family) => {
     const from = family === 4 ? "10.1.0.66" : "fd00:1::66";

@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { SvrError } from "../../pkg/base/errors.ts";
+import { writePcapng } from "../../pkg/capture/pcapng.ts";
 import { openDatapath } from "../../pkg/datapath/open.ts";
 import type { EbpfDatapath } from "../../pkg/datapath/open.ts";
 import { slotsFor } from "../../pkg/datapath/settings.ts";
@@ -20,6 +21,7 @@ import { replayMemoryBytes } from "../../pkg/router/shard.ts";
 import { startWorker } from "../../pkg/router/workers.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
 import { derivePairKeys } from "../../pkg/security/peerkeys.ts";
+import { createRandomSource } from "../../pkg/security/random.ts";
 import { programVersion } from "../version.ts";
 import { systemClock } from "./clock.ts";
 import { readFlags } from "./flags.ts";
@@ -53,6 +55,7 @@ async function main(): Promise<void> {
       const data: ShardData = { number, count: shardsOf(config), spec: datapath.shardSpec(number), counterSecond, replayMemory };
       return startWorker({ entry: new URL("./shard.ts", import.meta.url), number, data, wake: () => { datapath.wake(number); } });
     }),
+    random: createRandomSource(), writeCapture: writePcapng,
     peering: { port: openPeeringSockets(), engine: createNodeEngine() },
     every: (ms, work) => {
       const timer = setInterval(work, ms);

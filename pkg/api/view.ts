@@ -158,3 +158,27 @@ export interface TraceView {
   /** of an existing session */
   sessionId?: string;
 }
+
+/** CaptureView is a capture of sessions on one router (behaviour 13.5); its packets are fetched as a file. */
+export interface CaptureView {
+  id: string;
+  state: "running" | "done";
+  /** peer: begun by a router on the way, for sessions that came with its tag */
+  origin: "user" | "peer";
+  /** which sessions; empty: all of a user's, those with the tag of a peer's */
+  filter: Record<string, string>;
+  /** packets that are wanted of a session at each point, and sessions */
+  limits: { packets: number; sessions: number };
+  /** RFC 3339; `ends` is when it ended or will at the latest */
+  begun: string;
+  ends: string;
+  sessions: CaptureSession[];
+  /** packets that are kept, and bytes of them */
+  packets: number;
+  bytes: number;
+  /** packets that were wanted and could not be kept */
+  lost: number;
+}
+
+/** CaptureSession is a session of a capture, with its packets at each point. */
+export interface CaptureSession { sessionId: string; forwardIn: number; forwardOut: number; reverseIn: number; reverseOut: number }

@@ -134,6 +134,7 @@ function install(turn: Turn, at: Acceptance, chosen: Chosen, then: { ways: Ways;
   const session = started(turn, at, chosen, carried);
   enterDraft(turn.batch, {
     key: arrivalKey(arrival), session, natSearch: chosen.natSearch, limits: installLimits(turn, session, chosen.route),
+    begun: (handle) => { turn.capturing.begun(turn, handle, arrival); },
     installed: (handle) => {
       if (!carriesNothing(arrival.opened)) leave(turn, handle, 1, carried);
     },

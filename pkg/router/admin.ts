@@ -95,11 +95,16 @@ async function serve(routes: readonly AdminRoute[], request: IncomingMessage, re
   const url = new URL(request.url ?? "/", "http://router");
   const { route, parameters } = find(routes, request.method ?? "", url.pathname);
   const body = await readBody(request, route.maxBody ?? MAX_BODY);
-  sendText(response, 200, await textOf(route, { query: url.searchParams, body }, parameters));
+  const answer = await answerOf(route, { query: url.searchParams, body }, parameters);
+  sendBody(response, 200, answer, typeof answer === "string" ? "application/json" : "application/octet-stream");
 }
 
-async function textOf(route: AdminRoute, request: AdminRequest, parameters: string[]): Promise<string> {
-  if (route.pace === undefined) return JSON.stringify(await route.answer(request, parameters));
+/** JSON, or bytes as they are. */
+async function answerOf(route: AdminRoute, request: AdminRequest, parameters: string[]): Promise<string | Uint8Array> {
+  if (route.pace === undefined) {
+    const answer = await route.answer(request, parameters);
+    return answer instanceof Uint8Array ? answer : JSON.stringify(answer);
+  }
   return route.pace.piece(() => JSON.stringify(route.answer(request, parameters)));
 }
 
@@ -151,13 +156,13 @@ async function readBody(request: IncomingMessage, most: number): Promise<unknown
   }
 }
 
-function sendText(response: ServerResponse, status: number, text: string, type = "application/json"): void {
-  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text), "cache-control": "no-store" });
-  response.end(text);
+function sendBody(response: ServerResponse, status: number, body: string | Uint8Array, type: string): void {
+  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body), "cache-control": "no-store" });
+  response.end(body);
 }
 
 function sendProblem(response: ServerResponse, error: unknown): void {
   const fault = error instanceof AdminFault ? error : new AdminFault(500, "SVR_INTERNAL", "the router could not answer; its log has the reason");
   const problem: ProblemView = { type: "about:blank", title: fault.code, status: fault.status, detail: fault.message, code: fault.code };
-  sendText(response, fault.status, JSON.stringify(problem), "application/problem+json");
+  sendBody(response, fault.status, JSON.stringify(problem), "application/problem+json");
 }

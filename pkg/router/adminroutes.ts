@@ -9,6 +9,8 @@ import { Life } from "../svr/session.ts";
 import { AdminFault } from "./admin.ts";
 import type { AdminRequest, AdminRoute } from "./admin.ts";
 import type { RouterOptions } from "./app.ts";
+import { captureReads } from "./captureroutes.ts";
+import type { Captures } from "./captures.ts";
 import type { Counters } from "./counters.ts";
 import type { Fill } from "./fill.ts";
 import type { Intake } from "./intake.ts";
@@ -35,6 +37,7 @@ export interface AdminParts {
   fill: Fill;
   shards: readonly unknown[];
   questions: Questions;
+  captures: Captures;
   /** what reads of whole tables take their turns by */
   pace: Pace;
   /** waits so many milliseconds */
@@ -65,6 +68,7 @@ export function adminRoutes(parts: AdminParts): AdminRoute[] {
     own("/counters", () => counters(parts)),
     own("/tables", () => parts.fill.tables()),
     own("/peers", () => peers(parts)),
+    ...captureReads(parts),
     own("/trace", (request) => trace(parts, request)),
     own("/verify", singly(() => verify(parts))),
     paced(own("/configuration", () => parts.intake.current().config)),

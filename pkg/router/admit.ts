@@ -84,6 +84,7 @@ function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): 
   });
   enterDraft(turn.batch, {
     key: arrivalKey(arrival), session, natSearch: chosen.natSearch, limits: installLimits(turn, session, chosen.route),
+    begun: (handle) => { turn.capturing.begun(turn, handle, arrival); },
     installed: (handle) => leave(turn, handle, 1, carried),
     failed: (result) => {
       const taken = result.why === "exists" && result.side === 1;

@@ -1,8 +1,9 @@
 // The router's main thread: configuration in, data plane programmed, shards told, records out, admin API. Constructed by
 // cmd/router with its adapters. Established packets need none of it; a fault here ends the process, not the forwarding.
 import type { RouterConfig } from "../plan/config.ts";
-import type { Clock } from "../ports/clock.ts";
+import type { Clock, RandomSource } from "../ports/clock.ts";
 import type { ConfigSource, KeySource, LastGoodStore } from "../ports/config.ts";
+import type { WriteCapture } from "../ports/capture.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import type { Log } from "../ports/log.ts";
 import type { PeeringPort } from "../ports/peering.ts";
@@ -11,6 +12,8 @@ import type { SealEngine } from "../svr/seal.ts";
 import { listenAdmin } from "./admin.ts";
 import { adminRoutes } from "./adminroutes.ts";
 import { adoptedPairs } from "./adopt.ts";
+import { createCaptures } from "./captures.ts";
+import type { Captures } from "./captures.ts";
 import { createClockWatch } from "./clockstep.ts";
 import { openCounterBound } from "./counterbound.ts";
 import type { ShardConfig } from "./build.ts";
@@ -57,6 +60,9 @@ export interface RouterOptions {
   startShards(config: RouterConfig, counterSecond: number): ShardHost[];
   derive(router: string, peer: string, psk: { key: Uint8Array; generation: number }): PeerKeyPair;
   every(ms: number, work: () => void): { stop(): void };
+  /** names captures that nobody named */
+  random: RandomSource;
+  writeCapture: WriteCapture;
   /** hears peers on UDP 1280, owned by the router from here on; and what signs messages there */
   peering: { port: PeeringPort; engine: SealEngine };
 }
@@ -95,6 +101,7 @@ interface Parts {
   pump: RecordPump;
   counters: Counters;
   questions: Questions;
+  captures: Captures;
   /** every shard's thread is up */
   started: Promise<unknown>;
   mtus: PathMtus;
@@ -125,9 +132,10 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   await Promise.race([parts.started, failed]); // before anybody is told that the router is up
   const fill = createFill({ ...parts, config: () => intake.current().config, log });
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void once(options, ms, () => { resolve(); }));
-  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, fill, startedMs: clock.monotonicMs(), pause, pace: createPace({ nowMs: () => clock.monotonicMs(), wait: pause }) }), (error) => { log.error({ error }, "the admin API could not answer"); });
+  const pace = createPace({ nowMs: () => clock.monotonicMs(), wait: pause });
+  const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, fill, startedMs: clock.monotonicMs(), pause, pace }), (error) => { log.error({ error }, "the admin API could not answer"); });
   undo.defer(() => admin.close());
-  const control = await listenAdmin(`${options.stateDir}/control.sock`, controlRoutes(parts), (error) => { log.error({ error }, "the control API could not answer"); });
+  const control = await listenAdmin(`${options.stateDir}/control.sock`, controlRoutes({ ...parts, pace, random: options.random, write: options.writeCapture }), (error) => { log.error({ error }, "the control API could not answer"); });
   undo.defer(() => control.close());
   const looking = options.every(ALARM_MS, () => void fill.tables());
   undo.defer(() => looking.stop());
@@ -164,7 +172,7 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   return { failed };
 }
 
-function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied; tooBig(path: string): void }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "started"> {
+function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied; tooBig(path: string): void }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "captures" | "started"> {
   const { options, datapath, first } = of;
   const seconds = (): number => Math.floor(options.clock.unixMs() / 1000);
   const bound = openCounterBound(options.stateDir, seconds());
@@ -180,6 +188,7 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
   const counters = createCounters();
   const questions = createQuestions(shards, (ms, work) => once(options, ms, work));
   const pump = createRecordPump(options, datapath, (uses) => { for (const shard of shards) shard.post({ kind: "release", uses }); });
+  const captures = createCaptures({ datapath, shards, nowMs: () => options.clock.unixMs(), every: (ms, work) => options.every(ms, work) });
   const uses = adoptedPairs(datapath);
   const started = shards.map(() => Promise.withResolvers<void>());
   for (const [number, shard] of shards.entries()) {
@@ -192,12 +201,13 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
         case "counters": return counters.take(shard, message.counters);
         case "denials": return pump.denials(message.denials);
         case "tooBig": return message.paths.forEach((path) => { of.tooBig(plainName(datapath.nameOf(path) ?? "")); });
+        case "capturing": case "copies": return captures.take(message);
         case "answer": return questions.take(message.number, message.answer);
       }
     });
     shard.post({ kind: "adopt", uses });
   }
-  return { shards, pump, counters, questions, started: Promise.all(started.map((one) => one.promise)) };
+  return { shards, pump, counters, questions, captures, started: Promise.all(started.map((one) => one.promise)) };
 }
 
 function once(options: RouterOptions, ms: number, work: () => void): { stop(): void } {

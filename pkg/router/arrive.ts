@@ -31,6 +31,7 @@ export interface Known {
 /** arriveKnown decides a packet that belongs to a session, on the side where it arrived. */
 export function arriveKnown(turn: Turn, arrival: Arrival, at: Known): void {
   const { handle, side } = at;
+  turn.capturing.arrives(arrival, handle.state, side);
   if (side === 0 && arrival.opened?.tlvs.control === undefined && !staysOn(turn, arrival, at)) return;
   if (handle.state.side[side].path === 0 || !isOpened(arrival) || arrival.opened.empty) return arrivePlain(turn, arrival, at);
   const { opened } = arrival;

@@ -4,6 +4,7 @@ import type { Frame, InstallLimits, NatSearch, OpResult, SessionOp, SessionPatch
 import { Life } from "../svr/session.ts";
 import type { HandshakeMemory, Session, SideIndex } from "../svr/session.ts";
 import type { FragmentPlan, WholePacket } from "../svr/fragment.ts";
+import type { CopyMark } from "./capturing.ts";
 import type { SealJob } from "../svr/seal.ts";
 
 /** Handle is a session as this batch sees it: one object however many packets of it came up. */
@@ -29,6 +30,8 @@ export interface Output {
   seal?: SealJob;
   /** it leaves in fragments, cut after it was signed as a whole (protocol 10.2) */
   cut?: { whole: WholePacket; plan: FragmentPlan };
+  /** its session is captured here */
+  copy?: CopyMark;
 }
 
 /** Install is a draft waiting for its slot. */
@@ -74,13 +77,15 @@ export function handleOf(batch: Batch, index: number, state: Session): Handle {
   return handle;
 }
 
-/** Draft is a new session that asks for a slot; exactly one of the two callbacks runs, after the batch was applied. */
+/** Draft is a new session that asks for a slot; either installed or failed runs, after the batch was applied. */
 export interface Draft {
   /** arrival key of the packet that opens it */
   key: string;
   session: Session;
   natSearch?: NatSearch | undefined;
   limits?: InstallLimits | undefined;
+  /** it has its slot; before `installed` */
+  begun?(handle: Handle): void;
   installed(handle: Handle): void;
   failed(result: Extract<OpResult, { ok: false }>): void;
 }
@@ -117,6 +122,7 @@ function settleInstall(batch: Batch, { handle, draft }: Install, result: OpResul
   handle.ref = { index: result.index, uuid: handle.state.uuid };
   handle.state.side[1].localPort = result.localPort;
   batch.known.set(result.index, handle);
+  draft.begun?.(handle);
   draft.installed(handle);
 }
 

@@ -12,21 +12,24 @@ export interface Saying {
   modify?: Modify | undefined;
   /** seconds of idle time that remain, told when metadata is re-triggered */
   remainingSeconds?: number | undefined;
+  /** of a capture that this router began (TLV 0x8005) */
+  captureTag?: Uint8Array | undefined;
   /** metadata of the packet being relayed: its S-scoped TLVs are copied (protocol 5) */
   copied?: Metadata | undefined;
 }
 
 /** forwardMetadata is the mandatory list of protocol 6.2 and what the session adds. */
 export function forwardMetadata(tables: Tables, session: Session, saying: Saying): Metadata {
+  const copied = copiedOf(saying);
   return {
-    ...copiedOf(saying),
+    ...copied,
     forwardContext: session.context,
     uuid: session.uuid,
     tenant: nameText(tables, session.tenant),
     service: nameText(tables, session.service),
     sourceRouter: nameText(tables, session.sourceRouter),
     traceContext: { flags: session.traceFlags, parentSpan: session.span },
-    modify: saying.modify, remainingSeconds: saying.remainingSeconds,
+    modify: saying.modify, remainingSeconds: saying.remainingSeconds, captureTag: saying.captureTag ?? copied?.captureTag,
   };
 }
 

@@ -3,26 +3,30 @@
 import type { SessionView } from "../api/view.ts";
 import { parseUuid, uuidHex } from "../base/ids.ts";
 import type { Datapath } from "../ports/datapath.ts";
-import type { Log } from "../ports/log.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Life } from "../svr/session.ts";
 import { AdminFault } from "./admin.ts";
 import type { AdminRoute } from "./admin.ts";
+import { captureControls } from "./captureroutes.ts";
+import type { CaptureRouteParts } from "./captureroutes.ts";
 import type { ShardHost } from "./messages.ts";
 import type { RecordPump } from "./pump.ts";
 import { sessionView } from "./sessionview.ts";
 
 /** ControlParts is what these resources work on. */
-export interface ControlParts {
-  options: { name: string; log: Log };
-  datapath: Pick<Datapath, "findUuid">;
+export interface ControlParts extends CaptureRouteParts {
+  options: CaptureRouteParts["options"];
+  datapath: Pick<Datapath, "findUuid" | "sessions">;
   pump: Pick<RecordPump, "source">;
   shards: readonly Pick<ShardHost, "post">[];
 }
 
-/** controlRoutes lists the resources: the end of a session, with reason `admin`; `dryRun: true` only shows it. */
+/** controlRoutes lists the resources: captures, and the end of a session, with reason `admin`; `dryRun: true` only shows it. */
 export function controlRoutes(parts: ControlParts): AdminRoute[] {
-  return [{ method: "POST", pattern: "/api/v1/sessions/:uuid/end", answer: ({ body }, [uuid = ""]) => endOne(parts, uuid, (body as { dryRun?: unknown } | null)?.dryRun === true) }];
+  return [
+    { method: "POST", pattern: "/api/v1/sessions/:uuid/end", answer: ({ body }, [uuid = ""]) => endOne(parts, uuid, (body as { dryRun?: unknown } | null)?.dryRun === true) },
+    ...captureControls(parts),
+  ];
 }
 
 function endOne(parts: ControlParts, text: string, dryRun: boolean): SessionView {

@@ -1,6 +1,7 @@
 // What the main thread and the shards tell each other: plain data that survives structured cloning.
-import type { SessionRef } from "../ports/datapath.ts";
+import type { CopiedPacket, SessionRef } from "../ports/datapath.ts";
 import type { ShardConfig } from "./build.ts";
+import type { CaptureSpec } from "./capturing.ts";
 import type { Retimed } from "./live.ts";
 import type { HealthKind } from "./health.ts";
 import type { PairUse, PoolCount } from "./ports.ts";
@@ -22,6 +23,10 @@ export type ToShard =
   | { kind: "question"; number: number; question: ShardQuestion }
   /** the way out of these sessions changed (behaviour 7.5) */
   | { kind: "moved"; refs: SessionRef[] }
+  /** take part in a capture, with these of its live sessions (behaviour 13.5) */
+  | { kind: "capture"; spec: CaptureSpec; refs: SessionRef[] }
+  /** full: no further session joins it */
+  | { kind: "captureFull" | "captureOver"; id: string }
   | { kind: "stop" };
 
 /** ShardCounters are totals since the shard began. */
@@ -45,6 +50,9 @@ export type FromShard =
   | { kind: "denials"; denials: Denial[] }
   /** ICMP says that packets on these paths are too big (protocol 10.3) */
   | { kind: "tooBig"; paths: number[] }
+  /** a session is captured; a capture that the app does not know was begun by another router */
+  | { kind: "capturing"; id: string; packets: number; ref: SessionRef }
+  | { kind: "copies"; copies: CopiedPacket[] }
   | { kind: "answer"; number: number; answer: ShardAnswer };
 
 /** ShardQuestion is what the app may ask a shard. */

@@ -116,6 +116,7 @@ function prepare(turn: Turn, arrival: Arrival, opening: Opening): boolean {
     mode: peer.mode, keys: [peer.receive], epochs: epochsOf(turn, peer, opening),
   });
   if (!job.ok) return refuse(turn, job.error, peer);
+  if (punt.session === undefined || !turn.capturing.isIdle) arrival.raw = arrival.packet.data.slice();
   opening.pending.push({ arrival, header, peer, job: job.value });
   return true;
 }

@@ -15,6 +15,13 @@ import type { Carried, Turn } from "./turn.ts";
 
 /** leave sends a body out of a side; a host whose packet is too big for it is told. */
 export function leave(turn: Turn, handle: Handle, to: SideIndex, carried: Carried): void {
+  const { outputs } = turn.batch;
+  const first = outputs.length;
+  leaveBy(turn, handle, to, carried);
+  turn.capturing.leaves(outputs, first, { session: handle.state, side: to });
+}
+
+function leaveBy(turn: Turn, handle: Handle, to: SideIndex, carried: Carried): void {
   const side = handle.state.side[to];
   const from = handle.state.side[to === 0 ? 1 : 0];
   const isDirect = from.path === 0;
@@ -70,5 +77,5 @@ interface Wanted {
 function metadataOf(turn: Turn, handle: Handle, to: SideIndex, wanted: Wanted): Metadata {
   const { copied, modify, retriggered } = wanted;
   const saying = { copied, modify, remainingSeconds: retriggered ? Math.ceil(handle.state.idleMs / 1000) : undefined };
-  return to === 1 ? forwardMetadata(turn.tables, handle.state, saying) : reverseMetadata(turn.tables, handle.state, saying);
+  return to === 1 ? forwardMetadata(turn.tables, handle.state, { ...saying, captureTag: turn.capturing.tagOf(handle.state) }) : reverseMetadata(turn.tables, handle.state, saying);
 }

@@ -16,7 +16,10 @@ export function sendControl(turn: Turn, handle: Handle, message: { side: SideInd
   const session = handle.state;
   const path = turn.tables.pathById(session.side[side].path);
   if (path === undefined) return;
+  const { outputs } = turn.batch;
+  const first = outputs.length;
   emitControl(turn, session, { side, path, tlvs: controlTlvs(turn, session, { code, side, modify }) });
+  turn.capturing.leaves(outputs, first, { session, side });
 }
 
 function controlTlvs(turn: Turn, session: Session, message: { code: number; side: SideIndex; modify?: Modify | undefined }): Metadata {

@@ -13,6 +13,7 @@ import { flowKey } from "./arrivalkey.ts";
 import { newBatch, settle } from "./batch.ts";
 import { buildTables } from "./build.ts";
 import type { ShardConfig } from "./build.ts";
+import { Capturing } from "./capturing.ts";
 import { decide } from "./decide.ts";
 import { createDenialGate } from "./denials.ts";
 import { endByDecision, retime } from "./ending.ts";
@@ -68,6 +69,7 @@ export class Shard {
   readonly #denials = createDenialGate();
   readonly #enableGate: EnableGate;
   readonly #skewGate: SkewGate;
+  readonly #capturing: Capturing;
   readonly #tally = createTally();
   readonly #slab = createSlab();
   readonly #errorGate: ErrorGate;
@@ -85,6 +87,7 @@ export class Shard {
   constructor(options: ShardOptions) {
     const slice = { number: options.number, count: options.count };
     this.#options = options;
+    this.#capturing = new Capturing(options.port, slice);
     this.#ports = createShardPorts(slice, seedOf(options.random));
     this.#enableGate = createEnableGate(options.count);
     this.#skewGate = createSkewGate(options.count);
@@ -114,6 +117,9 @@ export class Shard {
       case "end": return this.#act((turn) => endByDecision(turn, message.refs, message.reason));
       case "question": return void this.#answers.push({ kind: "answer", number: message.number, answer: this.#answer(message.question) });
       case "moved": return this.#act((turn) => markMoved(turn, message.refs));
+      case "capture": return this.#act((turn) => { this.#capturing.start(turn, message.spec, message.refs); });
+      case "captureFull": return this.#capturing.full(message.id);
+      case "captureOver": return this.#capturing.over(message.id);
       case "stop": this.#stopped = true; return;
     }
   }
@@ -128,9 +134,9 @@ export class Shard {
     return { kind: "trace", traced: traceFirst({ turn: this.#newTurn(this.#tables), ports: this.#ports.dry(), port, engine }, question) };
   }
 
-  /** answers gives what the app asked, once; it waits for it, so the loop sends it with the next turn. */
+  /** answers gives what the app asked or waits for, once; the loop sends it with the next turn. */
   answers(): FromShard[] {
-    return this.#answers.splice(0);
+    return [...this.#answers.splice(0), ...this.#capturing.take()];
   }
 
   /** turn handles what came up, waiting at most timeoutMs for it; returns the number of packets. */
@@ -203,7 +209,7 @@ export class Shard {
     const nowMs = clock.monotonicMs();
     return {
       tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
-      enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, ids: this.#ids,
+      enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, capturing: this.#capturing, ids: this.#ids,
       load: port.load(), replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
       tooBig: (path) => void this.#tooBig.add(path),
       count: (reason, peer) => this.#tally.count(reason, peer?.name), countHealth: (kind) => this.#tally.countHealth(kind), deny: (denial) => this.#denials.offer(denial, nowMs),
@@ -218,6 +224,7 @@ export class Shard {
     for (let round = 0; round < MAX_ROUNDS && batch.ops.length > 0; round++) settle(batch, port.apply(batch.ops), attempt);
     for (const { draft } of batch.installs) attempt(() => draft.failed({ ok: false, why: "full" })); // rounds ran out
     signOutputs(batch.outputs, engine);
+    this.#capturing.sent(batch.outputs);
     if (batch.outputs.length > 0) port.send(framesOf(batch.outputs));
     this.#slab.clear();
   }

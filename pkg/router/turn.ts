@@ -9,6 +9,7 @@ import type { ExtIds } from "../svr/fragment.ts";
 import type { WholeIp } from "../svr/ipfragments.ts";
 import type { ReplayWindow } from "../svr/replay.ts";
 import type { Batch, Handle } from "./batch.ts";
+import type { Capturing } from "./capturing.ts";
 import type { Denial } from "./recordwriter.ts";
 import type { HealthKind } from "./health.ts";
 import type { FragmentJoiner } from "./reassemble.ts";
@@ -52,6 +53,7 @@ export interface Turn {
   readonly errorGate: ErrorGate;
   /** limits ICMP errors that pass through, by session */
   readonly sessionErrors: ErrorGate;
+  readonly capturing: Capturing;
   readonly fragments: FragmentJoiner;
   /** fresh identifications: of fragmented packets toward peers, and of IP fragments toward hosts */
   readonly ids: ExtIds;
@@ -129,6 +131,8 @@ export interface Arrival {
   /** see arrivalKey, which makes it once */
   key?: string;
   opened?: Opened;
+  /** the packet before its metadata was decrypted, where it may have to be copied */
+  raw?: Uint8Array;
   /** it came from a host, in IP fragments */
   original?: Original;
   /** it is of another session than this one, which holds its flow: a dead one of the peer's (protocol 6.1) */

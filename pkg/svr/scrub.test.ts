@@ -20,7 +20,8 @@ function bodyOf(metadata: Metadata, suite: Suite = 0): Uint8Array {
 }
 
 function packet(family: 4 | 6, kind: "tcp" | "udp", body: Uint8Array): Uint8Array {
-  return buildPacket(ends[family], { kind, sourcePort: 16384, destinationPort: 16385 }, body);
+  const ports = { sourcePort: 16384, destinationPort: 16385 };
+  return buildPacket(ends[family], kind === "tcp" ? { kind, ...ports, flags: 0x10 } : { kind, ...ports }, body);
 }
 
 describe("payload keys in captured packets", () => {

@@ -7,6 +7,7 @@ import type { ToShard } from "../../pkg/router/messages.ts";
 import { createRecordPump } from "../../pkg/router/pump.ts";
 import { createQuestions } from "../../pkg/router/questions.ts";
 import type { Questions } from "../../pkg/router/questions.ts";
+import { capturesOf } from "./captureof.ts";
 import { keysOf } from "./lab.ts";
 import type { Lab, LabRouter } from "./lab.ts";
 
@@ -24,7 +25,7 @@ export function adminOf(lab: Lab, router: LabRouter): (path: string) => unknown 
   const fill = createFill({ datapath: router.datapath, counters, config: () => router.config, log: quiet });
   const routes = adminRoutes({
     fill, mtus: { mtuOf: (path) => path.mtu, verdictOf: () => "off" },
-    options: { name: router.name, version: "0.1.0", boot: "b1", clock }, datapath: router.datapath, counters, pump, shards: router.shards, startedMs: lab.now() - 5_400,
+    options: { name: router.name, version: "0.1.0", boot: "b1", clock }, datapath: router.datapath, counters, pump, shards: router.shards, captures: capturesOf(lab, router).captures, startedMs: lab.now() - 5_400,
     questions: questionsOf(router), pace: { piece: (work) => Promise.resolve(work()) }, pause: (ms) => Promise.resolve(ms < 1 ? undefined : lab.wait(ms)),
     intake: { current: () => applied, stale: () => false, first: () => Promise.resolve(applied), again: () => Promise.resolve(undefined), back: () => undefined, retry: () => Promise.resolve(), troubles: () => [] },
   });

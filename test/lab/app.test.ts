@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { parseDocuments } from "../../pkg/api/document.ts";
 import type { SessionRecord } from "../../pkg/api/record.ts";
 import { SvrError } from "../../pkg/base/errors.ts";
+import { writePcapng } from "../../pkg/capture/pcapng.ts";
 import { modelDatapath } from "../../pkg/datapath/model.ts";
 import type { ModelDatapath } from "../../pkg/datapath/model.ts";
 import { createLastGoodFile } from "../../pkg/files/lastgoodfile.ts";
@@ -121,6 +122,7 @@ function createBench(): Bench {
         return bench.datapath;
       },
       startShards: (_config, counterSecond) => startShard(bench, counterSecond),
+      random: { bytes: (count) => randomFillSync(new Uint8Array(count)) }, writeCapture: writePcapng,
       peering: { port: { follow: () => undefined, onDatagram: () => undefined, faults: () => [], close: () => void bench.events.push("peering") }, engine: createNodeEngine() },
       every: (_ms, work) => { bench.timers.push(work); return { stop: () => void bench.events.push("timer") }; },
     },

@@ -1,5 +1,5 @@
 // Builds and calls the benchmark tool (test/bench/tool/*.c): one process a command, one JSON answer. Used by the measures of
-// this folder only. Every call has a deadline.
+// this folder and by test/chaos/million. Every call has a deadline.
 import { execFile, execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

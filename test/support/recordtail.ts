@@ -1,0 +1,93 @@
+// Counts the session records of a router while it writes them, however many they become: follows the record file over its rotations.
+// Called by tests whose records are more than one reads at once (million.test.ts). Keeps counts, never the records.
+import { closeSync, openSync, readSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+/** RecordCounts is what was written so far, by one start of a process. */
+export interface RecordCounts {
+  received: number;
+  /** by record type */
+  types: Record<string, number>;
+  /** `end` records by reason */
+  reasons: Record<string, number>;
+  /** the sum of what loss records declare */
+  declaredLost: number;
+  /** the highest sequence number */
+  last: number;
+}
+
+/** RecordTail follows one file; `stop` gives the counts after a last look. */
+export interface RecordTail { counts(): RecordCounts; stop(): RecordCounts }
+
+const LOOK_MS = 100; // a full file takes seconds, and four full ones are kept
+const CHUNK = 1 << 20;
+const head = /^\{"recordType":"(\w+)","boot":"[^"]*","sequence":(\d+),/;
+
+/** Reads what was appended to each file since the last look, whatever its name is by now. */
+class Follower {
+  readonly counts: RecordCounts = { received: 0, types: {}, reasons: {}, declaredLost: 0, last: -1 };
+  readonly #folder: string;
+  readonly #name: string;
+  readonly #files = new Map<number, { at: number; rest: string }>();
+  readonly #chunk = Buffer.alloc(CHUNK);
+
+  constructor(folder: string, name: string) {
+    this.#folder = folder;
+    this.#name = name;
+  }
+
+  look(): void {
+    for (const name of readdirSync(this.#folder).filter((one) => one.startsWith(this.#name))) this.#read(join(this.#folder, name));
+  }
+
+  #read(path: string): void {
+    const fd = openSync(path, "r");
+    try {
+      const { ino } = statSync(`/proc/self/fd/${fd}`);
+      const file = this.#files.get(ino) ?? { at: 0, rest: "" };
+      this.#files.set(ino, file);
+      for (let count = readSync(fd, this.#chunk, 0, CHUNK, file.at); count > 0; count = readSync(fd, this.#chunk, 0, CHUNK, file.at)) {
+        file.at += count;
+        const lines = (file.rest + this.#chunk.toString("latin1", 0, count)).split("\n");
+        file.rest = lines.pop() ?? "";
+        for (const line of lines) this.#take(line);
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #take(line: string): void {
+    const [, type, sequence] = head.exec(line) ?? [];
+    if (type === undefined) throw new Error(`not a record: ${line.slice(0, 200)}`);
+    const { counts } = this;
+    counts.received++;
+    counts.types[type] = (counts.types[type] ?? 0) + 1;
+    counts.last = Math.max(counts.last, Number(sequence));
+    if (type === "loss") counts.declaredLost += Number(/"lost":(\d+)/.exec(line)?.[1]);
+    const reason = type === "end" ? /"endReason":"([\w-]+)"/.exec(line)?.[1] : undefined;
+    if (reason !== undefined) counts.reasons[reason] = (counts.reasons[reason] ?? 0) + 1;
+  }
+}
+
+/** followRecords starts with an empty folder or one whose files have been read; `name` is that of the file, and the start of those put aside. */
+export function followRecords(folder: string, name: string): RecordTail {
+  const follower = new Follower(folder, name);
+  let fault: unknown;
+  const timer = setInterval(() => {
+    try {
+      follower.look();
+    } catch (error) {
+      fault ??= error; // told to who stops
+    }
+  }, LOOK_MS).unref();
+  return {
+    counts: () => structuredClone(follower.counts),
+    stop() {
+      clearInterval(timer);
+      if (fault !== undefined) throw fault instanceof Error ? fault : new Error("the records cannot be followed");
+      follower.look();
+      return structuredClone(follower.counts);
+    },
+  };
+}

@@ -1,6 +1,6 @@
 // Batches of session operations as bytes: SessionOp to struct svr_op, struct svr_op_result to OpResult. Called by table.ts
 // with one buffer per handle; encodes only the fields that an operation uses.
-import type { LimitName, OpResult, SessionOp, SessionPatchFields } from "../ports/datapath.ts";
+import type { InstallLimits, LimitName, OpResult, SessionOp, SessionPatchFields } from "../ports/datapath.ts";
 import { offsetOf, opLayout, opResultLayout } from "./layouts.ts";
 import { sessionAt, writeAddress, writeHandshake, writePair, writeSession, writeSide, writeU64 } from "./sessioncodec.ts";
 import type { Bytes } from "./sessioncodec.ts";
@@ -31,8 +31,19 @@ function writeInstall(to: Bytes, at: number, from: Of<"install">): void {
   to.view.setUint32(at + O_NAT_COUNT, nat?.count ?? 0, true);
   to.view.setUint16(at + O_NAT_FIRST, nat?.first ?? 0, true);
   to.view.setUint16(at + O_NAT_START, nat?.start ?? 0, true);
-  LIMITS.forEach((name, i) => { to.view.setUint32(at + O_UUID + 4 * i, from.limits?.[name] ?? 0, true); });
+  if (from.limits === undefined) to.array.fill(0, at + O_UUID, at + O_UUID + 4 * LIMITS.length);
+  else writeLimits(to.view, at + O_UUID, from.limits);
   writeSession(to, at + O_SESSION, from.session);
+}
+
+/** struct svr_op_limits, in the order of LIMITS. */
+function writeLimits(view: DataView, at: number, limits: InstallLimits): void {
+  view.setUint32(at, limits.tenant, true);
+  view.setUint32(at + 4, limits.tenantHalfOpen, true);
+  view.setUint32(at + 8, limits.route, true);
+  view.setUint32(at + 12, limits.routeRate, true);
+  view.setUint32(at + 16, limits.source, true);
+  view.setUint32(at + 20, limits.sourceHalfOpen, true);
 }
 
 /** Writers of single fields, each with its bit of enum svr_op_field. */

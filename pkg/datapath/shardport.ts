@@ -61,7 +61,10 @@ export function createSend(native: Native, send: Handle): ShardPort["send"] {
       if (frame.data.length > LONGEST) throw new Error(`a frame of ${frame.data.length} bytes is no IP packet`);
       if (used + frame.data.length > data.length) break;
       data.set(frame.data, used);
-      words.set([frame.nexthop, used, frame.data.length], count * FRAME_WORDS);
+      const at = count * FRAME_WORDS;
+      words[at] = frame.nexthop;
+      words[at + 1] = used;
+      words[at + 2] = frame.data.length;
       used += frame.data.length;
       count++;
     }

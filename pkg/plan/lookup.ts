@@ -81,7 +81,10 @@ function byName(config: RouterConfig, numbers: ReadonlyMap<string, number>): Pic
     service: (name) => services.get(name),
     peer: (name) => peers.get(name),
     path: (key) => paths.get(key),
-    allowedByPeer: (peer, tenant) => tenantLine(tenant).some((one) => allowed.get(peer)?.has(one) === true),
+    allowedByPeer: (peer, tenant) => {
+      const names = allowed.get(peer);
+      return names !== undefined && (names.has(tenant) || tenantLine(tenant).some((one) => names.has(one)));
+    },
   };
 }
 
@@ -90,6 +93,8 @@ function numberLine(name: string, numbers: ReadonlyMap<string, number>): Int32Ar
 }
 
 function nearestNumber(name: string, numbers: ReadonlyMap<string, number>): number | undefined {
+  const own = numbers.get(name);
+  if (own !== undefined) return own;
   for (const one of tenantLine(name)) {
     const id = numbers.get(one);
     if (id !== undefined) return id;

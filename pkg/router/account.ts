@@ -9,7 +9,7 @@ import { windowScale } from "../svr/tcpwindow.ts";
 import { tcpStep } from "../svr/tcpstate.ts";
 import type { TcpMemory, TcpVerdict } from "../svr/tcpstate.ts";
 import { innerBytes } from "./newsession.ts";
-import { changeFields, changeFlags, countPackets, endSession } from "./batch.ts";
+import { changeFields, changeFlags, changeSeen, countPackets, endSession } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import type { Carried, Turn } from "./turn.ts";
 
@@ -22,9 +22,8 @@ export function account(turn: Turn, handle: Handle, side: SideIndex, carried: Ca
   countPackets(turn.batch, handle, side, { packets: 1, bytes: innerBytes(carried, session.side[side], session.context) });
   if (setUp || (isLive && side === 1 && carried.packet.tcp === undefined)) bookSetup(turn, handle);
   if (!restart || !isLive) return verdict;
-  const seen: [number, number] = [...session.seenMs];
-  seen[side] = (turn.nowMs >>> 0) || 1;
-  changeFields(turn.batch, handle, { seenMs: seen });
+  const now32 = (turn.nowMs >>> 0) || 1;
+  changeSeen(turn.batch, handle, side === 0 ? [now32, session.seenMs[1]] : [session.seenMs[0], now32]);
   return verdict;
 }
 

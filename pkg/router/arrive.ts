@@ -3,7 +3,7 @@
 import { equalBytes } from "../base/bytes.ts";
 import { checkForward, checkReverse } from "../svr/metadata.ts";
 import { reasonNumber } from "../svr/reasons.ts";
-import type { HandshakeEffect, MetadataArrival, SegmentEvent } from "../svr/segment.ts";
+import type { HandshakeEffect, SegmentEvent } from "../svr/segment.ts";
 import { Life } from "../svr/session.ts";
 import type { SideIndex } from "../svr/session.ts";
 import { replayVerdict } from "./accept.ts";
@@ -78,15 +78,12 @@ function arriveMetadata(turn: Turn, arrival: OpenedArrival, at: Known): void {
   if (side === 1 && opened.tlvs.forwardContext !== undefined) return arriveOpposed(turn, arrival, at);
   const complete = side === 0 ? checkForward(opened.tlvs, needsKeyId(opened)) : checkReverse(opened.tlvs, needsKeyId(opened));
   if (!complete) return turn.count("metadata-incomplete", opened.peer);
-  const facts: MetadataArrival = {
-    uuidEqual: equalBytes(opened.tlvs.uuid as Uint8Array, handle.state.uuid),
-    modify: opened.tlvs.modify,
-  };
-  const event: SegmentEvent = { kind: side === 0 ? "forwardMetadata" : "reverseMetadata", ...facts };
-  if (side === 0 && !facts.uuidEqual) return at.opener(turn, { ...arrival, replaces: handle });
+  const uuidEqual = equalBytes(opened.tlvs.uuid as Uint8Array, handle.state.uuid);
+  const event: SegmentEvent = { kind: side === 0 ? "forwardMetadata" : "reverseMetadata", uuidEqual, modify: opened.tlvs.modify };
+  if (side === 0 && !uuidEqual) return at.opener(turn, { ...arrival, replaces: handle });
   if (isLateCopy(turn, arrival, at)) return turn.count("replay-first-packet", opened.peer);
   const effects = stepSegment(turn, handle, side, event);
-  for (const effect of effects) carryOut(turn, arrival, { ...at, effect });
+  for (const effect of effects) carryOut(turn, arrival, { handle, side, effect });
 }
 
 /** What opened a session that is over does not reach its host again; what else is late does (protocol 6.3, GUARD of behaviour 3.3). */

@@ -19,7 +19,7 @@ test("changes of one session are one operation, the last change of a bit wins", 
   changeFlags(batch, handle, { clear: 0b0001, set: 0b1000 });
   changeFields(batch, handle, { idleMs: 7 });
   changeFields(batch, handle, { idleMs: 8, service: 9 });
-  changeHandshake(batch, handle, { haveReverse: 1 });
+  changeHandshake(batch, handle, { ...handle.state.handshake, haveReverse: 1 });
   countPackets(batch, handle, 0, { packets: 1, bytes: 100 });
   countPackets(batch, handle, 0, { packets: 1, bytes: 50 });
   countPackets(batch, handle, 1, { packets: 1, bytes: 10 });

@@ -151,10 +151,19 @@ export function changeFlags(batch: Batch, handle: Handle, change: { clear?: numb
   patch.setFlags = (patch.setFlags & ~clear) | set;
 }
 
-/** changeHandshake replaces parts of the handshake memory. */
-export function changeHandshake(batch: Batch, handle: Handle, change: Partial<HandshakeMemory>): void {
-  Object.assign(handle.state.handshake, change);
-  if (handle.ref !== undefined) patchOf(batch, handle, handle.ref).handshake = handle.state.handshake;
+/** changeHandshake replaces the handshake memory. */
+export function changeHandshake(batch: Batch, handle: Handle, memory: HandshakeMemory): void {
+  handle.state.handshake = memory;
+  if (handle.ref !== undefined) patchOf(batch, handle, handle.ref).handshake = memory;
+}
+
+/** changeSeen writes when packets were seen last. */
+export function changeSeen(batch: Batch, handle: Handle, seenMs: [number, number]): void {
+  handle.state.seenMs = seenMs;
+  if (handle.ref === undefined) return;
+  const patch = patchOf(batch, handle, handle.ref);
+  if (patch.fields === undefined) patch.fields = { seenMs };
+  else patch.fields.seenMs = seenMs;
 }
 
 /** changeFields writes fields that the shard may write on a live session. */

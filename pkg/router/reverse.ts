@@ -12,6 +12,7 @@ export function storeReverse(turn: Turn, opened: Opened, handle: Handle): void {
   if (context === undefined) return;
   changeFields(turn.batch, handle, { answer: context.source });
   changeHandshake(turn.batch, handle, {
+    ...handle.state.handshake,
     egressRouter: turn.tables.idOf("router", tlvs.sourceRouter as string),
     reverseService: tlvs.service === undefined ? 0 : turn.tables.idOf("service", tlvs.service),
   });

@@ -5,7 +5,7 @@ import { segmentOf, segmentPatch } from "../svr/segmentfields.ts";
 import type { SegmentPatch } from "../svr/segmentfields.ts";
 import type { HandshakeEffect, SegmentEvent } from "../svr/segment.ts";
 import type { SideIndex } from "../svr/session.ts";
-import { changeFields, changeFlags, changeHandshake } from "./batch.ts";
+import { changeFlags, changeHandshake, changeSeen } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import type { Turn } from "./turn.ts";
 
@@ -25,5 +25,5 @@ export function stepSegment(turn: Turn, handle: Handle, side: SideIndex, event: 
 export function applySegment(turn: Turn, handle: Handle, patch: SegmentPatch): void {
   changeFlags(turn.batch, handle, { clear: patch.clearFlags, set: patch.setFlags });
   changeHandshake(turn.batch, handle, patch.handshake);
-  changeFields(turn.batch, handle, { seenMs: patch.seenMs });
+  changeSeen(turn.batch, handle, patch.seenMs);
 }

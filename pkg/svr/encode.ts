@@ -5,7 +5,7 @@ import { writeU16, writeU32 } from "../base/bytes.ts";
 import { fail, ok, type Result } from "../base/result.ts";
 import * as wire from "./constants.ts";
 import type { Metadata, UnknownTlv } from "./metadata.ts";
-import { headerRows, isRightLength, payloadRows, type TlvRow } from "./tlv.ts";
+import { isRightLength, rowsFor, type TlvRow } from "./tlv.ts";
 
 /** Suite of metadata encryption: 0 clear, 1 CBC, 2 GCM (protocol 8.1). */
 export type Suite = 0 | 1 | 2;
@@ -46,11 +46,9 @@ export function encodeMetadata(m: Metadata, suite: Suite = wire.SUITE_CLEAR): Re
 
 /** planMetadata measures `m`; `limit` when it exceeds 1,100 bytes before TLV 1 or a value does not fit its TLV. A payload section without TLVs is never encrypted. */
 export function planMetadata(m: Metadata, suite: Suite = wire.SUITE_CLEAR): Result<MetadataPlan, "limit"> {
-  const rows: TlvRow[] = [];
-  const sizes: number[] = [];
-  const header = measure(headerRows, m, rows, sizes);
+  const { rows, sizes, header, payload } = measure(m);
   const unknown = m.unknownPayload === undefined ? NONE : [...m.unknownPayload].sort((a, b) => a.type - b.type);
-  const plainLength = measure(payloadRows, m, rows, sizes) + unknown.reduce((sum, tlv) => sum + wire.TLV_OVERHEAD + tlv.value.length, 0);
+  const plainLength = payload + unknown.reduce((sum, tlv) => sum + wire.TLV_OVERHEAD + tlv.value.length, 0);
   const used = plainLength === 0 ? wire.SUITE_CLEAR : suite;
   const ivRoom = used === wire.SUITE_CLEAR ? 0 : wire.TLV_OVERHEAD + ivBytes(used);
   const headerLength = wire.BASE_HEADER + header + ivRoom;
@@ -80,20 +78,35 @@ function sectionLength(plainLength: number, suite: Suite): number {
   return suite === wire.SUITE_GCM ? plainLength + wire.GCM_TAG : plainLength + wire.CBC_BLOCK - (plainLength % wire.CBC_BLOCK);
 }
 
-/** Bytes of the TLVs of one section; NaN when a value does not fit its TLV. TLV 0x8000 is ours to make. */
-function measure(table: readonly TlvRow[], m: Metadata, rows: TlvRow[], sizes: number[]): number {
-  let total = 0;
-  for (const row of table) {
-    const value = m[row.key] as never;
-    if (value === undefined || row.type === wire.TLV_METADATA_IV) continue;
-    const size = row.codec.size(value);
-    if (size < 0) continue;
-    if (!isRightLength(row, size)) return Number.NaN;
-    rows.push(row);
-    sizes.push(size);
-    total += wire.TLV_OVERHEAD + size;
+/** Measured are the TLVs to write, in order, and the bytes of each section: not a number when a value does not fit its TLV. */
+interface Measured { rows: TlvRow[]; sizes: number[]; header: number; payload: number }
+
+/** Asks the metadata for what it has, not for each line of the table whether it has that: a few of forty are there. TLV 0x8000 is ours to make. */
+function measure(m: Metadata): Measured {
+  const measured: Measured = { rows: [], sizes: [], header: 0, payload: 0 };
+  for (const key in m) {
+    const value = m[key as keyof Metadata];
+    if (value === undefined) continue;
+    for (const row of rowsFor(key)) add(measured, row, row.type === wire.TLV_METADATA_IV ? -1 : row.codec.size(value as never));
   }
-  return total;
+  return measured;
+}
+
+/** A negative size: nothing of this line is written, as of a value of the other family, which has a line of its own. */
+function add(to: Measured, row: TlvRow, size: number): void {
+  if (size < 0) return;
+  const bytes = isRightLength(row, size) ? wire.TLV_OVERHEAD + size : Number.NaN;
+  if (row.section === "header") to.header += bytes;
+  else to.payload += bytes;
+  const { rows, sizes } = to;
+  let at = rows.push(row) - 1;
+  sizes.push(size);
+  for (; at > 0 && rows[at - 1]!.order > row.order; at--) {
+    rows[at] = rows[at - 1]!;
+    sizes[at] = sizes[at - 1]!;
+  }
+  rows[at] = row;
+  sizes[at] = size;
 }
 
 /** Where the value of TLV 0x8000 stands behind the header TLVs with lower types. */

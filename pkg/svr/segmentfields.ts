@@ -39,18 +39,16 @@ export function segmentOf(session: SegmentSource, side: SideIndex): SegmentState
   const bits = memory.modifyFlags;
   const modifyIn = askedOn(memory, side);
   const open = (bits & OPEN[side]) !== 0;
-  const shared = {
-    open, modifyIn, owed: (bits & OWED[side]) !== 0 && modifyIn !== NO_SEQUENCE,
-    modifyOut: sequenceOf(memory.modifyOut), modifyReason: open ? memory.modifyOut >>> REASON_SHIFT : 0,
-    controlMs: memory.control3Ms, forwardMs: seenOf(session, 0), reverseMs: seenOf(session, 1),
-  };
-  if (side === 1) {
-    const meta = (flags & Flag.fwdMeta) !== 0 && (bits & ONCE) === 0;
-    return { ...shared, role: "initiator", meta, repeats: memory.reverseRepeats, haveReverse: memory.haveReverse !== 0, lost: false };
-  }
+  const opens = side === 1;
   return {
-    ...shared, role: "responder", meta: (flags & Flag.revMeta) !== 0, repeats: memory.forwardRepeats,
-    haveReverse: memory.haveReverse !== 0 || session.side[1].path === 0, lost: (bits & LOST) !== 0,
+    role: opens ? "initiator" : "responder",
+    meta: opens ? (flags & Flag.fwdMeta) !== 0 && (bits & ONCE) === 0 : (flags & Flag.revMeta) !== 0,
+    open, owed: (bits & OWED[side]) !== 0 && modifyIn !== NO_SEQUENCE,
+    modifyOut: sequenceOf(memory.modifyOut), modifyReason: open ? memory.modifyOut >>> REASON_SHIFT : 0, modifyIn,
+    repeats: opens ? memory.reverseRepeats : memory.forwardRepeats,
+    haveReverse: memory.haveReverse !== 0 || (!opens && session.side[1].path === 0),
+    lost: !opens && (bits & LOST) !== 0,
+    controlMs: memory.control3Ms, forwardMs: seenOf(session, 0), reverseMs: seenOf(session, 1),
   };
 }
 
@@ -77,10 +75,10 @@ function responderFlags(state: SegmentState): number {
 
 function memoryOf(memory: HandshakeMemory, side: SideIndex, state: SegmentState): HandshakeMemory {
   return {
-    ...memory,
     forwardRepeats: side === 1 ? memory.forwardRepeats : state.repeats, reverseRepeats: side === 1 ? state.repeats : memory.reverseRepeats,
     modifyOut: outOf(memory, state), modifyIn: inOf(memory, side, state), modifyFlags: bitsOf(memory, side, state),
     haveReverse: state.haveReverse ? 1 : memory.haveReverse, control3Ms: state.controlMs,
+    reverseService: memory.reverseService, egressRouter: memory.egressRouter,
   };
 }
 

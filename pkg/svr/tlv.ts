@@ -12,6 +12,8 @@ export type MetadataKey = Exclude<keyof Metadata, "unknownPayload">;
 
 /** TlvRow is one line of the table; a length n is right when it is min, min + step ... up to max. */
 export interface TlvRow {
+  /** place on the wire: the header section first, each section ascending */
+  readonly order: number;
   readonly type: number;
   readonly name: string;
   readonly section: Section;
@@ -77,11 +79,19 @@ export const reservedTypes: ReadonlyMap<number, Scope> = new Map([[50, "S"], [51
 
 /** tlvTable is the table in ascending order of types. */
 export const tlvTable: readonly TlvRow[] = lines.map(([type, name, section, [min, max = min, step = 1], scope, key, codec]) =>
-  ({ type, name, section, min, max, step, scope, key, codec: codec as ValueCodec<never> }));
+  ({ order: type + (section === "header" ? 0 : 0x10000), type, name, section, min, max, step, scope, key, codec: codec as ValueCodec<never> }));
 
 /** headerRows and payloadRows are the lines of each section, ascending. */
 export const headerRows: readonly TlvRow[] = tlvTable.filter((row) => row.section === "header");
 export const payloadRows: readonly TlvRow[] = tlvTable.filter((row) => row.section === "payload");
+
+const rowsByKey: ReadonlyMap<string, readonly TlvRow[]> = Map.groupBy(tlvTable, (row): string => row.key);
+const NONE: readonly TlvRow[] = [];
+
+/** rowsFor gives the lines that write a field of Metadata: one, or one a family; none for what has no line. */
+export function rowsFor(key: string): readonly TlvRow[] {
+  return rowsByKey.get(key) ?? NONE;
+}
 
 const SLOTS_A_RANGE = 64; // all known types lie in the first 64 numbers of 0x0000, 0x8000 and 0xc000
 

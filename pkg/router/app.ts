@@ -23,7 +23,8 @@ import { createFill } from "./fill.ts";
 import { controlRoutes } from "./controlroutes.ts";
 import { createIntake } from "./intake.ts";
 import type { Applied, Compiler, Intake } from "./intake.ts";
-import { judgeLive } from "./live.ts";
+import { createJudging } from "./judging.ts";
+import type { Judging } from "./judging.ts";
 import { lockState } from "./lock.ts";
 import type { ShardHost } from "./messages.ts";
 import { plainName } from "./names.ts";
@@ -72,7 +73,6 @@ const ALARM_MS = 1_000;
 const MTU_MS = 250; // steps of path MTU discovery
 const RESERVE_MS = 3_600_000;
 const KEEP_MS = 10_000; // between tries to write what a disk refused
-const AGAIN_MS = 2_000; // a change is in effect within 5 s (behaviour 1.2)
 
 /** RunningRouter is a started router; stop leaves the pinned maps forwarding. */
 export interface RunningRouter {
@@ -105,12 +105,11 @@ interface Parts {
   /** every shard's thread is up */
   started: Promise<unknown>;
   mtus: PathMtus;
+  judging: Judging;
   /** what is in force but for path MTUs */
   posted?: ShardConfig;
   /** a path MTU is not in force yet */
   isStale: boolean;
-  /** live sessions are judged once more by this configuration, at a monotonic time */
-  again?: { posted: ShardConfig; before?: ShardConfig | undefined; atMs: number } | undefined;
 }
 
 /** In an object, because a promise of a promise is one promise. */
@@ -125,7 +124,9 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   undo.defer(() => datapath.close());
   undo.defer(() => { options.peering.port.close(); });
   const mtus = createPathMtus({ ...options, ...options.peering, datapath, changed: () => { parts.isStale = true; } });
-  const parts: Parts = { options, datapath, intake, mtus, isStale: false, ...startShards({ options, datapath, first, tooBig: (path) => { mtus.tooBig(path); } }, undo) };
+  const running = startShards({ options, datapath, first, tooBig: (path) => { mtus.tooBig(path); } }, undo);
+  const judging = createJudging({ datapath, ...running, nowMs: () => clock.monotonicMs(), log });
+  const parts: Parts = { options, datapath, intake, mtus, judging, isStale: false, ...running };
   undo.defer(endingWith(parts));
   applyConfig(parts, first);
   const failed = Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
@@ -149,7 +150,7 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
     const by = stepOf();
     if (by !== undefined) log.warn({ event: "clock.step", by }, "the clock was set: metadata of peers with another time is refused");
     parts.pump.run();
-    judgeAgain(parts);
+    parts.judging.step();
   });
   undo.defer(() => pumping.stop());
   const measuring = options.every(MTU_MS, () => { measure(parts); });
@@ -248,8 +249,7 @@ function applyConfig(parts: Parts, applied: Applied): void {
   parts.mtus.follow(posted);
   putInForce(parts, posted);
   pump.follow(applied.config);
-  const ended = endForbidden(parts, posted, before);
-  parts.again = { posted, before, atMs: options.clock.monotonicMs() + AGAIN_MS };
+  const ended = parts.judging.follow(posted, before);
   options.log.info({ hash: applied.hash, problems: applied.problems.length, ended }, "configuration applied");
   for (const problem of applied.problems) options.log.warn({ problem }, "configuration problem");
 }
@@ -270,24 +270,6 @@ function measure(parts: Parts): void {
   } catch (error) {
     parts.options.log.error({ error }, "a path MTU could not be put in force; the one before stays");
   }
-}
-
-/** Ends what the configuration does not allow or cannot carry, marks what has another way out now; the number of those that end. */
-function endForbidden({ datapath, shards, options }: Parts, posted: ShardConfig, before?: ShardConfig): number {
-  const { ending, moved, retimed } = judgeLive(datapath, posted, { before, nowMs: options.clock.monotonicMs() });
-  if (retimed.length > 0) shards[0]?.post({ kind: "retime", sessions: retimed });
-  if (moved.length > 0) shards[0]?.post({ kind: "moved", refs: moved });
-  for (const [reason, list] of Map.groupBy(ending, (one) => one.reason)) shards[0]?.post({ kind: "end", refs: list.map((one) => one.ref), reason });
-  return ending.length;
-}
-
-/** A busy shard opens sessions by the configuration before until it reads its messages; nobody saw those. */
-function judgeAgain(parts: Parts): void {
-  const { options, again } = parts;
-  if (again === undefined || options.clock.monotonicMs() < again.atMs) return;
-  parts.again = undefined;
-  const ended = endForbidden(parts, again.posted, again.before);
-  if (ended > 0) options.log.info({ ended }, "sessions that began by the configuration before are ended");
 }
 
 /** Shards first: what they still had to say is in the records then. */

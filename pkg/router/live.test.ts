@@ -6,7 +6,8 @@ import type { Chain } from "../../test/lab/config.ts";
 import { createLab, keysOf } from "../../test/lab/lab.ts";
 import type { Lab } from "../../test/lab/lab.ts";
 import { content, endsOf, everything, udpUp } from "../../test/lab/packets.ts";
-import { judgeLive } from "./live.ts";
+import { buildTables } from "./build.ts";
+import { judgePage } from "./live.ts";
 import { numberNames } from "./names.ts";
 
 const names = ["branch", "transit", "cloud"];
@@ -28,7 +29,7 @@ function endings(made: Lab, index: number, change: (config: RouterConfig) => voi
   const { ids } = numberNames(config, (name) => datapath.nameId(name));
   const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }]));
   const tenantOf = (uuid: Uint8Array): string => datapath.nameOf(datapath.findUuid(uuid)!.state.tenant)!;
-  return judgeLive(datapath, { config, ids, keys }).ending.map(({ ref, reason }) => `${tenantOf(ref.uuid)} ${reasonOf(reason)!.name}`);
+  return judgePage({ tables: buildTables({ config, ids, keys }, datapath), before: [] }, datapath.sessions(0, 99).sessions, 0).ending.map(({ ref, reason }) => `${tenantOf(ref.uuid)} ${reasonOf(reason)!.name}`);
 }
 
 const nothing = (): void => undefined;

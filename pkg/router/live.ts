@@ -1,12 +1,10 @@
 // What a configuration change means for live sessions (behaviour 1.2): a session whose tenant may not open its service any
 // more ends with reason `policy`, one whose peer or path is gone with `path-lost`; all others stay as they are. Called by
-// the app after the shards were told, and by preview.ts before.
+// judging.ts after the shards were told, and by preview.ts before.
 import type { Datapath, SessionRef } from "../ports/datapath.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Life } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
-import { buildTables } from "./build.ts";
-import type { ShardConfig } from "./build.ts";
 import { hasMoved } from "./moved.ts";
 import { plainName } from "./names.ts";
 import type { Tables } from "./tables.ts";
@@ -34,30 +32,29 @@ export interface Retimed {
   initialMs?: number;
 }
 
-/** judgeLive reads all live sessions page by page, without a lock. */
-export function judgeLive(datapath: Datapath, posted: ShardConfig, change: { before?: ShardConfig | undefined; nowMs: number } = { nowMs: 0 }): LiveSessions {
-  const tables = buildTables(posted, datapath);
-  const before = change.before === undefined ? undefined : buildTables(change.before, datapath);
+/** judgePage judges sessions of the table by `tables`; `before` are the configurations that they may have their timeouts from. */
+export function judgePage(by: { tables: Tables; before: readonly Tables[] }, sessions: readonly { index: number; state: Session }[], nowMs: number): LiveSessions {
+  const { tables, before } = by;
   const judged: LiveSessions = { ending: [], moved: [], retimed: [] };
-  for (const page of livePages(datapath)) {
-    for (const { index, state } of page) {
-      const ref = { index, uuid: state.uuid }, reason = reasonToEnd(tables, state);
-      if (reason !== undefined) judged.ending.push({ ref, reason: reasonNumber(reason) });
-      else if (hasMoved(tables, state)) judged.moved.push(ref);
-      const times = before === undefined ? undefined : changedTimes(before, tables, state, change.nowMs);
-      if (times !== undefined) judged.retimed.push({ ref, ...times });
-    }
+  for (const { index, state } of sessions) {
+    if (state.life !== Life.live) continue;
+    const ref = { index, uuid: state.uuid }, reason = reasonToEnd(tables, state);
+    if (reason !== undefined) judged.ending.push({ ref, reason: reasonNumber(reason) });
+    else if (hasMoved(tables, state)) judged.moved.push(ref);
+    const times = changedTimes(before, tables, { session: state, nowMs });
+    if (times !== undefined) judged.retimed.push({ ref, ...times });
   }
   return judged;
 }
 
 /** A timeout changes from the next packet on (behaviour 1.2): a session that is idle for longer than the new one keeps the old one for now. */
-function changedTimes(before: Tables, after: Tables, session: Session, nowMs: number): Omit<Retimed, "ref"> | undefined {
+function changedTimes(before: readonly Tables[], after: Tables, { session, nowMs }: { session: Session; nowMs: number }): Omit<Retimed, "ref"> | undefined {
   const { proto, destinationPort: port } = session.context;
-  const [old, next] = [before.serviceById(session.service), after.serviceById(session.service)];
-  if (old === undefined || next === undefined) return undefined;
+  const next = after.serviceById(session.service);
+  if (next === undefined) return undefined;
   const idleMs = next.idleMs(proto, port), initialMs = next.initialMs(proto, port);
-  if (idleMs === old.idleMs(proto, port) && initialMs === old.initialMs(proto, port)) return undefined;
+  const olds = before.flatMap((tables) => tables.serviceById(session.service) ?? []);
+  if (olds.every((old) => idleMs === old.idleMs(proto, port) && initialMs === old.initialMs(proto, port))) return undefined;
   const idle = Math.min(...session.seenMs.map((seen) => ((nowMs >>> 0) - (seen || session.sinceMs)) >>> 0));
   if (idle > idleMs && idle < 2 ** 31) return undefined;
   return proto === 6 ? { idleMs } : { idleMs, initialMs };

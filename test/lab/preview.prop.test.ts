@@ -7,7 +7,8 @@ import type { RouterConfig } from "../../pkg/plan/config.ts";
 import type { PreviewView } from "../../pkg/api/view.ts";
 import { uuidHex } from "../../pkg/base/ids.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
-import { judgeLive } from "../../pkg/router/live.ts";
+import { buildTables } from "../../pkg/router/build.ts";
+import { judgePage } from "../../pkg/router/live.ts";
 import { numberNames } from "../../pkg/router/names.ts";
 import { previewSessions } from "../../pkg/router/preview.ts";
 import type { Session } from "../../pkg/svr/session.ts";
@@ -49,7 +50,7 @@ function apply(lab: Lab, next: RouterConfig): void {
   for (const key of keys) delete router.config[key];
   Object.assign(router.config, next, { shards: 1 });
   lab.reconfigure(0);
-  const { ending, moved } = judgeLive(router.datapath, posted(lab, router.config));
+  const { ending, moved } = judgePage({ tables: buildTables(posted(lab, router.config), router.datapath), before: [] }, router.datapath.sessions(0, 999).sessions, 0);
   router.shards[0]!.tell({ kind: "moved", refs: moved });
   for (const [reason, list] of Map.groupBy(ending, (one) => one.reason)) router.shards[0]!.tell({ kind: "end", refs: list.map((one) => one.ref), reason });
   lab.run();

@@ -1,0 +1,123 @@
+// Judging live sessions a page at a time: all of them are judged by the newest configuration, each once, wherever it came in between.
+import type { RouterConfig } from "../plan/config.ts";
+import { chainConfig } from "../../test/lab/config.ts";
+import type { Chain } from "../../test/lab/config.ts";
+import { createLab, keysOf } from "../../test/lab/lab.ts";
+import { content, endsOf, everything, udpUp } from "../../test/lab/packets.ts";
+import type { ShardConfig } from "./build.ts";
+import { createJudging, SLICE_MS } from "./judging.ts";
+import type { Judging } from "./judging.ts";
+import type { ToShard } from "./messages.ts";
+import { numberNames } from "./names.ts";
+
+const names = ["east", "west"];
+const tenants = ["corp", "guest"];
+const allowed = { ...everything, allow: tenants }, denied = { ...everything, allow: ["guest"], deny: ["corp"] };
+const SLOTS = 5;
+
+interface World {
+  judging: Judging;
+  messages: ToShard[];
+  logs: string[];
+  nowMs: number;
+  /** what a look at the clock takes */
+  tickMs: number;
+  posted(service: Chain["services"][number], change?: (config: RouterConfig) => void): ShardConfig;
+  /** slots of the messages of a kind since this was last asked */
+  told(kind: "end" | "retime"): number[];
+}
+
+/** A table of five pages with one session each; every look at the clock is a slice. */
+function makeWorld(): World {
+  const lab = createLab(names, { services: [allowed], tenants });
+  lab.fromLeft(udpUp(endsOf(4), content(9)));
+  lab.run();
+  const { datapath } = lab.routers[0]!;
+  const [found] = datapath.sessions(0, 1).sessions;
+  const world: Omit<World, "judging"> = {
+    messages: [], logs: [], nowMs: found!.state.sinceMs, tickMs: SLICE_MS,
+    posted(service, change = () => undefined) {
+      const config = chainConfig({ services: [service], tenants, names, index: 0 });
+      change(config);
+      const { ids } = numberNames(config, (name) => datapath.nameId(name));
+      return { config, ids, keys: Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }])) };
+    },
+    told: (kind) => world.messages.splice(0).flatMap((one) => (one.kind !== kind ? [] : one.kind === "end" ? one.refs : one.kind === "retime" ? one.sessions.map(({ ref }) => ref) : []).map((ref) => ref.index)),
+  };
+  const say = (_fields: object, message: string): void => { world.logs.push(message); };
+  const judging = createJudging({
+    datapath: { ...datapath, sessions: (cursor) => ({ sessions: [{ index: cursor, state: found!.state }], ...(cursor < SLOTS - 1 && { next: cursor + 1 }) }) },
+    shards: [{ post: (message) => void world.messages.push(message), onMessage: () => undefined, closed: Promise.resolve() }],
+    nowMs: () => { world.nowMs += world.tickMs / 2; return world.nowMs; }, log: { info: say, warn: say, error: say },
+  });
+  return Object.assign(world, { judging });
+}
+
+const steps = ({ judging }: World, count: number): void => { for (let step = 0; step < count; step++) judging.step(); };
+
+test("a small table is judged at once", () => {
+  const world = makeWorld();
+  world.tickMs = 0;
+  expect(world.judging.follow(world.posted(denied))).toBe(SLOTS);
+  expect([world.told("end"), world.logs]).toEqual([[0, 1, 2, 3, 4], []]);
+});
+
+test("a large table is judged a slice a step, and the end is told", () => {
+  const world = makeWorld();
+  expect(world.judging.follow(world.posted(denied))).toBe(1);
+  expect(world.told("end")).toEqual([0]);
+  steps(world, 2);
+  expect([world.told("end"), world.logs]).toEqual([[1, 2], []]);
+  steps(world, 2);
+  expect([world.told("end"), world.logs]).toEqual([[3, 4], ["all live sessions are judged by the configuration"]]);
+});
+
+test("a configuration that comes in between goes on where the one before was, and round to there", () => {
+  const world = makeWorld();
+  world.judging.follow(world.posted(allowed));
+  steps(world, 1);
+  world.judging.follow(world.posted(denied));
+  steps(world, 3);
+  expect([world.told("end"), world.logs]).toEqual([[2, 3, 4, 0], []]);
+  steps(world, 1);
+  expect([world.told("end"), world.logs]).toEqual([[1], ["all live sessions are judged by the configuration"]]);
+  world.judging.step();
+  expect(world.told("end")).toEqual([]);
+});
+
+test("1.2 timeouts that changed and changed back in between are those of the newest configuration", () => {
+  const world = makeWorld();
+  const short = world.posted(allowed, (config) => { for (const service of config.services) service.idleMs = 90_000; }), long = world.posted(allowed);
+  world.judging.follow(short, long);
+  steps(world, 1);
+  expect(world.told("retime")).toEqual([0, 1]);
+  world.judging.follow(long, short);
+  steps(world, 4);
+  expect(world.told("retime")).toEqual([2, 3, 4, 0, 1]);
+});
+
+test("1.2 two seconds later all are judged once more: a busy shard opened some by the configuration before", () => {
+  const world = makeWorld();
+  world.tickMs = 0;
+  world.judging.follow(world.posted(denied));
+  world.told("end");
+  world.judging.step();
+  expect(world.told("end")).toEqual([]);
+  world.nowMs += 2_000;
+  world.judging.step();
+  expect([world.told("end"), world.logs]).toEqual([[0, 1, 2, 3, 4], ["sessions that began by the configuration before are ended"]]);
+  world.nowMs += 9_000;
+  world.judging.step();
+  expect(world.told("end")).toEqual([]);
+});
+
+test("a change of routes and limits is no reason to look at live sessions; one under way goes on", () => {
+  const world = makeWorld();
+  const cheaper = world.posted(denied, (config) => { config.limits.sessions = 7; for (const route of config.routes) route.cost = 9; });
+  world.judging.follow(world.posted(denied));
+  expect(world.judging.follow(cheaper, world.posted(denied))).toBe(0);
+  expect(world.told("end")).toEqual([0]);
+  steps(world, 4);
+  expect(world.told("end")).toEqual([1, 2, 3, 4]);
+  expect(world.judging.follow(world.posted(denied), cheaper)).toBe(0);
+});

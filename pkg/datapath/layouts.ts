@@ -137,7 +137,7 @@ export const memberKeyLayout = struct("svr_member_key", [
 /** puntLayout is struct svr_punt. */
 export const puntLayout = struct("svr_punt", [
   ["time_ns", "u64"], ["length", "u32"], ["entry", "u32"], ["cause", "u16"], ["ifnum", "u16"], ["vlan", "u16"], ["gso_size", "u16"],
-  ["gso_segments", "u16"], ["local_flags", "u16"], ["source_mac", "u8", 6], ["flags", "u16"],
+  ["gso_segments", "u16"], ["local_flags", "u16"], ["source_mac", "u8", 6], ["flags", "u16"], ["sum_start", "u16"], ["sum_field", "u16"],
 ]);
 
 /** recordLayout is struct svr_record. */

@@ -156,7 +156,7 @@ function enqueue(world: World, packet: PacketIn, judged: Judged): Verdict {
   const ring = rings[flow?.session.shard ?? shardOf(model, judged)];
   if (verdict.kind !== "punt" || ring === undefined || ring.length >= (options.ringLimit ?? 4096)) return dropped("ring-full");
   const punt: Punt = {
-    cause: verdict.cause, ifnum: packet.ifnum, vlan: packet.vlan, gsoSize: parsed.segments > 1 ? parsed.gsoSize : 0,
+    cause: verdict.cause, ifnum: packet.ifnum, vlan: packet.vlan, gsoSize: parsed.gsoSize,
     toWaypoint: localOf(model, parsed.destination)?.waypoint === true, data: packet.data.slice(0, parsed.length),
   };
   ring.push(flow === undefined ? punt : { ...punt, session: { index: flow.index, side: flow.side, state: structuredClone(flow.session) } });

@@ -13,8 +13,10 @@ export interface Punt {
   cause: PuntCause;
   ifnum: number;
   vlan: number;
-  /** 0: one wire packet; else payload bytes of each segment but the last */
+  /** 0: one wire packet; else payload bytes of each segment but the last, if there is more than one; of a tunnel those of the packet inside */
   gsoSize: number;
+  /** where the part begins whose checksum was left to offload and is finished now: behind the IP header, or inside a tunnel; absent when none was */
+  sumStart?: number;
   /** the destination is one of our waypoint addresses */
   toWaypoint: boolean;
   /** the packet from its IP header on */

@@ -36,7 +36,7 @@ export function openArrivals(turn: Turn, punts: readonly Punt[], engine: SealEng
   const arrivals: Arrival[] = [];
   const opening: Opening = { pending: [], epochs: new Map() };
   for (const punt of punts) {
-    for (const data of cutSegments(punt.data, punt.gsoSize)) {
+    for (const data of cutSegments(punt.data, punt.gsoSize, punt.sumStart)) {
       const arrival = enter(turn, punt, data);
       if (arrival !== undefined && prepare(turn, arrival, opening)) arrivals.push(arrival);
     }

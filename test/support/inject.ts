@@ -15,9 +15,17 @@ export class Injector {
 
   /** send sends packets in order; when it resolves the device took them all. */
   async send(...packets: Uint8Array[]): Promise<void> {
+    return this.#write(packets.map(toHex));
+  }
+
+  /** sendOffloaded sends packets whose checksum from `start` (of the IP packet) on, `offset` behind it, is left to the device. */
+  async sendOffloaded(at: { start: number; offset: number }, ...packets: Uint8Array[]): Promise<void> {
+    return this.#write(packets.map((packet) => `~${at.start},${at.offset},${toHex(packet)}`));
+  }
+
+  async #write(lines: readonly string[]): Promise<void> {
     const from = this.#process.lines.length;
-    for (const packet of packets) this.#process.write(toHex(packet));
-    this.#process.write("=");
+    for (const line of [...lines, "="]) this.#process.write(line);
     await this.#process.line(/^sent/, { from, deadlineMs: 60_000 });
   }
 

@@ -68,7 +68,7 @@ static int take_punt(struct svr_ring *ring, const void *data, size_t size)
 	at += entry->has_session;
 	memcpy(at, punt + 1, punt->length);
 	if (punt->flags & SVR_PUNT_PARTIAL)
-		svr_checksum_complete(at, punt->length);
+		svr_checksum_finish(at, punt->length, punt->sum_start, punt->sum_field);
 	at += (punt->length + 7u) & ~7u;
 	entry->size = (__u32)(at - (__u8 *)entry);
 	ring->call->used += entry->size;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
 /* Sends packets as they are: `inject DEVICE MAC VLAN` reads lines of hex from standard input, each one IP packet, and sends it to
- * that link address, tagged unless VLAN is 0, checksums and lengths untouched. A line `=` prints `sent COUNT`.
- * Started by test/support/inject.ts. */
+ * that link address, tagged unless VLAN is 0, checksums and lengths untouched. A line `~START,OFFSET,hex` is one whose checksum is
+ * left to offload (CHECKSUM_PARTIAL): it covers what follows START and stands OFFSET behind it; no tag. A line `=` prints
+ * `sent COUNT`. Started by test/support/inject.ts. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <stdint.h>
@@ -67,6 +69,34 @@ static void send_tagged(int s, struct sockaddr_ll *to, uint8_t *packet, size_t l
 		send_packet(s, to, packet, length);
 }
 
+/* With what a virtual machine says in front of its packets; a socket of its own, because it is then in front of all of them. */
+static void send_offloaded(struct sockaddr_ll *to, char *line)
+{
+	enum { HEADERS = sizeof(struct virtio_net_hdr) + ETH_HLEN };
+	static uint8_t data[HEADERS + LONGEST];
+	static int s = -1;
+	struct virtio_net_hdr *offload = (struct virtio_net_hdr *)data;
+	struct ether_header *ethernet = (struct ether_header *)(offload + 1);
+	int on = 1;
+	size_t length;
+
+	if (s < 0) {
+		s = socket(AF_PACKET, SOCK_RAW, 0); /* others have no such header */
+		if (s < 0 || setsockopt(s, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)))
+			fail("offload");
+	}
+	memset(data, 0, HEADERS);
+	offload->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	offload->csum_start = ETH_HLEN + strtoul(line, &line, 10);
+	offload->csum_offset = strtoul(line + 1, &line, 10);
+	length = read_hex(line + 1, data + HEADERS, LONGEST);
+	to->sll_protocol = htons((data[HEADERS] >> 4) == 6 ? ETH_P_IPV6 : ETH_P_IP);
+	memcpy(ethernet->ether_dhost, to->sll_addr, MAC);
+	ethernet->ether_shost[0] = 2; /* nobody's */
+	ethernet->ether_type = to->sll_protocol;
+	send_packet(s, to, data, HEADERS + length);
+}
+
 int main(int count, char **words)
 {
 	static char line[2 * LONGEST + 64];
@@ -85,6 +115,10 @@ int main(int count, char **words)
 		if (line[0] == '=') {
 			printf("sent %lu\n", sent);
 			fflush(stdout);
+			continue;
+		}
+		if (line[0] == '~') {
+			send_offloaded(&to, line + 1);
 			continue;
 		}
 		size_t length = read_hex(line, data + TAG, LONGEST);

@@ -64,7 +64,7 @@ test("P-1 P-2 P-3 N-3 N-4 svrctl why says what a shard decides", () => {
         seen.add(reason ?? "allow");
       }
     }
-  }), { numRuns: 150 });
+  }), { numRuns: 500 });
   expect([...seen]).toEqual(expect.arrayContaining(["access", "allow", "nat", "no-path", "no-service"]));
 });
 

@@ -10,7 +10,7 @@ let harness: Harness;
 beforeAll(() => { harness = openHarness({ slots: 2048, buckets: 1024, shards: 2 }); });
 afterAll(async () => { await harness.close(); });
 
-test.each(families)("RB-32 $name: 1,100 VLANs with one 5-tuple are 1,100 sessions, and no packet goes to another one", async (f) => {
+test.each(families)("L-9 RB-32 $name: 1,100 VLANs with one 5-tuple are 1,100 sessions, and no packet goes to another one", async (f) => {
   await prepare(harness);
   for (let vlan = 1; vlan <= VLANS; vlan++) {
     const peer = peerSide(f, UDP, { localPort: 16384 + 2 * vlan, remotePort: 16385 + 2 * vlan });

@@ -80,7 +80,7 @@ describeNet("floods of first packets", () => {
     await goesOn();
   }, 120_000);
 
-  test("RB-12 FIN and RST open nothing with enforcement allow, random protocols age out, a full table refuses, live sessions run", async () => {
+  test("L-9 RB-12 FIN and RST open nothing with enforcement allow, random protocols age out, a full table refuses, live sessions run", async () => {
     const seed = seedFrom(process.env["CHAOS_SEED"], Date.now());
     console.log(`chaos: CHAOS_SEED=${seed}`);
     const random = createRandom(seed);

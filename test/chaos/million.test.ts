@@ -105,6 +105,9 @@ describeNet("a full table", () => {
       expect(await svrctl("sessions", "delete", sessionId, "--yes", ...sockets)).toMatchObject({ exit: 0, err: "" });
     }
     await drainedTo(SESSIONS - DELETED);
+    const { nat = 0 } = await r1.drops(); // every pair was used once, and those that were released rest
+    expect(await open(SESSIONS, DELETED)).toBe(0);
+    expect((await r1.drops())["nat"]).toBe(nat + DELETED);
     await setAccess("Deny");
     await drainedTo(SESSIONS - CUT);
     await sound();
@@ -115,7 +118,7 @@ describeNet("a full table", () => {
     await setAccess("Allow");
   }
 
-  test(`L-8 ${SESSIONS} sessions fill the table and drain by administrator, policy and timers: alarm, records, ports and memory`, async () => {
+  test(`L-8 L-9 RB-1 ${SESSIONS} sessions fill the table and drain by administrator, policy and timers: alarm, records, ports and memory`, async () => {
     const records = followRecords(r1.stateDir, "records.jsonl"), started = performance.now();
     const memory: number[] = [memoryKib(r1)];
     for (let round = 0; round < CYCLES; round++) {

@@ -94,7 +94,7 @@ describeNet("denials", () => {
       expect((await router.live()).filter((session) => session.sourcePort === sourcePort)).toEqual([]);
     }, 30_000);
 
-    test("RB-33 TCP that enters in the middle where the answers would leave elsewhere is refused with reverse-path; where they return, it is a session", async () => {
+    test("L-9 RB-33 TCP that enters in the middle where the answers would leave elsewhere is refused with reverse-path; where they return, it is a session", async () => {
       const entering: Case = { reason: "reverse-path", elsewhere: true, port: 5006, tcp: true };
       const [refused, admitted] = [++next, ++next];
       await fromA.send(packet(family, entering, refused), packet(family, { reason: "", port: 5006, tcp: true }, admitted));

@@ -97,7 +97,7 @@ describeNet("fragments and metadata alone", () => {
     expect(to).toBe(port);
   }, 40_000);
 
-  test.each([4, 6] as const)("RB-32 IPv%i: a DNS answer of 5,000 bytes whose fragments come in disorder is whole", async (family) => {
+  test.each([4, 6] as const)("L-9 RB-32 IPv%i: a DNS answer of 5,000 bytes whose fragments come in disorder is whole", async (family) => {
     const { client, server, port: to, from } = await flow("sink", family);
     const text = toHex(body(700));
     const answer = buildPacket({ ...fieldsOf(hostAddress(2, family), hostAddress(1, family)), dontFragment: false }, { kind: "udp", sourcePort: to, destinationPort: from }, body(5000));
@@ -116,7 +116,7 @@ describeNet("fragments and metadata alone", () => {
     expect(readWire(await wan.stop()).every((one) => one.packet.end <= 1400)).toBe(true);
   }, 30_000);
 
-  test("RB-32 packets of one session come in on any core: one session, all answered", async () => {
+  test("L-9 RB-32 packets of one session come in on any core: one session, all answered", async () => {
     for (const core of ["0", "1", "0"]) {
       const { stdout } = await fabric.net.exec("a", ["taskset", "-c", core, "ping", "-n", "-c", "3", "-i", "0.1", "-W", "1", "-e", "4242", hostAddress(2, 4)]);
       expect(stdout).toContain("3 received");

@@ -122,7 +122,7 @@ describeNet("handshakes", () => {
     expect(marked.every((one) => one.metadata?.authentic === true && toHex(one.body).startsWith(COOKIE))).toBe(true);
   }, 30_000);
 
-  test.each(families)("W-10 IPv%i: two sessions that open each other at once become the one with the lower UUID", async (family) => {
+  test.each(families)("W-10 L-9 RB-5 IPv%i: two sessions that open each other at once become the one with the lower UUID", async (family) => {
     const shared = ++port;
     const [west, east] = [hostAddress(1, family), hostAddress(2, family)];
     const settings = { port: shared, firstPort: shared, waitMs: 200 };

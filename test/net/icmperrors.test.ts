@@ -36,6 +36,15 @@ describeNet("errors about packets of sessions", () => {
     expect(drops.map((of) => of["icmp-error"] ?? 0)).toEqual([0, 0, 0]);
   }, 60_000);
 
+  test.each(families)("RB-25 IPv%i: a flood of pings, the first ones while the session is set up: one session, all answered", async (family) => {
+    const { stdout } = await fabric.net.exec("a", ["ping", "-n", "-f", "-l", "4", "-c", "300", "-W", "2", "-e", "4711", hostAddress(2, family)]);
+    expect(stdout).toContain("300 packets transmitted, 300 received");
+    for (const router of fabric.routers) {
+      const of = (await router.live()).filter((one) => one.protocol === (family === 4 ? 1 : 58) && one.sourceAddress === hostAddress(1, family) && one.sourcePort === 4711);
+      expect(of.map((one) => one.forwardPackets)).toEqual([300]);
+    }
+  }, 60_000);
+
   test.each(families)("10.1 IPv%i: pings of the routers themselves in fragments are answered by their kernels, and so are those through source NAT", async (family) => {
     const own = [gatewaysOf(1)[family === 4 ? 0 : 1], linkAddress(1, family, 0)];
     for (const to of [...own, hostAddress(2, family)]) expect([to, await ping(fabric.net, "a", to, { count: 2, bytes: 4000 })]).toEqual([to, { sent: 2, answered: 2 }]);

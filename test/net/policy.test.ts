@@ -134,7 +134,7 @@ describeNet("policy", () => {
   const midFlow = (family: Family, port: number, flags: number): Uint8Array => buildPacket(fieldsOf(hostAddress(1, family), missing(family)),
     { kind: "tcp", sourcePort: ++sourcePort, destinationPort: port, flags, seq: 1000, ack: 2000, window: 500 }, Uint8Array.of(1, 2, 3));
 
-  test.each(families)("P-4 IPv%i: a first packet that is no SYN: reset answers RST, block is silent, allow makes a session", async (family) => {
+  test.each(families)("P-4 L-9 RB-33 IPv%i: a first packet that is no SYN: reset answers RST, block is silent, allow makes a session", async (family) => {
     const capture = await startCapture(fabric.net, "eng", "eth0");
     const before = await r1.drops();
     const first = sourcePort + 1;

@@ -144,7 +144,7 @@ describeNet("live reload", () => {
     }
   }, 60_000);
 
-  test("RB-30 a service that is added works within 5 s; timers, limits and source NAT that change touch no live session", async () => {
+  test("L-9 RB-30 a service that is added works within 5 s; timers, limits and source NAT that change touch no live session", async () => {
     const kept = [...await talk(80), ...await talk(22)];
     const before = [await idsOf(r1, 80), await idsOf(r1, 22)];
     const added = fabric.object("Service", "web", { transports: [{ protocol: "TCP", ports: [8080] }] });

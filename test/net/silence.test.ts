@@ -79,7 +79,7 @@ describeNet("silent peers", () => {
     expect([await idsOf(r1), await idsOf(r2), ids.length]).toEqual([ids, ids, 1]);
   }, 60_000);
 
-  test.each(families)("RB-7 RB-30 IPv%i: the own address changes; the packet after the silence uses the new one, the sessions go on", async (family) => {
+  test.each(families)("RB-7 L-9 RB-3 RB-30 IPv%i: the own address changes; the packet after the silence and new sessions use the new one, the pool stays whole", async (family) => {
     const client = await udp(family);
     const at = { address: hostAddress(2, family), port: port + 1000 };
     await startTcpServer(fabric.net, "b", at);
@@ -100,6 +100,11 @@ describeNet("silent peers", () => {
     expect([await idsOf(r1), (await r1.live({ destinationPort: String(at.port) })).length]).toEqual([ids, 5]);
     const waypoints = (await r1.live()).filter((one) => [port, at.port].includes(one.destinationPort ?? 0)).map((one) => one.waypointLocal ?? "");
     expect(waypoints.filter((text) => !text.includes(fresh[family]))).toEqual([]);
+    const begun = await udp(family);
+    expect((await r1.live({ destinationPort: String(port) })).map((one) => one.waypointLocal?.includes(fresh[family]))).toEqual([true]);
+    expect(await begun.send(1)).toMatchObject({ answered: 1 });
     expect(await tcp.stop()).toMatchObject({ wrong: 0, faults: {} });
+    const { faults, pools } = await r1.verify();
+    expect([faults, pools.filter((one) => one.used + one.resting + one.moving + one.free !== one.size), pools.some((one) => one.used > 0)]).toEqual([[], [], true]);
   }, 60_000);
 });

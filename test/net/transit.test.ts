@@ -146,7 +146,7 @@ describeNet("two segments", () => {
     expect(longest).toBeGreaterThan(10_000);
   }, 60_000);
 
-  test.each(families)("L-5 RB-6 IPv%i: forgotten on the transit router: rebuilt there with the same UUID, joined by the last router", async (family) => {
+  test.each(families)("L-5 L-9 RB-6 IPv%i: forgotten on the transit router: rebuilt there with the same UUID, joined by the last router", async (family) => {
     const to = { address: hostAddress(2, family), port: ++port };
     await startUdpServer(fabric.net, "b", to);
     const client = await startUdpClient(fabric.net, "a", { to: to.address, port: to.port });

@@ -21,7 +21,7 @@ export interface RecordTail { counts(): RecordCounts; stop(): RecordCounts }
 
 const LOOK_MS = 100; // a full file takes seconds, and four full ones are kept
 const CHUNK = 1 << 20;
-const head = /^\{"recordType":"(\w+)","boot":"[^"]*","sequence":(\d+),/;
+const typeOf = /"recordType":"(\w+)"/, sequenceOf = /"sequence":(\d+)/; // a million lines are not parsed as JSON
 
 /** Reads what was appended to each file since the last look, whatever its name is by now. */
 class Follower {
@@ -58,8 +58,8 @@ class Follower {
   }
 
   #take(line: string): void {
-    const [, type, sequence] = head.exec(line) ?? [];
-    if (type === undefined) throw new Error(`not a record: ${line.slice(0, 200)}`);
+    const type = typeOf.exec(line)?.[1], sequence = sequenceOf.exec(line)?.[1];
+    if (type === undefined || sequence === undefined) throw new Error(`not a record: ${line.slice(0, 200)}`);
     const { counts } = this;
     counts.received++;
     counts.types[type] = (counts.types[type] ?? 0) + 1;

@@ -14,7 +14,7 @@ import { createKeySource } from "../../pkg/files/keys.ts";
 import { createLastGoodFile } from "../../pkg/files/lastgoodfile.ts";
 import { createRecordFile } from "../../pkg/files/recordfile.ts";
 import { openPeeringSockets } from "../../pkg/netio/peeringsockets.ts";
-import { compile, keepLastGood } from "../../pkg/plan/compile.ts";
+import { compileKeeping } from "../../pkg/plan/compile.ts";
 import type { RouterConfig } from "../../pkg/plan/config.ts";
 import { startRouter } from "../../pkg/router/app.ts";
 import { replayMemoryBytes } from "../../pkg/router/shard.ts";
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   const router = await startRouter({
     name: flags.name, stateDir: flags.stateDir, pid: process.pid, isAlive: isRouter, boot: randomBytes(8).toString("hex"), version: programVersion(),
     source: createDirectorySource(flags.configDir), keys: createKeySource(flags.configDir), lastGood: createLastGoodFile(join(flags.stateDir, "last-good.json")), sink: createRecordFile({ path: flags.records }),
-    compiler: { compile, keepLastGood }, clock: systemClock, log, derive: derivePairKeys,
+    compiler: compileKeeping, clock: systemClock, log, derive: derivePairKeys,
     openDatapath: (config) => (datapath = openDatapath({
       name: flags.name, pinDir: flags.pinDir, sessions: slotsFor(config.limits.sessions), liveLimit: config.limits.sessions, shards: shardsOf(config),
       random: (count) => randomFillSync(new Uint8Array(count)),

@@ -32,6 +32,14 @@ export function compile(input: CompileInput): Compiled {
  * what went back are kept, with a warning that says so. Of several objects with one name none takes the place of what is in force.
  */
 export function keepLastGood(previous: CompileInput, next: ParseResult): ParseResult {
+  return compileKeeping(previous, next).kept;
+}
+
+/** KeptCompiled is what is in force then, and what it compiles to. */
+export interface KeptCompiled extends Compiled { kept: ParseResult }
+
+/** compileKeeping is compile of what keepLastGood gives, in one go: each compilation of all routers takes its time. */
+export function compileKeeping(previous: CompileInput, next: ParseResult): KeptCompiled {
   const before = objectsInForce(previous.objects);
   const unread = unreadObjects(previous, next);
   const copies = copiedObjects(next.objects, before);
@@ -39,14 +47,16 @@ export function keepLastGood(previous: CompileInput, next: ParseResult): ParseRe
   let objects = [...next.objects.filter((one) => !copies.has(one.id)), ...copies.values(), ...unread];
   // Each round puts at least one object back, so there are at most as many rounds as objects.
   for (;;) {
-    const { report } = compileWhole(objects, next.problems);
+    const { report, routers } = compileWhole(objects, next.problems);
     const back = objectsToPutBack(report.refused, new Map(objects.map((one) => [one.id, one])), before);
-    if (back.size === 0) break;
+    if (back.size === 0) {
+      const kept = { objects, problems: mergeProblems(next.problems, problems), unreadable: next.unreadable };
+      return { kept, routers, problems: mergeProblems(kept.problems, report.problems) };
+    }
     problems.push(...report.problems.filter((problem) => back.has(problem.object ?? "") || back.has(problem.beside ?? "")));
     problems.push(...[...back].map(([id, old]) => (old === undefined ? leftOutProblem(id) : keptProblem(old))));
     objects = [...objects.filter((one) => !back.has(one.id)), ...[...back.values()].filter((old) => old !== undefined)];
   }
-  return { objects, problems: mergeProblems(next.problems, problems), unreadable: next.unreadable };
 }
 
 /** Objects of the last version whose document cannot be read any more: by its name if it has one, else by its file. */

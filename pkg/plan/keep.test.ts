@@ -4,7 +4,7 @@ import { randomObjects } from "../../test/support/config/random.ts";
 import fc from "fast-check";
 import { parseDocuments } from "../api/document.ts";
 import type { ParseResult } from "../api/document.ts";
-import { compile, keepLastGood } from "./compile.ts";
+import { compile, compileKeeping, keepLastGood } from "./compile.ts";
 
 const lan0 = { name: "lan0", type: "LAN", addresses: ["10.1.0.1/24"], vlans: [{ id: 7 }] };
 const router = line("Router", "one", { interfaces: [lan0] });
@@ -117,7 +117,8 @@ test("a second edit goes on from what is in force", () => {
 test("any edit of any configuration: what is unchanged stays, and what is refused is no newer than what was in force", () => {
   fc.assert(fc.property(randomObjects, randomObjects, (before, after) => {
     const none = { problems: [], unreadable: [] };
-    const kept = keepLastGood({ objects: before }, { objects: after, ...none });
+    const { kept, routers } = compileKeeping({ objects: before }, { objects: after, ...none });
+    expect(routers).toEqual(compile(kept).routers);
     const specOf = (objects: typeof before, id: string): unknown => objects.find((one) => one.id === id)?.object.spec;
     for (const one of kept.objects) expect([specOf(before, one.id), specOf(after, one.id)]).toContainEqual(one.object.spec);
     for (const one of after) if (JSON.stringify(specOf(before, one.id)) === JSON.stringify(one.object.spec)) expect(specOf(kept.objects, one.id)).toEqual(one.object.spec);

@@ -1,7 +1,7 @@
 // Configuration intake over the real compiler, a source in memory and key files that can be taken away.
 import { parseDocuments } from "../api/document.ts";
 import { SvrError } from "../base/errors.ts";
-import { compile, keepLastGood } from "../plan/compile.ts";
+import { compileKeeping } from "../plan/compile.ts";
 import type { LastGood } from "../ports/config.ts";
 import type { PeerKeys } from "../svr/keys.ts";
 import { createIntake } from "./intake.ts";
@@ -39,7 +39,7 @@ function makeWorld(files: Record<string, string>, disk: Disk = { state: undefine
     keyId: text.charCodeAt(1) * 100 + from.charCodeAt(0), hmac: new Uint8Array(32), meta: new Uint8Array(32), salt: new Uint8Array(8), sender: from, receiver: to, generation: 1,
   });
   const intake = createIntake({
-    compiler: { compile, keepLastGood }, name: "branch",
+    compiler: compileKeeping, name: "branch",
     source: {
       read: () => (world.unreadable ? Promise.reject(new Error("gone")) : Promise.resolve(parseDocuments(Object.entries(world.files).map(([path, text]) => ({ path, text }))))),
       watch: () => ({ stop: () => undefined }),

@@ -49,11 +49,8 @@ export interface Intake {
   troubles(): string[];
 }
 
-/** Compiler turns objects into the configuration of each router; keepLastGood puts the last good version of what became invalid in its place. */
-export interface Compiler {
-  compile(parsed: ParseResult): { routers: ReadonlyMap<string, RouterConfig>; problems: readonly Problem[] };
-  keepLastGood(previous: ParseResult, next: ParseResult): ParseResult;
-}
+/** Compiler turns objects into the configuration of each router; `kept` has the last good version of what became invalid, out of `previous`. */
+export type Compiler = (previous: Pick<ParseResult, "objects">, next: ParseResult) => { kept: ParseResult; routers: ReadonlyMap<string, RouterConfig>; problems: readonly Problem[] };
 
 interface IntakeOptions {
   compiler: Compiler;
@@ -76,8 +73,7 @@ export function createIntake(options: IntakeOptions): Intake {
   let isStale = false;
   const take = async (): Promise<Applied> => {
     const parsed = await options.source.read();
-    const kept = good === undefined ? parsed : options.compiler.keepLastGood(good, parsed);
-    const { routers, problems } = options.compiler.compile(kept);
+    const { kept, routers, problems } = options.compiler(good ?? { objects: [] }, parsed);
     const config = routers.get(options.name);
     if (config === undefined) throw noRouter(options.name, [...routers.keys()], problems);
     goodBefore = good;

@@ -11,7 +11,7 @@ import { writePcapng } from "../../pkg/capture/pcapng.ts";
 import { modelDatapath } from "../../pkg/datapath/model.ts";
 import type { ModelDatapath } from "../../pkg/datapath/model.ts";
 import { createLastGoodFile } from "../../pkg/files/lastgoodfile.ts";
-import { compile, keepLastGood } from "../../pkg/plan/compile.ts";
+import { compileKeeping } from "../../pkg/plan/compile.ts";
 import { startRouter } from "../../pkg/router/app.ts";
 import type { RouterOptions, RunningRouter } from "../../pkg/router/app.ts";
 import type { FromShard, ShardHost } from "../../pkg/router/messages.ts";
@@ -112,7 +112,7 @@ function createBench(): Bench {
     changed: () => { throw new Error("nobody watches"); },
     options: {
       name: "edge", stateDir: join(folder, "state"), pid: process.pid, isAlive: () => true, boot: "b1", version: "0.0.0", source,
-      compiler: { compile, keepLastGood }, keys: { psk: () => new Uint8Array(32) }, lastGood: createLastGoodFile(join(folder, "last-good.json")), derive: derivePairKeys,
+      compiler: compileKeeping, keys: { psk: () => new Uint8Array(32) }, lastGood: createLastGoodFile(join(folder, "last-good.json")), derive: derivePairKeys,
       sink: { write: async (batches) => void bench.records.push(...batches.flatMap(recordsIn)), close: async () => void bench.events.push("sink") },
       clock: { monotonicMs: () => bench.nowMs, unixMs: () => START_UNIX_MS + bench.nowMs },
       log: { info: log("info"), warn: log("warn"), error: log("error") },

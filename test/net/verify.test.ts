@@ -6,6 +6,7 @@ import type { VerifyView } from "../../pkg/api/view.ts";
 import { outputSchemas } from "../../pkg/cli/outputs.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import { Life } from "../../pkg/svr/session.ts";
+import { waypointPair } from "../../pkg/svr/waypoint.ts";
 import { fieldsOf } from "../support/craft.ts";
 import { openDamage } from "../support/damage.ts";
 import type { Damage } from "../support/damage.ts";
@@ -53,7 +54,8 @@ describeNet("svrctl verify", () => {
 
   test("each kind of damage is named, exit 3, and all is well when it is repaired", async () => {
     const damage = openDamage(fabric.net.pinFolder("r1"));
-    const [a, b, c, d] = (await r1.live()).map((one) => damage.slotOf(one.sessionId)) as [number, number, number, number];
+    const [a, b, c, d, e, f, g, h, i] = (await r1.live()).map((one) => damage.slotOf(one.sessionId)).sort((x, y) => x - y) as [number, number, number, number, number, number, number, number, number];
+    const never = waypointPair(7_000), nowMs = process.hrtime.bigint() / 1_000_000n;
     const breaks: [kind: string, object: RegExp, make: (on: Damage) => () => void][] = [
       ["missing-entry", new RegExp(`^slot ${a}$`), (on) => on.entry(a, 1, 0)],
       ["stale-entry", /^place \d+ of the flow index$/, (on) => on.addEntry(0x7ffffff0)],
@@ -61,6 +63,13 @@ describeNet("svrctl verify", () => {
       ["stale-entry", new RegExp(`^slot ${b}$`), (on) => on.addEntry((b + 1) << 1)],
       ["life", new RegExp(`^slot ${c}$`), (on) => on.slot(c, "life", (word) => (word & ~0xff) | 9)],
       ["leaked-pair", /^r2\/\S+ \d+\/\d+$/, (on) => on.slot(d, "life", (word) => (word & ~0xff) | Life.free)],
+      ["double-entry", new RegExp(`^slot ${e}$`), (on) => on.twice(e, 0)],
+      ["shadowed", new RegExp(`^slot ${f}$`), (on) => on.uuidOf(f, a)],
+      ["unowned-pair", new RegExp(`^r2/\\S+ ${never.local}/${never.remote}$`), (on) => on.pair(g, never)],
+      ["unswept", new RegExp(`^slot ${h}$`), (on) => on.gauge("high_water", () => h)],
+      ["stuck", new RegExp(`^slot ${i}$`), (on) => on.seen(i, Number(BigInt.asUintN(32, nowMs - 200_000n)))],
+      ["gauge", /^half-open sessions$/, (on) => on.gauge("half_open", (count) => count + 2)],
+      ["gauge", /^sessions at rest$/, (on) => on.gauge("quarantined", (count) => count + 4)],
       ["gauge", /^live sessions$/, (on) => on.gauge("live", (live) => live + 3)],
       ["gauge", /^slots in use$/, (on) => on.gauge("slots_used", (used) => used - 5)],
     ];
@@ -69,7 +78,8 @@ describeNet("svrctl verify", () => {
     for (const repair of repairs.reverse()) repair();
     expect({ exit: found.exit, ok: found.ok }).toEqual({ exit: 3, ok: false });
     for (const [kind, object] of breaks) expect(found.faults).toContainEqual({ kind, object: expect.stringMatching(object) as string, text: expect.any(String) as string });
-    expect(found.faults.filter((one) => one.kind === "missing-entry").map((one) => one.object)).toEqual([`slot ${a}`]);
+    const missing = found.faults.filter((one) => one.kind === "missing-entry").map((one) => one.object);
+    expect(new Set(missing)).toEqual(new Set([`slot ${a}`, `slot ${f}`, `slot ${g}`])); // of those whose keys were changed too
     damage.close();
     expect(await verify(r1)).toMatchObject({ exit: 0, faults: [] });
   }, 60_000);

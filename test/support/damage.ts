@@ -2,7 +2,7 @@
 // there: for tests that what finds damage finds it. Opens the maps of the router under test in this process.
 import { parseUuid } from "../../pkg/base/ids.ts";
 import { toHex } from "../../pkg/base/bytes.ts";
-import { bucketLayout, gaugesLayout, offsetOf, sessionLayout } from "../../pkg/datapath/layouts.ts";
+import { bucketLayout, gaugesLayout, offsetOf, sessionLayout, sideLayout } from "../../pkg/datapath/layouts.ts";
 import { openMap } from "../../pkg/datapath/maps.ts";
 import type { BpfMap } from "../../pkg/datapath/maps.ts";
 import { createPins } from "../../pkg/datapath/pins.ts";
@@ -14,8 +14,16 @@ export interface Damage {
   slotOf(sessionId: string): number;
   /** writes a 32-bit word of a slot: `life` is the whole life word */
   slot(index: number, field: "flags" | "life" | "since_ms" | "idle_ms", change: (word: number) => number): () => void;
+  /** when the last packets arrived, of both directions, in monotonic ms */
+  seen(index: number, ms: number): () => void;
+  /** the uuid of another slot */
+  uuidOf(index: number, other: number): () => void;
+  /** the ports toward the peer */
+  pair(index: number, pair: { local: number; remote: number }): () => void;
   /** first entry of the index that names this slot with that side becomes another value */
   entry(slot: number, side: 0 | 1, value: number): () => void;
+  /** the entry of that slot and side stands once more in its bucket */
+  twice(slot: number, side: 0 | 1): () => void;
   /** an empty place of the index gets this entry */
   addEntry(value: number): () => void;
   /** a gauge becomes another number */
@@ -23,7 +31,8 @@ export interface Damage {
   close(): void;
 }
 
-const ENTRIES = offsetOf(bucketLayout, "entry"), PLACES = 8;
+const ENTRIES = offsetOf(bucketLayout, "entry"), TAGS = offsetOf(bucketLayout, "tag"), PLACES = 8;
+const REVERSE_PORTS = offsetOf(sessionLayout, "side") + sideLayout.size + offsetOf(sideLayout, "remote_port_be"); // remote, then local
 
 function keyOf(index: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(index).buffer);
@@ -40,6 +49,12 @@ function edit(map: BpfMap, index: number, at: number, change: (word: number) => 
   };
   const before = write(change);
   return () => void write(() => before);
+}
+
+/** Changes several words of one slot; undone as one. */
+function editAll(map: BpfMap, index: number, words: readonly (readonly [at: number, word: number])[]): () => void {
+  const undo = words.map(([at, word]) => edit(map, index, at, () => word));
+  return () => { for (const one of undo.reverse()) one(); };
 }
 
 function findEntry(buckets: BpfMap, wanted: number): { bucket: number; at: number } {
@@ -67,6 +82,19 @@ export function openDamage(pinDir: string): Damage {
     entry(slot, side, value) {
       const { bucket, at } = findEntry(buckets, ((slot + 1) << 1) | side);
       return edit(buckets, bucket, at, () => value);
+    },
+    seen: (index, ms) => editAll(sessions, index, [0, 4].map((more) => [offsetOf(sessionLayout, "seen_ms") + more, ms >>> 0] as const)),
+    uuidOf: (index, other) => {
+      const view = new DataView(sessions.lookup(keyOf(other))!.slice().buffer);
+      return editAll(sessions, index, [0, 4, 8, 12].map((more) => [uuidAt + more, view.getUint32(uuidAt + more, true)] as const));
+    },
+    pair: (index, { local, remote }) => edit(sessions, index, REVERSE_PORTS, () => new DataView(Uint8Array.of(remote >> 8, remote, local >> 8, local).buffer).getUint32(0, true)),
+    twice(slot, side) {
+      const { bucket, at } = findEntry(buckets, ((slot + 1) << 1) | side);
+      const value = buckets.lookup(keyOf(bucket))!.slice(), view = new DataView(value.buffer);
+      const free = Array.from({ length: PLACES }, (_, place) => place).find((place) => view.getUint32(ENTRIES + 4 * place, true) === 0);
+      if (free === undefined) throw new Error(`bucket ${bucket} is full`);
+      return editAll(buckets, bucket, [[TAGS + 4 * free, view.getUint32(at - ENTRIES + TAGS, true)], [ENTRIES + 4 * free, view.getUint32(at, true)]]);
     },
     addEntry(value) {
       const { bucket, at } = findEntry(buckets, 0);

@@ -19,6 +19,7 @@ import { usageOf } from "./model-usage.ts";
 import { sweep } from "./model-sweep.ts";
 import { lookModel } from "./model-verify.ts";
 import { dropped } from "./model-verdict.ts";
+import { NAME_NUMBERS } from "./names.ts";
 import type { Verdict } from "./model-verdict.ts";
 
 /** ModelOptions: the clock is the only required one; sizes are small by default. */
@@ -79,6 +80,7 @@ function datapathPort(world: World): Datapath {
     send: (frames) => frames.filter((frame) => send(world, frame)).length,
     nameId: (name) => nameId(world, name),
     nameOf: (id) => world.names.get(id),
+    names: () => ({ used: world.names.size, limit: NAME_NUMBERS }),
     records: (max) => records.splice(0, max),
     refusals: (max) => model.refusals.waiting.splice(0, max),
     untold: () => Object.fromEntries(model.refusals.untold),

@@ -1,6 +1,7 @@
 // Numbers of names (tenants, services, routers, paths, next hops), kept in the pinned map `names` beside the sessions that carry
-// them. A name's number follows from its hash and from who was there first; entries are added, never changed or removed, so
-// shards and the main thread agree without a lock. Called by open.ts and shardport.ts, each with its own handle.
+// them. A name's number follows from its hash and from who was there first; entries are added and never changed, so
+// shards and the main thread agree without a lock; nameuse.ts removes some while no shard runs. Called by open.ts and shardport.ts,
+// each with its own handle.
 import type { BpfMap } from "./maps.ts";
 
 /** NameTable numbers names; one thread's view. */
@@ -10,7 +11,8 @@ export interface NameTable {
   nameOf(id: number): string | undefined;
 }
 
-const NUMBERS = 65_535; // fit the 16-bit fields of a session, 0 stays unused
+/** NAME_NUMBERS is how many names have a number at most. */
+export const NAME_NUMBERS = 65_535; // fit the 16-bit fields of a session, 0 stays unused
 const TRIES = 4096;
 
 function keyOf(id: number): Uint8Array {
@@ -24,6 +26,17 @@ function hashOf(bytes: Uint8Array): number {
   return hash;
 }
 
+function numberAt(first: number, tried: number): number {
+  return ((first + tried) % NAME_NUMBERS) + 1;
+}
+
+/** numbersBefore gives the numbers that are tried for a name before the one that it has. */
+export function numbersBefore(name: string, id: number): number[] {
+  const first = hashOf(new TextEncoder().encode(name)), numbers: number[] = [];
+  for (let tried = 0; tried < TRIES && numberAt(first, tried) !== id; tried++) numbers.push(numberAt(first, tried));
+  return numbers;
+}
+
 /** createNameTable numbers names in an open map; whoever opened the map closes it. */
 export function createNameTable(map: BpfMap): NameTable {
   const ids = new Map<string, number>();
@@ -31,7 +44,7 @@ export function createNameTable(map: BpfMap): NameTable {
   const decoder = new TextDecoder();
   const nameOf = (id: number): string | undefined => {
     const known = names.get(id);
-    if (known !== undefined || id <= 0 || id > NUMBERS) return known;
+    if (known !== undefined || id <= 0 || id > NAME_NUMBERS) return known;
     const value = map.lookup(keyOf(id));
     if (value === undefined) return undefined;
     const name = decoder.decode(value.subarray(0, value.indexOf(0)));
@@ -53,7 +66,7 @@ export function createNameTable(map: BpfMap): NameTable {
     if (bytes.length >= map.valueSize || bytes.includes(0)) return 0;
     const first = hashOf(bytes);
     for (let tried = 0; tried < TRIES; tried++) {
-      const id = take(((first + tried) % NUMBERS) + 1, name, bytes);
+      const id = take(numberAt(first, tried), name, bytes);
       if (id !== 0) return id ?? 0;
     }
     return 0;

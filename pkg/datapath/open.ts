@@ -6,6 +6,7 @@ import { openHandle, openNative } from "../native/binding.ts";
 import type { Handle, Native } from "../native/binding.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import { Life } from "../svr/session.ts";
+import type { Session } from "../svr/session.ts";
 import { adoptionOf, loadMaps, openObject } from "./adopt.ts";
 import { checkLayouts } from "./btf.ts";
 import { openCopies } from "./copies.ts";
@@ -14,6 +15,7 @@ import { errnoText } from "./errno.ts";
 import { readDenied } from "./filters.ts";
 import { openMap } from "./maps.ts";
 import { createNameTable } from "./names.ts";
+import { createNameCount, PRUNE_AT, pruneNames } from "./nameuse.ts";
 import { createPins, defaultPinDir, MAP_SUFFIX, preparePinDir, removePinDir } from "./pins.ts";
 import type { Pins } from "./pins.ts";
 import { createProgrammer } from "./program.ts";
@@ -45,6 +47,8 @@ export interface OpenOptions {
   native?: Native;
   /** the eBPF object, default the one that the build makes */
   object?: string;
+  /** names that there must be before those without users are forgotten at the start, half of all by default */
+  pruneNamesAt?: number;
 }
 
 /** EbpfDatapath is the port, and what shards need of the main thread. */
@@ -119,7 +123,17 @@ function openParts(options: OpenOptions, keep: Keep): Parts {
   return { native, pins, load, adopted, settings, table };
 }
 
-function assemble(parts: Parts, shards: number, keep: Keep): Omit<EbpfDatapath, "close" | "destroy"> {
+function* allSessions(table: Table): Generator<Session> {
+  for (let cursor: number | undefined = 0; cursor !== undefined;) {
+    const page: ReturnType<Table["scan"]> = table.scan(LIVING | RESTING, cursor, PAGE);
+    for (const { state } of page.sessions) yield state;
+    cursor = page.next;
+  }
+}
+
+const PAGE = 1024;
+
+function assemble(parts: Parts, { shards, pruneNamesAt = PRUNE_AT }: OpenOptions, keep: Keep): Omit<EbpfDatapath, "close" | "destroy"> {
   const { native, pins, settings, table, adopted } = parts;
   const programmer = createProgrammer(native, parts.load, parts);
   keep(() => { programmer.close(); });
@@ -131,19 +145,21 @@ function assemble(parts: Parts, shards: number, keep: Keep): Omit<EbpfDatapath, 
   keep(() => { usage.close(); });
   const counters = openCounters(native, pins);
   keep(() => { counters.close(); });
-  const records = openRecords(native, pins);
-  keep(() => { records.close(); });
+  const recordRing = openRecords(native, pins);
+  keep(() => { recordRing.close(); });
   const copies = openCopies(native, pins);
   keep(() => { copies.close(); });
-  const refusals = openRefusals(native, pins), untold = openUntold(native, pins);
-  keep(() => { refusals.close(); });
+  const refusalRing = openRefusals(native, pins), untold = openUntold(native, pins);
+  keep(() => { refusalRing.close(); });
   keep(() => { untold.close(); });
   const wakes = openWakes(native, shards);
   keep(() => { wakes.close(); });
   const sender = openSender(native, { number: "the main thread", pinDir: pins.dir, injectMac: readInjectSecret(settings.bytes) });
   keep(() => { sender.close(); });
+  const users = { sessions: () => allSessions(table), records: recordRing, refusals: refusalRing };
+  const { records, refusals } = adopted ? pruneNames(names, users, pruneNamesAt) : users;
   return {
-    ...createNameTable(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max), copies: (max) => copies.take(max), forgetCopies: (index) => copies.forgetCopies(index),
+    ...createNameTable(names), names: createNameCount(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max), copies: (max) => copies.take(max), forgetCopies: (index) => copies.forgetCopies(index),
     refusals: (max) => refusals.take(max), untold: () => untold.read(),
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
     findUuid: (uuid) => table.findUuid(uuid), find: (key) => table.find(key), shardOf: (key) => table.shardOf(key),
@@ -170,7 +186,7 @@ export function openDatapath(options: OpenOptions): EbpfDatapath {
       close();
       removePinDir(parts.pins);
     };
-    return { ...assemble(parts, options.shards, keep), close, destroy };
+    return { ...assemble(parts, options, keep), close, destroy };
   } catch (error) {
     close();
     throw error;

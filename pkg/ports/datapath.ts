@@ -190,6 +190,8 @@ export interface Datapath {
   /** Stable number of a name (tenant, service, router, path, next hop), kept with the sessions across restarts; 0 when the table of names is full or the name has more than 255 bytes. */
   nameId(name: string): number;
   nameOf(id: number): string | undefined;
+  /** How many numbers of names are taken, as of the last minute. */
+  names(): { used: number; limit: number };
   records(max: number): DatapathRecord[];
   /** Refused packets since this was last asked, oldest first: a tuple once in ten seconds and reason, a bounded number of packets. */
   refusals(max: number): DatapathRefusal[];

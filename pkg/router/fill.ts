@@ -16,7 +16,7 @@ export interface Fill {
 
 /** FillParts is what the numbers are read from. */
 export interface FillParts {
-  datapath: Pick<Datapath, "gauges" | "usage" | "nameId">;
+  datapath: Pick<Datapath, "gauges" | "usage" | "nameId" | "names">;
   counters: Pick<Counters, "pool">;
   config(): RouterConfig;
   log: Log;
@@ -44,10 +44,11 @@ function rowsOf(parts: FillParts): Row[] {
   const gauges = parts.datapath.gauges();
   const config = parts.config();
   const { limits, paths } = config;
+  const names = parts.datapath.names();
   return [
     { name: "sessions", entries: gauges.live, limit: limits.sessions }, { name: "half-open sessions", entries: gauges.halfOpen, limit: limits.halfOpen },
     { name: "session slots", entries: gauges.slotsUsed, limit: gauges.sessionLimit }, { name: "flow index", entries: gauges.flowEntries, limit: gauges.flowLimit },
-    { name: "quarantine", entries: gauges.quarantined, limit: gauges.sessionLimit }, ...budgetRows(parts, config),
+    { name: "quarantine", entries: gauges.quarantined, limit: gauges.sessionLimit }, { name: "names", entries: names.used, limit: names.limit }, ...budgetRows(parts, config),
     ...paths.map((path) => {
       const pool = parts.counters.pool(parts.datapath.nameId(nameKey("path", path.key)));
       return { name: `waypoints ${path.key}`, entries: pool.used, limit: pool.size };

@@ -80,6 +80,24 @@ describeNet("after the end of a process", () => {
     expect(await world.left(2)).toHaveLength(2);
   });
 
+  test("names without users are forgotten when there are many; what sessions and unread records carry keeps its meaning", () => {
+    const { datapath } = world;
+    const [blue, grey, service, late] = ["tenant/blue", "tenant/grey", "service/blue", "tenant/late"].map((name) => datapath.nameId(name)) as [number, number, number, number];
+    const session = { ...freshSession(world, udp, 1), tenant: blue, service };
+    install(world, session);
+    const gone = { ...freshSession(world, tcp, 2), tenant: late };
+    world.shard(0).apply([{ kind: "end", ref: install(world, gone), reason: 100, now: true }]);
+    world.shut();
+    world.reopen({ pruneNamesAt: 1_000 });
+    expect(["tenant/blue", "tenant/grey", "tenant/late"]).toEqual([blue, grey, late].map((id) => world.datapath.nameOf(id)));
+    world.shut();
+    world.reopen({ pruneNamesAt: 1 });
+    expect([blue, grey, service, late].map((id) => world.datapath.nameOf(id))).toEqual(["tenant/blue", undefined, "service/blue", "tenant/late"]);
+    expect([world.datapath.nameId("tenant/blue"), world.shard(0).nameId("tenant/blue")]).toEqual([blue, blue]);
+    expect(world.datapath.nameId("tenant/grey")).toBe(grey);
+    expect(world.datapath.names()).toMatchObject({ limit: 65_535 });
+  });
+
   test("signals that come while programs are verified stop nothing", async () => {
     world.shut();
     const storm = spawn("sh", ["-c", `i=0; echo ready; while [ $i -lt 2000000 ] && kill -CHLD ${process.pid}; do i=$((i+1)); done`]); // the one signal that Node always takes

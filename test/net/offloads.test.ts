@@ -17,12 +17,12 @@ import { describeNet } from "../support/probe.ts";
 import { startFabric } from "../support/router.ts";
 import type { Fabric } from "../support/router.ts";
 import { openSite } from "../support/site.ts";
-import { hostAddress, pair } from "../support/topologies.ts";
+import { hostAddress, linkAddress, pair } from "../support/topologies.ts";
 import { startTcpClient, startTcpServer } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
 import { readWire } from "../support/wire.ts";
 
-const VXLAN = 4789, VXLAN_HEADERS = 8 + 14, GRE = [0, 0, 8, 0], SCTP = 132, CRC_AT = 8;
+const PATH_MTU = 1480, VXLAN = 4789, VXLAN_HEADERS = 8 + 14, GRE = [0, 0, 8, 0], SCTP = 132, CRC_AT = 8;
 const inside = { a: "172.31.0.1", b: "172.31.0.2" };
 const families = [4, 6] as const;
 type Family = (typeof families)[number];
@@ -42,7 +42,7 @@ describeNet("checksums left to offload", () => {
   const far = (family: Family): string => hostAddress(2, family, 60);
 
   beforeAll(async () => {
-    fabric = await startFabric(await openNet(pair), openSite());
+    fabric = await startFabric(await openNet(pair), openSite({ routers: { r1: { paths: { r2: { mtu: PATH_MTU } } } } }));
     const { net } = fabric;
     injector = await openInjector(net, { node: "a", device: "eth0" }, { node: "r1", device: "lan0" });
     const mac = net.macOf("b", "eth0").replaceAll(/(..)(?=.)/g, "$1:");
@@ -50,12 +50,12 @@ describeNet("checksums left to offload", () => {
   }, 60_000);
   afterAll(async () => { await fabric.close(); }, 60_000);
 
-  async function tunnel(family: Family): Promise<void> {
+  async function tunnel(family: Family, mtu = 1400): Promise<void> {
     const ends = { a: hostAddress(1, family), b: hostAddress(2, family) };
     for (const [node, other] of [["a", "b"], ["b", "a"]] as const) {
       await fabric.net.must(node, "ip", "link", "add", "vx0", "type", "vxlan", "id", "7", "local", ends[node], "remote", ends[other], "dstport", String(VXLAN), "dev", "eth0");
       await fabric.net.must(node, "ip", "addr", "add", `${inside[node]}/24`, "dev", "vx0");
-      await fabric.net.must(node, "ip", "link", "set", "vx0", "up", "mtu", "1400");
+      await fabric.net.must(node, "ip", "link", "set", "vx0", "up", "mtu", String(mtu));
     }
   }
   async function untunnel(): Promise<void> {
@@ -84,6 +84,20 @@ describeNet("checksums left to offload", () => {
     expect((await router.drops())["filter"] ?? 0).toBe(0);
     await untunnel();
   }, 90_000);
+
+  test("M-1 segments inside VXLAN that would be longer than the path takes are cut and sent in fragments, though their super-packet's own header says less", async () => {
+    await tunnel(4, 1450); // 1,500 bytes on the wire
+    await fabric.net.must("r1", "ethtool", "-K", "wan0", "gso", "off", "tso", "off"); // so that a capture shows what is on the wire
+    await startTcpServer(fabric.net, "b", { address: inside.b, port: 90 });
+    const capture = await startCapture(fabric.net, "r1", "wan0");
+    const client = startTcpClient(fabric.net, "a", { to: inside.b, port: 90, sessions: 1, messageBytes: 100_000, everyMs: 20 });
+    await waitFor("data flows", async () => (await client.report()).receivedBytes > 1_000_000, { deadlineMs: 20_000 });
+    expect(await client.stop()).toMatchObject({ answered: 1, wrong: 0, faults: {} });
+    const lengths = readWire(await capture.stop()).filter((one) => one.source === linkAddress(1, 4, 0)).map((one) => one.packet.end);
+    expect([lengths.length > 500, Math.max(...lengths) <= PATH_MTU, Math.max(...lengths) > 1400]).toEqual([true, true, true]);
+    await fabric.net.must("r1", "ethtool", "-K", "wan0", "gso", "on", "tso", "on");
+    await untunnel();
+  }, 60_000);
 
   test.each(families.flatMap((family) => [["GRE", 47, GRE], ["IP in IP", 4, []]].map(([name, proto, head]) => [name, family, proto, head] as [string, Family, number, number[]])))("the TCP segment inside %s over IPv%i is finished, in the first packet and in the next", async (_name, family, proto, head) => {
     const capture = await startCapture(fabric.net, "b", "eth0");

@@ -1,6 +1,6 @@
 // Bytes, cursor, sequence numbers, queue and identifiers against slow models.
 import fc from "fast-check";
-import { compareBytes, concatBytes, equalBytes, fromHex, readI32, readU16, readU32, readU64, toHex, writeU16, writeU32, writeU64 } from "./bytes.ts";
+import { compareBytes, concatBytes, createCopier, equalBytes, fromHex, readI32, readU16, readU32, readU64, toHex, writeU16, writeU32, writeU64 } from "./bytes.ts";
 
 describe("bytes", () => {
   test("numbers are big-endian", () => {
@@ -18,6 +18,19 @@ describe("bytes", () => {
       expect([readU16(data, 1), readU32(data, 3), readU64(data, 7)]).toEqual([small, word, long]);
       expect([data[0], data[15]]).toEqual([0xee, 0xee]);
     }));
+  });
+
+  test("copies keep their bytes, however many there are and whatever becomes of the original", () => {
+    const copy = createCopier(), data = new Uint8Array(20_000);
+    const made = Array.from({ length: 3000 }, (_, n) => {
+      data.fill(n & 0xff);
+      return copy(data, 5, 6 + (n % 40));
+    });
+    const large = copy(data.fill(7), 1, 20_000);
+    data.fill(9);
+    made.forEach((one, n) => { expect(one).toEqual(new Uint8Array(1 + (n % 40)).fill(n & 0xff)); });
+    expect(large).toEqual(new Uint8Array(19_999).fill(7));
+    expect(new Set(made.map((one) => one.buffer)).size).toBe(4);
   });
 
   test("hexadecimal text survives", () => {

@@ -43,6 +43,31 @@ export function writeU64(data: Uint8Array, at: number, value: bigint): void {
   writeU32(data, at + 4, Number(value & 0xffffffffn));
 }
 
+/** Copier copies bytes [from, to) of an array. */
+export type Copier = (data: Uint8Array, from: number, to: number) => Uint8Array;
+
+const COPIES_BYTES = 1 << 14;
+
+/**
+ * createCopier makes a copier for ids and the like: its copies share memory, because a small array with memory of its own costs more
+ * than all that is done with it, at birth and when it is collected. A copy keeps 16 KiB alive: for what lives shortly.
+ */
+export function createCopier(): Copier {
+  let memory = new Uint8Array(0), used = 0;
+  return (data, from, to) => {
+    const length = to - from;
+    if (length > COPIES_BYTES) return data.slice(from, to);
+    if (used + length > memory.length) {
+      memory = new Uint8Array(COPIES_BYTES);
+      used = 0;
+    }
+    const copy = memory.subarray(used, used + length);
+    used += length;
+    for (let at = 0; at < length; at++) copy[at] = data[from + at]!;
+    return copy;
+  };
+}
+
 /** toHex gives two lower-case digits a byte. */
 export function toHex(data: Uint8Array): string {
   let text = "";

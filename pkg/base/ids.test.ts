@@ -10,7 +10,7 @@ describe("uuid", () => {
       const before = bytes.slice();
       const uuid = uuidFrom(bytes);
       expect(formatUuid(uuid)).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-      expect(bytes).toEqual(before);
+      expect(uuid).toBe(bytes);
       uuid.forEach((byte, at) => expect(at === 6 ? byte & 0x0f : at === 8 ? byte & 0x3f : byte).toBe(at === 6 ? before[at]! & 0x0f : at === 8 ? before[at]! & 0x3f : before[at]));
       expect(isZeroBytes(uuid)).toBe(false);
     }));

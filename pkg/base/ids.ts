@@ -2,15 +2,11 @@
 // text forms. The 32-digit form is also the OpenTelemetry trace id. Pure: holds no random source.
 import { fromHex, toHex } from "./bytes.ts";
 
-/** UUID_BYTES is the size of a session id. */
-export const UUID_BYTES = 16;
-
-/** uuidFrom makes a version 4 UUID of 16 random bytes (RFC 9562 5.4); the input is not changed. */
+/** uuidFrom makes 16 random bytes, which are the caller's, a version 4 UUID (RFC 9562 5.4) and returns them. */
 export function uuidFrom(random: Uint8Array): Uint8Array {
-  const uuid = random.slice(0, UUID_BYTES);
-  uuid[6] = (uuid[6]! & 0x0f) | 0x40;
-  uuid[8] = (uuid[8]! & 0x3f) | 0x80;
-  return uuid;
+  random[6] = (random[6]! & 0x0f) | 0x40;
+  random[8] = (random[8]! & 0x3f) | 0x80;
+  return random;
 }
 
 /** uuidHex gives 32 lower-case digits: the form of records, logs and trace ids. */

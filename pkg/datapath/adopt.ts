@@ -50,7 +50,7 @@ function hasSettings(native: Native, pins: Pins): boolean {
   const array = map.keySize === SETTINGS_KEY.length ? map.lookup(SETTINGS_KEY) : undefined;
   map.close();
   if (array === undefined) throw layoutFault(pins, "settings", `${pin} is not the map that this program makes`);
-  return readSizes({ array, view: new DataView(array.buffer) }).sessions > 0;
+  return readSizes({ view: new DataView(array.buffer) }).sessions > 0;
 }
 
 function namesOfMaps(native: Native, load: Handle): string[] {

@@ -2,16 +2,23 @@
 // session and for every install, so it reads one DataView by constant offsets. Called by punts.ts, ops.ts, open.ts.
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import { addressOfWords } from "../base/address.ts";
+import { createCopier } from "../base/bytes.ts";
+import type { Copier } from "../base/bytes.ts";
 import type { HandshakeMemory, Life, Role, Session, SessionContext, SessionSide, SideIndex, TcpState } from "../svr/session.ts";
 import { handshakeLayout, offsetOf, sessionLayout, sideLayout, tailLayout } from "./layouts.ts";
 
 /** Bytes is one buffer seen both ways; made once per buffer, never per field. */
-export interface Bytes { readonly array: Uint8Array; readonly view: DataView }
+export interface Bytes {
+  readonly array: Uint8Array;
+  readonly view: DataView;
+  /** of bytes that outlive the buffer's contents */
+  readonly copy: Copier;
+}
 
 /** createBytes makes a zeroed buffer. */
 export function createBytes(size: number): Bytes {
   const array = new Uint8Array(size);
-  return { array, view: new DataView(array.buffer) };
+  return { array, view: new DataView(array.buffer), copy: createCopier() };
 }
 
 const side = (name: string): number => offsetOf(sideLayout, name);
@@ -229,7 +236,7 @@ export function writeSession(to: Bytes, at: number, session: Session): void {
 }
 
 /** readSession copies the session at `at`; nothing in the result refers to the buffer. */
-export function readSession({ view, array }: Bytes, at: number): Session {
+export function readSession({ view, array, copy }: Bytes, at: number): Session {
   const context = readContext(view, at);
   return {
     side: [readSide(view, at, 0), readSide(view, at, 1)], flags: (view.getUint32(at + FLAGS, true) & ~OWN_FLAGS) >>> 0,
@@ -238,10 +245,10 @@ export function readSession({ view, array }: Bytes, at: number): Session {
     seenMs: readPair(view, at + SEEN), sinceMs: view.getUint32(at + SINCE, true), idleMs: view.getUint32(at + IDLE, true),
     nextSeq: readPair(view, at + NEXT_SEQ), lastAck: readPair(view, at + LAST_ACK), packets: readCounts(view, at + PACKETS),
     bytes: readCounts(view, at + BYTES), isn: view.getUint32(at + ISN, true), flowLabel: view.getUint32(at + FLOW_LABEL, true),
-    uuid: array.slice(at + UUID, at + UUID + 16), createdMs: readU64(view, at + CREATED), context,
+    uuid: copy(array, at + UUID, at + UUID + 16), createdMs: readU64(view, at + CREATED), context,
     role: view.getUint8(at + ROLE) as Role, shard: view.getUint8(at + SHARD), sourceRouter: view.getUint16(at + SOURCE_ROUTER, true),
-    security: view.getUint8(at + SECURITY), health: view.getUint8(at + HEALTH), span: array.slice(at + SPAN, at + SPAN + 8),
-    parentSpan: array.slice(at + PARENT_SPAN, at + PARENT_SPAN + 8), traceFlags: view.getUint8(at + TRACE_FLAGS),
+    security: view.getUint8(at + SECURITY), health: view.getUint8(at + HEALTH), span: copy(array, at + SPAN, at + SPAN + 8),
+    parentSpan: copy(array, at + PARENT_SPAN, at + PARENT_SPAN + 8), traceFlags: view.getUint8(at + TRACE_FLAGS),
     trafficClass: view.getUint8(at + TRAFFIC_CLASS), route: view.getUint16(at + ROUTE, true),
     window: [view.getUint16(at + WINDOW, true), view.getUint16(at + WINDOW + 2, true)],
     handshake: readHandshake(view, at), setupMs: view.getUint32(at + SETUP, true),

@@ -83,7 +83,7 @@ export function readInjectSecret({ array }: Bytes): Uint8Array {
 }
 
 /** readSizes reads slots, buckets and shards. */
-export function readSizes({ view }: Bytes): { sessions: number; buckets: number; shards: number } {
+export function readSizes({ view }: Pick<Bytes, "view">): { sessions: number; buckets: number; shards: number } {
   return {
     sessions: view.getUint32(at("session_limit"), true), buckets: view.getUint32(at("bucket_mask"), true) + 1,
     shards: view.getUint32(at("shards"), true),

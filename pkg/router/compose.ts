@@ -20,34 +20,30 @@ export interface Saying {
 
 /** forwardMetadata is the mandatory list of protocol 6.2 and what the session adds. */
 export function forwardMetadata(tables: Tables, session: Session, saying: Saying): Metadata {
-  const copied = copiedOf(saying);
-  return {
-    ...copied,
+  return joined(saying.copied, {
     forwardContext: session.context,
     uuid: session.uuid,
     tenant: nameText(tables, session.tenant),
     service: nameText(tables, session.service),
     sourceRouter: nameText(tables, session.sourceRouter),
     traceContext: { flags: session.traceFlags, parentSpan: session.span },
-    modify: saying.modify, remainingSeconds: saying.remainingSeconds, captureTag: saying.captureTag ?? copied?.captureTag,
-  };
+    modify: saying.modify, remainingSeconds: saying.remainingSeconds, captureTag: saying.captureTag ?? saying.copied?.captureTag,
+  });
 }
 
 /** reverseMetadata answers toward the ingress; the egress reports a service other than the one it was told. */
 export function reverseMetadata(tables: Tables, session: Session, saying: Saying): Metadata {
   const egress = session.role === Role.transit ? session.handshake.egressRouter : tables.routerId;
   const service = session.handshake.reverseService;
-  const copied = copiedOf(saying);
-  return {
-    ...copied,
+  return joined(saying.copied, {
     reverseContext: reverseContext(session),
     uuid: session.uuid,
     tenant: nameText(tables, session.tenant),
-    service: service === 0 ? copied?.service : nameText(tables, service),
+    service: service === 0 ? saying.copied?.service : nameText(tables, service),
     sourceRouter: nameText(tables, egress),
     traceContext: { flags: session.traceFlags, parentSpan: session.span },
     modify: saying.modify, remainingSeconds: saying.remainingSeconds,
-  };
+  });
 }
 
 /** reverseContext runs from the address that answers at the egress to the client of the forward context. */
@@ -59,8 +55,9 @@ export function reverseContext(session: Session): SessionContext {
   };
 }
 
-function copiedOf(saying: Saying): Metadata | undefined {
-  return saying.copied === undefined ? undefined : transitTlvs(saying.copied);
+/** What a transit router copies, and what each router says itself. */
+function joined(copied: Metadata | undefined, own: Metadata): Metadata {
+  return copied === undefined ? own : { ...transitTlvs(copied), ...own };
 }
 
 function nameText(tables: Tables, id: number): string {

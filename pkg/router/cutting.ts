@@ -45,7 +45,7 @@ function firstMetadata(plan: OutputPlan, content: Metadata | undefined, cut: Fra
 function layWhole(turn: Turn, plan: OutputPlan, of: { cut: FragmentPlan; first: MetadataPlan }): Result<Output, "too-big" | "filter"> {
   const { cut, first } = of;
   const layout = layoutPacket(plan.packet, plan.to, {
-    ...plan.options, bodyAt: plan.body.at, bodyEnd: plan.body.end, dontFragment: true, willBeCut: true,
+    options: { ...plan.options, dontFragment: true, willBeCut: true }, body: plan.body,
     room: { before: first.length, behind: cut.tag === 0 ? 0 : TAG_BYTES },
   });
   if (!layout.ok) return layout;

@@ -116,9 +116,16 @@ function prepare(turn: Turn, arrival: Arrival, opening: Opening): boolean {
     mode: peer.mode, keys: [peer.receive], epochs: epochsOf(turn, peer, opening),
   });
   if (!job.ok) return refuse(turn, job.error, peer);
-  if (punt.session === undefined || !turn.capturing.isIdle) arrival.raw = arrival.packet.data.slice();
+  if (punt.session === undefined || !turn.capturing.isIdle) arrival.raw = kept(turn, arrival.packet.data);
   opening.pending.push({ arrival, header, peer, job: job.value });
   return true;
+}
+
+/** The bytes as they came, until the turn ends: opening changes them, and a capture wants them. */
+function kept(turn: Turn, data: Uint8Array): Uint8Array {
+  const copy = turn.take(data.length);
+  copy.set(data);
+  return copy;
 }
 
 function epochsOf(turn: Turn, peer: PeerEntry, opening: Opening): readonly number[] {

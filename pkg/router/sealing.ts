@@ -8,7 +8,7 @@ import { cutPacket } from "../svr/fragment.ts";
 import { firstCounter } from "../svr/keys.ts";
 import { rewritePacket } from "../svr/rewrite.ts";
 import { hasGoodChecksum } from "../svr/sanity.ts";
-import { planSeal } from "../svr/seal.ts";
+import { planSealing } from "../svr/seal.ts";
 import type { SealEngine } from "../svr/seal.ts";
 import type { Output } from "./batch.ts";
 import { planCut } from "./cutting.ts";
@@ -53,8 +53,7 @@ function inOnePiece(turn: Turn, plan: OutputPlan): Result<Output, Refusal> {
     return data.ok ? ok({ frame: { nexthop, data: data.value } }) : data;
   }
   if (!isSound(plan)) return fail("filter");
-  const signing = signingOf(turn, path.peer);
-  const job = planSeal(packet, to, { ...options, ...signing, bodyAt: plan.body.at, bodyEnd: plan.body.end, metadata, suite: path.peer.suite });
+  const job = planSealing(packet, to, { layout: options, body: plan.body, signing: signingOf(turn, path.peer), metadata, suite: path.peer.suite });
   return job.ok ? ok({ frame: { nexthop, data: job.value.data }, seal: job.value }) : job;
 }
 

@@ -44,6 +44,16 @@ export interface LayoutOptions {
 /** Room is what is added around the body, in bytes. */
 export interface Room { before: number; behind: number }
 
+/** Laying is how a packet is laid out; the parts are apart because they come from different hands, and joining them costs more than the rest. */
+export interface Laying {
+  options: LayoutOptions;
+  room: Room;
+  /** body in packet.data, before that of the options */
+  body?: { at: number; end: number } | undefined;
+  /** where the options do not say, before that of the packet */
+  dontFragment?: boolean;
+}
+
 /** Layout is the packet so far; offsets into data. */
 export interface Layout {
   data: Uint8Array;
@@ -57,24 +67,24 @@ export interface Layout {
 }
 
 /** layoutPacket lays out; `too-big` above 65,535 bytes unless it will be cut, `filter` when the packet cannot take that carrier (TCP only TCP; too short for ICMP). */
-export function layoutPacket(packet: Packet, to: Endpoints, options: LayoutOptions & { room: Room }): Result<Layout, "too-big" | "filter"> {
+export function layoutPacket(packet: Packet, to: Endpoints, laying: Laying): Result<Layout, "too-big" | "filter"> {
+  const { options, room: { before, behind }, body } = laying;
   const proto = options.carrier ?? packet.proto;
   if ((proto === wire.PROTO_TCP) !== (packet.tcp !== undefined)) return fail("filter");
   const hasPorts = packet.proto === wire.PROTO_TCP || packet.proto === wire.PROTO_UDP;
-  const bodyAt = options.bodyAt ?? (hasPorts ? packet.payload : packet.l4);
-  const bodyEnd = options.bodyEnd ?? packet.end;
+  const bodyAt = body?.at ?? options.bodyAt ?? (hasPorts ? packet.payload : packet.l4);
+  const bodyEnd = body?.end ?? options.bodyEnd ?? packet.end;
   const header = proto === wire.PROTO_TCP ? tcpHeaderBytes(packet) : proto === wire.PROTO_UDP ? wire.UDP_HEADER : 0;
   if (isIcmp(proto) && bodyEnd - bodyAt < wire.ICMP_HEADER) return fail("filter");
   const l4 = to.source.family === 4 ? wire.IPV4_HEADER : wire.IPV6_HEADER;
-  const { before, behind } = options.room;
   const length = l4 + header + before + (bodyEnd - bodyAt) + behind;
   if (options.willBeCut !== true && length - (l4 === wire.IPV6_HEADER ? l4 : 0) > wire.IP_LENGTH_MAX) return fail("too-big");
   const data = options.take === undefined ? new Uint8Array(length) : options.take(length);
   const payload = l4 + header;
   copyBytes(packet.data, { from: bodyAt, to: bodyEnd }, data, payload + before);
-  writeIp(data, packet, options, { proto, to });
+  writeIp(data, packet, laying, { proto, to });
   const changed = finishTransport({ data, proto, l4, payload: payload + before }, packet, { to, mss: options.mss ?? 0, inner: options.inner });
-  return ok({ data, proto, l4, payload, changed: changed || options.bodyAt !== undefined || before + behind > 0 });
+  return ok({ data, proto, l4, payload, changed: changed || body !== undefined || options.bodyAt !== undefined || before + behind > 0 });
 }
 
 /** tcpHeaderBytes is the length of a TCP header with options. */
@@ -94,10 +104,10 @@ function copyBytes(source: Uint8Array, range: { from: number; to: number }, targ
   for (let index = from; index < to; index++) target[at + index - from] = source[index]!;
 }
 
-function writeIp(data: Uint8Array, packet: Packet, options: LayoutOptions, { proto, to }: { proto: number; to: Endpoints }): void {
+function writeIp(data: Uint8Array, packet: Packet, { options, dontFragment }: Laying, { proto, to }: { proto: number; to: Endpoints }): void {
   writeIpHeader(data, {
     source: to.source, destination: to.destination, ttl: options.ttl ?? Math.max(0, packet.ttl - 1), tos: options.tos ?? packet.tos,
-    ipId: options.ipId ?? packet.ipId, dontFragment: options.dontFragment ?? packet.dontFragment, flowLabel: options.flowLabel ?? 0,
+    ipId: options.ipId ?? packet.ipId, dontFragment: options.dontFragment ?? dontFragment ?? packet.dontFragment, flowLabel: options.flowLabel ?? 0,
   }, proto);
 }
 

@@ -29,7 +29,7 @@ export interface PayloadKey { suite: number; index: number; /** 32 bytes */ key:
 /** UnknownTlv is a payload TLV without meaning here; a transit router passes it on (protocol 3.2). */
 export interface UnknownTlv { type: number; value: Uint8Array }
 
-/** Metadata is the content of the header and payload sections; a field is absent when its TLV is. Byte fields are copies. */
+/** Metadata is the content of the header and payload sections; a field is absent when its TLV is. Read from a packet, uuid, span and IV are views of it, other byte fields copies. */
 export interface Metadata {
   fragment?: FragmentTlv | undefined;
   forwardContext?: SessionContext | undefined;

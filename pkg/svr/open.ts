@@ -61,7 +61,7 @@ export interface OpenedPacket {
   bodyEnd: number;
   key: PeerKeys;
   epoch: number;
-  /** a copy of the tag, for the replay check; absent with HMAC disabled */
+  /** for the replay check, a view of the packet; absent with HMAC disabled */
   tag: Uint8Array | undefined;
 }
 
@@ -83,7 +83,7 @@ export function finishOpen(context: OpenContext, result: OpenResult): Result<Ope
   if (!payload.ok) return payload;
   return ok({
     metadata: payload.value, bodyAt: header?.body ?? packet.payload, bodyEnd: job.tag === 0 ? packet.end : job.tag, key: result.key, epoch: result.epoch,
-    tag: job.tag === 0 ? undefined : packet.data.slice(job.tag, job.tag + wire.TAG_BYTES),
+    tag: job.tag === 0 ? undefined : packet.data.subarray(job.tag, job.tag + wire.TAG_BYTES),
   });
 }
 

@@ -13,7 +13,7 @@ const NO_ROOM = { before: 0, behind: 0 };
 
 /** rewritePacket gives the packet as it leaves toward `to`, checksums final; `too-big` and `filter` as layoutPacket says. The caller has judged the TTL. */
 export function rewritePacket(packet: Packet, to: Endpoints, options: LayoutOptions = {}): Result<Uint8Array, "too-big" | "filter"> {
-  const layout = layoutPacket(packet, to, { ...options, room: NO_ROOM });
+  const layout = layoutPacket(packet, to, { options, room: NO_ROOM });
   if (!layout.ok) return layout;
   writeTransportChecksum(packet, layout.value, to);
   return ok(layout.value.data);

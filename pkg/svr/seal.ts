@@ -6,7 +6,7 @@ import * as wire from "./constants.ts";
 import { planMetadata, writeMetadata, type MetadataPlan, type Suite } from "./encode.ts";
 import { sendEpoch, type AuthMode } from "./epoch.ts";
 import type { PeerKeys } from "./keys.ts";
-import { layoutPacket, type Endpoints, type Layout, type LayoutOptions } from "./layout.ts";
+import { layoutPacket, type Endpoints, type Laying, type Layout, type LayoutOptions } from "./layout.ts";
 import type { Metadata } from "./metadata.ts";
 import type { OpenJob, OpenResult } from "./open.ts";
 import type { Packet } from "./packet.ts";
@@ -63,14 +63,23 @@ export interface SealOptions extends LayoutOptions, Signing {
   suite?: Suite;
 }
 
+/** Sealing is the same in parts. */
+export interface Sealing extends Pick<SealOptions, "metadata" | "suite"> { layout: LayoutOptions; signing: Signing; body?: Laying["body"] }
+
 /** planSeal lays a packet out toward `to` with metadata and room for the tag; DF is set unless told otherwise (protocol 2.7). `limit` when the metadata is too long, `too-big` and `filter` as layoutPacket says. The received checksum must have been verified: a new one is made over all bytes. */
 export function planSeal(packet: Packet, to: Endpoints, options: SealOptions): Result<SealJob, "limit" | "too-big" | "filter"> {
-  const plan = options.metadata === undefined ? undefined : planMetadata(options.metadata, options.suite);
+  return planSealing(packet, to, { layout: options, signing: options, metadata: options.metadata, suite: options.suite ?? wire.SUITE_CLEAR });
+}
+
+/** planSealing is planSeal for those who have its options in parts, as a router has for each first packet. */
+export function planSealing(packet: Packet, to: Endpoints, sealing: Sealing): Result<SealJob, "limit" | "too-big" | "filter"> {
+  const { layout: options, signing, body, metadata, suite } = sealing;
+  const plan = metadata === undefined ? undefined : planMetadata(metadata, suite);
   if (plan !== undefined && !plan.ok) return plan;
-  const room = { before: plan?.value.length ?? 0, behind: options.mode === "disabled" ? 0 : wire.TAG_BYTES };
-  const layout = layoutPacket(packet, to, { ...options, dontFragment: options.dontFragment ?? true, room });
+  const room = { before: plan?.value.length ?? 0, behind: signing.mode === "disabled" ? 0 : wire.TAG_BYTES };
+  const layout = layoutPacket(packet, to, { options, room, body, dontFragment: true });
   if (!layout.ok) return layout;
-  return ok(sealJob(layout.value, plan?.value, options));
+  return ok(sealJob(layout.value, plan?.value, signing));
 }
 
 /** sealJob makes the job of a packet already laid out: writes the planned metadata at `payload`; the tag takes the last 16 bytes unless HMAC is disabled. */

@@ -59,7 +59,7 @@ const lines: readonly Line[] = [
   [42, "Remaining session time", "payload", [4], "H", "remainingSeconds", value.wordValue],
   [46, "Health check", "header", [1], "H", "healthCheck", value.byteValue],
   [46, "Payload key", "payload", [34], "S", "payloadKey", value.payloadKeyValue],
-  [0x8000, "Metadata IV", "header", [12, 16, 4], "H", "iv", value.bytesValue],
+  [0x8000, "Metadata IV", "header", [12, 16, 4], "H", "iv", value.viewValue],
   [0x8001, "Origin signature", "payload", [68], "S", "originSignature", value.signatureValue],
   [0x8002, "Trace context", "payload", [9], "H", "traceContext", value.traceValue],
   [0x8003, "DSCP", "payload", [1], "S", "dscp", value.dscpValue],

@@ -80,11 +80,14 @@ export const bytesValue: ValueCodec<Uint8Array> = {
   read: (data, at, length) => data.slice(at, at + length),
 };
 
-/** uuidValue is 16 bytes, not all zero. */
+/** viewValue is the same, read as a view of the packet: for what each first packet has. */
+export const viewValue: ValueCodec<Uint8Array> = { ...bytesValue, read: (data, at, length) => data.subarray(at, at + length) };
+
+/** uuidValue is 16 bytes, not all zero; a view of the packet. */
 export const uuidValue: ValueCodec<Uint8Array> = {
   ...bytesValue,
   read(data, at, length) {
-    const uuid = data.slice(at, at + length);
+    const uuid = data.subarray(at, at + length);
     return isZeroBytes(uuid) ? undefined : uuid;
   },
 };
@@ -189,14 +192,14 @@ export const signatureValue: ValueCodec<Field<"originSignature">> = {
   read: (data, at, length) => ({ seconds: readU32(data, at), signature: data.slice(at + 4, at + length) }),
 };
 
-/** traceValue is TLV 0x8002: W3C flags and the span of the router before. */
+/** traceValue is TLV 0x8002: W3C flags and the span of the router before, a view of the packet. */
 export const traceValue: ValueCodec<Field<"traceContext">> = {
   size: (value) => 1 + value.parentSpan.length,
   write(value, data, at) {
     data[at] = value.flags;
     data.set(value.parentSpan, at + 1);
   },
-  read: (data, at, length) => ({ flags: data[at]!, parentSpan: data.slice(at + 1, at + length) }),
+  read: (data, at, length) => ({ flags: data[at]!, parentSpan: data.subarray(at + 1, at + length) }),
 };
 
 /** classValue is TLV 0x8004: class and the name of the service class, which may be empty. */

@@ -1,4 +1,5 @@
 // The session table over plain memory: each operation by itself, limits, refused references.
+import { readU32 } from "../../pkg/base/bytes.ts";
 import { bucketsFor, recordBytesFor, slotsFor } from "../../pkg/datapath/settings.ts";
 import { Flag, Life, TcpState } from "../../pkg/svr/session.ts";
 import type { Session } from "../../pkg/svr/session.ts";
@@ -256,7 +257,7 @@ describe("session table", () => {
     for (let page = 0; page < 100 && cursor !== undefined; page++) {
       const part = table.scan(LIVES, cursor, 33);
       expect(part.sessions.length).toBeLessThanOrEqual(33);
-      seen.push(...part.sessions.map((s) => new DataView(s.state.uuid.buffer).getUint32(12)));
+      seen.push(...part.sessions.map((s) => readU32(s.state.uuid, 12)));
       cursor = part.next;
     }
     expect(cursor).toBeUndefined();

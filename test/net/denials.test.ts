@@ -18,6 +18,7 @@ import { hostAddress, pair, withoutOffloads } from "../support/topologies.ts";
 import { waitFor } from "../support/wait.ts";
 import { readWire } from "../support/wire.ts";
 
+const GRE = 47;
 const at = { router: "r2", interface: "lan0" };
 const service = (name: string, port: number, change: Partial<SiteService> = {}, protocol = "UDP"): SiteService =>
   ({ name, addresses: ["10.2.0.0/24", "fd00:2::/64"], transports: [{ protocol, ports: [port] }], access: ["corp", "guest", "few"], at, ...change });
@@ -30,6 +31,7 @@ const site: Site = {
   ],
   services: [
     service("open", 5000), service("closed", 5001, { access: [] }), service("lost", 5002), service("pooled", 5003, { more: { sourceNat: "Pool" } }), service("silent", 5004, { more: { enforcement: "Block" } }, "TCP"),
+    { name: "bare", addresses: ["10.2.0.0/24", "fd00:2::/64"], transports: [{ protocol: "GRE" }], access: ["corp"], at, more: { sourceNat: "Interface" } },
     service("returning", 5005, { more: { servicePolicyRef: { name: "strict" } } }), service("entering", 5006, { more: { servicePolicyRef: { name: "strict" }, enforcement: "Allow" } }, "TCP"),
   ],
   routers: { r2: { peers: { r1: { allowedTenants: ["corp"] } } } },
@@ -92,6 +94,23 @@ describeNet("denials", () => {
       expect(await counted()).toBe(before + 3);
       expect(readWire(await far.stop()).filter((seen) => seen.packet.destinationPort === one.port && seen.packet.sourcePort === sourcePort)).toEqual([]);
       expect((await router.live()).filter((session) => session.sourcePort === sourcePort)).toEqual([]);
+    }, 30_000);
+
+    test("P-7 nat: behind one address a second session of a protocol without ports to the same host is refused, and the first goes on", async () => {
+      const gre = (host: number): Uint8Array => buildPacket(fieldsOf(hostOf(family, 1, host), hostAddress(2, family)), { kind: "other", proto: GRE }, Uint8Array.of(0, 0, 8, 0, host, 2, 3, 4));
+      const far = await startCapture(fabric.net, "b", "eth0");
+      const arrived = async (): Promise<number[]> => readWire(await far.frames()).flatMap(({ packet: { proto, data, l4, family: seen } }) => (proto === GRE && seen === family ? [data[l4 + 4] ?? 0] : []));
+      await fromA.send(gre(20));
+      await waitFor("the first arrives", async () => (await arrived()).length === 1);
+      const before = (await r2.drops())["nat"] ?? 0;
+      await fromA.send(gre(21), gre(21));
+      await waitFor("the second is refused", async () => ((await r2.drops())["nat"] ?? 0) === before + 2);
+      const told = await waitFor("the record", () => { const found = r2.records().filter((record) => record.recordType === "deny" && record.sourceAddress === hostOf(family, 1, 21)); return found.length > 0 && found; });
+      expect(told.map((record) => [record.denyReason, record.protocol, record.tenant, record.service])).toEqual([["nat", GRE, "corp", "test/bare"]]);
+      await fromA.send(gre(20));
+      await waitFor("the first goes on", async () => (await arrived()).length === 2);
+      expect(await arrived()).toEqual([20, 20]);
+      await far.stop();
     }, 30_000);
 
     test("L-9 RB-33 TCP that enters in the middle where the answers would leave elsewhere is refused with reverse-path; where they return, it is a session", async () => {

@@ -66,6 +66,16 @@ function makeWorld(files: Record<string, string>, disk: Disk = { state: undefine
   return Object.assign(world, { intake });
 }
 
+test("an object of another router changes nothing to put in force, and is told as it is now", async () => {
+  const { intake, files } = makeWorld({ "r.yaml": router("branch"), "o.yaml": router("other") });
+  const applied = await intake.first();
+  files["o.yaml"] = router("other", "  timers: { udpIdle: 20s }\n");
+  expect(await intake.again()).toBeUndefined();
+  const { config, at, objects } = intake.current();
+  expect([config, at]).toEqual([applied.config, applied.at]);
+  expect(objects).toContainEqual(expect.objectContaining({ metadata: expect.objectContaining({ name: "other" }) as unknown, spec: expect.objectContaining({ timers: expect.objectContaining({ udpIdle: "20s" }) as unknown }) as unknown }));
+});
+
 test("the first reading gives the router's configuration, its keys and a hash", async () => {
   const { intake } = makeWorld({ "r.yaml": router("branch"), "t.yaml": tenant("acme") });
   const applied = await intake.first();

@@ -92,7 +92,10 @@ export function createIntake(options: IntakeOptions): Intake {
     async again() {
       try {
         const next = await take();
-        if (next.hash === current?.hash && next.problems.join("\n") === current.problems.join("\n")) return undefined;
+        if (next.hash === current?.hash && next.problems.join("\n") === current.problems.join("\n")) {
+          current.objects = next.objects; // of other routers, say: nothing to put in force
+          return undefined;
+        }
         current = next;
         return next;
       } catch (error) {

@@ -11,6 +11,8 @@ export interface Counters {
   healthChecks(): Record<HealthKind, number>;
   peerDrops(): Record<string, Record<string, number>>;
   shards(): { punts: number; denialsSuppressed: number }[];
+  /** packets whose further fragments are awaited */
+  joining(): number;
   pool(path: number): Omit<PoolCount, "path">;
 }
 
@@ -26,6 +28,7 @@ export function createCounters(): Counters {
       return Object.fromEntries([...peers].map((peer) => [peer, sum([...reports.values()].map((report) => report.peerDrops[peer] ?? {}))]));
     },
     shards: () => [...reports.values()].map((report) => ({ punts: report.punts, denialsSuppressed: report.denialsSuppressed })),
+    joining: () => [...reports.values()].reduce((all, report) => all + report.joining, 0),
     pool(path) {
       const pools = [...reports.values()].flatMap((report) => report.pools).filter((pool) => pool.path === path);
       const total = { used: 0, free: 0, size: 0 };

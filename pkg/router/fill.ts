@@ -6,6 +6,9 @@ import type { Datapath } from "../ports/datapath.ts";
 import type { Log } from "../ports/log.ts";
 import type { Counters } from "./counters.ts";
 import { nameKey } from "./names.ts";
+import { MAX_QUEUED } from "./pump.ts";
+import type { RecordPump } from "./pump.ts";
+import { MOST_JOINING } from "./reassemble.ts";
 
 const RAISED_AT = 0.85, CLEARED_AT = 0.8;
 
@@ -17,7 +20,8 @@ export interface Fill {
 /** FillParts is what the numbers are read from. */
 export interface FillParts {
   datapath: Pick<Datapath, "gauges" | "usage" | "nameId" | "names">;
-  counters: Pick<Counters, "pool">;
+  counters: Pick<Counters, "pool" | "joining">;
+  pump: Pick<RecordPump, "totals">;
   config(): RouterConfig;
   log: Log;
 }
@@ -48,7 +52,9 @@ function rowsOf(parts: FillParts): Row[] {
   return [
     { name: "sessions", entries: gauges.live, limit: limits.sessions }, { name: "half-open sessions", entries: gauges.halfOpen, limit: limits.halfOpen },
     { name: "session slots", entries: gauges.slotsUsed, limit: gauges.sessionLimit }, { name: "flow index", entries: gauges.flowEntries, limit: gauges.flowLimit },
-    { name: "quarantine", entries: gauges.quarantined, limit: gauges.sessionLimit }, { name: "names", entries: names.used, limit: names.limit }, ...budgetRows(parts, config),
+    { name: "quarantine", entries: gauges.quarantined, limit: gauges.sessionLimit }, { name: "names", entries: names.used, limit: names.limit },
+    { name: "incomplete packets", entries: parts.counters.joining(), limit: MOST_JOINING }, { name: "records waiting", entries: parts.pump.totals().waiting, limit: MAX_QUEUED },
+    ...budgetRows(parts, config),
     ...paths.map((path) => {
       const pool = parts.counters.pool(parts.datapath.nameId(nameKey("path", path.key)));
       return { name: `waypoints ${path.key}`, entries: pool.used, limit: pool.size };

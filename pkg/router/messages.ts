@@ -38,6 +38,8 @@ export interface ShardCounters {
   punts: number;
   pools: PoolCount[];
   denialsSuppressed: number;
+  /** packets whose further fragments are awaited, of hosts and of peers */
+  joining: number;
 }
 
 /** FromShard goes from a shard to the app. */

@@ -15,7 +15,8 @@ import type { RecordSource } from "./records.ts";
 import { createRefusalReports } from "./refusals.ts";
 
 const PER_RUN = 8192, PER_BATCH = 256; // a batch is written down before the next is read: what waits is bytes, not objects
-const MAX_QUEUED = 65_536;
+/** MAX_QUEUED is how many records wait at most for the sink. */
+export const MAX_QUEUED = 65_536;
 const PER_WRITE = 4096;
 
 /** RecordPump owns the queue in front of the sink. */

@@ -19,6 +19,9 @@ export interface FragmentJoiner {
   open(): number;
 }
 
+/** MOST_JOINING is how many packets of hosts and of peers wait at most for the rest of them, on a whole router. */
+export const MOST_JOINING = 2 * ROUTER_LIMITS.packets;
+
 /** createFragmentJoiner makes the joiner of one of `shards` shards, which share the limits evenly. */
 export function createFragmentJoiner(shards: number): FragmentJoiner {
   const share = (limit: number): number => Math.max(1, Math.floor(limit / shards));

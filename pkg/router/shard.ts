@@ -177,7 +177,7 @@ export class Shard {
   report(): FromShard[] {
     const denials = this.#denials.take();
     const counters: ShardCounters = {
-      ...this.#tally.totals(), punts: this.#punts, pools: this.#ports.counts(), denialsSuppressed: this.#denials.suppressed(),
+      ...this.#tally.totals(), punts: this.#punts, pools: this.#ports.counts(), denialsSuppressed: this.#denials.suppressed(), joining: this.#fragments.open(),
     };
     const fault = this.#fault;
     const paths = [...this.#tooBig];

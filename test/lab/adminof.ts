@@ -22,7 +22,7 @@ export function adminOf(lab: Lab, router: LabRouter): (path: string) => unknown 
   pump.follow(router.config);
   const keys = Object.fromEntries(router.config.peers.map((peer) => [peer.name, { send: keysOf(router.name, peer.name), receive: keysOf(peer.name, router.name) }]));
   const applied = { config: router.config, objects: [], keys, problems: [], hash: "0123456789abcdef", at: "2026-01-01T00:00:00.000Z", isPartial: false, number: () => ({}) };
-  const fill = createFill({ datapath: router.datapath, counters, config: () => router.config, log: quiet });
+  const fill = createFill({ datapath: router.datapath, counters, pump, config: () => router.config, log: quiet });
   const routes = adminRoutes({
     fill, mtus: { mtuOf: (path) => path.mtu, verdictOf: () => "off" },
     options: { name: router.name, version: "0.1.0", boot: "b1", clock }, datapath: router.datapath, counters, pump, shards: router.shards, captures: capturesOf(lab, router).captures, startedMs: lab.now() - 5_400,

@@ -20,7 +20,7 @@ const memberField = z.strictObject({
 }).meta({ description: "Where the hosts of the tenant are: packets that enter there belong to it." });
 
 const budgetsField = z.strictObject({
-  sessions: countField({ description: "Most live sessions of the tenant on one router; more are refused with reason limit. Default: unlimited.", example: 10_000, min: 1, max: 50_000_000 }).optional(),
+  sessions: countField({ description: "Most live sessions of the tenant and its children on one router; more are refused with reason limit. Default: unlimited.", example: 10_000, min: 1, max: 50_000_000 }).optional(),
   firstPacketsPerSecond: countField({ description: "First packets a second of the tenant on one router; the rest is dropped with reason limit. Default: the limit of the router.", example: 5_000, min: 1, max: 10_000_000 }).optional(),
 }).meta({ description: "What the tenant may use at most." });
 

@@ -124,6 +124,7 @@ function shardPort(world: World, number: number): ShardPort {
     },
     unixNs: () => BigInt(options.nowMs()) * 1_000_000n,
     load: () => usageOf(model, () => true),
+    usage: (id) => usageOf(model, (session) => session.tenant === id || session.route === id),
     nameId: (name) => nameId(world, name),
     nameOf: (id) => world.names.get(id),
     close: () => undefined,

@@ -12,6 +12,7 @@ import { createPins } from "./pins.ts";
 import { readPunts } from "./punts.ts";
 import { createBytes } from "./sessioncodec.ts";
 import { createTable } from "./table.ts";
+import { readUsage } from "./usage.ts";
 
 /** ShardSpec is what a thread needs to open its port; plain data. `injectMac` is a secret of this boot. */
 export interface ShardSpec {
@@ -107,8 +108,10 @@ export function openShardPort(spec: ShardSpec, native: Native = openNative()): S
     closers.unshift(() => { names.close(); });
     const captured = openMap(native, pins.map("captured"));
     closers.unshift(() => { captured.close(); });
+    const usage = openMap(native, pins.map("usage"));
+    closers.unshift(() => { usage.close(); });
     return {
-      ...createNameTable(names), wantCopies: createWant(captured), unixNs: () => BigInt(native.unixNs()), drain: createDrain(native, ring, handle), send: sender.send,
+      ...createNameTable(names), usage: (id) => readUsage(usage, id), wantCopies: createWant(captured), unixNs: () => BigInt(native.unixNs()), drain: createDrain(native, ring, handle), send: sender.send,
       apply: (ops) => table.apply(ops), find: (key) => table.find(key), findUuid: (uuid) => table.findUuid(uuid), load: () => table.load(), close,
     };
   } catch (error) {

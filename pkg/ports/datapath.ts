@@ -102,6 +102,8 @@ export interface ShardPort {
   unixNs(): bigint;
   /** How many sessions of the router are live and half open now; read once a turn. */
   load(): Pick<DatapathGauges, "live" | "halfOpen">;
+  /** As Datapath.usage. */
+  usage(id: number): Pick<DatapathGauges, "live" | "halfOpen">;
   /** As Datapath.nameId and nameOf, safe beside other shards. */
   nameId(name: string): number;
   nameOf(id: number): string | undefined;

@@ -86,7 +86,7 @@ function authorise(turn: Turn, arrival: OpenedArrival, again: Again): void {
   if (unfit !== undefined) return refuse(turn, arrival, unfit, service);
   const tenant = turn.tables.idOf("tenant", opened.tlvs.tenant as string);
   const sourceRouter = turn.tables.idOf("router", opened.tlvs.sourceRouter as string);
-  if (tenant === 0 || sourceRouter === 0 || !isWithinLimits(turn, packet)) return refuse(turn, arrival, "limit", service);
+  if (tenant === 0 || sourceRouter === 0 || !isWithinLimits(turn, packet, asking)) return refuse(turn, arrival, "limit", service);
   const path = arrivalPath(arrival);
   if (path === undefined) return turn.count("peer-mismatch", opened.peer);
   const ways = egressSides(turn, service, context, { ifnum: path.ifnum, vlan: path.vlan, path, tenant: opened.tlvs.tenant as string });

@@ -31,7 +31,7 @@ export function admitHost(turn: Turn, arrival: Arrival, again: Again): void {
   const service = selected.service;
   if (!enforce(turn, arrival, service)) return;
   if (!isQuery(carriedOf(arrival), { family: packet.family, proto: packet.proto, side: 0 })) return refuse(turn, arrival, "state", service);
-  if (!isWithinLimits(turn, packet)) return refuse(turn, arrival, "limit", service);
+  if (!isWithinLimits(turn, packet, tenant.id)) return refuse(turn, arrival, "limit", service);
   if (service.strictReverse === true && !turn.tables.returnsBy(punt.ifnum, punt.vlan, packet.source)) return refuse(turn, arrival, "reverse-path", service);
   const ways = egressSides(turn, service, context, { ifnum: punt.ifnum, vlan: punt.vlan, tenant: tenant.name, wasOutside: inside !== undefined });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);

@@ -6,6 +6,7 @@ import { buildLookup } from "../plan/lookup.ts";
 import type { Lookup } from "../plan/lookup.ts";
 import { sessionTypeOf, timeoutsOf } from "../plan/idle.ts";
 import { globalTenant } from "../plan/config.ts";
+import { tenantLine } from "../plan/entries.ts";
 import type { LocalRouteConfig, PathConfig, PeerConfig, RouteConfig, RouterConfig, ServiceConfig } from "../plan/config.ts";
 import { kindOf, nameKey, plainName } from "./names.ts";
 import { mssToward } from "./program.ts";
@@ -74,13 +75,23 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
   };
 }
 
-function limitsOf(config: RouterConfig, idOf: IdOf): Pick<Tables, "limits" | "tenantSessions"> {
+function limitsOf(config: RouterConfig, idOf: IdOf): Pick<Tables, "limits" | "tenantSessions" | "familiesOf"> {
   const { sessions, halfOpen, halfOpenPerTenant, sessionsPerSource, halfOpenPerSource } = config.limits;
   const budgets = new Map(config.tenants.filter((tenant) => tenant.maxSessions > 0).map((tenant) => [idOf("tenant", tenant.name), tenant.maxSessions]));
   return {
     limits: { live: sessions, halfOpen, halfOpenPerTenant, perSource: sessionsPerSource, halfOpenPerSource },
     tenantSessions: (id) => budgets.get(id) ?? 0,
+    familiesOf: familiesIn(config, idOf),
   };
+}
+
+/** Families of more than one: a tenant without children is held to its budget by the data plane. */
+function familiesIn({ tenants }: RouterConfig, idOf: IdOf): Tables["familiesOf"] {
+  const families = new Map(tenants.filter((tenant) => tenant.maxSessions > 0).map((tenant) => [tenant.name, { sessions: tenant.maxSessions, members: [] as number[] }]));
+  const lines = tenants.map(({ name }) => ({ id: idOf("tenant", name), above: tenantLine(name).flatMap((one) => families.get(one) ?? []) }));
+  for (const { id, above } of lines) for (const family of above) family.members.push(id);
+  const shared = new Map(lines.map(({ id, above }) => [id, above.filter((family) => family.members.length > 1)]));
+  return (id) => shared.get(id) ?? [];
 }
 
 function networkTables(config: RouterConfig, idOf: IdOf): Pick<Tables, "mtuOf" | "addressOn" | "isOwn"> {

@@ -2,6 +2,7 @@
 // API; looked at every second by the app, which says in the log when an alarm comes and goes.
 import type { TableView } from "../api/view.ts";
 import type { RouterConfig } from "../plan/config.ts";
+import { tenantLine } from "../plan/entries.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import type { Log } from "../ports/log.ts";
 import type { Counters } from "./counters.ts";
@@ -62,12 +63,13 @@ function rowsOf(parts: FillParts): Row[] {
   ];
 }
 
-/** Tenants and routes that have a limit. */
+/** Tenants, with their children, and routes that have a limit. */
 function budgetRows({ datapath }: FillParts, { tenants, routes }: RouterConfig): Row[] {
   const used = (kind: "tenant" | "route", name: string): number => datapath.usage(datapath.nameId(nameKey(kind, name))).live;
+  const ofFamily = (name: string): number => tenants.reduce((sum, one) => sum + (tenantLine(one.name).includes(name) ? used("tenant", one.name) : 0), 0);
   const limited = new Map(routes.filter((route) => route.maxSessions > 0).map((route) => [route.route, route.maxSessions]));
   return [
-    ...tenants.filter((tenant) => tenant.maxSessions > 0).map(({ name, maxSessions }) => ({ name: `tenant ${name}`, entries: used("tenant", name), limit: maxSessions })),
+    ...tenants.filter((tenant) => tenant.maxSessions > 0).map(({ name, maxSessions }) => ({ name: `tenant ${name}`, entries: ofFamily(name), limit: maxSessions })),
     ...[...limited].map(([name, limit]) => ({ name: `route ${name}`, entries: used("route", name), limit })),
   ];
 }

@@ -18,5 +18,5 @@ test.each<{ desc: string; limits: { sessions: number; halfOpen: number }; load: 
   { desc: "a SYN that is refused takes no room", limits: { sessions: 10, halfOpen: 1 }, load: { live: 8, halfOpen: 1 }, asks: [syn, syn, syn, udp, data, udp], let: [false, false, false, true, true, false] },
 ])("3.8 $desc", ({ limits, load, asks, let: expected }) => {
   const turn = newTurn(tablesOf(configOfChain({ limits })), { load });
-  expect(asks.map((packet) => isWithinLimits(turn, packet))).toEqual(expected);
+  expect(asks.map((packet) => isWithinLimits(turn, packet, 0))).toEqual(expected);
 });

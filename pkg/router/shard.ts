@@ -210,7 +210,7 @@ export class Shard {
     return {
       tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
       enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, capturing: this.#capturing, ids: this.#ids,
-      load: port.load(), replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
+      load: port.load(), sessionsOf: (tenant) => port.usage(tenant).live, replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
       tooBig: (path) => void this.#tooBig.add(path),
       count: (reason, peer) => this.#tally.count(reason, peer?.name), countHealth: (kind) => this.#tally.countHealth(kind), deny: (denial) => this.#denials.offer(denial, nowMs),
     };

@@ -56,6 +56,12 @@ export interface PeerEntry {
   paths: PathEntry[];
 }
 
+/** Family is a tenant that has a budget of sessions, with its children: what all of them together may have. */
+export interface Family {
+  sessions: number;
+  members: readonly number[];
+}
+
 /** RouteLimits is the service route that a way belongs to, by its number, and what it takes at most; 0 is unlimited. */
 export interface RouteLimits {
   id: number;
@@ -144,6 +150,8 @@ export interface Tables {
   limits: { live: number; halfOpen: number; halfOpenPerTenant: number; perSource: number; halfOpenPerSource: number };
   /** most sessions of a tenant, 0 unlimited */
   tenantSessions(id: number): number;
+  /** budgets that a tenant shares with its ancestors or children; none: an empty list */
+  familiesOf(id: number): readonly Family[];
   /** silence of a peer after which recovery by inactivity asks, milliseconds */
   inactivityMs: number;
 }

@@ -59,6 +59,8 @@ export interface Turn {
   readonly ids: ExtIds;
   /** sessions of the router as the turn began; batch.opened are those on top */
   readonly load: Load;
+  /** live sessions of a tenant now */
+  readonly sessionsOf: (tenant: number) => number;
   /** session that holds a flow key, for packets that raced with their own installation */
   readonly find: FindSession;
   /** zeroed bytes for a packet that leaves with this turn; gone when it was sent */

@@ -52,6 +52,39 @@ test("L-8 a limit of a source leaves other sources alone", () => {
   expect([liveOf(lab), lab.routers[0]!.drops()]).toEqual([2, { limit: 1 }]);
 });
 
+test.each([
+  { desc: "the parent's budget counts parent and children, at the ingress and behind a peer", budgets: { corp: 3 }, live: 3, refused: 3 },
+  { desc: "a child has a budget of its own inside it", budgets: { corp: 5, "dev.corp": 1 }, live: 3, refused: 3 },
+  { desc: "a grandchild counts for both above it", budgets: { "dev.corp": 3 }, live: 5, refused: 1 },
+  { desc: "another tenant is not concerned", budgets: { guest: 1 }, live: 6, refused: 0 },
+])("L-8 $desc", ({ budgets, live, refused }) => {
+  for (const at of [0, 1]) {
+    const tenants = ["corp", "dev.corp", "x.dev.corp", "guest"];
+    const lab = createLab(names, { services: [{ ...everything, allow: ["corp", "guest"] }], tenants, shards: 2 });
+    const { config } = lab.routers[at]!;
+    for (const tenant of config.tenants) tenant.maxSessions = (budgets as Record<string, number>)[tenant.name] ?? 0;
+    lab.reconfigure(at);
+    for (const from of [5001, 5002]) for (const vlan of [0, 1, 2]) {
+      lab.fromLeft(udpUp(ends, content(5), { from: from + 100 * vlan }), 0, vlan);
+      lab.run();
+    }
+    expect([lab.routers[at]!.live().length, lab.delivered.filter((one) => one.end === "right").length, lab.routers[at]!.drops()["limit"] ?? 0]).toEqual([live, live, refused]);
+    lab.wait(185_000);
+    lab.fromLeft(udpUp(ends, content(5), { from: 5003 }), 0, 1);
+    lab.run();
+    expect(lab.routers[at]!.live()).toHaveLength(1); // an end makes room
+  }
+});
+
+test("L-8 many first packets of a family in one turn do not pass its budget", () => {
+  const lab = createLab(names, { services: [everything], tenants: ["corp", "dev.corp"] });
+  lab.routers[0]!.config.tenants.find((one) => one.name === "corp")!.maxSessions = 3;
+  lab.reconfigure(0);
+  for (let from = 5001; from <= 5008; from++) lab.fromLeft(udpUp(ends, content(5), { from }), 0, from % 2);
+  lab.run();
+  expect([lab.delivered.filter((one) => one.end === "right").length, lab.routers[0]!.drops()]).toEqual([3, { limit: 5 }]);
+});
+
 test("R-9 a full route gives way to the next one of the service", () => {
   const lab = createLab(names, { services: [everything] });
   const { config } = lab.routers[0]!;

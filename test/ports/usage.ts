@@ -52,6 +52,7 @@ export function usageTests(open: OpenWorld): void {
     const ref = installed(first, world.shard(0).apply([{ kind: "install", session: first, limits }]));
     expect(refusedBy(ask(2, { idleMs: 100 }))).toBe("let in");
     expect(world.datapath.usage(TENANT)).toEqual({ live: 2, halfOpen: 0 });
+    expect(world.shard(0).usage(TENANT)).toEqual({ live: 2, halfOpen: 0 });
     expect(refusedBy(ask(3))).toBe("source");
     world.shard(1).apply([{ kind: "end", ref, reason: reasonNumber("admin"), now: true }]);
     expect(world.datapath.usage(ROUTE).live).toBeLessThanOrEqual(1);

@@ -4,9 +4,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { joinPcapng } from "../../pkg/capture/join.ts";
 import { createAdminPort } from "../../pkg/cli/adminhttp.ts";
 import { createSocketFinder } from "../../pkg/cli/discover.ts";
 import { Exit } from "../../pkg/cli/failure.ts";
+import { createMachine } from "../../pkg/cli/machine.ts";
 import { runProgram } from "../../pkg/cli/program.ts";
 import { createTextSink } from "../../pkg/cli/sink.ts";
 import type { Surroundings, Terminal } from "../../pkg/cli/surroundings.ts";
@@ -29,6 +31,7 @@ const around: Surroundings = {
   admin: createAdminPort,
   sockets: createSocketFinder(),
   readConfig: (directory) => createDirectorySource(directory).read(),
+  joinCaptures: joinPcapng, ...createMachine(interrupt.signal),
   clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
   out: createTextSink(process.stdout), err: createTextSink(process.stderr),
   terminal: terminal(), version: version(), signal: interrupt.signal,

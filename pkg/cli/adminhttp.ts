@@ -5,7 +5,7 @@ import type { IncomingMessage } from "node:http";
 import { fail, ok } from "../base/result.ts";
 import type { AdminLimits, AdminPort, AdminReply, AdminTrouble } from "./surroundings.ts";
 
-const largestBody = 67_108_864; // 1,000 sessions are about 1.5 MB
+const largestBody = 67_108_864; // 1,000 sessions are about 1.5 MB, the packets of a capture up to 48 MB
 const kinds: Readonly<Record<string, AdminTrouble["kind"]>> = { ENOENT: "absent", ENOTDIR: "absent", ECONNREFUSED: "refused", EACCES: "forbidden", EPERM: "forbidden" };
 
 /** createAdminPort asks the router that listens on `socketPath`. */
@@ -28,10 +28,11 @@ async function exchange(socketPath: string, { path, body }: { path: string; body
     request({ socketPath, path, method, agent: false, signal, headers: { host: "router", accept: "application/json, application/problem+json" } }, resolve)
       .once("error", reject).end(body === undefined ? undefined : JSON.stringify(body));
   });
-  return { status: response.statusCode ?? 0, body: jsonOf(await readAll(response)) };
+  const bytes = await readAll(response);
+  return { status: response.statusCode ?? 0, body: response.headers["content-type"] === "application/octet-stream" ? new Uint8Array(bytes) : jsonOf(bytes.toString("utf8")) };
 }
 
-async function readAll(response: IncomingMessage): Promise<string> {
+async function readAll(response: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -39,7 +40,7 @@ async function readAll(response: IncomingMessage): Promise<string> {
     if (size > largestBody) throw new Error(`the answer exceeds ${largestBody} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks);
 }
 
 function jsonOf(text: string): unknown {

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { ApiObject } from "../api/kinds.ts";
 import { checkObject } from "../api/objectcheck.ts";
 import { traceStages } from "../api/view.ts";
-import type { CountersView, PeerView, PreviewView, ProblemView, SessionList, SessionView, StatusView, TableView, TraceView, VerifyView } from "../api/view.ts";
+import type { CaptureView, CountersView, PeerView, PreviewView, ProblemView, SessionList, SessionView, StatusView, TableView, TraceView, VerifyView } from "../api/view.ts";
 import type { RouterConfig } from "../plan/config.ts";
 
 const text = (meaning: string): z.ZodString => z.string().meta({ description: meaning });
@@ -152,3 +152,22 @@ export const traceSchema: z.ZodType<TraceView> = z.looseObject({
   }).exactOptional(),
   sessionId: maybe("of an existing session"),
 });
+
+/** captureSchema is CaptureView. */
+export const captureSchema: z.ZodType<CaptureView> = z.looseObject({
+  id: text("the same on all routers of a capture"), state: z.enum(["running", "done"]).meta({ description: "done: nothing is added any more" }),
+  origin: z.enum(["user", "peer"]).meta({ description: "peer: begun by another router, for sessions that came with its tag" }),
+  filter: z.record(z.string(), z.string()).meta({ description: "which sessions; empty: all, or those with the tag" }),
+  limits: z.looseObject({ packets: number("at each point of a session"), sessions: number("in all") }), begun: text("RFC 3339"), ends: text("RFC 3339, when it ended or will at the latest"),
+  sessions: z.array(z.looseObject({
+    sessionId: text("UUID as 32 hexadecimal digits"), forwardIn: number("packets as they came, of the host that opened the session"), forwardOut: number("as they left"),
+    reverseIn: number("packets of the answering host as they came"), reverseOut: number("as they left"),
+  })),
+  packets: number("packets that are kept"), bytes: number("bytes of them"), lost: number("packets that were wanted and could not be kept"),
+});
+
+/** captureListSchema is the list of them. */
+export const captureListSchema: z.ZodType<{ items: CaptureView[] }> = z.looseObject({ items: z.array(captureSchema) });
+
+/** bytesSchema is an answer that is no JSON. */
+export const bytesSchema: z.ZodType<Uint8Array> = z.instanceof(Uint8Array);

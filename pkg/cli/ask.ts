@@ -21,6 +21,8 @@ export interface Question<T> {
   patienceMs?: number;
   /** it changes something: asked at the socket for that */
   isChange?: true;
+  /** it puts things in order: asked although the user interrupted */
+  evenInterrupted?: true;
   /** what the question is about, when it does not fit into its path */
   body?: unknown;
 }
@@ -98,7 +100,7 @@ function controlSocket(socketPath: string): string {
 async function put<T>(at: { context: Context; port: AdminPort; router: string }, question: Question<T>): Promise<Result<T, Failure>> {
   const attempted = `cannot read ${question.what} of ${at.router}`;
   const { around, options } = at.context;
-  const reply = await at.port.ask(question.path, { timeoutMs: Math.max(options.timeoutMs, question.patienceMs ?? 0), signal: around.signal }, question.body);
+  const reply = await at.port.ask(question.path, { timeoutMs: Math.max(options.timeoutMs, question.patienceMs ?? 0), signal: question.evenInterrupted === true ? new AbortController().signal : around.signal }, question.body);
   if (!reply.ok) return fail(troubleFailure(attempted, reply.error));
   if (reply.value.status !== 200) return fail(statusFailure(attempted, reply.value));
   const answer = question.schema.safeParse(reply.value.body);

@@ -39,3 +39,11 @@ export function readCount(text: string): number {
   const count = /^\d{1,4}$/.test(text) ? Number(text) : 1001;
   return count <= 1000 ? count : refuse("it is no number of 0-1000");
 }
+
+/** readNumber reads a whole number between two others. */
+export function readNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : -1;
+    return number >= least && number <= most ? number : refuse(`write a whole number from ${least} to ${most}`);
+  };
+}

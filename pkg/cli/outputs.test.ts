@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { runCli, self, socketOf, statusBody } from "../../test/support/cli.ts";
 import { parseThree, threeFiles } from "../../test/support/config/three.ts";
+import { captureFile } from "../../test/support/pcapng.ts";
 import { sessionHops, sessionId } from "../../test/support/sessions.ts";
 import { outputSchemas } from "./outputs.ts";
 
@@ -25,9 +26,17 @@ const answers = {
     pools: [{ path: "west/a", used: 2, resting: 1, free: 47, moving: 0, size: 50 }], faults: [{ kind: "gauge", object: "live sessions", text: "1 too many are told" }], more: 0,
   } },
 };
-const world = { files, folders: { good: Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])) }, sockets: { [socketOf("cloud")]: answers, [socketOf("cloud").replace("admin.sock", "control.sock")]: { [`/api/v1/sessions/${sessionId}/end`]: answers[`/api/v1/sessions/${sessionId}`] } } };
+const capture = { id: "c1", state: "done", origin: "user", filter: { tenant: "acme" }, limits: { packets: 100, sessions: 20 }, begun: "2026-01-01T00:00:00.000Z", ends: "2026-01-01T00:00:30.000Z", packets: 2, bytes: 90, lost: 1,
+  sessions: [{ sessionId, forwardIn: 1, forwardOut: 1, reverseIn: 0, reverseOut: 0 }] };
+const reads = { "/api/v1/captures": { body: { items: [capture] } }, "/api/v1/captures/c1": { body: capture } };
+const controls = {
+  "/api/v1/captures": { body: capture }, "/api/v1/captures/c1/stop": { body: capture }, "/api/v1/captures/c1/delete": { body: capture },
+  "/api/v1/captures/c1/pcap": { body: captureFile("cloud", 1n) },
+};
+const world = { files, folders: { good: Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])) }, sockets: { [socketOf("cloud")]: { ...answers, ...reads }, [socketOf("cloud").replace("admin.sock", "control.sock")]: { ...controls, [`/api/v1/sessions/${sessionId}/end`]: answers[`/api/v1/sessions/${sessionId}`] } } };
 const lines: readonly [command: keyof typeof outputSchemas, line: string][] = [
-  ["sessions list", "sessions list"], ["sessions delete", `sessions delete ${sessionId} --dry-run`], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["trace", "trace --proto udp --from 10.1.0.10:5000 --to 10.9.0.10:53"], ["config validate", "config validate three"], ["config diff", "config diff good good --router cloud"],
+  ["sessions list", "sessions list"], ["sessions delete", `sessions delete ${sessionId} --dry-run`], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["trace", "trace --proto udp --from 10.1.0.10:5000 --to 10.9.0.10:53"], ["capture run", "capture --tenant acme --write c1.pcapng"], ["capture list", "capture list"], ["capture show", "capture show c1"], ["capture fetch", "capture fetch c1 --write c1.pcapng"], ["capture stop", "capture stop c1"], ["capture delete", "capture delete c1"],
+  ["config validate", "config validate three"], ["config diff", "config diff good good --router cloud"],
   ["why", "why --tenant finance.acme --proto tcp --to 10.9.0.10:22 --config-dir three --router cloud"], ["version", "version"],
 ];
 

@@ -3,7 +3,8 @@
 import { z } from "zod";
 import type { Problem } from "../api/problem.ts";
 import { reasons } from "../svr/reasons.ts";
-import { countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, traceSchema, verifySchema } from "./answers.ts";
+import { captureSchema, countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, traceSchema, verifySchema } from "./answers.ts";
+import type { CaptureData } from "./capture.ts";
 import type { CheckData } from "./configcheck.ts";
 import type { DiffData } from "./configdiff.ts";
 import type { VersionData } from "./versions.ts";
@@ -72,6 +73,11 @@ const versionSchema: z.ZodType<VersionData> = z.looseObject({
   routers: z.array(z.intersection(statusSchema, z.looseObject({ fits: z.boolean().meta({ description: "at most one minor version apart" }) }))),
 });
 
+const captureItems = itemsOf(captureSchema);
+const captureOf = z.intersection(z.looseObject({ id: text("of the capture") }), captureItems);
+const captureRun: z.ZodType<CaptureData> = z.intersection(captureOf, z.looseObject({ file: z.string().exactOptional().meta({ description: "as it was named" }), bytes: z.number().exactOptional().meta({ description: "of the file; 0 when it could not be written" }) }));
+const fetchSchema = z.looseObject({ id: text("of the capture"), file: text("as it was named"), bytes: count("of the file"), routers: z.array(z.string()).meta({ description: "whose packets are in it" }) });
+
 /** outputSchemas are the shapes by command. */
 export const outputSchemas = {
   "sessions list": z.looseObject({ items: z.array(sessionItem), more: z.boolean().meta({ description: "more may follow: the limit was reached" }) }),
@@ -82,6 +88,7 @@ export const outputSchemas = {
   peers: itemsOf(peerSchema),
   verify: itemsOf(verifySchema),
   trace: itemsOf(traceSchema),
+  "capture run": captureRun, "capture list": captureItems, "capture show": captureOf, "capture fetch": fetchSchema, "capture stop": captureOf, "capture delete": captureOf,
   "config validate": checkSchema,
   "config diff": diffSchema,
   why: whySchema,

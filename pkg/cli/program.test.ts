@@ -24,7 +24,7 @@ const all = everyCommand(createProgram({ version: "1", run: () => Promise.resolv
 
 test.each([
   ["sesions", "unknown command 'sesions', did you mean sessions?", "svrctl"],
-  ["frobnicate", "unknown command 'frobnicate'; there are sessions, counters, tables, peers, verify, trace, config, why, version", "svrctl"],
+  ["frobnicate", "unknown command 'frobnicate'; there are sessions, counters, tables, peers, verify, trace, capture, config, why, version", "svrctl"],
   ["sessions lst", "unexpected word 'lst', did you mean list?", "svrctl sessions list"],
   ["sessions 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f", "did you mean show 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f?", "svrctl sessions list"],
   ["sessions list more", "unexpected word 'more'", "svrctl sessions list"],
@@ -49,6 +49,11 @@ test.each([
   ["why --proto tcp --to 10.9.0.10:443 --from 10.1.0.0/24", "it is no address", "svrctl why"],
   ["why --proto tcp --to 10.9.0.10:443 --from fd00::1", "--from and --to are of different families", "svrctl why"],
   ["why --proto tcp --to 10.9.0.10:443 --config-dir conf --socket /x", "give one of them", "svrctl why"],
+  ["capture --packets 0", "write a whole number from 1 to 10000", "svrctl capture run"],
+  ["capture --for 2h", "write a duration from 1s to 1h", "svrctl capture run"],
+  ["capture fetch c1", "required option '--write <file>' not specified", "svrctl capture fetch"],
+  ["capture show C/1", "an id is small letters, digits and hyphens", "svrctl capture show"],
+  ["capture lst", "unexpected word 'lst', did you mean list?", "svrctl capture run"],
   ["peers --router ../branch", '"../branch" is no router name; for a path use --socket', "svrctl"],
 ])("%s is refused: %s", async (words, reason, command) => {
   const { exit, out, err } = await runCli(words);
@@ -74,7 +79,7 @@ test.each(["", "config"])("'%s' alone is answered with help on the standard erro
 describe("every level", () => {
   test("is known to these tests", () => {
     expect(all.map(commandPath)).toEqual(["svrctl", "svrctl sessions", "svrctl sessions list", "svrctl sessions show", "svrctl sessions delete", "svrctl counters", "svrctl tables",
-      "svrctl peers", "svrctl verify", "svrctl trace", "svrctl config", "svrctl config validate", "svrctl config diff", "svrctl why", "svrctl version"]);
+      "svrctl peers", "svrctl verify", "svrctl trace", "svrctl capture", "svrctl capture run", "svrctl capture list", "svrctl capture show", "svrctl capture fetch", "svrctl capture stop", "svrctl capture delete", "svrctl config", "svrctl config validate", "svrctl config diff", "svrctl why", "svrctl version"]);
   });
 
   test.each(all.map((command) => ({ path: commandPath(command), command })))("$path --help shows two examples and the global options", async ({ path, command }) => {

@@ -2,6 +2,7 @@
 // reference page (createProgram). Declares and dispatches; what a command does stands in its own file.
 import { CommanderError } from "commander";
 import type { Command } from "commander";
+import { addCapture } from "./capturecommands.ts";
 import { validateConfig } from "./configcheck.ts";
 import { diffConfig } from "./configdiff.ts";
 import { createContext } from "./context.ts";
@@ -79,6 +80,7 @@ export function createProgram(parts: ProgramParts): SvrCommand {
   addViews(program, run);
   addVerify(program, run);
   addTrace(program, run);
+  addCapture(program, run);
   addConfig(program, run);
   addWhy(program, run);
   addVersion(program, run);
@@ -86,7 +88,7 @@ export function createProgram(parts: ProgramParts): SvrCommand {
 }
 
 /** Run runs the work of a command with the global options that were given anywhere on the line. */
-type Run = (command: Command, work: Work) => Promise<void>;
+export type Run = (command: Command, work: Work) => Promise<void>;
 
 function runnerOf(parts: ProgramParts): Run {
   return (command, work) => parts.run(globalOptionsOf(command.optsWithGlobals<GlobalFlags>()), work);

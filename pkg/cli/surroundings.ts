@@ -2,6 +2,7 @@
 // Types only; commands get nothing else to touch the outside with.
 import type { ParseResult } from "../api/document.ts";
 import type { Result } from "../base/result.ts";
+import type { JoinCaptures } from "../ports/capture.ts";
 import type { Clock } from "../ports/clock.ts";
 
 /** AdminLimits bound one request: `timeoutMs` from connect to the last byte, and a signal that ends it. */
@@ -10,7 +11,7 @@ export interface AdminLimits {
   signal: AbortSignal;
 }
 
-/** AdminReply is what came back: an HTTP status and the JSON body, undefined when the body is no JSON. */
+/** AdminReply is what came back: an HTTP status and the body: of JSON, bytes as they are, or undefined when it is neither. */
 export interface AdminReply {
   status: number;
   body: unknown;
@@ -64,6 +65,11 @@ export interface Surroundings {
   admin(socketPath: string): AdminPort;
   sockets: SocketFinder;
   readConfig: ConfigReader;
+  /** waits; an interrupt ends the wait that it falls into */
+  pause(ms: number): Promise<void>;
+  /** writes a file anew; the system's word for what kept it from that */
+  writeFile(path: string, bytes: Uint8Array): Promise<string | undefined>;
+  joinCaptures: JoinCaptures;
   clock: Clock;
   out: TextSink;
   err: TextSink;

@@ -5,7 +5,7 @@ import type {
 } from "../ports/datapath.ts";
 import { addressKey } from "../base/address.ts";
 import { toHex } from "../base/bytes.ts";
-import { Life } from "../svr/session.ts";
+import { Flag, Life } from "../svr/session.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
 import { applyOp } from "./model-apply.ts";
 import { forward } from "./model-forward.ts";
@@ -162,6 +162,7 @@ function enqueue(world: World, packet: PacketIn, judged: Judged): Verdict {
     cause: verdict.cause, ifnum: packet.ifnum, vlan: packet.vlan, gsoSize: parsed.gsoSize,
     toWaypoint: localOf(model, parsed.destination)?.waypoint === true, data: packet.data.slice(0, parsed.length),
   };
+  if (flow !== undefined && (flow.session.flags & Flag.capture) !== 0) punt.isCopied = true;
   ring.push(flow === undefined ? punt : { ...punt, session: { index: flow.index, side: flow.side, state: structuredClone(flow.session) } });
   return verdict;
 }

@@ -19,6 +19,8 @@ export interface Punt {
   sumStart?: number;
   /** the destination is one of our waypoint addresses */
   toWaypoint: boolean;
+  /** its session is captured, and the data plane copied it as it came */
+  isCopied?: true;
   /** the packet from its IP header on */
   data: Uint8Array;
   /** session the data plane found, with the side of arrival */

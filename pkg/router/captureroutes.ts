@@ -106,8 +106,7 @@ async function begin(parts: CaptureRouteParts, ask: CaptureAsk): Promise<Capture
   const { captures, options } = parts;
   const passes = sessionTest(new URLSearchParams(ask.query), parts.pump.source);
   const live = await liveOnes(parts, passes, ask.sessions);
-  if (captures.get(ask.id) !== undefined) wrong(`router ${options.name} has a capture ${ask.id} already`);
-  if (!captures.start(ask, live)) wrong(`router ${options.name} keeps ${CAPTURES_MOST} captures: delete one`);
+  if (!captures.start(ask, live)) wrong(captures.get(ask.id) === undefined ? `${CAPTURES_MOST} captures run at router ${options.name}: stop one` : `router ${options.name} has a capture ${ask.id} already`);
   return captureView(known(captures, options.name, ask.id));
 }
 

@@ -60,7 +60,7 @@ const COPY_OVERHEAD = 200; // bytes of memory beside the data
 
 /** Captures keeps them. */
 export interface Captures {
-  /** begins one with some live sessions; false when as many are kept as may be */
+  /** begins one with some live sessions, or takes over one that a peer was faster to begin; false when there is one of that id, or as many are kept as may be */
   start(ask: CaptureAsk, sessions: readonly { index: number; state: Session }[]): boolean;
   get(id: string): Kept | undefined;
   list(): Kept[];
@@ -90,11 +90,11 @@ class Keeper implements Captures {
 
   start(ask: CaptureAsk, sessions: readonly { index: number; state: Session }[]): boolean {
     const refs = sessions.map(({ index, state }) => ({ index, uuid: state.uuid }));
-    const kept = this.#enter(ask, "user");
+    const kept = this.#takeOver(ask) ?? this.#enter(ask, "user");
     if (kept === undefined) return false;
-    for (const ref of refs) kept.sessions.set(toHex(ref.uuid), { ref, counts: [0, 0, 0, 0] });
+    for (const ref of refs) if (!kept.sessions.has(toHex(ref.uuid))) kept.sessions.set(toHex(ref.uuid), { ref, counts: [0, 0, 0, 0] });
     const { id, query, packets, isLocal } = ask;
-    this.#post({ kind: "capture", spec: { id, query, packets, room: ask.sessions - refs.length, isAnnounced: !isLocal }, refs });
+    this.#post({ kind: "capture", spec: { id, query, packets, room: Math.max(ask.sessions - kept.sessions.size, 0), isAnnounced: !isLocal }, refs });
     return true;
   }
 
@@ -141,6 +141,13 @@ class Keeper implements Captures {
 
   #post(message: Parameters<ShardHost["post"]>[0]): void {
     for (const shard of this.#parts.shards) shard.post(message);
+  }
+
+  /** The tag of a session came before the user's own word. */
+  #takeOver(ask: CaptureAsk): Kept | undefined {
+    const kept = this.#kept.get(ask.id);
+    if (kept?.origin !== "peer" || kept.doneMs !== undefined) return undefined;
+    return Object.assign(kept, { ask, origin: "user", endsMs: this.#parts.nowMs() + ask.lastsMs });
   }
 
   /** Room is made by the oldest capture that is done. */

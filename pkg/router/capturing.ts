@@ -31,7 +31,6 @@ export interface CaptureSpec {
 export interface CopyMark { uuid: Uint8Array; point: CapturePoint; ifnum: number; vlan: number }
 
 const BOOK_LIMIT = 1024, CLOSED_LIMIT = 64, COPY_MOST = 2048;
-const CAUSE_FRAGMENT = 8; // the data plane copies no fragments: it does not know their session
 
 interface Running { spec: CaptureSpec; passes: SessionTest | undefined; room: number }
 /** A session that is captured: what this shard may still copy of it at each point. */
@@ -86,25 +85,25 @@ export class Capturing {
   /** begun looks at a new session: a filter that it passes, or the tag that its first packet came with. */
   begun(turn: Turn, handle: Handle, arrival: Arrival): void {
     const tag = arrival.opened?.tlvs.captureTag;
-    if (tag !== undefined) this.#join(turn, handle, tag);
+    const joined = tag === undefined ? undefined : this.#join(turn, handle, tag);
     for (const running of this.#running.values()) {
-      if (running.room < 1 || running.passes?.(handle.state) !== true) continue;
+      if (running.spec.id === joined || running.room < 1 || running.passes?.(handle.state) !== true) continue;
       running.room--;
       this.#book(turn, handle, running.spec, running.spec.isAnnounced);
     }
     this.arrives(arrival, handle.state, 0);
   }
 
-  /** A capture of another router: its id and bounds are in the tag. */
-  #join(turn: Turn, handle: Handle, tag: Uint8Array): void {
+  /** A capture that other routers take part in: its id and bounds are in the tag, unless it was begun here too. The id, when the session is in it. */
+  #join(turn: Turn, handle: Handle, tag: Uint8Array): string | undefined {
     const { id, packets } = readCaptureTag(tag);
-    if (this.#closed.has(id)) return;
+    if (this.#closed.has(id)) return undefined;
     const running = this.#running.get(id) ?? { spec: { id, query: "", packets, room: CAPTURE_SESSIONS_MOST, isAnnounced: false }, passes: undefined, room: CAPTURE_SESSIONS_MOST };
     const isNew = !this.#running.has(id);
-    if (running.passes !== undefined || running.room < 1 || (isNew && this.#running.size >= CLOSED_LIMIT)) return; // begun here too: its own filter decides
-    if (!this.#book(turn, handle, running.spec)) return;
+    if (running.room < 1 || (isNew && this.#running.size >= CLOSED_LIMIT) || !this.#book(turn, handle, running.spec)) return undefined;
     running.room--;
     this.#running.set(id, running);
+    return id;
   }
 
   #book(turn: Turn, handle: Handle, { id, packets }: CaptureSpec, isAnnounced = false): boolean {
@@ -129,7 +128,7 @@ export class Capturing {
 
   /** arrives copies a packet of a captured session that the data plane has not copied, as it came. */
   arrives({ punt, packet, raw }: Arrival, session: Session, side: SideIndex): void {
-    if (this.isIdle || (punt.cause !== CAUSE_FRAGMENT && ((punt.session?.state.flags ?? 0) & Flag.capture) !== 0)) return;
+    if (this.isIdle || punt.isCopied === true) return;
     this.#copy({ uuid: session.uuid, point: side === 0 ? 0 : 2, ifnum: punt.ifnum, vlan: punt.vlan }, raw ?? packet.data);
   }
 

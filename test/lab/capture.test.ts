@@ -128,6 +128,37 @@ describe("O-4 a capture", () => {
     expect(captureView(at.all[0]!.captures.get("c1")!).sessions).toHaveLength(2);
   });
 
+  test("begun on several routers is one: whether the user or the tag of a session was there first", () => {
+    const at = world();
+    at.all[0]!.captures.start(ask(), []);
+    talk(at, 1);
+    for (const n of [1, 2]) expect(at.all[n]!.captures.start(ask(), at.lab.routers[n]!.datapath.sessions(0, 10).sessions)).toBe(true);
+    expect(at.all[1]!.captures.start(ask(), [])).toBe(false);
+    talk(at, 1);
+    talk(at, 2, 41_000);
+    expect(at.all.map((one) => [one.captures.get("c1")?.origin, pointsOf(one)])).toEqual(names.map(() => ["user", [[2, 2, 2, 2], [2, 2, 2, 2]]]));
+  });
+
+  test("bounds what is kept: 16 captures, of which the oldest that is done makes room", () => {
+    const { lab, all } = world();
+    const { captures } = all[0]!;
+    for (let n = 1; n <= 16; n++) expect(captures.start(ask({ id: `c${n}` }), [])).toBe(true);
+    expect(captures.start(ask({ id: "c17" }), [])).toBe(false);
+    captures.stop("c3");
+    lab.wait(600);
+    all[0]!.look();
+    expect(captures.start(ask({ id: "c17" }), [])).toBe(true);
+    expect([captures.get("c3"), captures.list().length]).toEqual([undefined, 16]);
+    for (const kept of captures.list()) captures.remove(kept.ask.id);
+    expect(captures.list()).toEqual([]);
+    captures.start(ask(), []);
+    captures.stop("c1");
+    lab.wait(600);
+    all[0]!.look();
+    lab.wait(3_601_000);
+    expect(captures.list()).toEqual([]);
+  });
+
   test("of TCP has handshake, data and what the router alone handles", () => {
     const at = world();
     at.all[0]!.captures.start(ask(), []);

@@ -87,7 +87,7 @@ export function capturingTests(open: OpenWorld): void {
       const found = world.shard(0).findUuid(session.uuid)!;
       world.shard(0).apply([{ kind: "patch", ref: { index: found.index, uuid: session.uuid }, clearFlags: 0, setFlags: Flag.fwdMeta }]);
       const packet = await arriveOn(world, session, 0, { payload: new Uint8Array(1300) });
-      expect((await punts(world, 1))[0]).toMatchObject({ cause: 5, session: { state: { life: Life.live } } });
+      expect((await punts(world, 1))[0]).toMatchObject({ cause: 5, isCopied: true, session: { state: { life: Life.live } } });
       expect((await copied(world, 1)).map((one) => [one.point, one.length, toHex(one.data) === toHex(packet)])).toEqual([[0, packet.length, true]]);
       expect(world.datapath.copies(10)).toEqual([]);
     });

@@ -1,6 +1,7 @@
 // Surroundings of svrctl for tests: routers that answer from a table, a directory of files in memory, a terminal of chosen
 // width, and everything that was written. Imported by tests only.
 import { parseDocuments } from "../../pkg/api/document.ts";
+import { joinPcapng } from "../../pkg/capture/join.ts";
 import { SvrError } from "../../pkg/base/errors.ts";
 import { fail, ok } from "../../pkg/base/result.ts";
 import type { AdminReply, AdminTrouble, Surroundings } from "../../pkg/cli/surroundings.ts";
@@ -31,14 +32,16 @@ export interface CliWorld {
   /** the reader of the standard output has gone after this many writes */
   goneAfter?: number;
   interrupted?: boolean;
+  /** no file can be written */
+  fullDisk?: boolean;
 }
 
 /** CliOutcome is what a run left behind. */
-export interface CliOutcome { exit: number; out: string; err: string; asked: string[] }
+export interface CliOutcome { exit: number; out: string; err: string; asked: string[]; written: Map<string, Uint8Array> }
 
 /** runCli runs svrctl with these words in this world. */
 export async function runCli(words: string, world: CliWorld = {}): Promise<CliOutcome> {
-  const outcome: CliOutcome = { exit: -1, out: "", err: "", asked: [] };
+  const outcome: CliOutcome = { exit: -1, out: "", err: "", asked: [], written: new Map() };
   let writes = 0;
   const interrupt = new AbortController();
   if (world.interrupted === true) interrupt.abort();
@@ -52,6 +55,8 @@ export async function runCli(words: string, world: CliWorld = {}): Promise<CliOu
     readConfig: (directory) => (world.folderTrouble === undefined
       ? Promise.resolve(parseDocuments(Object.entries(world.folders?.[directory] ?? world.files ?? {}).map(([path, text]) => ({ path, text }))))
       : Promise.reject(folderError(directory, world.folderTrouble))),
+    pause: () => Promise.resolve(), joinCaptures: joinPcapng,
+    writeFile: (path, bytes) => Promise.resolve(world.fullDisk === true ? "ENOSPC" : void outcome.written.set(path, bytes)),
     clock: { monotonicMs: () => 0, unixMs: () => nowMs },
     out: { isGone: () => writes >= (world.goneAfter ?? Infinity), write: (text) => { writes++; outcome.out += text; return Promise.resolve(); } },
     err: { isGone: () => false, write: (text) => { outcome.err += text; return Promise.resolve(); } },

@@ -51,15 +51,17 @@ static __always_inline void svr_punt_describe(struct __sk_buff *skb, const struc
 	bpf_skb_load_bytes(skb, 6, punt->source_mac, sizeof(punt->source_mac));
 }
 
+/* `how`: the cause, and flags above it. */
 #define SVR_PUNT_COPY(name, size)                                                                                              \
-	static __always_inline bool svr_punt_##name(struct __sk_buff *skb, const struct svr_packet *p, void *ring, __u16 cause) \
+	static __always_inline bool svr_punt_##name(struct __sk_buff *skb, const struct svr_packet *p, void *ring, __u32 how)   \
 	{                                                                                                                      \
 		struct svr_punt *punt = bpf_ringbuf_reserve(ring, sizeof(*punt) + size, 0);                                    \
 		__u32 length = p->length;                                                                                      \
 		if (!punt)                                                                                                     \
 			return false;                                                                                          \
-		punt->cause = cause;                                                                                           \
+		punt->cause = how;                                                                                             \
 		svr_punt_describe(skb, p, punt);                                                                               \
+		punt->flags |= how >> 16;                                                                                      \
 		if (!length || length > size || bpf_skb_load_bytes(skb, p->l3, punt + 1, length)) {                            \
 			bpf_ringbuf_discard(punt, 0);                                                                          \
 			return false;                                                                                          \
@@ -73,11 +75,15 @@ SVR_PUNT_COPY(middle, SVR_PUNT_MIDDLE)
 SVR_PUNT_COPY(large, SVR_PUNT_LARGE)
 SVR_PUNT_COPY(huge, SVR_PUNT_HUGE)
 
+/* SVR_PUNT_COPIED where the session has SVR_F_CAPTURE, without a branch, which the verifier would follow both ways. */
+#define SVR_PUNT_COPIED_SHIFT 20
+_Static_assert(SVR_F_CAPTURE >> SVR_PUNT_COPIED_SHIFT == SVR_PUNT_COPIED, "one bit moved to the other");
+
 /* svr_punt_packet: PASS is never returned; SVR_PUNT when the shard has it, else the drop. */
 static __noinline __u32 svr_punt_packet(struct __sk_buff *skb, const struct svr_packet *p, __u16 cause)
 {
 	struct svr_settings *s = svr_maps_settings();
-	__u32 shard;
+	__u32 shard, how = cause;
 	void *ring;
 	bool sent;
 
@@ -85,18 +91,23 @@ static __noinline __u32 svr_punt_packet(struct __sk_buff *skb, const struct svr_
 		return SVR_DROP | SVR_DROP_TOO_BIG;
 	if (!s)
 		return SVR_DROP | SVR_DROP_RING_FULL;
-	shard = p->session ? p->session->shard : svr_hash_shard(s, &p->key);
+	if (p->session) {
+		shard = p->session->shard;
+		how |= (p->session->flags >> SVR_PUNT_COPIED_SHIFT & SVR_PUNT_COPIED) << 16;
+	} else {
+		shard = svr_hash_shard(s, &p->key);
+	}
 	ring = bpf_map_lookup_elem(&rings, &shard);
 	if (!ring)
 		return SVR_DROP | SVR_DROP_RING_FULL;
 	if (p->length <= SVR_PUNT_SMALL)
-		sent = svr_punt_small(skb, p, ring, cause);
+		sent = svr_punt_small(skb, p, ring, how);
 	else if (p->length <= SVR_PUNT_MIDDLE)
-		sent = svr_punt_middle(skb, p, ring, cause);
+		sent = svr_punt_middle(skb, p, ring, how);
 	else if (p->length <= SVR_PUNT_LARGE)
-		sent = svr_punt_large(skb, p, ring, cause);
+		sent = svr_punt_large(skb, p, ring, how);
 	else
-		sent = svr_punt_huge(skb, p, ring, cause);
+		sent = svr_punt_huge(skb, p, ring, how);
 	return sent ? SVR_PUNT | cause : SVR_DROP | SVR_DROP_RING_FULL;
 }
 #endif

@@ -349,11 +349,12 @@ struct svr_punt {
 	__u16 gso_segments;
 	__u16 local_flags;     /* svr_local.flags of the destination address, 0 if not ours */
 	__u8 source_mac[6];
-	__u16 flags;           /* SVR_PUNT_PARTIAL */
+	__u16 flags;           /* SVR_PUNT_PARTIAL, SVR_PUNT_COPIED */
 	__u16 sum_start;       /* with PARTIAL: what the checksum covers starts here, from the IP header on */
 	__u16 sum_field;       /* ... and it stands here */
 };
 #define SVR_PUNT_PARTIAL 0x1u /* a checksum was left to offload: good, not yet computed (its field holds the pseudo header sum) */
+#define SVR_PUNT_COPIED 0x2u  /* its session is captured, and it was copied as it came */
 
 enum svr_record_type {
 	SVR_RECORD_START = 1,

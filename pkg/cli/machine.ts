@@ -1,0 +1,26 @@
+// What svrctl does on its own machine beside asking: it waits, and it writes files. Constructed by cmd/svrctl.
+import { writeFile } from "node:fs/promises";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Surroundings } from "./surroundings.ts";
+
+/** createMachine gives both; `signal` ends a wait early. A file is for its owner alone: what hosts say is in it. */
+export function createMachine(signal: AbortSignal): Pick<Surroundings, "pause" | "writeFile"> {
+  return {
+    pause: async (ms) => {
+      if (signal.aborted) return wait(ms);
+      await wait(ms, undefined, { signal }).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    },
+    writeFile: async (path, bytes) => {
+      try {
+        await writeFile(path, bytes, { mode: 0o600 });
+        return undefined;
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === undefined) throw error;
+        return code;
+      }
+    },
+  };
+}

@@ -1,10 +1,10 @@
 // Smoke test of the benchmarks: each measure runs on a small scale and gives finite numbers, so that `npm run bench` works when it
-// is wanted. No timing is asserted, except the order of magnitude of the deterministic test run in the kernel;
+// is wanted. No timing is asserted, except what reading costs and the order of magnitude of the deterministic test run in the kernel;
 // and the verifier must stay far from its limit.
 import { describeNet } from "../support/probe.ts";
 import { measures } from "./measures.ts";
-import type { Row, Sample } from "./measure.ts";
-import { reading } from "./reading.ts";
+import type { Sample } from "./measure.ts";
+import { MOST_SLOWER, reading, slowdowns } from "./reading.ts";
 import { build } from "./tool.ts";
 
 const LONGEST_NS = 20_000; // a packet takes some hundred; twenty thousand is a program that has gone wrong
@@ -17,12 +17,10 @@ describeNet("benchmarks", () => {
   beforeAll(() => { build(); }, 120_000);
 
   // The table is smaller than a million, and what is read of it is not: readers go round. Variants take turns and medians are compared;
-  // on a machine that others use, what is above the limit once is measured again.
+  // the limit is that of `npm run bench -- reading`, and on top what turns without readers differ by, as others use the machine too.
   test("O-6 RB-29 readers of both routers' tables, and routes that change every 100 ms besides, slow forwarding by at most 10 %", async () => {
-    const measured = async (rounds: number): Promise<Row[]> => [...(await reading.run({ rounds, smoke: true }, () => undefined)).rows];
-    const first = await measured(5);
-    const rows = first.every((row) => row.reached) ? first : await measured(9);
-    expect(rows.map(({ value, reached }) => ({ value, reached }))).toEqual(rows.map(({ value }) => ({ value, reached: true })));
+    const { read, changed, noise } = slowdowns((await reading.run({ rounds: 7, smoke: true }, () => undefined)).samples);
+    expect(Math.max(read, changed)).toBeLessThanOrEqual(MOST_SLOWER + noise);
   }, 180_000);
 
   test.each(measures.filter((measure) => measure !== reading).map((measure) => [measure.name, measure.title, measure] as const))("%s runs: %s", async (_name, _title, measure) => {

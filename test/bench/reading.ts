@@ -9,7 +9,9 @@ import type { World } from "./worlds.ts";
 import { passes } from "../support/wait.ts";
 import type { SessionList } from "../../pkg/api/view.ts";
 
-const MILLION = 1_000_000, FEW = 65_536, FLOWS = 1_024, CPU = 1, MOST_SLOWER = 0.1;
+const MILLION = 1_000_000, FEW = 65_536, FLOWS = 1_024, CPU = 1;
+/** MOST_SLOWER is what reading and changing may cost forwarding (behaviour 15 and 16). */
+export const MOST_SLOWER = 0.1;
 const QUIET = "nobody reads", READ = "tables are read", CHANGED = "tables are read and routes change";
 const EVERY_MS = 100;
 
@@ -50,6 +52,14 @@ async function readRound(world: World, variant: string, count: number): Promise<
   const sent = valueOf(answer, "sent"), received = valueOf(answer, "received");
   if (received < 0.99 * sent) throw new Error(`${variant}: ${received} of ${sent} packets arrived`);
   return { ...answer, read, changes };
+}
+
+/** slowdowns is by how much forwarding slows beside readers, and beside readers and changes; `noise` is how far apart the turns are in which nobody reads. */
+export function slowdowns(samples: readonly Sample[]): { read: number; changed: number; noise: number } {
+  const quiet = medianOf(samples, QUIET, "inside_ns");
+  const turns = samples.filter(({ variant }) => variant === QUIET).map(({ values }) => values["inside_ns"] ?? Number.NaN);
+  const slower = (variant: string): number => medianOf(samples, variant, "inside_ns") / quiet - 1;
+  return { read: slower(READ), changed: slower(CHANGED), noise: (Math.max(...turns) - Math.min(...turns)) / quiet };
 }
 
 function slowerRow(samples: readonly Sample[], variant: string, what: string): Row {

@@ -25,8 +25,10 @@ import { createRandomSource } from "../../pkg/security/random.ts";
 import { programVersion } from "../version.ts";
 import { systemClock } from "./clock.ts";
 import { readFlags } from "./flags.ts";
+import { keepTurnsYoung } from "./heap.ts";
 import type { ShardData } from "./shard.ts";
 
+keepTurnsYoung();
 const flags = readFlags(process.argv.slice(2), programVersion());
 const log = pino({ level: flags.logLevel, base: { router: flags.name }, serializers: { error: pino.stdSerializers.err } });
 const shardsOf = (config: RouterConfig): number => config.shards || availableParallelism();

@@ -92,7 +92,7 @@ describeNet("a disk that fails", () => {
     for (const name of ["early", "later"]) r1.config.write(`${name}.yaml`, `apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { name: ${name} }\n`);
     const { configuration } = await waitFor("the change is in force, and it is told that it is not kept", async () => { const now = await r1.status(); return now.configuration.hash !== hash && now.configuration.problems.length > 0 && now; }, { deadlineMs: 15_000 });
     expect([configuration.stale, configuration.problems]).toEqual([false, [expect.stringMatching(/not kept on disk.*SVR_LAST_GOOD: .*EROFS/)]]);
-    expect(r1.log().filter((line) => line["event"] === "configuration.unkept")).toHaveLength(1);
+    expect(await waitFor("the log says so once", async () => { const told = r1.log().filter((line) => line["event"] === "configuration.unkept"); return told.length > 0 && told; })).toHaveLength(1);
     await r1.kill();
     const refused = r1.launch();
     expect((await refused.end(20_000)).code).toBe(1);

@@ -1,5 +1,4 @@
 // Bulk TCP (iperf3, one connection) through two routers: session routers beside the kernel's forwarding and VXLAN.
-import { availableParallelism } from "node:os";
 import { readIperf } from "../../scripts/demo/rates.ts";
 import { atLeast, medianOf, takeTurns } from "./measure.ts";
 import type { Measure, Outcome, Row, Sample } from "./measure.ts";
@@ -10,13 +9,11 @@ const KINDS: readonly Kind[] = ["svr", "kernel", "vxlan"];
 const TARGET: Partial<Record<Kind, number>> = { kernel: 1, vxlan: 1.2 };
 const SERVER = "10.2.0.10";
 const START_MS = 10_000;
-/** Client and server on a processor of their own: left to the scheduler, some transfers run on one and take a fifth longer. */
-const AFFINITY = availableParallelism() > 1 ? ["--affinity", "0,1"] : [];
 
 async function transfer({ net, kind }: World, seconds: number): Promise<Record<string, number>> {
   const server = net.start("b", ["iperf3", "--server", "--one-off", "--forceflush"]);
   await server.line(/Server listening/, { deadlineMs: START_MS });
-  const { code, stdout, stderr } = await net.exec("a", ["iperf3", "--client", SERVER, "--time", String(seconds), "--json", ...AFFINITY]);
+  const { code, stdout, stderr } = await net.exec("a", ["iperf3", "--client", SERVER, "--time", String(seconds), "--json"]);
   if (code !== 0) throw new Error(`iperf3 in the world ${kind}: ${stdout.slice(0, 500)} ${stderr}`);
   await server.end(START_MS);
   return { ...readIperf(stdout) };
@@ -32,7 +29,7 @@ function rowsOf(samples: readonly Sample[]): Row[] {
 /** bulk is the measure of TCP throughput. */
 export const bulk: Measure = {
   name: "bulk", title: "Bulk TCP through two routers",
-  method: "iperf3, one connection, sender and receiver on a CPU each, routers on the same CPUs, all offloads of the virtual devices on; VXLAN inside the same 1,500-byte links.",
+  method: "iperf3, one connection, hosts and routers on the same CPUs, all offloads of the virtual devices on; VXLAN inside the same 1,500-byte links.",
   run: async ({ rounds, smoke }, say): Promise<Outcome> => {
     const worlds = await openWorlds(KINDS);
     try {

@@ -28,7 +28,7 @@ function rowsOf(samples: readonly Sample[]): Row[] {
 
 /** bulk is the measure of TCP throughput. */
 export const bulk: Measure = {
-  name: "bulk", title: "Bulk TCP through two routers",
+  name: "bulk", title: "Bulk TCP through two routers", rounds: 15, // single transfers differ by a quarter
   method: "iperf3, one connection, hosts and routers on the same CPUs, all offloads of the virtual devices on; VXLAN inside the same 1,500-byte links.",
   run: async ({ rounds, smoke }, say): Promise<Outcome> => {
     const worlds = await openWorlds(KINDS);

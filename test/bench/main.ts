@@ -52,10 +52,10 @@ function chosen(names: readonly string[]): readonly Measure[] {
   return measures.filter((measure) => names.length === 0 || names.includes(measure.name));
 }
 
-function readArguments(words: readonly string[]): { names: string[]; rounds: number } {
+function readArguments(words: readonly string[]): { names: string[]; rounds: number | undefined } {
   const at = words.indexOf("--rounds");
-  const rounds = at < 0 ? ROUNDS : Number(words[at + 1]);
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50) throw new Error("--rounds takes a number from 1 to 50");
+  const rounds = at < 0 ? undefined : Number(words[at + 1]);
+  if (rounds !== undefined && (!Number.isInteger(rounds) || rounds < 1 || rounds > 50)) throw new Error("--rounds takes a number from 1 to 50");
   return { names: words.filter((_word, i) => at < 0 || (i !== at && i !== at + 1)), rounds };
 }
 
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
   build();
   mkdirSync(folder, { recursive: true });
   for (const measure of wanted) {
-    const result = await runMeasure(measure, { rounds, smoke: false });
+    const result = await runMeasure(measure, { rounds: rounds ?? measure.rounds ?? ROUNDS, smoke: false });
     writeFileSync(join(folder, `${measure.name}.json`), `${JSON.stringify(result, undefined, 1)}\n`);
   }
   console.log("\nresults are in test/bench/results; scripts/generate-performance.ts writes docs/performance.md from them");

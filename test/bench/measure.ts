@@ -25,6 +25,8 @@ export interface Measure {
   readonly title: string;
   /** how it is measured, for the reader of the table */
   readonly method: string;
+  /** turns when nobody asks for a number of them; more than the usual where single readings differ much */
+  readonly rounds?: number;
   run(effort: Effort, say: (line: string) => void): Promise<Outcome>;
 }
 

@@ -86,6 +86,11 @@ export function fromHex(text: string): Uint8Array | undefined {
 
 /** concatBytes joins parts into one new array. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  return joinBytes(parts);
+}
+
+/** joinBytes is concatBytes for a list, of any length. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -1,7 +1,8 @@
 // Files of several routers as one, in the order of time, so that a reader sees a packet go from hop to hop. Reads what pcapng.ts writes
 // and nothing else. Called by svrctl; total: what is no such file gives undefined.
+import { joinBytes } from "../base/bytes.ts";
 import type { JoinCaptures } from "../ports/capture.ts";
-import { BLOCK_FRAME, BYTE_ORDER, concat, ENHANCED_PACKET, inOrder, INTERFACE_DESCRIPTION, OPTION_COMMENT, OPTION_END, padded, SECTION_HEADER, sectionHeader } from "./pcapng.ts";
+import { BLOCK_FRAME, BYTE_ORDER, ENHANCED_PACKET, inOrder, INTERFACE_DESCRIPTION, OPTION_COMMENT, OPTION_END, padded, SECTION_HEADER, sectionHeader } from "./pcapng.ts";
 
 const OPTIONS_OF_SECTION = 24, LEAST_PACKET = 32; // where they begin in the block; block without data
 const PROGRAM = 4;
@@ -64,7 +65,7 @@ export const joinPcapng: JoinCaptures = (files) => {
     sections.push(section);
     interfaces += section.interfaces.length;
   }
-  return concat([
+  return joinBytes([
     sectionHeader(sections[0]?.program ?? "", sections.flatMap((one) => one.comments)), ...sections.flatMap((one) => one.interfaces),
     ...sections.flatMap((one) => one.packets).toSorted(inOrder).map((one) => one.bytes),
   ]);

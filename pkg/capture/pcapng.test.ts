@@ -1,8 +1,9 @@
 // Files of captured packets as their readers see them: the bytes of the format by hand, and tshark as the judge where it is installed.
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { describeWhere, tshark } from "../../test/support/probe.ts";
 import { toHex } from "../base/bytes.ts";
 import { parseAddress } from "../base/addresstext.ts";
 import type { FilePacket } from "../ports/capture.ts";
@@ -13,9 +14,6 @@ import { writePcapng } from "./pcapng.ts";
 const datagram = (port: number): Uint8Array => buildPacket({ source: parseAddress("10.1.0.10")!, destination: parseAddress("10.9.0.10")! }, { kind: "udp", sourcePort: port, destinationPort: 53 }, new Uint8Array(5));
 const packet = (change: Partial<FilePacket>): FilePacket => ({ interface: "a lan0 forward in", direction: "in", timeNs: 1_767_225_600_000_000_001n, length: 33, data: datagram(1), comment: "session 40", ...change });
 const file = (packets: FilePacket[], comment = "router a"): Uint8Array => writePcapng({ program: "OpenSVR 0.1.0", comments: [comment], snapLength: 2048, packets });
-
-/** Skips by its probe: tshark is there. */
-const ifTshark = spawnSync("tshark", ["--version"]).status === 0 ? test : test.skip;
 
 /** Fields of each packet as tshark reads them. */
 function read(bytes: Uint8Array, ...fields: string[]): string[] {
@@ -39,21 +37,6 @@ describe("pcapng", () => {
     ].join(""));
   });
 
-  ifTshark("tshark reads names of interfaces, comments, times and lengths, in the order of time", () => {
-    const bytes = file([packet({ timeNs: 1_767_225_601_000_000_000n, data: datagram(2), interface: "a wan0 forward out", direction: "out" }), packet({ length: 1500 })]);
-    expect(read(bytes, "frame.interface_name", "frame.comment", "frame.time_epoch", "frame.len", "frame.cap_len", "udp.srcport", "frame.packet_flags_direction")).toEqual([
-      "a lan0 forward in|session 40|1767225600.000000001|1500|33|1|0x00000001", "a wan0 forward out|session 40|1767225601.000000000|33|33|2|0x00000002",
-    ]);
-  });
-
-  ifTshark("files of two routers become one, in the order of time", () => {
-    const a = file([packet({}), packet({ timeNs: 1_767_225_603_000_000_000n, data: datagram(3) })]);
-    const b = file([packet({ timeNs: 1_767_225_602_000_000_000n, data: datagram(2), interface: "b wan0 forward in", comment: "at b" })], "router b");
-    const joined = joinPcapng([a, b])!;
-    expect(read(joined, "frame.interface_name", "udp.srcport", "frame.comment")).toEqual(["a lan0 forward in|1|session 40", "b wan0 forward in|2|at b", "a lan0 forward in|3|session 40"]);
-    expect(Buffer.from(joined).includes("router a") && Buffer.from(joined).includes("router b")).toBe(true);
-  });
-
   test("one file joined alone is the same file; no file is a file without packets", () => {
     const a = file([packet({}), packet({ timeNs: 1n, comment: "" })]);
     expect(toHex(joinPcapng([a])!)).toBe(toHex(a));
@@ -68,5 +51,22 @@ describe("pcapng", () => {
     order[8] = 0;
     for (const bad of [a.subarray(1), a.subarray(0, a.length - 4), new Uint8Array(12), strange, order, a.subarray(60)]) expect(joinPcapng([bad])).toBeUndefined();
     for (let at = 1; at < a.length; at++) expect(() => joinPcapng([a.subarray(0, at)])).not.toThrow();
+  });
+});
+
+describeWhere([tshark], "pcapng as tshark reads it", () => {
+  test("names of interfaces, comments, times and lengths, in the order of time", () => {
+    const bytes = file([packet({ timeNs: 1_767_225_601_000_000_000n, data: datagram(2), interface: "a wan0 forward out", direction: "out" }), packet({ length: 1500 })]);
+    expect(read(bytes, "frame.interface_name", "frame.comment", "frame.time_epoch", "frame.len", "frame.cap_len", "udp.srcport", "frame.packet_flags_direction")).toEqual([
+      "a lan0 forward in|session 40|1767225600.000000001|1500|33|1|0x00000001", "a wan0 forward out|session 40|1767225601.000000000|33|33|2|0x00000002",
+    ]);
+  });
+
+  test("files of two routers become one, in the order of time", () => {
+    const a = file([packet({}), packet({ timeNs: 1_767_225_603_000_000_000n, data: datagram(3) })]);
+    const b = file([packet({ timeNs: 1_767_225_602_000_000_000n, data: datagram(2), interface: "b wan0 forward in", comment: "at b" })], "router b");
+    const joined = joinPcapng([a, b])!;
+    expect(read(joined, "frame.interface_name", "udp.srcport", "frame.comment")).toEqual(["a lan0 forward in|1|session 40", "b wan0 forward in|2|at b", "a lan0 forward in|3|session 40"]);
+    expect(Buffer.from(joined).includes("router a") && Buffer.from(joined).includes("router b")).toBe(true);
   });
 });

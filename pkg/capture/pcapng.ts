@@ -1,5 +1,6 @@
 // Writes captured packets as pcapng (draft-ietf-opsawg-pcapng), one section, raw IP packets, times in nanoseconds, one interface
 // block for each interface and point. Called for the admin API and by join.ts; pure, opens no file.
+import { joinBytes } from "../base/bytes.ts";
 import type { CaptureFile, FilePacket, WriteCapture } from "../ports/capture.ts";
 
 /** Block types of pcapng. */
@@ -86,17 +87,6 @@ function packetBlock(packet: FilePacket, number: number): Uint8Array {
   return block(ENHANCED_PACKET, [fixed, packet.data, textOption(OPTION_COMMENT, packet.comment), option(PACKET_FLAGS, flags), END]);
 }
 
-/** concat puts blocks behind each other. */
-export function concat(blocks: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(blocks.reduce((sum, one) => sum + one.length, 0));
-  let at = 0;
-  for (const one of blocks) {
-    out.set(one, at);
-    at += one.length;
-  }
-  return out;
-}
-
 /** inOrder compares by time. */
 export function inOrder(a: { timeNs: bigint }, b: { timeNs: bigint }): number {
   return a.timeNs < b.timeNs ? -1 : Number(a.timeNs > b.timeNs);
@@ -106,7 +96,7 @@ export function inOrder(a: { timeNs: bigint }, b: { timeNs: bigint }): number {
 export const writePcapng: WriteCapture = ({ program, comments, snapLength, packets }: CaptureFile) => {
   const names = [...new Set(packets.map((packet) => packet.interface))].sort();
   const numbers = new Map(names.map((name, number) => [name, number]));
-  return concat([
+  return joinBytes([
     sectionHeader(program, comments), ...names.map((name) => interfaceBlock(name, snapLength)),
     ...packets.toSorted(inOrder).map((packet) => packetBlock(packet, numbers.get(packet.interface) as number)),
   ]);

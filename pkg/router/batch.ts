@@ -6,7 +6,7 @@ import type { HandshakeMemory, Session, SideIndex } from "../svr/session.ts";
 import type { FragmentPlan, WholePacket } from "../svr/fragment.ts";
 import type { CopyMark } from "./capturing.ts";
 import type { SealJob } from "../svr/seal.ts";
-import type { Family } from "./tables.ts";
+import type { TenantBudget } from "./tables.ts";
 
 /** Handle is a session as this batch sees it: one object however many packets of it came up. */
 export interface Handle {
@@ -49,8 +49,8 @@ export interface Batch {
   installs: Install[];
   known: Map<number, Handle>;
   drafts: Map<string, Handle>;
-  /** sessions that were let in, of them half open ones; those that were refused later count until the turn ends. Of families: all that they have */
-  opened: { live: number; halfOpen: number; families: Map<Family, number> };
+  /** sessions that were let in, of them half open ones; those that were refused later count until the turn ends. Of budgets: all that counts against them */
+  opened: { live: number; halfOpen: number; budgets: Map<TenantBudget, number> };
   /** packets that wait for a draft, and how many may */
   waiting: number;
   maxWaiting: number;
@@ -58,7 +58,7 @@ export interface Batch {
 
 /** newBatch is an empty batch of one of `shards` shards, which share the limit of waiting packets evenly. */
 export function newBatch(shards: number): Batch {
-  return { ops: [], outputs: [], installs: [], known: new Map(), drafts: new Map(), opened: { live: 0, halfOpen: 0, families: new Map() }, waiting: 0, maxWaiting: Math.floor(MAX_WAITING_ROUTER / shards) };
+  return { ops: [], outputs: [], installs: [], known: new Map(), drafts: new Map(), opened: { live: 0, halfOpen: 0, budgets: new Map() }, waiting: 0, maxWaiting: Math.floor(MAX_WAITING_ROUTER / shards) };
 }
 
 /** waitFor lets a packet wait for a draft; false at a limit. */

@@ -75,22 +75,22 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
   };
 }
 
-function limitsOf(config: RouterConfig, idOf: IdOf): Pick<Tables, "limits" | "tenantSessions" | "familiesOf"> {
+function limitsOf(config: RouterConfig, idOf: IdOf): Pick<Tables, "limits" | "tenantSessions" | "budgetsOf"> {
   const { sessions, halfOpen, halfOpenPerTenant, sessionsPerSource, halfOpenPerSource } = config.limits;
   const budgets = new Map(config.tenants.filter((tenant) => tenant.maxSessions > 0).map((tenant) => [idOf("tenant", tenant.name), tenant.maxSessions]));
   return {
     limits: { live: sessions, halfOpen, halfOpenPerTenant, perSource: sessionsPerSource, halfOpenPerSource },
     tenantSessions: (id) => budgets.get(id) ?? 0,
-    familiesOf: familiesIn(config, idOf),
+    budgetsOf: sharedBudgets(config, idOf),
   };
 }
 
-/** Families of more than one: a tenant without children is held to its budget by the data plane. */
-function familiesIn({ tenants }: RouterConfig, idOf: IdOf): Tables["familiesOf"] {
-  const families = new Map(tenants.filter((tenant) => tenant.maxSessions > 0).map((tenant) => [tenant.name, { sessions: tenant.maxSessions, members: [] as number[] }]));
-  const lines = tenants.map(({ name }) => ({ id: idOf("tenant", name), above: tenantLine(name).flatMap((one) => families.get(one) ?? []) }));
-  for (const { id, above } of lines) for (const family of above) family.members.push(id);
-  const shared = new Map(lines.map(({ id, above }) => [id, above.filter((family) => family.members.length > 1)]));
+/** Budgets of more than one tenant: a tenant without children is held to its budget by the data plane. */
+function sharedBudgets({ tenants }: RouterConfig, idOf: IdOf): Tables["budgetsOf"] {
+  const budgets = new Map(tenants.filter((tenant) => tenant.maxSessions > 0).map((tenant) => [tenant.name, { sessions: tenant.maxSessions, members: [] as number[] }]));
+  const lines = tenants.map(({ name }) => ({ id: idOf("tenant", name), above: tenantLine(name).flatMap((one) => budgets.get(one) ?? []) }));
+  for (const { id, above } of lines) for (const budget of above) budget.members.push(id);
+  const shared = new Map(lines.map(({ id, above }) => [id, above.filter((budget) => budget.members.length > 1)]));
   return (id) => shared.get(id) ?? [];
 }
 

@@ -66,10 +66,10 @@ function rowsOf(parts: FillParts): Row[] {
 /** Tenants, with their children, and routes that have a limit. */
 function budgetRows({ datapath }: FillParts, { tenants, routes }: RouterConfig): Row[] {
   const used = (kind: "tenant" | "route", name: string): number => datapath.usage(datapath.nameId(nameKey(kind, name))).live;
-  const ofFamily = (name: string): number => tenants.reduce((sum, one) => sum + (tenantLine(one.name).includes(name) ? used("tenant", one.name) : 0), 0);
+  const withChildren = (name: string): number => tenants.reduce((sum, one) => sum + (tenantLine(one.name).includes(name) ? used("tenant", one.name) : 0), 0);
   const limited = new Map(routes.filter((route) => route.maxSessions > 0).map((route) => [route.route, route.maxSessions]));
   return [
-    ...tenants.filter((tenant) => tenant.maxSessions > 0).map(({ name, maxSessions }) => ({ name: `tenant ${name}`, entries: ofFamily(name), limit: maxSessions })),
+    ...tenants.filter((tenant) => tenant.maxSessions > 0).map(({ name, maxSessions }) => ({ name: `tenant ${name}`, entries: withChildren(name), limit: maxSessions })),
     ...[...limited].map(([name, limit]) => ({ name: `route ${name}`, entries: used("route", name), limit })),
   ];
 }

@@ -5,7 +5,7 @@ import type { Session } from "../svr/session.ts";
 import type { Packet } from "../svr/packet.ts";
 import { isOpeningSyn } from "./newsession.ts";
 import type { Ways } from "./route.ts";
-import type { Family, RouteLimits } from "./tables.ts";
+import type { RouteLimits, TenantBudget } from "./tables.ts";
 import type { Turn } from "./turn.ts";
 
 /** isWithinLimits lets one more session of a tenant in, or says that there is no room; what was let in counts at once. */
@@ -16,20 +16,20 @@ export function isWithinLimits(turn: Turn, packet: Packet, tenant: number): bool
   const limit = tables.limits.halfOpen;
   if (load.live + opened.live >= tables.limits.live) return false;
   if (halfOpen === 1 && limit !== 0 && load.halfOpen + opened.halfOpen >= limit) return false;
-  if (!isWithinFamilies(turn, tables.familiesOf(tenant))) return false;
+  if (!isWithinBudgets(turn, tables.budgetsOf(tenant))) return false;
   opened.live += 1;
   opened.halfOpen += halfOpen;
   return true;
 }
 
 /** The budget of a tenant holds for its children too. Shards that decide at one moment may pass it by what they let in then. */
-function isWithinFamilies({ batch: { opened }, sessionsOf }: Turn, families: readonly Family[]): boolean {
-  for (const family of families) {
-    const count = opened.families.get(family) ?? family.members.reduce((sum, member) => sum + sessionsOf(member), 0);
-    if (count >= family.sessions) return false;
-    opened.families.set(family, count);
+function isWithinBudgets({ batch: { opened }, sessionsOf }: Turn, budgets: readonly TenantBudget[]): boolean {
+  for (const budget of budgets) {
+    const count = opened.budgets.get(budget) ?? budget.members.reduce((sum, member) => sum + sessionsOf(member), 0);
+    if (count >= budget.sessions) return false;
+    opened.budgets.set(budget, count);
   }
-  for (const family of families) opened.families.set(family, (opened.families.get(family) ?? 0) + 1);
+  for (const budget of budgets) opened.budgets.set(budget, (opened.budgets.get(budget) ?? 0) + 1);
   return true;
 }
 

@@ -56,8 +56,8 @@ export interface PeerEntry {
   paths: PathEntry[];
 }
 
-/** Family is a tenant that has a budget of sessions, with its children: what all of them together may have. */
-export interface Family {
+/** TenantBudget is what a tenant and its children together may have of sessions. */
+export interface TenantBudget {
   sessions: number;
   members: readonly number[];
 }
@@ -151,7 +151,7 @@ export interface Tables {
   /** most sessions of a tenant, 0 unlimited */
   tenantSessions(id: number): number;
   /** budgets that a tenant shares with its ancestors or children; none: an empty list */
-  familiesOf(id: number): readonly Family[];
+  budgetsOf(id: number): readonly TenantBudget[];
   /** silence of a peer after which recovery by inactivity asks, milliseconds */
   inactivityMs: number;
 }

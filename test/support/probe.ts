@@ -1,5 +1,6 @@
 // Named probes: what a machine can do. The only place that may skip a test, and then the title says which probe failed.
 // Called by tests that need root or a feature of the kernel; a probe looks, it changes nothing.
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { hasNamespaces } from "./net.ts";
 
@@ -12,6 +13,9 @@ export const probes = {
   kernelTypes: { name: "kernel without BTF", holds: () => existsSync("/sys/kernel/btf/vmlinux") },
   tcx: { name: "kernel without tcx", holds: () => kernelIsAtLeast(6, 6) },
 } as const satisfies Record<string, Probe>;
+
+/** tshark is there, for tests that have files read by another program. */
+export const tshark: Probe = { name: "no tshark", holds: () => spawnSync("tshark", ["--version"]).status === 0 };
 
 function kernelIsAtLeast(major: number, minor: number): boolean {
   const [has = 0, hasMinor = 0] = readFileSync("/proc/sys/kernel/osrelease", "utf8").split(/[.-]/).map(Number);

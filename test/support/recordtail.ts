@@ -1,6 +1,6 @@
 // Counts the session records of a router while it writes them, however many they become: follows the record file over its rotations.
 // Called by tests whose records are more than one reads at once (million.test.ts). Keeps counts, never the records.
-import { closeSync, openSync, readSync, readdirSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /** RecordCounts is what was written so far, by one start of a process. */
@@ -28,7 +28,7 @@ class Follower {
   readonly counts: RecordCounts = { received: 0, types: {}, reasons: {}, declaredLost: 0, last: -1 };
   readonly #folder: string;
   readonly #name: string;
-  readonly #files = new Map<number, { at: number; rest: string }>();
+  readonly #files = new Map<string, { at: number; rest: string }>(); // by inode and birth: the number of a deleted file is given again
   readonly #chunk = Buffer.alloc(CHUNK);
 
   constructor(folder: string, name: string) {
@@ -43,9 +43,9 @@ class Follower {
   #read(path: string): void {
     const fd = openSync(path, "r");
     try {
-      const { ino } = statSync(`/proc/self/fd/${fd}`);
-      const file = this.#files.get(ino) ?? { at: 0, rest: "" };
-      this.#files.set(ino, file);
+      const { ino, birthtimeNs } = fstatSync(fd, { bigint: true }), identity = `${ino} ${birthtimeNs}`;
+      const file = this.#files.get(identity) ?? { at: 0, rest: "" };
+      this.#files.set(identity, file);
       for (let count = readSync(fd, this.#chunk, 0, CHUNK, file.at); count > 0; count = readSync(fd, this.#chunk, 0, CHUNK, file.at)) {
         file.at += count;
         const lines = (file.rest + this.#chunk.toString("latin1", 0, count)).split("\n");

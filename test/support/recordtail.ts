@@ -23,6 +23,16 @@ const LOOK_MS = 100; // a full file takes seconds, and four full ones are kept
 const CHUNK = 1 << 20;
 const typeOf = /"recordType":"(\w+)"/, sequenceOf = /"sequence":(\d+)/; // a million lines are not parsed as JSON
 
+/** A file may be put aside between the listing and now; the next look finds it under its other name. */
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 /** Reads what was appended to each file since the last look, whatever its name is by now. */
 class Follower {
   readonly counts: RecordCounts = { received: 0, types: {}, reasons: {}, declaredLost: 0, last: -1 };
@@ -41,7 +51,8 @@ class Follower {
   }
 
   #read(path: string): void {
-    const fd = openSync(path, "r");
+    const fd = openIfThere(path);
+    if (fd === undefined) return;
     try {
       const { ino, birthtimeNs } = fstatSync(fd, { bigint: true }), identity = `${ino} ${birthtimeNs}`;
       const file = this.#files.get(identity) ?? { at: 0, rest: "" };
@@ -85,7 +96,7 @@ export function followRecords(folder: string, name: string): RecordTail {
     counts: () => structuredClone(follower.counts),
     stop() {
       clearInterval(timer);
-      if (fault !== undefined) throw fault instanceof Error ? fault : new Error("the records cannot be followed");
+      if (fault !== undefined) throw new Error("the records cannot be followed", { cause: fault });
       follower.look();
       return structuredClone(follower.counts);
     },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* New sessions a second: each packet of the host is the first of a flow, the server's device answers in the kernel, and a session
- * counts when its answer is back at the host. A window bounds how many are under way, so nothing overflows; a flow without an
- * answer is lost. Frames leave by the host's own device, in batches. */
+ * counts when its answer is back at the host. A window bounds how many are under way, so nothing overflows. On a busy machine a
+ * router may stand still for a while: then the window opens, and answers that come late count. Frames leave by the host's own
+ * device, in batches. */
 #define _GNU_SOURCE
 #include "tool.h"
 
@@ -14,7 +15,8 @@
 
 #define BURST 64u
 #define PAUSE_NS 50000
-#define STILL_SECONDS 0.5 /* without any answer: what is under way is lost */
+#define STILL_SECONDS 0.5 /* without any answer: what is under way no longer keeps the window shut */
+#define LATE_SECONDS 5.0  /* without any answer or packet: what has not come will not come */
 
 struct opening {
 	struct traffic *t;
@@ -81,34 +83,54 @@ static void prepare(struct opening *o, struct traffic *t, __u32 ifindex)
 	}
 }
 
+/* What the loop knows: flows sent, answered, and those under way that no longer count against the window. */
+struct progress {
+	__u64 sent, answered, overdue;
+	double answered_at, moved_at; /* the last answer; the last answer or packet */
+	double opened_at;             /* the last answer, or when the window was opened without one */
+};
+
+static void look(struct progress *p, __u64 answered, double now)
+{
+	if (answered != p->answered)
+		p->answered_at = p->moved_at = p->opened_at = now;
+	p->answered = answered;
+	if (now - p->opened_at > STILL_SECONDS || p->answered + p->overdue > p->sent) {
+		p->overdue = p->sent - p->answered;
+		p->opened_at = now;
+	}
+}
+
+static bool is_done(const struct progress *p, const struct opening_plan *plan, double now)
+{
+	return p->sent == plan->count && (p->answered == p->sent || now - p->moved_at > LATE_SECONDS);
+}
+
 struct opened opening_run(struct traffic *t, __u32 ifindex, const struct opening_plan *plan)
 {
 	volatile struct bench_control *c = t->control;
 	struct timespec pause = { .tv_nsec = PAUSE_NS };
-	double start = seconds_now(), until = start + plan->seconds, moved = start, last = start, now;
-	__u64 sent = 0, base = c->distinct, back = base, lost = 0;
+	double start = seconds_now(), now;
+	struct progress p = { .answered_at = start, .moved_at = start, .opened_at = start };
+	__u64 base = c->distinct;
 	struct opening o;
 
 	prepare(&o, t, ifindex);
-	while ((now = seconds_now()) < until && (sent < plan->count || back - base + lost < sent)) {
-		__u32 room = plan->count - (__u32)sent < BURST ? plan->count - (__u32)sent : BURST;
+	while ((now = seconds_now()) < start + plan->seconds && !is_done(&p, plan, now)) {
+		__u32 left = plan->count - (__u32)p.sent, room = left < BURST ? left : BURST;
 
-		if (c->distinct != back)
-			moved = last = now;
-		back = c->distinct;
-		if (now - moved > STILL_SECONDS) {
-			lost = sent - (back - base);
-			moved = now;
-		}
-		if (room && sent - (back - base) - lost + room <= plan->window) {
-			send_burst(&o, plan->first + (__u32)sent, room);
-			sent += room;
+		look(&p, c->distinct - base, now);
+		if (room && p.sent - p.answered - p.overdue + room <= plan->window) {
+			send_burst(&o, plan->first + (__u32)p.sent, room);
+			p.sent += room;
+			p.moved_at = now;
 		} else {
 			nanosleep(&pause, NULL);
 		}
 	}
 	close(o.socket);
-	return (struct opened){ (__u32)(c->distinct - base), (c->distinct != back ? seconds_now() : last) - start };
+	look(&p, c->distinct - base, now);
+	return (struct opened){ (__u32)p.sent, (__u32)p.answered, p.answered_at - start };
 }
 
 void opening_steady(struct traffic *t, __u32 ifindex, __u32 flows, __u32 per_second, double seconds)
@@ -150,6 +172,6 @@ int opening_command(int argc, char **argv)
 	host = traffic_enter(argv[3], argv[4]);
 	pin_to_cpu(number(argv[7]));
 	opened = opening_run(&t, host, &plan);
-	printf("{\"sent\":%u,\"answered\":%u,\"seconds\":%.6f}\n", plan.count, opened.answered, opened.seconds);
+	printf("{\"sent\":%u,\"answered\":%u,\"seconds\":%.6f}\n", opened.sent, opened.answered, opened.seconds);
 	return 0;
 }

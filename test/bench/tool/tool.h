@@ -72,7 +72,7 @@ struct opening_plan {
 	double seconds;     /* at most */
 };
 struct opened {
-	__u32 answered;
+	__u32 sent, answered; /* flows */
 	double seconds;     /* to the last answer */
 };
 /* Sends one packet of each flow from the host's device (the process is in its namespace) and waits for the answers. */

@@ -10,7 +10,7 @@ import { worstExit } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 import type { AdminPort, AdminReply, AdminTrouble } from "./surroundings.ts";
 import { skewNote } from "./skew.ts";
-import { chooseSockets, severalFailure } from "./target.ts";
+import { absentFailure, chooseSockets, severalFailure } from "./target.ts";
 
 /** Question is one resource of the admin API: its path, the shape of its answer, and what it is for people. */
 export interface Question<T> {
@@ -50,15 +50,17 @@ export interface Connected {
 export async function connect(context: Context, need: { single: boolean } = { single: false }): Promise<Connected> {
   const chosen = await chooseSockets(context.options, context.around.sockets);
   if (!chosen.ok) return { routers: [], failures: [chosen.error] };
-  const { sockets, isNamed } = chosen.value;
+  const { sockets, isNamed, only } = chosen.value;
   if (need.single && !isNamed && sockets.length > 1) return { routers: [], failures: [severalFailure(sockets)] };
   const results = await Promise.all(sockets.map((path) => greet(context, path)));
-  const routers = results.flatMap((result) => (result.ok ? [result.value] : []));
+  const answered = results.flatMap((result) => (result.ok ? [result.value] : []));
+  const routers = answered.filter(({ name }) => only.length === 0 || only.includes(name));
   for (const { name, status } of routers) {
     const note = skewNote(context.around.version, { router: name, version: status.version });
     if (note !== undefined) await context.note(note);
   }
-  const failures = results.flatMap((result) => (result.ok ? [] : [result.error]));
+  const absent = only.filter((name) => !routers.some((router) => router.name === name)).map((name) => absentFailure(name, answered.map((one) => one.name)));
+  const failures = [...results.flatMap((result) => (result.ok ? [] : [result.error])), ...absent];
   return { routers, failures: isNamed || routers.length === 0 ? failures : await withoutSilent(context, failures) };
 }
 

@@ -67,8 +67,19 @@ test("folders that this user may not look into", async () => {
 });
 
 test("a socket that is named twice is asked once", async () => {
-  const { exit, asked } = await runCli(`tables --router branch --socket ${socketOf("branch")}`, { sockets: { [socketOf("branch")]: branch } });
+  const { exit, asked } = await runCli(`tables --socket ${socketOf("branch")} --socket ${socketOf("branch")}`, { sockets: { [socketOf("branch")]: branch } });
   expect({ exit, asked }).toEqual({ exit: 0, asked: [`${socketOf("branch")} ${self}`, `${socketOf("branch")} ${tables}`] });
+});
+
+test("of the sockets given, only the routers that are named are asked; a name that nobody there has is said", async () => {
+  const sockets = { [socketOf("branch")]: branch, [socketOf("cloud")]: { ...branch, [self]: statusBody("cloud") } };
+  const given = Object.keys(sockets).map((socket) => `--socket ${socket}`).join(" ");
+  const { exit, out, err, asked } = await runCli(`tables --router branch ${given}`, { sockets });
+  expect({ exit, out, err }).toEqual({ exit: 0, out: shown, err: "" });
+  expect(asked).not.toContain(`${socketOf("cloud")} ${tables}`);
+  expect(await runCli(`tables --router brnch ${given}`, { sockets })).toMatchObject({
+    out: "", exit: 4, err: "SVR_NOT_FOUND: cannot choose a router: no router brnch answers at the sockets that were given; there are: branch, cloud; correct --router, or add the socket of that router\n",
+  });
 });
 
 test("a router that is more than one minor version away is named", async () => {

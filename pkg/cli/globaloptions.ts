@@ -24,8 +24,8 @@ export interface GlobalFlags {
 export function addGlobalOptions(program: Command): void {
   program
     .addOption(new Option("-o, --output <format>", `how to show the answer: ${outputFormats.join(", ")}`).default("table").argParser(parseOutput))
-    .addOption(new Option("--router <name>", "router to ask, by name; repeatable (default: every router of this machine)").argParser(append))
-    .addOption(new Option("--socket <path>", "admin socket of a router to ask; repeatable").argParser(append))
+    .addOption(new Option("--router <name>", "router to ask, by name: of this machine, or of those at the sockets given; repeatable (default: all of them)").argParser(append))
+    .addOption(new Option("--socket <path>", "admin socket of a router to ask, instead of the routers of this machine; repeatable").argParser(append))
     .addOption(new Option("--request-timeout <duration>", "longest wait for one answer, for example 500ms or 30s").default(parseDuration(usualTimeout), usualTimeout).argParser(parseTimeout))
     .addOption(new Option("--no-color", "no colour, also on a terminal; NO_COLOR in the environment does the same"));
 }

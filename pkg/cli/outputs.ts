@@ -64,6 +64,7 @@ const whySchema = z.looseObject({
     change: z.looseObject({
       object: text("Kind namespace/name"), op: z.enum(["add", "set", "remove", "create"]).meta({ description: "add to a list, set a field, remove it, or create an object with this spec" }), field: text("path below spec; empty with create"),
       value: z.unknown().optional().meta({ description: "absent with remove" }), text: text("the change as a sentence"),
+      contradicts: z.array(z.looseObject({ object: text("Kind namespace/name"), field: text("path of the test") })).meta({ description: "tests of services that expect the refusal; they would have to change with it" }),
     }).exactOptional().meta({ description: "the one change that would allow it; absent when it takes several" }),
   })),
 }) as unknown as z.ZodType<WhyData>;

@@ -51,7 +51,7 @@ access   no   shop/admin denies finance.acme            Service shop/admin   spe
 });
 
 test("a refusal comes with the one change that would allow it, where the objects are at hand", async () => {
-  const change = { object: "Service shop/admin", op: "add", field: "transports[0].ports", value: 99, text: "add 99 to spec.transports[0].ports of Service shop/admin" };
+  const change = { object: "Service shop/admin", op: "add", field: "transports[0].ports", value: 99, text: "add 99 to spec.transports[0].ports of Service shop/admin", contradicts: [] };
   const refused = "why --tenant engineering.acme --proto tcp --to 10.9.0.10:99";
   const byDirectory = await runCli(`${refused} --config-dir three --router branch`, offline);
   expect(byDirectory.out).toContain(`would allow  ${change.text}\n`);
@@ -60,7 +60,9 @@ test("a refusal comes with the one change that would allow it, where the objects
   branch[`${self}/objects`] = { body: parseThree().objects.map(({ object }) => object) };
   const { out } = await runCli(`${refused} --router branch -o json`, { sockets });
   expect(JSON.parse(out)).toMatchObject({ items: [{ allow: false, change }] });
-  expect((await runCli(`${denied} --router branch`, { sockets })).out).not.toContain("would allow"); // a test of the service wants it denied
+  expect((await runCli(`${denied} --router branch`, { sockets })).out).toContain(`would allow  set spec.access[1].permission of Service shop/admin to "Allow"
+against      spec.tests[0] of Service shop/admin, which expects the refusal
+`);
 });
 
 test("json and yaml hold the question and the steps", async () => {

@@ -7,7 +7,7 @@ import type { IpAddress } from "../base/address.ts";
 import { formatAddress } from "../base/addresstext.ts";
 import { changeText } from "../plan/change.ts";
 import type { Change } from "../plan/change.ts";
-import type { RouterConfig } from "../plan/config.ts";
+import type { Origin, RouterConfig } from "../plan/config.ts";
 import { explain } from "../plan/explain.ts";
 import type { Explanation, WhyQuestion } from "../plan/explain.ts";
 import { findRemedy } from "../plan/remedy.ts";
@@ -31,8 +31,8 @@ export interface WhyFlags {
   configDir?: string;
 }
 
-/** WhyItem is the answer of one router, with the one change that would turn a refusal into an allow, if there is one. */
-export type WhyItem = Explanation & { router: string; change?: Change & { text: string } };
+/** WhyItem is the answer of one router, with the one change that would turn a refusal into an allow, if there is one, and the tests of services that expect the refusal. */
+export type WhyItem = Explanation & { router: string; change?: Change & { text: string; contradicts: readonly Origin[] } };
 
 /** WhyAsked is the question as data shows it. */
 export interface WhyAsked { tenant?: string; from?: string; protocol: number; to: string; port: number }
@@ -64,8 +64,10 @@ export async function explainWhy(context: Context, flags: WhyFlags): Promise<Exi
 async function itemOf({ config, objects }: Configs["configs"][number], question: WhyQuestion): Promise<WhyItem> {
   const answer = explain(config, question);
   const sources = answer.allow || answer.reason === undefined ? undefined : await objects();
-  const change = sources === undefined ? undefined : findRemedy({ objects: sources, config, question, refusal: answer });
-  return { router: config.name, ...answer, ...(change === undefined ? {} : { change: { ...change, text: changeText(change) } }) };
+  const remedy = sources === undefined ? undefined : findRemedy({ objects: sources, config, question, refusal: answer });
+  if (remedy === undefined) return { router: config.name, ...answer };
+  const { change, contradicts } = remedy;
+  return { router: config.name, ...answer, change: { ...change, text: changeText(change), contradicts } };
 }
 
 /** The question, or what is wrong with it. ICMP is one protocol for people and two for packets. */

@@ -17,6 +17,7 @@ export function explanationText(item: WhyItem, asked: WhyAsked, style: Style): s
   const facts = renderFacts([
     ["router", item.router], ["asked", `${protocolWord(asked.protocol)}${from} to ${hostPort(asked.to, asked.port)}`],
     ["tenant", item.tenant], ["service", item.service], ["answer", answerCell(item)], ["would allow", item.change?.text],
+    ["against", item.change?.contradicts.map(({ object, field }) => `${field} of ${object}, which expects the refusal`).join("; ")],
   ], style);
   const rows = item.steps.map((step): Cell[] => [step.stage, step.ok ? { text: "yes", tone: "good" } : { text: "no", tone: "bad" }, step.text, step.origin?.object ?? "", step.origin?.field ?? ""]);
   return `${facts}\n${renderTable(columns, rows, style)}`;

@@ -19,8 +19,9 @@ test("P-1 P-2 the proposed change, applied to the configuration, makes the answe
         const refusal = explain(config, question);
         if (refusal.allow) continue;
         const reason = refusal.reason ?? "";
-        const change = findRemedy({ objects, config, question, refusal });
+        const { change, contradicts = [] } = findRemedy({ objects, config, question, refusal }) ?? {};
         if (change === undefined) continue; // it takes several
+        expect(contradicts).toEqual([]); // random services have no tests
         found[reason] = (found[reason] ?? 0) + 1;
         const after = compile({ objects: applyChange(objects, change) ?? [] });
         expect(explain(after.routers.get(config.name)!, question)).toMatchObject({ allow: true });
@@ -62,14 +63,26 @@ test.each<[string, object, Partial<WhyQuestion>, string | undefined]>([
   const refusal = explain(config, asked);
   expect(refusal.allow).toBe(false);
   const found = findRemedy({ objects, config, question: asked, refusal });
-  expect(found === undefined ? undefined : changeText(found)).toBe(expected);
+  expect(found === undefined ? undefined : changeText(found.change)).toBe(expected);
+  expect(found?.contradicts ?? []).toEqual([]);
+});
+
+test("P-7 what only tests of services forbid comes with the tests that would fail, and not with those that fail already", () => {
+  const tests = [{ tenant: "dev.acme", to: "10.1.0.9", port: 80, expect: "Deny" }, { tenant: "dev.acme", to: "10.1.0.9", port: 80, router: "one", expect: "Deny" }];
+  const objects = [...base, web({ access: [], tests }), parsedOf("Service", { name: "old", namespace: "shop" }, { addresses: ["10.1.0.8"], tests: [{ tenant: "acme", to: "10.1.0.8", port: 1, expect: "Allow" }] })];
+  const config = compile({ objects }).routers.get("one")!;
+  const found = findRemedy({ objects, config, question: ask(), refusal: explain(config, ask()) });
+  expect(found).toEqual({
+    change: { object: "Service shop/web", op: "add", field: "access", value: { tenant: "dev.acme" } },
+    contradicts: [{ object: "Service shop/web", field: "spec.tests[0]" }, { object: "Service shop/web", field: "spec.tests[1]" }],
+  });
 });
 
 test("no route: a new one where the destination is", () => {
   const objects = [...base.filter((one) => one.object.kind !== "ServiceRoute"), web({})];
   const config = compile({ objects }).routers.get("one")!;
   const found = findRemedy({ objects, config, question: ask(), refusal: explain(config, ask()) });
-  expect(found).toEqual({ object: "ServiceRoute shop/web-one", op: "create", field: "", value: { serviceRef: { name: "web" }, routers: ["one"], type: "Local", local: { interface: "lan0" } } });
+  expect(found?.change).toEqual({ object: "ServiceRoute shop/web-one", op: "create", field: "", value: { serviceRef: { name: "web" }, routers: ["one"], type: "Local", local: { interface: "lan0" } } });
 });
 
 test("a change that no object accepts is none", () => {

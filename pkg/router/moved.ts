@@ -1,12 +1,13 @@
-// Sessions whose way out changed under them: another own address, gateway network or peer address in the configuration (behaviour
-// 7.5). The app marks them after a reload; a forward packet that has had no answer for 5 s takes the new addresses into use.
+// Sessions whose way out changed under them: another own address, gateway or peer address in the configuration (behaviour 7.5). The
+// app marks them after a reload; a forward packet that has had no answer for 5 s takes new addresses into use. Where only the next hop
+// toward hosts is gone nothing is kept that the other end knows: the session takes the new one at once.
 // Called by live.ts for the question, by shard.ts for the mark, by arrive.ts for the change.
 import { sameAddress } from "../base/address.ts";
 import type { SessionRef } from "../ports/datapath.ts";
 import { isUnheard, nextRequest } from "../svr/health.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Flag, Life, TcpState } from "../svr/session.ts";
-import type { Session, SessionSide } from "../svr/session.ts";
+import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
 import { changeFields, changeFlags, handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import { endByDecision } from "./ending.ts";
@@ -16,8 +17,12 @@ import type { Turn } from "./turn.ts";
 
 const NAT_CHANGED = 5; // reason of a modify (protocol 6.6)
 
-/** hasMoved tells whether the way out of a session is not what the configuration says now. */
+/** hasMoved tells whether a way of a session is not what the configuration says now. */
 export function hasMoved(tables: Tables, session: Session): boolean {
+  return hasMovedOut(tables, session) || session.side.some((side) => hasLostHop(tables, side));
+}
+
+function hasMovedOut(tables: Tables, session: Session): boolean {
   const [, out] = session.side;
   if (out.path === 0) return (session.flags & Flag.snat) !== 0 && usesInterfaceAddress(tables, session) && !tables.isOwn(out.local);
   const path = tables.pathById(out.path);
@@ -34,12 +39,40 @@ function isOn(side: SessionSide, path: PathEntry): boolean {
     && sameAddress(side.local, path.local) && sameAddress(side.remote, path.remote);
 }
 
-/** markMoved asks the data plane to send their forward packets up when nothing comes back. */
+/** The next hop of a path keeps its number whatever its gateway is; one toward hosts is another one with another gateway. */
+function hasLostHop(tables: Tables, side: SessionSide): boolean {
+  return side.path === 0 && tables.mtuOf(side.nexthop) === 0;
+}
+
+/** markMoved gives sessions their new next hops toward hosts, and asks the data plane to send forward packets of others up when nothing comes back. */
 export function markMoved(turn: Turn, refs: readonly SessionRef[]): void {
   for (const { uuid } of refs) {
     const found = turn.find.byUuid(uuid);
-    if (found?.state.life === Life.live) changeFlags(turn.batch, handleOf(turn.batch, found.index, found.state), { set: Flag.moved });
+    if (found?.state.life !== Life.live) continue;
+    const handle = handleOf(turn.batch, found.index, found.state);
+    const isDone = replaceHops(turn, handle) && !hasMovedOut(turn.tables, handle.state);
+    if (!isDone) changeFlags(turn.batch, handle, { set: Flag.moved });
   }
+}
+
+/** Whether a next hop was replaced. */
+function replaceHops(turn: Turn, handle: Handle): boolean {
+  const { state, ref } = handle;
+  const lost = ([0, 1] as const).filter((index) => hasLostHop(turn.tables, state.side[index]));
+  for (const index of lost) {
+    const to = { ...state.side[index], nexthop: hopNow(turn.tables, state, index) };
+    if (ref !== undefined) turn.batch.ops.push({ kind: "replaceSide", ref, side: index, to });
+    state.side[index] = to;
+  }
+  return lost.length > 0;
+}
+
+/** That of its route, where it has one on the same network, else the one toward the address; 0: there is none, and its packets are dropped. */
+function hopNow(tables: Tables, session: Session, index: SideIndex): number {
+  const side = session.side[index];
+  const routes = index === 0 ? [] : tables.serviceById(session.service)?.routes[side.family] ?? [];
+  const route = routes.find((one) => one.kind === "local" && one.limits?.id === session.route && one.ifnum === side.ifnum && one.vlan === side.vlan);
+  return route?.kind === "local" ? route.nexthop[side.family] : tables.nexthopTo(side.ifnum, side.vlan, side.remote);
 }
 
 /** Refreshed: nothing to do; the session has its new way; or it ended, and the packet opens another one (`reopen`) or none (`ended`). */
@@ -49,7 +82,7 @@ export type Refreshed = "unchanged" | "moved" | "ended" | "reopen";
 export function refreshMoved(turn: Turn, handle: Handle): Refreshed {
   const { state } = handle;
   if ((state.flags & Flag.moved) === 0) return "unchanged";
-  if (!hasMoved(turn.tables, state)) return unmark(turn, handle); // changed back meanwhile
+  if (!hasMovedOut(turn.tables, state)) return unmark(turn, handle); // changed back meanwhile
   if (!isUnheard(state, 0, { nowMs: turn.nowMs, limitMs: turn.tables.inactivityMs })) return "unchanged";
   return state.side[1].path === 0 ? endTranslated(turn, handle) : movePair(turn, handle);
 }

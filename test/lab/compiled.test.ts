@@ -7,6 +7,7 @@ import { formatProblem } from "../../pkg/api/problem.ts";
 import { formatAddress } from "../../pkg/base/addresstext.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import { hasGoodChecksum } from "../../pkg/svr/sanity.ts";
+import { Flag } from "../../pkg/svr/session.ts";
 import { compile } from "../../pkg/plan/compile.ts";
 import { address } from "./config.ts";
 import { createLab } from "./lab.ts";
@@ -92,6 +93,25 @@ test("P-6 the same addresses in two VLANs are two tenants, each with its own ser
   routers.run();
   expect(arrived(routers.right)).toEqual(["10.9.0.1 > 10.9.0.20: red", "10.1.0.7 > 10.77.0.1: blue"]);
   expect(routers.routers[0]?.drops()["access"]).toBe(1);
+});
+
+test.each([["the gateway of its route", "10.9.0.253", "10.9.0.253"], ["no gateway of its own any more, that of the interface", undefined, "10.9.0.252"]])("RB-3 a live session takes %s into use at once, by the shard that is told, and keeps its uuid", (_desc, given, gateway) => {
+  const routers = lab();
+  const send = (body: string): void => { routers.fromLeft(udp("10.1.0.7", "10.77.0.1", body), 0, 8); routers.run(); };
+  send("one");
+  const [cloud] = routers.routers.slice(-1), [before] = cloud?.live() ?? [];
+  const next = lines.map((text) => {
+    if (text.includes('"far-cloud"')) return local("far", given === undefined ? {} : { gateway: given });
+    return text.includes('"addresses":["10.9.0.1/24","fd00:9::1/64"]') ? text.replace('"addresses":["10.9.0.1/24","fd00:9::1/64"]', '"addresses":["10.9.0.1/24","fd00:9::1/64"],"gateways":["10.9.0.252"]') : text;
+  });
+  Object.assign(cloud?.config ?? {}, compile(parseLines(next)).routers.get("cloud"));
+  routers.reconfigure(2);
+  cloud?.shards[0]?.tell({ kind: "moved", refs: cloud.datapath.sessions(0, 9).sessions.map(({ index, state }) => ({ index, uuid: state.uuid })) });
+  send("two");
+  const hop = (session = before): string | undefined => formatAddress(cloud?.config.nexthops.find(({ key }) => cloud.datapath.nameOf(session?.side[1].nexthop ?? 0) === `nexthop/${key}`)?.gateway ?? address("0.0.0.0"));
+  const [after] = cloud?.live() ?? [];
+  expect([arrived(routers.right), hop(after)]).toEqual([["10.1.0.7 > 10.77.0.1: one", "10.1.0.7 > 10.77.0.1: two"], gateway]);
+  expect([after?.uuid, (after?.flags ?? 0) & Flag.moved, cloud?.live().length, cloud?.drops()]).toEqual([before?.uuid, 0, 1, {}]);
 });
 
 test("P-1 a host without a tenant reaches nothing", () => {

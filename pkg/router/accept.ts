@@ -12,6 +12,7 @@ import { Flag, Life } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
 import { account } from "./account.ts";
 import { arrivalKey } from "./arrivalkey.ts";
+import { arrivalPath, knownPath } from "./arrivalpath.ts";
 import { changeFlags, endSession, enterDraft, handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import type { Again } from "./admit.ts";
@@ -196,18 +197,6 @@ export function peerSide(arrival: Arrival, path: PathEntry): SessionSide {
     remote: packet.source, local: packet.destination, remotePort: packet.sourcePort, localPort: packet.destinationPort,
     ifnum: punt.ifnum, vlan: punt.vlan, nexthop: path.nexthop, path: path.id, proto: packet.proto, family: packet.family,
   };
-}
-
-/** arrivalPath is the path of a packet: of the key's owner, on this interface, by its address if configuration knows it. */
-export function arrivalPath(arrival: OpenedArrival): PathEntry | undefined {
-  const { packet, punt, opened } = arrival;
-  const here = opened.peer.paths.filter((path) => path.ifnum === punt.ifnum && path.vlan === punt.vlan && path.family === packet.family);
-  return here.find((path) => sameAddress(path.remote, packet.source)) ?? here[0];
-}
-
-/** The path of a packet whose source is an address where its peer is known; a copy of it comes from anywhere (protocol 6.1). */
-function knownPath(turn: Turn, { packet, punt, opened }: OpenedArrival): PathEntry | undefined {
-  return turn.tables.pathsAt(punt.ifnum, punt.vlan, packet.source).find((path) => path.peer === opened.peer);
 }
 
 /** The uuid is live: another segment of it (move, NAT rebinding, transit restart), or somebody's mistake. */

@@ -13,7 +13,7 @@ import type { Packet } from "../svr/packet.ts";
 import { rewritePacket } from "../svr/rewrite.ts";
 import { hasGoodChecksum } from "../svr/sanity.ts";
 import type { Session, SessionContext, SessionSide, SideIndex } from "../svr/session.ts";
-import { arrivalPath } from "./accept.ts";
+import { arrivalPath } from "./arrivalpath.ts";
 import { emitError, endpoints } from "./emit.ts";
 import { carriedOf } from "./turn.ts";
 import type { Arrival, Carried, OpenedArrival, Turn } from "./turn.ts";

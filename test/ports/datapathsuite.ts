@@ -2,8 +2,8 @@
 // router may rely on. Called by model.test.ts and ebpf.test.ts; a skip needs a reason in its arguments.
 import { toHex } from "../../pkg/base/bytes.ts";
 import { Flag, Life } from "../../pkg/svr/session.ts";
-import type { Session, SessionSide, SideIndex } from "../../pkg/svr/session.ts";
-import type { FlowKey, OpResult, TableLook } from "../../pkg/ports/datapath.ts";
+import type { Session, SideIndex } from "../../pkg/svr/session.ts";
+import type { OpResult, TableLook } from "../../pkg/ports/datapath.ts";
 import { flowKinds } from "../support/flows.ts";
 import type { FlowKind } from "../support/flows.ts";
 import { capturingTests } from "./capturing.ts";
@@ -12,6 +12,7 @@ import { programTests } from "./programming.ts";
 import { sweeperTests } from "./sweeping.ts";
 import { filteringTests } from "./filtering.ts";
 import { usageTests } from "./usage.ts";
+import { keyOf } from "./sessions.ts";
 import { freshSession, install, installed, settled } from "./world.ts";
 import type { PortWorld, WorldOptions } from "./world.ts";
 
@@ -20,11 +21,6 @@ export type OpenWorld = (options?: WorldOptions) => Promise<PortWorld>;
 
 const tcp: FlowKind = { family: 4, proto: "tcp", role: "ingress" };
 const egress: FlowKind = { family: 6, proto: "udp", role: "egress" };
-
-/** keyOf is the key under which packets arrive on a side. */
-export function keyOf(side: SessionSide): FlowKey {
-  return { source: side.remote, destination: side.local, sourcePort: side.remotePort, destinationPort: side.localPort, ifnum: side.ifnum, vlan: side.vlan, proto: side.proto };
-}
 
 function other(side: SideIndex): SideIndex {
   return side === 0 ? 1 : 0;

@@ -17,7 +17,7 @@ import { openInjector } from "../support/inject.ts";
 import { insideNamespace } from "../support/namespace.ts";
 import { describeNet } from "../support/probe.ts";
 import { waitFor } from "../support/wait.ts";
-import { keyOf } from "./datapathsuite.ts";
+import { keyOf } from "./sessions.ts";
 import { gatewayOf, openEbpfWorld, openWires } from "./ebpfworld.ts";
 import type { EbpfWorld, Wires } from "./ebpfworld.ts";
 import { arriveOn } from "./forwarding.ts";

@@ -1,5 +1,6 @@
 // Sessions for the datapath suites: each number gives one distinct session. Data only.
 import { addressOfWords } from "../../pkg/base/address.ts";
+import type { FlowKey } from "../../pkg/ports/datapath.ts";
 import type { Session, SessionSide } from "../../pkg/svr/session.ts";
 
 /** sampleUuid is the uuid of session n. */
@@ -37,4 +38,9 @@ export function sampleSession(n: number, change: Partial<Session> = {}): Session
     handshake: { forwardRepeats: 1, reverseRepeats: 2, modifyOut: 3, modifyIn: 4, modifyFlags: 5, haveReverse: 1, control3Ms: 6, reverseService: 7, egressRouter: 8 },
     setupMs: 32, retransmissions: 33, outOfOrder: 34, interimMs: 35, answer: addressOfWords(4, 0x0a630002), flowLabel: 0xfffff, ...change,
   };
+}
+
+/** keyOf is the key under which packets arrive on a side. */
+export function keyOf(side: SessionSide): FlowKey {
+  return { source: side.remote, destination: side.local, sourcePort: side.remotePort, destinationPort: side.localPort, ifnum: side.ifnum, vlan: side.vlan, proto: side.proto };
 }

@@ -5,7 +5,7 @@ import { toHex } from "../../pkg/base/bytes.ts";
 import type { DatapathRecord } from "../../pkg/ports/datapath.ts";
 import type { FlowKind } from "../support/flows.ts";
 import type { OpenWorld } from "./datapathsuite.ts";
-import { keyOf } from "./datapathsuite.ts";
+import { keyOf } from "./sessions.ts";
 import { freshSession, install } from "./world.ts";
 import type { PortWorld } from "./world.ts";
 

@@ -2,16 +2,12 @@
 import fc from "fast-check";
 import { Flag } from "../../pkg/svr/session.ts";
 import type { Session, SessionSide, SideIndex } from "../../pkg/svr/session.ts";
-import type { FlowKey, OpResult, SessionOp } from "../../pkg/ports/datapath.ts";
+import type { OpResult, SessionOp } from "../../pkg/ports/datapath.ts";
 import { createMemoryTable } from "./memtable.ts";
 import type { Table } from "../../pkg/datapath/table.ts";
-import { hostSide, peerSide, sampleSession, sampleUuid } from "./sessions.ts";
+import { hostSide, keyOf, peerSide, sampleSession, sampleUuid } from "./sessions.ts";
 
 const KEYS = 6, SLOTS = 8, UUIDS = 12;
-
-function keyOf(side: SessionSide): FlowKey {
-  return { source: side.remote, destination: side.local, sourcePort: side.remotePort, destinationPort: side.localPort, ifnum: side.ifnum, vlan: side.vlan, proto: side.proto };
-}
 
 /** A session of the model: what it holds, by text. */
 interface Held { uuid: string; side: [string, string]; keys: Set<string>; rests: boolean; flags: number; ended: boolean }

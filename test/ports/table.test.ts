@@ -7,14 +7,10 @@ import type { FlowKey, OpResult } from "../../pkg/ports/datapath.ts";
 import type { SessionSide } from "../../pkg/svr/session.ts";
 import { waitFor } from "../support/wait.ts";
 import { createMemoryTable } from "./memtable.ts";
-import { hostSide, peerSide, sampleSession, sampleUuid } from "./sessions.ts";
+import { hostSide, keyOf, peerSide, sampleSession, sampleUuid } from "./sessions.ts";
 
 const LIVES = (1 << Life.live) | (1 << Life.guard);
 const limits = { sessions: 64, buckets: 32 };
-
-function keyOf(side: SessionSide): FlowKey {
-  return { source: side.remote, destination: side.local, sourcePort: side.remotePort, destinationPort: side.localPort, ifnum: side.ifnum, vlan: side.vlan, proto: side.proto };
-}
 
 function installed(results: readonly OpResult[]): { index: number; localPort: number } {
   const [result] = results;

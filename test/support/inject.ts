@@ -35,9 +35,10 @@ export class Injector {
   }
 }
 
-/** openInjector opens a sender in `from` that reaches the link address of `to`, the other end of a link (or anything behind it), tagged if asked. */
-export async function openInjector(net: Net, from: { node: string; device: string }, to: { node: string; device: string; vlan?: number }): Promise<Injector> {
-  const process = net.start(from.node, [frameTool("inject"), from.device, net.macOf(to.node, to.device), String(to.vlan ?? 0)]);
+/** openInjector opens a sender in `from` that reaches the link address of `to`, the other end of a link (or anything behind it), tagged if asked. What it sends over a link enters the other end on its CPU. */
+export async function openInjector(net: Net, from: { node: string; device: string; cpu?: number }, to: { node: string; device: string; vlan?: number }): Promise<Injector> {
+  const pinned = from.cpu === undefined ? [] : ["taskset", "--cpu-list", String(from.cpu)];
+  const process = net.start(from.node, [...pinned, frameTool("inject"), from.device, net.macOf(to.node, to.device), String(to.vlan ?? 0)]);
   await process.line(/^ready$/);
   return new Injector(process);
 }

@@ -90,7 +90,7 @@ function authorise(turn: Turn, arrival: OpenedArrival, again: Again): void {
   if (tenant === 0 || sourceRouter === 0 || !isWithinLimits(turn, packet, asking)) return refuse(turn, arrival, "limit", service);
   const path = arrivalPath(arrival);
   if (path === undefined) return turn.count("peer-mismatch", opened.peer);
-  const ways = egressSides(turn, service, context, { ifnum: path.ifnum, vlan: path.vlan, path, tenant: opened.tlvs.tenant as string });
+  const ways = egressSides(turn, service, context, { ifnum: path.ifnum, vlan: path.vlan, path, tenant: opened.tlvs.tenant as string, natSource: opened.tlvs.natSource });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);
   create(turn, { arrival, again, tenant, sourceRouter, service, path, context }, ways.value);
 }
@@ -99,9 +99,10 @@ const NOBODY = 0; // no tenant has this number
 
 const otherIcmp = { 4: PROTO_ICMPV6, 6: PROTO_ICMP } as const;
 
-/** What cannot open the session that its context names: another carrier (protocol 3.3), the end of a connection, an ICMP message that asks nothing. */
-function unfitness(arrival: OpenedArrival, context: SessionContext): "filter" | "state" | undefined {
+/** What cannot open the session that its context names: another carrier (protocol 3.3), the end of a connection, an ICMP message that asks nothing, an address of another family for its source. */
+function unfitness(arrival: OpenedArrival, context: SessionContext): "filter" | "state" | "nat" | undefined {
   const { packet, opened } = arrival;
+  if (opened.tlvs.natSource !== undefined && opened.tlvs.natSource.family !== context.family) return "nat";
   if ((context.proto === PROTO_TCP ? PROTO_TCP : PROTO_UDP) !== packet.proto || context.proto === otherIcmp[context.family]) return "filter";
   if (endsConnection(packet)) return "state";
   if (carriesNothing(opened)) return undefined;

@@ -24,14 +24,14 @@ export function hasMoved(tables: Tables, session: Session): boolean {
 
 function hasMovedOut(tables: Tables, session: Session): boolean {
   const [, out] = session.side;
-  if (out.path === 0) return (session.flags & Flag.snat) !== 0 && usesInterfaceAddress(tables, session) && !tables.isOwn(out.local);
+  if (out.path === 0) return (session.flags & Flag.snat) !== 0 && lostOwnAddress(tables, session);
   const path = tables.pathById(out.path);
   return path !== undefined && !isOn(out, path);
 }
 
-/** A pool's address is nobody's own; a session keeps the pool address it began with (behaviour 1.2). */
-function usesInterfaceAddress(tables: Tables, session: Session): boolean {
-  return tables.serviceById(session.service)?.sourceNat === "Interface";
+/** That is gone. Addresses of pools and outside ones of static NAT are nobody's own; a session keeps the one it began with (behaviour 1.2). */
+function lostOwnAddress(tables: Tables, { service, side: [, out] }: Session): boolean {
+  return tables.serviceById(service)?.sourceNat === "Interface" && !tables.isOwn(out.local) && tables.nat.insideOf(out.local) === undefined;
 }
 
 function isOn(side: SessionSide, path: PathEntry): boolean {

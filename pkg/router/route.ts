@@ -44,6 +44,8 @@ export interface Entrance {
   wasOutside?: boolean;
   /** path it came by, absent for hosts */
   path?: PathEntry;
+  /** address that the ingress gave the source (TLV 25), whose port the context has */
+  natSource?: IpAddress | undefined;
 }
 
 const WAYPOINT_TRIES = 4; // pairs tried when the flow index already holds one (only with port ranges or a NAT)
@@ -110,9 +112,10 @@ function hostSides(turn: Turn, route: LocalRoute, of: { service: ServiceEntry; c
   const remote = route.target ?? context.destination;
   const isMoved = !sameAddress(remote, context.destination);
   const wasOutside = entrance.wasOutside === true;
-  const way = { at: { ifnum: route.ifnum, vlan: route.vlan, nexthop: route.nexthop[context.family] }, remote, context, dnat: isMoved || wasOutside ? Flag.dnat : 0 };
+  const source = entrance.natSource ?? context.source;
+  const way = { at: { ifnum: route.ifnum, vlan: route.vlan, nexthop: route.nexthop[context.family] }, remote, context, source, dnat: isMoved || wasOutside ? Flag.dnat : 0 };
   const choice = turn.tables.nat.sourceFor({
-    sourceNat: service.sourceNat, out: route, tenant: entrance.tenant, source: context.source, wasOutside,
+    sourceNat: service.sourceNat, out: route, tenant: entrance.tenant, source, wasOutside,
     turnsBack: (isMoved || wasOutside) && entrance.ifnum === route.ifnum && entrance.vlan === route.vlan,
   });
   let tries = 0;
@@ -129,13 +132,16 @@ interface WayToHost {
   at: { ifnum: number; vlan: number; nexthop: number };
   remote: IpAddress;
   context: SessionContext;
+  /** of the context, unless the ingress gave it another address */
+  source: IpAddress;
   dnat: number;
 }
 
-/** The host sees the port of the source, and its address unless a static one is given. */
-function portKept({ at, remote, context, dnat }: WayToHost, address: IpAddress | undefined): Omit<Chosen, "route"> {
-  const side = hostSide(at, remote, address ?? context.source, { remote: context.destinationPort, local: context.sourcePort, proto: context.proto });
-  return { side, flags: dnat | (address === undefined ? 0 : Flag.snat), taken: nothing, giveBack: nothing };
+/** The host sees the port of the source, and its address unless another one is given. */
+function portKept({ at, remote, context, source, dnat }: WayToHost, address = source): Omit<Chosen, "route"> {
+  const side = hostSide(at, remote, address, { remote: context.destinationPort, local: context.sourcePort, proto: context.proto });
+  const isGiven = source !== context.source; // of other sources too, perhaps: only the ingress keeps their ports apart
+  return { side, flags: dnat | (sameAddress(address, context.source) ? 0 : Flag.snat), ...(isGiven && { isShared: true }), taken: nothing, giveBack: nothing };
 }
 
 /** Protocols whose port, or identifier, can be another than the host's. */

@@ -7,7 +7,7 @@ import { address, ifnumOf, prefix } from "./config.ts";
 import type { LabService } from "./config.ts";
 import { createLab } from "./lab.ts";
 import type { Lab } from "./lab.ts";
-import { ACK, SYN, content, endsOf, parsed, tcpDown, tcpUp, udpUp } from "./packets.ts";
+import { ACK, SYN, authentic, content, endsOf, parsed, readWire, tcpDown, tcpUp, udpUp } from "./packets.ts";
 
 const origin = { object: "test", field: "spec" };
 const families = [4, 6] as const;
@@ -86,6 +86,18 @@ describe.each(chains.map((chain) => [chain] as const))("through %j", (chain) => 
     expect(lab.routers.map((router) => router.live().length)).toEqual(chain.map(() => 1));
   });
 
+  test.each(families)("N-4 IPv%i: an outside address is nobody's own, also of a service that leaves from the interface: a change of configuration ends no session", (family) => {
+    const [ends, lab] = [endsOf(family), changed(createLab(chain, { services: [east({ sourceNat: true, idleMs: 180_000 })] }), (config, index) => { if (index === last) config.staticNats = rules; })];
+    const send = (): void => { lab.fromLeft(udpUp(ends, content(9))); lab.run(); };
+    send();
+    const { datapath, shards, live } = lab.routers[last]!, before = live().map(({ uuid }) => uuid);
+    shards[0]!.tell({ kind: "moved", refs: datapath.sessions(0, 9).sessions.map(({ index, state }) => ({ index, uuid: state.uuid })) });
+    lab.wait(6_000);
+    send();
+    send();
+    expect([before.length, live().map(({ uuid }) => uuid), lab.right.map(shown)]).toEqual([1, before, Array(3).fill(`${seen(family, 10)} 40000 > ${formatAddress(ends.server)} 53`)]);
+  });
+
   test.each(families)("N-4 IPv%i: a session to the outside address goes inside, by the access to the inside service", (family) => {
     const [ends, lab] = [endsOf(family), open()];
     lab.fromRight(udpUp({ client: ends.server, server: address(seen(family, 10)) }, content(9), { to: 5000 }));
@@ -122,5 +134,50 @@ describe("N-6 hairpin", () => {
     lab.run();
     expect(shown(lab.left.at(-1))).toBe(`${to} 53 > ${from} 40000`);
     expect([Number(port) > 0, lab.routers[0]!.drops()]).toEqual([true, {}]);
+  });
+});
+
+describe.each(chains.slice(1).map((chain) => [chain] as const))("an ingress that translates, through %j (TLV 25)", (chain) => {
+  const given = address("203.0.113.9");
+
+  /** A first packet of the ingress as if it had translated the source: the address in TLV 25, the port in the context. */
+  function opened(services: LabService[], family: 4 | 6 = 4): Lab {
+    const lab = createLab(chain, { services });
+    const ends = endsOf(family);
+    lab.onWire = () => undefined;
+    lab.fromLeft(udpUp(ends, content(9)));
+    lab.run();
+    lab.onWire = (wire) => wire.data;
+    again(lab, ends);
+    return lab;
+  }
+
+  function again(lab: Lab, { client, server }: ReturnType<typeof endsOf>): void {
+    const like = lab.wires.splice(0)[0]!.data;
+    const uuid = Uint8Array.from({ length: 16 }, (_, at) => at + 1);
+    const tlvs = { forwardContext: { source: client, destination: server, sourcePort: 50_001, destinationPort: 53, proto: 17, family: client.family }, uuid, tenant: "corp", service: "net/east", sourceRouter: chain[0]!, natSource: given };
+    lab.inject(1, ifnumOf.left, authentic(lab, { link: 0, forward: true, like, tlvs, body: content(9) }));
+    lab.run();
+  }
+
+  test("the egress emits that address and that port, every router passes it on, answers come back", () => {
+    const lab = opened([east()]);
+    expect(lab.right.map(shown)).toEqual([`203.0.113.9 50001 > ${formatAddress(endsOf(4).server)} 53`]);
+    expect(lab.wires.filter(({ forward }) => forward).map((wire) => readWire(lab, wire)?.natSource)).toEqual(chain.slice(2).map(() => given));
+    lab.wires.length = 0;
+    lab.fromRight(answerTo(lab.right.at(-1)));
+    lab.run();
+    const back = lab.wires.filter(({ forward, link }) => !forward && link === 0).map((wire) => readWire(lab, wire)?.reverseContext);
+    expect(back.map((context) => [formatAddress(context!.destination), context?.destinationPort])).toEqual([[formatAddress(endsOf(4).client), 50_001]]);
+  });
+
+  test("rules of the egress see the translated source", () => {
+    const lab = opened([east({ sourceNat: true })]);
+    expect(shown(lab.right.at(-1))).toMatch(/^10\.2\.0\.1 (?!50001)\d+ > /);
+  });
+
+  test("N-1 an address of another family is refused, never an untranslated source", () => {
+    const lab = opened([east()], 6);
+    expect([lab.right.length, lab.routers[1]!.drops()]).toEqual([0, { nat: 1 }]);
   });
 });

@@ -28,12 +28,12 @@ const tcpNames = {
 };
 
 /** roleName is the record's word for Session.role. */
-export function roleName(session: Session): string {
-  return roleNames[session.role];
+export function roleName({ role }: Pick<Session, "role">): string {
+  return roleNames[role];
 }
 
 /** trafficClassName is the record's word for Session.trafficClass. */
-export function trafficClassName({ trafficClass }: Session): string {
+export function trafficClassName({ trafficClass }: Pick<Session, "trafficClass">): string {
   return trafficClassNames[trafficClass] ?? String(trafficClass);
 }
 
@@ -119,9 +119,9 @@ export function endpoint(address: IpAddress, port: number): string {
 }
 
 /** carrierName is what carries a segment. */
-export function carrierName(side: SessionSide): string {
-  if (side.proto === 6) return "tcp";
-  return side.proto === 17 ? "udp" : `protocol-${side.proto}`;
+export function carrierName({ proto }: Pick<SessionSide, "proto">): string {
+  if (proto === 6) return "tcp";
+  return proto === 17 ? "udp" : `protocol-${proto}`;
 }
 
 /** peerOfPath is the peer that a path leads to: paths are named `peer/path`. */

@@ -4,7 +4,8 @@ import { formatAddress } from "../base/addresstext.ts";
 import type { IpAddress } from "../base/address.ts";
 import type { SessionRecord } from "../api/record.ts";
 import type { DatapathRecord } from "../ports/datapath.ts";
-import { createRecordLines, createTimeText } from "./recordlines.ts";
+import { bytesOf, LineBytes } from "./linebytes.ts";
+import { createRecordLines, createTimeWriter } from "./recordlines.ts";
 import type { QueuedBatch } from "./recordqueue.ts";
 import type { RecordSource } from "./records.ts";
 
@@ -38,29 +39,52 @@ export interface Denial {
 
 /** createRecordWriter makes the writer of this boot. */
 export function createRecordWriter(source: RecordSource): RecordWriter {
-  const lines = createRecordLines(source);
-  const time = createTimeText();
-  const maker = `"boot":${JSON.stringify(source.boot)},"router":${JSON.stringify(source.router)}`;
+  const out = new LineBytes();
+  const lines = createRecordLines(source, out);
+  const time = createTimeWriter(out);
+  const maker = `,"boot":${JSON.stringify(source.boot)},"router":${JSON.stringify(source.router)},"sequence":`;
+  const opening = (type: SessionRecord["recordType"]): Uint8Array => bytesOf(`{"recordType":"${type}"${maker}`);
+  const openings = { start: opening("start"), interim: opening("interim"), end: opening("end"), modify: opening("modify"), deny: opening("deny"), loss: opening("loss") };
   let sequence = 0;
-  const stamp = (type: SessionRecord["recordType"], unixMs: number): string => `"recordType":"${type}",${maker},"sequence":${sequence++},"time":"${time(unixMs)}"`;
-  const line = (type: SessionRecord["recordType"], fields: Partial<SessionRecord>): string => `{${stamp(type, source.clock.unixMs())},${JSON.stringify(fields).slice(1)}\n`;
+  const stamp = (type: SessionRecord["recordType"], unixMs: number): void => {
+    out.piece(openings[type]);
+    out.number(sequence++);
+    out.piece(timeMember);
+    time(unixMs);
+    out.piece(quote);
+  };
+  const line = (type: SessionRecord["recordType"], fields: Partial<SessionRecord>): void => {
+    stamp(type, source.clock.unixMs());
+    out.text(`,${JSON.stringify(fields).slice(1)}\n`);
+  };
   return {
     fromDatapath(records) {
       const offset = source.clock.unixMs() - source.clock.monotonicMs();
-      const all: string[] = [];
+      let count = 0;
+      out.clear();
       for (const record of records) {
-        if (record.type !== "release") all.push(`{${stamp(record.type, offset + record.timeMs)}${lines.session(record, offset)}}\n`);
+        if (record.type === "release") continue;
+        stamp(record.type, offset + record.timeMs);
+        lines.session(record, offset);
+        out.piece(lineEnd);
+        count++;
       }
-      return all.length === 0 ? undefined : batchOf(all);
+      return count === 0 ? undefined : { lines: out.take(), count };
     },
-    denials: (denials) => batchOf(denials.map((denial) => line("deny", denialFields(source, denial)))),
-    loss: (lost) => ({ ...batchOf([line("loss", { lost })]), declares: lost }),
+    denials(denials) {
+      out.clear();
+      for (const denial of denials) line("deny", denialFields(source, denial));
+      return { lines: out.take(), count: denials.length };
+    },
+    loss(lost) {
+      out.clear();
+      line("loss", { lost });
+      return { lines: out.take(), count: 1, declares: lost };
+    },
   };
 }
 
-function batchOf(lines: readonly string[]): QueuedBatch {
-  return { lines: Buffer.from(lines.join("")), count: lines.length };
-}
+const timeMember = bytesOf(',"time":"'), quote = bytesOf('"'), lineEnd = bytesOf("}\n");
 
 function denialFields(source: RecordSource, denial: Denial): Partial<SessionRecord> {
   return {

@@ -12,6 +12,7 @@ import type { RouterOptions } from "./app.ts";
 import { captureReads } from "./captureroutes.ts";
 import type { Captures } from "./captures.ts";
 import type { Counters } from "./counters.ts";
+import { filterRefusal, sourceRefusal } from "./door.ts";
 import type { Fill } from "./fill.ts";
 import type { Intake } from "./intake.ts";
 import { nameKey } from "./names.ts";
@@ -22,6 +23,7 @@ import type { RecordPump } from "./pump.ts";
 import type { Questions } from "./questions.ts";
 import { boundedNumber, sessionTest } from "./sessionquery.ts";
 import { sessionView } from "./sessionview.ts";
+import type { Traced } from "./trace.ts";
 import { traceQuestion } from "./tracequery.ts";
 import { existingView, tracedView } from "./traceview.ts";
 import { verifyTables } from "./verify.ts";
@@ -91,17 +93,26 @@ function singly<T>(work: () => Promise<T>): () => Promise<T> {
   return () => (running ??= work().finally(() => { running = undefined; }));
 }
 
-/** The flow index first, as the data plane does, then the shard that would decide. */
+/** The filter, the flow index and the source check first, as the data plane does, then the shard that would decide. */
 async function trace({ datapath, intake, questions, pump }: AdminParts, { query }: AdminRequest): Promise<TraceView> {
-  const { interface: entrance, vlan, data, key } = traceQuestion(intake.current().config, query);
+  const { config } = intake.current();
+  const { interface: entrance, vlan, packet, key } = traceQuestion(config, query);
   const shard = datapath.shardOf(key);
   const facts = { interface: entrance.name, vlan, shard };
+  const denied = filterRefusal(entrance, vlan, packet);
+  if (denied !== undefined) return tracedView(pump.source, facts, atDoor(denied));
   const found = datapath.find(key);
   if (found !== undefined && (found.state.life === Life.live || found.state.life === Life.guard)) return existingView(pump.source, facts, found);
   if (!entrance.hosts) return tracedView(pump.source, facts, { tenant: globalTenant, reason: "no-service", sends: [] });
-  const answer = await questions.ask(shard, { kind: "trace", ifnum: entrance.ifnum, vlan, data });
+  const unknown = sourceRefusal(config, entrance, { vlan, packet });
+  if (unknown !== undefined) return tracedView(pump.source, facts, atDoor(unknown));
+  const answer = await questions.ask(shard, { kind: "trace", ifnum: entrance.ifnum, vlan, data: packet.data });
   if (answer.kind !== "trace") throw new AdminFault(500, "SVR_INTERNAL", "the shard answered another question");
   return tracedView(pump.source, facts, answer.traced);
+}
+
+function atDoor(why: string): Traced {
+  return { tenant: "", reason: "filter", why, sends: [] };
 }
 
 function verify(parts: AdminParts): Promise<VerifyView> {

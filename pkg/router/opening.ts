@@ -6,7 +6,6 @@ import type { MetadataHeader } from "../svr/decode.ts";
 import { acceptedEpochs, epochAt, skewEpochs } from "../svr/epoch.ts";
 import { asksForTrailers } from "../svr/metadata.ts";
 import { parsePacket } from "../svr/packet.ts";
-import { deniedBy, dscpOf } from "../svr/filter.ts";
 import { checkSanity } from "../svr/sanity.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Punt } from "../ports/datapath.ts";
@@ -14,6 +13,7 @@ import { cutSegments } from "../svr/superpacket.ts";
 import { finishOpen, planOpen } from "../svr/open.ts";
 import type { OpenJob, OpenResult } from "../svr/open.ts";
 import type { SealEngine } from "../svr/seal.ts";
+import { deniedAt } from "./door.ts";
 import { refuse as refuseFirst } from "./refuse.ts";
 import type { PeerEntry } from "./tables.ts";
 import type { Arrival, Turn } from "./turn.ts";
@@ -83,12 +83,7 @@ function joined(turn: Turn, fragment: Arrival): Arrival | undefined {
 /** The data plane judged fragments by what each of them shows; ports and flags are known only now (behaviour 3.1, 10.1). */
 function isFiltered(turn: Turn, arrival: Arrival): boolean {
   const { packet, punt } = arrival;
-  const rules = turn.tables.rulesAt(punt.ifnum);
-  const { family, source, destination, proto, sourcePort, destinationPort } = packet;
-  const filtered = rules.length > 0 && deniedBy(rules, {
-    family, vlan: punt.vlan, source, destination, proto, sourcePort, destinationPort, tcpFlags: packet.tcp?.flags ?? 0, icmpType: packet.icmpType ?? 0,
-    dscp: dscpOf(packet.data, family), length: packet.end, isCut: false,
-  }) !== undefined;
+  const filtered = deniedAt(turn.tables.rulesAt(punt.ifnum), punt.vlan, packet) !== undefined;
   if (filtered) refuseFirst(turn, arrival, "filter");
   return filtered;
 }

@@ -1,6 +1,7 @@
 // Who may send from where: tenants of host prefixes (behaviour 2.1), and for interfaces that check sources (behaviour 10) what else is
-// known there: their own networks, and services that are routed there. Pure; called by program.ts.
-import { containsPrefix, formatPrefix, networkOf } from "../base/prefix.ts";
+// known there: their own networks, and services that are routed there. Pure; called by program.ts and door.ts.
+import type { IpAddress } from "../base/address.ts";
+import { containsAddress, containsPrefix, formatPrefix, networkOf } from "../base/prefix.ts";
 import type { Prefix } from "../base/prefix.ts";
 import type { RouterConfig } from "../plan/config.ts";
 import type { MemberEntry } from "../ports/datapath.ts";
@@ -32,6 +33,12 @@ function tenantAround(tenants: readonly MemberEntry[], place: Place, prefix: Pre
   const around = tenants.filter((entry) => entry.ifnum === place.ifnum && entry.vlan === place.vlan && containsPrefix(entry.prefix, prefix));
   const [closest] = around.sort((a, b) => b.prefix.length - a.prefix.length);
   return closest?.tenant === undefined ? {} : { tenant: closest.tenant };
+}
+
+/** isKnownSource tells whether a host may send from an address on a network of an interface that checks sources. */
+export function isKnownSource(config: RouterConfig, place: Place, source: IpAddress): boolean {
+  const members = config.members.map(({ ifnum, vlan, prefix }) => ({ place: { ifnum, vlan }, prefix }));
+  return [...members, ...knownSources(config)].some((one) => one.place.ifnum === place.ifnum && one.place.vlan === place.vlan && containsAddress(one.prefix, source));
 }
 
 function knownSources(config: RouterConfig): { place: Place; prefix: Prefix }[] {

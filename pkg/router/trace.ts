@@ -22,6 +22,8 @@ export interface Traced {
   /** service that was found, also when it refuses */
   service?: string;
   insane?: true;
+  /** said instead of the meaning of the reason */
+  why?: string;
   /** packets that would leave: bytes of each */
   sends: number[];
 }

@@ -8,6 +8,7 @@ import type { InterfaceConfig, RouterConfig } from "../plan/config.ts";
 import { buildPacket } from "../svr/build.ts";
 import type { TransportSpec } from "../svr/build.ts";
 import { PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../svr/constants.ts";
+import type { Packet } from "../svr/packet.ts";
 import { parsePacket } from "../svr/packet.ts";
 import { AdminFault } from "./admin.ts";
 import { boundedNumber } from "./sessionquery.ts";
@@ -16,7 +17,7 @@ import { boundedNumber } from "./sessionquery.ts";
 export interface TraceQuestion {
   interface: InterfaceConfig;
   vlan: number;
-  data: Uint8Array;
+  packet: Packet;
   /** as the data plane sees it */
   key: FlowKey;
 }
@@ -45,7 +46,7 @@ export function traceQuestion(config: RouterConfig, query: URLSearchParams): Tra
   const packet = parsePacket(data);
   if (!packet.ok) return wrong(`such a packet cannot be made (${packet.error})`);
   const { sourcePort, destinationPort } = packet.value;
-  return { ...at, data, key: { source, destination, sourcePort, destinationPort, ifnum: at.interface.ifnum, vlan: at.vlan, proto } };
+  return { ...at, packet: packet.value, key: { source, destination, sourcePort, destinationPort, ifnum: at.interface.ifnum, vlan: at.vlan, proto } };
 }
 
 function addressOf(query: URLSearchParams, name: string): IpAddress {

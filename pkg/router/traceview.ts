@@ -28,7 +28,7 @@ export function tracedView(source: RecordSource, facts: TraceFacts, traced: Trac
   }
   const reason = traced.reason ?? "fault";
   const at = traced.insane === true && reason === "state" ? "flags" : stageOf[reason] ?? "service";
-  const meaning = reasons.find((one) => one.name === reason)?.meaning ?? reason;
+  const meaning = traced.why ?? reasons.find((one) => one.name === reason)?.meaning ?? reason;
   return { verdict: "deny", reason, ...head, stages: traceStages.map((stage, number) => refusedStage(stage, number - traceStages.indexOf(at), { meaning, tenant })) };
 }
 

@@ -159,7 +159,7 @@ function enqueue(world: World, packet: PacketIn, judged: Judged): Verdict {
   const ring = rings[flow?.session.shard ?? shardOf(model, judged)];
   if (verdict.kind !== "punt" || ring === undefined || ring.length >= (options.ringLimit ?? 4096)) return dropped("ring-full");
   const punt: Punt = {
-    cause: verdict.cause, ifnum: packet.ifnum, vlan: packet.vlan, gsoSize: parsed.gsoSize,
+    cause: verdict.cause, ifnum: packet.ifnum, vlan: packet.vlan, gsoSize: parsed.gsoSize, arrivedMs: options.nowMs(),
     toWaypoint: localOf(model, parsed.destination)?.waypoint === true, data: packet.data.slice(0, parsed.length),
   };
   if (flow !== undefined && (flow.session.flags & Flag.capture) !== 0) punt.isCopied = true;

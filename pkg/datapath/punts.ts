@@ -8,7 +8,7 @@ import type { Bytes } from "./sessioncodec.ts";
 const E_SIZE = offsetOf(ringEntryLayout, "size"), E_HAS_SESSION = offsetOf(ringEntryLayout, "has_session"), ENTRY_SIZE = ringEntryLayout.size;
 const punt = (name: string): number => offsetOf(ringEntryLayout, "punt") + offsetOf(puntLayout, name);
 const P_LENGTH = punt("length"), P_ENTRY = punt("entry"), P_CAUSE = punt("cause"), P_IFNUM = punt("ifnum"), P_VLAN = punt("vlan");
-const P_GSO_SIZE = punt("gso_size"), P_LOCAL = punt("local_flags"), P_FLAGS = punt("flags"), P_SUM_START = punt("sum_start");
+const P_TIME = punt("time_ns"), P_GSO_SIZE = punt("gso_size"), P_LOCAL = punt("local_flags"), P_FLAGS = punt("flags"), P_SUM_START = punt("sum_start");
 const PARTIAL = 1, COPIED = 2; // SVR_PUNT_PARTIAL, SVR_PUNT_COPIED
 const WAYPOINT = 1; // SVR_LOCAL_WAYPOINT
 
@@ -19,13 +19,18 @@ export function readPunts(buffer: Bytes, count: number): Punt[] {
   return punts;
 }
 
+/** Nanoseconds of 64 bits as milliseconds: exact enough, and no bigint for each packet. */
+function readMs(view: DataView, at: number): number {
+  return (view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true)) / 1e6;
+}
+
 function readPunt(buffer: Bytes, at: number): Punt {
   const { view, array } = buffer;
   const hasSession = view.getUint32(at + E_HAS_SESSION, true) !== 0;
   const packet = at + ENTRY_SIZE + (hasSession ? SESSION_SIZE : 0);
   const read: Punt = {
     cause: view.getUint16(at + P_CAUSE, true) as PuntCause, ifnum: view.getUint16(at + P_IFNUM, true), vlan: view.getUint16(at + P_VLAN, true),
-    gsoSize: view.getUint16(at + P_GSO_SIZE, true), toWaypoint: (view.getUint16(at + P_LOCAL, true) & WAYPOINT) !== 0,
+    gsoSize: view.getUint16(at + P_GSO_SIZE, true), arrivedMs: readMs(view, at + P_TIME), toWaypoint: (view.getUint16(at + P_LOCAL, true) & WAYPOINT) !== 0,
     data: array.subarray(packet, packet + view.getUint32(at + P_LENGTH, true)),
   };
   const flags = view.getUint16(at + P_FLAGS, true);

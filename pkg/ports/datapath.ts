@@ -21,6 +21,8 @@ export interface Punt {
   toWaypoint: boolean;
   /** its session is captured, and the data plane copied it as it came */
   isCopied?: true;
+  /** when the data plane saw it, in monotonic milliseconds; absent: now */
+  arrivedMs?: number;
   /** the packet from its IP header on */
   data: Uint8Array;
   /** session the data plane found, with the side of arrival */

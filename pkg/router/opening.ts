@@ -3,7 +3,7 @@
 import { TAG_BYTES } from "../svr/constants.ts";
 import { isEmptyHeader, parseHeader, startsWithCookie } from "../svr/decode.ts";
 import type { MetadataHeader } from "../svr/decode.ts";
-import { acceptedEpochs, epochAt, skewEpochs } from "../svr/epoch.ts";
+import { acceptedLater, epochAt, skewEpochs } from "../svr/epoch.ts";
 import { asksForTrailers } from "../svr/metadata.ts";
 import { parsePacket } from "../svr/packet.ts";
 import { checkSanity } from "../svr/sanity.ts";
@@ -25,10 +25,10 @@ interface Pending {
   job: OpenJob;
 }
 
-/** Opening is what the packets of one turn have in common: the jobs of the engine, and the epochs of each peer. */
+/** Opening is what the packets of one turn have in common: the jobs of the engine, and the epochs of each peer by that of arrival. */
 interface Opening {
   pending: Pending[];
-  epochs: Map<PeerEntry, readonly number[]>;
+  epochs: Map<number, Map<PeerEntry, readonly number[]>>;
 }
 
 /** openArrivals gives what is left to decide, in the order it came up. */
@@ -107,9 +107,9 @@ function prepare(turn: Turn, arrival: Arrival, opening: Opening): boolean {
   const peer = ownerOf(turn, arrival, header);
   if (peer === undefined && punt.session === undefined && isEmptyHeader(header)) return true; // counts as without metadata (protocol 5)
   if (peer === undefined) return refuse(turn, header.metadata.keyId === undefined ? "metadata-incomplete" : "unknown-key");
-  const job = planOpen(packet, header, {
-    mode: peer.mode, keys: [peer.receive], epochs: epochsOf(turn, peer, opening),
-  });
+  const epochs = epochsOf(turn, peer, { punt, opening });
+  if (epochs.length === 0) return refuse(turn, "ring-full", peer);
+  const job = planOpen(packet, header, { mode: peer.mode, keys: [peer.receive], epochs });
   if (!job.ok) return refuse(turn, job.error, peer);
   if (punt.session === undefined || !turn.capturing.isIdle) arrival.raw = kept(turn, arrival.packet.data);
   opening.pending.push({ arrival, header, peer, job: job.value });
@@ -123,12 +123,17 @@ function kept(turn: Turn, data: Uint8Array): Uint8Array {
   return copy;
 }
 
-function epochsOf(turn: Turn, peer: PeerEntry, opening: Opening): readonly number[] {
-  const known = opening.epochs.get(peer);
-  if (known !== undefined) return known;
-  const epochs = acceptedEpochs(peer.mode, epochAt(turn.nowUnixMs / 1000), peer.window);
-  opening.epochs.set(peer, epochs);
+/** By when it arrived: a shard that is behind must not take for forged, or for another clock, what waited for it. */
+function epochsOf(turn: Turn, peer: PeerEntry, { punt, opening }: { punt: Punt; opening: Opening }): readonly number[] {
+  const arrived = arrivalEpoch(turn, punt);
+  const ofPeers = opening.epochs.get(arrived) ?? new Map<PeerEntry, readonly number[]>();
+  const epochs = ofPeers.get(peer) ?? acceptedLater(peer.mode, { arrived, epoch: epochAt(turn.nowUnixMs / 1000) }, peer.window);
+  opening.epochs.set(arrived, ofPeers.set(peer, epochs));
   return epochs;
+}
+
+function arrivalEpoch(turn: Turn, { arrivedMs = turn.nowMs }: Punt): number {
+  return epochAt((turn.nowUnixMs - Math.max(0, turn.nowMs - arrivedMs)) / 1000);
 }
 
 /** The header of a packet, or of the whole that an SVR fragment completes: it then takes the place of the fragment. */
@@ -200,8 +205,8 @@ function finish(turn: Turn, one: Pending, result: OpenResult | undefined, engine
 
 /** A tag that is right within 30 epochs means that clocks differ; tried for a few failures a second only (protocol 7.1). */
 function skewOrFailure(turn: Turn, one: Pending, engine: SealEngine): "hmac-clock-skew" | "hmac-failure" {
-  const { peer, job } = one;
+  const { arrival, peer, job } = one;
   if (peer.mode !== "time-based" || !turn.skewGate.permits(peer, turn.nowMs)) return "hmac-failure";
-  const epochs = skewEpochs(epochAt(turn.nowUnixMs / 1000), peer.window);
+  const epochs = skewEpochs(arrivalEpoch(turn, arrival.punt), peer.window);
   return engine.open([{ ...job, epochs, suite: 0 }])[0]?.ok === true ? "hmac-clock-skew" : "hmac-failure";
 }

@@ -1,6 +1,6 @@
 // Epochs of the time-based mode (protocol 7.1): which one a tag is made for and which ones are accepted. Time comes in as
 // a number. Called by the planner of seals and by the router when it judges clock skew.
-import { EPOCH_SECONDS, SKEW_EPOCHS } from "./constants.ts";
+import { EPOCH_SECONDS, SKEW_EPOCHS, WINDOW_MAX } from "./constants.ts";
 
 /** AuthMode is configured per peer and never read from a packet. */
 export type AuthMode = "disabled" | "regular" | "time-based";
@@ -21,6 +21,12 @@ export function acceptedEpochs(mode: AuthMode, epoch: number, window: number): n
   const epochs = [epoch];
   for (let distance = 1; distance <= window; distance++) epochs.push((epoch - distance) >>> 0, (epoch + distance) >>> 0);
   return epochs;
+}
+
+/** acceptedLater lists what a tag of a packet may be made for that arrived at `arrived` and is judged at `epoch`: what was accepted then, as far as first packets of that epoch are still remembered. Empty: it waited too long. */
+export function acceptedLater(mode: AuthMode, at: { arrived: number; epoch: number }, window: number): number[] {
+  const accepted = acceptedEpochs(mode, at.arrived, window);
+  return mode === "time-based" ? accepted.filter((one) => ((at.epoch - one) | 0) <= WINDOW_MAX) : accepted;
 }
 
 /** skewEpochs lists the epochs outside the window up to 30 away, nearest first: a tag that is right there means that clocks differ. */

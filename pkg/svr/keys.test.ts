@@ -1,7 +1,7 @@
 // Keys and epochs: the vectors of protocol 16 with an HKDF of its own (RFC 5869), special values, order of epochs.
 import { createHmac } from "node:crypto";
 import { concatBytes, toHex } from "../base/bytes.ts";
-import { acceptedEpochs, epochAt, sendEpoch, skewEpochs } from "./epoch.ts";
+import { acceptedEpochs, acceptedLater, epochAt, sendEpoch, skewEpochs } from "./epoch.ts";
 import { deriveKeys, equalKeyIds, firstCounter, pskKeys, type Hkdf, type PeerKeys } from "./keys.ts";
 
 const hmac = (key: Uint8Array, data: Uint8Array): Uint8Array => new Uint8Array(createHmac("sha256", key).update(data).digest());
@@ -63,6 +63,12 @@ describe("epochs", () => {
     ["regular", 77, 5, [0]], ["time-based", 77, 1, [77, 76, 78]], ["time-based", 77, 3, [77, 76, 78, 75, 79, 74, 80]], ["time-based", 0, 1, [0, 0xffffffff, 1]],
   ] as const)("mode %s at %i, window %i", (mode, epoch, window, expected) => {
     expect(acceptedEpochs(mode, epoch, window)).toEqual(expected);
+  });
+  test.each([
+    ["time-based", 1000, 1000, 1, [1000, 999, 1001]], ["time-based", 996, 1000, 1, [996, 995, 997]], ["time-based", 995, 1000, 1, [995, 996]],
+    ["time-based", 994, 1000, 1, [995]], ["time-based", 993, 1000, 1, []], ["time-based", 0xfffffffe, 2, 1, [0xfffffffe, 0xfffffffd, 0xffffffff]], ["regular", 10, 1000, 1, [0]],
+  ] as const)("mode %s, arrived at %i and judged at %i, window %i", (mode, arrived, epoch, window, expected) => {
+    expect(acceptedLater(mode, { arrived, epoch }, window)).toEqual(expected);
   });
   test("skew is looked for outside the window, up to 30 away", () => {
     const epochs = skewEpochs(1000, 2);

@@ -107,6 +107,25 @@ describe.each(families)("S-2 replay on IPv%i", (family) => {
     if (delivered === 0) expect(lab.routers[1]!.drops()).toEqual({ "hmac-clock-skew": 1 });
   });
 
+  test.each([["and open one session though their time is over", 6_000, 1, {}], ["too long to know a copy by then: the shard was behind", 14_000, 0, { "ring-full": 2 }]] as const)("RB-21 a first packet and a copy of it wait for their shard, %s", (_desc, ms, delivered, drops) => {
+    const { lab, data } = caught(udpUp(ends, content(30)));
+    for (let copy = 0; copy < 2; copy++) {
+      lab.inject(1, ifnumOf.left, data.slice());
+      lab.land();
+    }
+    const { shards, live } = lab.routers[1]!, waiting = shards.splice(0);
+    lab.wait(ms);
+    shards.push(...waiting);
+    lab.run();
+    expect([lab.right.length, live().length, lab.routers[1]!.drops()]).toEqual([2 * delivered, delivered, drops]);
+    if (delivered === 0) return;
+    end(lab, 1);
+    lab.run();
+    lab.inject(1, ifnumOf.left, data.slice()); // now it arrives late
+    lab.run();
+    expect([live().length, lab.routers[1]!.drops()]).toEqual([0, { "hmac-clock-skew": 1 }]);
+  });
+
   test("S-2 replayed in the window after its session ended: dropped", () => {
     const { lab, data } = caught(udpUp(ends, content(30)));
     lab.inject(1, ifnumOf.left, data.slice());

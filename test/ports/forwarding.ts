@@ -116,9 +116,11 @@ function puntTests(open: OpenWorld): void {
       const world = await open();
       const found: unknown[] = [];
       for (const { desc, at, data } of rows) {
+        const before = world.now();
         await world.receive(at, data);
         const [punt] = await punts(world, 1);
-        found.push({ desc, ...punt, shard: undefined });
+        expect((punt?.arrivedMs ?? 0) >= before && (punt?.arrivedMs ?? 0) < world.now() + 1).toBe(true);
+        found.push({ desc, ...punt, shard: undefined, arrivedMs: undefined });
       }
       expect(found).toEqual(rows.map(({ desc, cause, at, data, toWaypoint }) => ({ desc, cause, ifnum: at.ifnum, vlan: at.vlan ?? 0, gsoSize: 0, toWaypoint, data: toHex(data) })));
     });

@@ -2,14 +2,14 @@
 // and nothing else. Called by svrctl; total: what is no such file gives undefined.
 import { joinBytes } from "../base/bytes.ts";
 import type { JoinCaptures } from "../ports/capture.ts";
-import { BLOCK_FRAME, BYTE_ORDER, ENHANCED_PACKET, inOrder, INTERFACE_DESCRIPTION, OPTION_COMMENT, OPTION_END, padded, SECTION_HEADER, sectionHeader } from "./pcapng.ts";
+import { BLOCK_FRAME, BYTE_ORDER, ENHANCED_PACKET, inOrder, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS, OPTION_COMMENT, OPTION_END, padded, SECTION_HEADER, sectionHeader } from "./pcapng.ts";
 
-const OPTIONS_OF_SECTION = 24, LEAST_PACKET = 32; // where they begin in the block; block without data
+const OPTIONS_OF_SECTION = 24, LEAST_PACKET = 32, LEAST_STATISTICS = 24; // where they begin in the block; block without data
 const PROGRAM = 4;
 
 interface Block { type: number; bytes: Uint8Array; view: DataView }
 interface Packet { timeNs: bigint; bytes: Uint8Array }
-interface Section { program: string; comments: string[]; interfaces: Uint8Array[]; packets: Packet[] }
+interface Section { program: string; comments: string[]; interfaces: Uint8Array[]; packets: Packet[]; statistics: Uint8Array[] }
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -44,12 +44,15 @@ function textsOf({ bytes, view }: Block, code: number): string[] {
 function sectionOf(file: Uint8Array, firstInterface: number): Section | undefined {
   const [header, ...rest] = blocksOf(file) ?? [];
   if (header?.type !== SECTION_HEADER || header.bytes.length < OPTIONS_OF_SECTION + 4 || header.view.getUint32(8, true) !== BYTE_ORDER) return undefined;
-  const section: Section = { program: textsOf(header, PROGRAM)[0] ?? "", comments: textsOf(header, OPTION_COMMENT), interfaces: [], packets: [] };
+  const section: Section = { program: textsOf(header, PROGRAM)[0] ?? "", comments: textsOf(header, OPTION_COMMENT), interfaces: [], packets: [], statistics: [] };
   for (const { type, bytes, view } of rest) {
     if (type === INTERFACE_DESCRIPTION) section.interfaces.push(bytes);
     else if (type === ENHANCED_PACKET && bytes.length >= LEAST_PACKET) {
       view.setUint32(8, view.getUint32(8, true) + firstInterface, true);
       section.packets.push({ timeNs: (BigInt(view.getUint32(12, true)) << 32n) | BigInt(view.getUint32(16, true)), bytes });
+    } else if (type === INTERFACE_STATISTICS && bytes.length >= LEAST_STATISTICS) {
+      view.setUint32(8, view.getUint32(8, true) + firstInterface, true);
+      section.statistics.push(bytes);
     } else return undefined;
   }
   return section;
@@ -67,6 +70,6 @@ export const joinPcapng: JoinCaptures = (files) => {
   }
   return joinBytes([
     sectionHeader(sections[0]?.program ?? "", sections.flatMap((one) => one.comments)), ...sections.flatMap((one) => one.interfaces),
-    ...sections.flatMap((one) => one.packets).toSorted(inOrder).map((one) => one.bytes),
+    ...sections.flatMap((one) => one.packets).toSorted(inOrder).map((one) => one.bytes), ...sections.flatMap((one) => one.statistics),
   ]);
 };

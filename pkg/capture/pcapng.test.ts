@@ -13,7 +13,7 @@ import { writePcapng } from "./pcapng.ts";
 
 const datagram = (port: number): Uint8Array => buildPacket({ source: parseAddress("10.1.0.10")!, destination: parseAddress("10.9.0.10")! }, { kind: "udp", sourcePort: port, destinationPort: 53 }, new Uint8Array(5));
 const packet = (change: Partial<FilePacket>): FilePacket => ({ interface: "a lan0 forward in", direction: "in", timeNs: 1_767_225_600_000_000_001n, length: 33, data: datagram(1), comment: "session 40", ...change });
-const file = (packets: FilePacket[], comment = "router a"): Uint8Array => writePcapng({ program: "OpenSVR 0.1.0", comments: [comment], snapLength: 2048, packets });
+const file = (packets: FilePacket[], comment = "router a"): Uint8Array => writePcapng({ program: "OpenSVR 0.1.0", comments: [comment], snapLength: 2048, packets, whole: { interface: "a all points", lost: 258, timeNs: 0x3_0000_0004n } });
 
 /** Fields of each packet as tshark reads them. */
 function read(bytes: Uint8Array, ...fields: string[]): string[] {
@@ -33,7 +33,9 @@ describe("pcapng", () => {
     expect(toHex(bytes)).toBe([
       "0a0d0d0a", "3c000000", "4d3c2b1a", "0100", "0000", "ffffffffffffffff", "0100", "0200", "63630000", "0400", "0d00", "4f70656e53565220302e312e30000000", "00000000", "3c000000",
       "01000000", "28000000", "6500", "0000", "00080000", "0200", "0400", "65746830", "0900", "0100", "09000000", "00000000", "28000000",
+      "01000000", "30000000", "6500", "0000", "00080000", "0200", "0c00", "6120616c6c20706f696e7473", "0900", "0100", "09000000", "00000000", "30000000",
       "06000000", "38000000", "00000000", "01000000", "02000000", "03000000", "bc020000", "45010200", "0100", "0100", "63000000", "0200", "0400", "01000000", "00000000", "38000000",
+      "05000000", "28000000", "01000000", "03000000", "04000000", "0500", "0800", "0201000000000000", "00000000", "28000000",
     ].join(""));
   });
 

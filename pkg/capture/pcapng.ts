@@ -1,10 +1,10 @@
 // Writes captured packets as pcapng (draft-ietf-opsawg-pcapng), one section, raw IP packets, times in nanoseconds, one interface
-// block for each interface and point. Called for the admin API and by join.ts; pure, opens no file.
+// block for each interface and point, and one for the whole router with what was lost. Called for the admin API and by join.ts; pure, opens no file.
 import { joinBytes } from "../base/bytes.ts";
 import type { CaptureFile, FilePacket, WriteCapture } from "../ports/capture.ts";
 
 /** Block types of pcapng. */
-export const SECTION_HEADER = 0x0a0d0d0a, INTERFACE_DESCRIPTION = 1, ENHANCED_PACKET = 6;
+export const SECTION_HEADER = 0x0a0d0d0a, INTERFACE_DESCRIPTION = 1, INTERFACE_STATISTICS = 5, ENHANCED_PACKET = 6;
 
 /** BYTE_ORDER is how a section tells that its numbers are little-endian. */
 export const BYTE_ORDER = 0x1a2b3c4d;
@@ -14,7 +14,7 @@ export const BLOCK_FRAME = 12;
 
 /** Option codes. */
 export const OPTION_END = 0, OPTION_COMMENT = 1;
-const SECTION_PROGRAM = 4, INTERFACE_NAME = 2, INTERFACE_RESOLUTION = 9, PACKET_FLAGS = 2;
+const SECTION_PROGRAM = 4, INTERFACE_NAME = 2, INTERFACE_RESOLUTION = 9, PACKET_FLAGS = 2, STATISTICS_DROPPED = 5;
 
 const LINK_RAW_IP = 101, NANOSECONDS = 9, DIRECTION = { in: 1, out: 2 } as const;
 const LONGEST_OPTION = 65_535;
@@ -87,17 +87,28 @@ function packetBlock(packet: FilePacket, number: number): Uint8Array {
   return block(ENHANCED_PACKET, [fixed, packet.data, textOption(OPTION_COMMENT, packet.comment), option(PACKET_FLAGS, flags), END]);
 }
 
+/** What was lost belongs to no single point: it is told of an interface that stands for all of a router. */
+function statisticsBlock({ timeNs, lost }: CaptureFile["whole"], number: number): Uint8Array {
+  const fixed = new Uint8Array(12), dropped = new Uint8Array(8);
+  const view = new DataView(fixed.buffer);
+  view.setUint32(0, number, true);
+  view.setUint32(4, Number(timeNs >> 32n), true);
+  view.setUint32(8, Number(timeNs & 0xffff_ffffn), true);
+  new DataView(dropped.buffer).setBigUint64(0, BigInt(lost), true);
+  return block(INTERFACE_STATISTICS, [fixed, option(STATISTICS_DROPPED, dropped), END]);
+}
+
 /** inOrder compares by time. */
 export function inOrder(a: { timeNs: bigint }, b: { timeNs: bigint }): number {
   return a.timeNs < b.timeNs ? -1 : Number(a.timeNs > b.timeNs);
 }
 
 /** writePcapng writes a file; packets of one time stay in the order in which they are given. */
-export const writePcapng: WriteCapture = ({ program, comments, snapLength, packets }: CaptureFile) => {
+export const writePcapng: WriteCapture = ({ program, comments, snapLength, packets, whole }: CaptureFile) => {
   const names = [...new Set(packets.map((packet) => packet.interface))].sort();
   const numbers = new Map(names.map((name, number) => [name, number]));
   return joinBytes([
-    sectionHeader(program, comments), ...names.map((name) => interfaceBlock(name, snapLength)),
-    ...packets.toSorted(inOrder).map((packet) => packetBlock(packet, numbers.get(packet.interface) as number)),
+    sectionHeader(program, comments), ...[...names, whole.interface].map((name) => interfaceBlock(name, snapLength)),
+    ...packets.toSorted(inOrder).map((packet) => packetBlock(packet, numbers.get(packet.interface) as number)), statisticsBlock(whole, names.length),
   ]);
 };

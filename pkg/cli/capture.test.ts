@@ -34,6 +34,12 @@ describe("svrctl capture", () => {
     expect([...written]).toEqual([["/tmp/x.pcapng", joinPcapng([files.branch, files.cloud])]]);
   });
 
+  test("no router knows of it any more: nothing is said of packets, and no file is written", async () => {
+    const { exit, out, err, written } = await runCli("capture --router branch --write x", world({ branch: { "/api/v1/captures/c1": { status: 404, body: {} } } }));
+    expect({ exit, out, written: written.size }).toEqual({ exit: 4, out: "", written: 0 });
+    expect(err).toContain("cannot read capture c1 of router branch");
+  });
+
   test("without a file the packets stay with the routers, and it says how to get them", async () => {
     const { exit, err, written } = await runCli("capture --router branch", world());
     expect({ exit, written: written.size }).toEqual({ exit: 0, written: 0 });

@@ -35,7 +35,8 @@ export async function runCapture(context: Context, order: CaptureOrder): Promise
   await context.note(`capture ${begun.id} on ${begun.on.map(({ name }) => name).join(", ")} for ${order.seconds} s; Ctrl-C ends it earlier`);
   const waited = await untilDone(context, begun);
   const { file } = order;
-  const fetched = file === undefined ? undefined : await fetchFiles(context, begun.on, { id: begun.id, file });
+  if (waited.items.length === 0) return finish(context, [...failures, ...begun.failures, ...waited.failures, ...interruption(context, begun.id)]); // no router knows of it any more
+  const fetched = file === undefined ? undefined : await fetchFiles(context, begun.on.filter(({ name }) => waited.items.some((item) => item.router === name)), { id: begun.id, file });
   const data: CaptureData = { id: begun.id, ...(file === undefined ? {} : { file, bytes: fetched?.bytes ?? 0 }), items: waited.items };
   await context.show({ data, text: (style) => captureText(data.items, style) });
   if (fetched === undefined) await context.note(`the packets: svrctl capture fetch ${begun.id} --write FILE.pcapng`);

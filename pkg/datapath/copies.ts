@@ -25,7 +25,10 @@ export function createWant(captured: BpfMap): ShardPort["wantCopies"] {
     const value = new Uint32Array(captured.valueSize / 4).fill(packets, 0, POINTS);
     const entry = { key: keyOf(index), value: new Uint8Array(value.buffer) };
     const claimed = captured.claim(entry);
-    if (claimed === false) captured.update([entry]);
+    if (claimed === false) {
+      value.set([lostOf(captured.lookup(entry.key))], POINTS); // counted already, of another capture
+      captured.update([entry]);
+    }
     return claimed !== undefined;
   };
 }
@@ -56,13 +59,17 @@ export function openCopies(native: Native, pins: Pins): Copies {
     forgetCopies: (index) => {
       const value = captured.lookup(keyOf(index));
       if (value !== undefined) captured.delete([keyOf(index)]);
-      return value === undefined ? 0 : new DataView(value.buffer, value.byteOffset).getUint32(offsetOf(capturedLayout, "lost"), true);
+      return lostOf(value);
     },
     close: () => {
       native.ringClose(ring);
       captured.close();
     },
   };
+}
+
+function lostOf(value: Uint8Array | undefined): number {
+  return value === undefined ? 0 : new DataView(value.buffer, value.byteOffset).getUint32(offsetOf(capturedLayout, "lost"), true);
 }
 
 function readCopies(buffer: Bytes, count: number): CopiedPacket[] {

@@ -6,7 +6,8 @@ import type { Session, SideIndex } from "../svr/session.ts";
 import type { Model } from "./model-state.ts";
 import type { ParsedPacket } from "./model-parse.ts";
 
-const COPY_MOST = 2048;
+const COPY_SMALL = 256, COPY_MOST = 2048;
+const RING_BYTES = 1 << 21, OF_RECORD = 8 + 48; // what the kernel and struct svr_copy put in front
 
 interface Flow { index: number; side: SideIndex; session: Session }
 interface Seen { ifnum: number; vlan: number; data: Uint8Array; nowMs: number }
@@ -32,8 +33,18 @@ function copy(model: Model, { ifnum, vlan, data, nowMs }: Seen, of: { parsed: Pa
   const wanted = model.wanted.get(flow.index);
   if (wanted === undefined || wanted[point] === 0) return;
   wanted[point]! -= 1;
+  const used = model.copies.reduce((sum, one) => sum + roomOf(one.length), 0);
+  if (used + roomOf(data.length) >= RING_BYTES) {
+    model.lostCopies.set(flow.index, (model.lostCopies.get(flow.index) ?? 0) + 1);
+    return;
+  }
   model.copies.push({
     uuid: flow.session.uuid.slice(), point, timeNs: BigInt(nowMs) * 1_000_000n, ifnum, vlan, gsoSize: parsed.segments > 1 ? parsed.gsoSize : 0, length: data.length,
     data: data.slice(0, COPY_MOST),
   });
+}
+
+/** Of a packet in the ring: there are two sizes. */
+function roomOf(length: number): number {
+  return OF_RECORD + (length <= COPY_SMALL ? COPY_SMALL : COPY_MOST);
 }

@@ -93,8 +93,10 @@ function datapathPort(world: World): Datapath {
     shardOf: ({ source, destination, sourcePort, destinationPort, proto }) => shardOf(model, { parsed: { source, destination, sourcePort, destinationPort, proto } }),
     copies: (max) => model.copies.splice(0, max),
     forgetCopies: (index) => {
+      const lost = model.lostCopies.get(index) ?? 0;
       model.wanted.delete(index);
-      return 0;
+      model.lostCopies.delete(index);
+      return lost;
     },
     usage: (id) => usageOf(model, (session) => session.tenant === id || session.route === id),
     takeRecordsLost: () => 0,
@@ -119,7 +121,7 @@ function shardPort(world: World, number: number): ShardPort {
     find: (key) => find(model, key),
     findUuid: (uuid) => findUuid(model, uuid),
     wantCopies: (index, packets) => {
-      model.wanted.set(index, new Array<number>(4).fill(packets));
+      model.wanted.set(index, new Array<number>(4).fill(packets)); // what was lost of it stays counted
       return true;
     },
     unixNs: () => BigInt(options.nowMs()) * 1_000_000n,

@@ -9,6 +9,8 @@ export interface CaptureFile {
   /** most bytes of a packet that are kept */
   snapLength: number;
   packets: readonly FilePacket[];
+  /** the router as one interface: packets that should be here and are not, as counted at this time in unix nanoseconds */
+  whole: { interface: string; lost: number; timeNs: bigint };
 }
 
 /** FilePacket is one packet, from its IP header on. */

@@ -129,6 +129,7 @@ function fileOf(parts: CaptureRouteParts, kept: Kept): CaptureFile {
   const which = origin === "peer" ? "sessions with its tag" : Object.entries(filter).map(([name, value]) => `${name}=${value}`).join(" ") || "all sessions";
   return {
     program: `OpenSVR ${options.version}`, snapLength: SNAP, packets: kept.packets.map((copy) => packetOf(options.name, pump.source.interfaceName(copy.ifnum), copy)),
+    whole: { interface: `${options.name} all points`, lost, timeNs: BigInt(Date.parse(ends)) * 1_000_000n },
     comments: [`capture ${id} at router ${options.name}: ${which}, at most ${limits.packets} packets a point of ${limits.sessions} sessions, ${begun} to ${ends}: ${sessions.length} sessions, ${lost} packets lost`],
   };
 }

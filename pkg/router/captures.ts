@@ -173,6 +173,7 @@ class Keeper implements Captures {
     const name = toHex(ref.uuid);
     if (kept.origin === "peer") kept.endsMs = this.#parts.nowMs() + PEER_MS;
     if (!kept.sessions.has(name) && kept.sessions.size < kept.ask.sessions) kept.sessions.set(name, { ref, counts: [0, 0, 0, 0] });
+    if (!this.#isWanted(name)) this.#parts.datapath.forgetCopies(ref.index); // another shard was faster: each had the whole room
     if (kept.sessions.size >= kept.ask.sessions) this.#post({ kind: "captureFull", id });
   }
 

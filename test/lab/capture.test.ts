@@ -15,8 +15,8 @@ const ask = (change: Partial<CaptureAsk> = {}): CaptureAsk => ({ id: "c1", filte
 
 interface World { lab: Lab; all: LabCaptures[] }
 
-function world(): World {
-  const lab = createLab(names, { services: [everything] });
+function world(more: { shards?: number } = {}): World {
+  const lab = createLab(names, { services: [everything], ...more });
   return { lab, all: lab.routers.map((router) => capturesOf(lab, router)) };
 }
 
@@ -94,6 +94,17 @@ describe("O-4 a capture", () => {
     at.all[0]!.captures.start(ask({ packets: 3, sessions: 2 }), []);
     for (const port of [40_000, 40_001, 40_002, 40_003]) talk(at, 5, port);
     expect(at.all.map((one) => pointsOf(one))).toEqual(names.map(() => [[3, 3, 3, 3], [3, 3, 3, 3]]));
+  });
+
+  test("of fewer sessions than shards take up has no more, and nothing more is copied", () => {
+    const at = world({ shards: 4 });
+    at.all[0]!.captures.start(ask({ sessions: 1, isLocal: true }), []);
+    for (let from = 40_000; from < 40_012; from++) at.lab.fromLeft(udpUp(ends, content(20), { from }));
+    at.lab.run();
+    const { wanted } = at.lab.routers[0]!.datapath.model;
+    expect(wanted.size).toBeGreaterThan(1); // each shard has the whole room
+    at.all[0]!.look();
+    expect([pointsOf(at.all[0]!).length, wanted.size]).toEqual([1, 1]);
   });
 
   test("is over when its time is, when it is stopped, and when it has all it may have; then no packet is copied any more", () => {

@@ -4,6 +4,7 @@ import { toHex } from "../../pkg/base/bytes.ts";
 import type { CopiedPacket } from "../../pkg/ports/datapath.ts";
 import { Flag, Life } from "../../pkg/svr/session.ts";
 import type { Session } from "../../pkg/svr/session.ts";
+import { packetOn } from "../support/flows.ts";
 import type { FlowKind } from "../support/flows.ts";
 import type { OpenWorld } from "./datapathsuite.ts";
 import { arriveOn } from "./forwarding.ts";
@@ -32,6 +33,23 @@ function captured(world: PortWorld, kind: FlowKind, n: number, packets: number):
   expect(port.wantCopies(ref.index, packets)).toBe(true);
   port.apply([{ kind: "patch", ref, clearFlags: 0, setFlags: Flag.capture }]);
   return session;
+}
+
+function roomTests(open: OpenWorld): void {
+  test("what finds no room is counted, and forwarding is unharmed; another wish does not forget the count", async () => {
+    const world = await open();
+    const session = captured(world, udp, 5, 2_000), many = 600;
+    const { index } = world.shard(0).findUuid(session.uuid)!;
+    const packet = packetOn(session, 0, { payload: new Uint8Array(1300) });
+    await world.receive(session.side[0], ...Array.from({ length: many }, () => packet));
+    expect(await world.left(many)).toHaveLength(many);
+    expect(world.shard(0).wantCopies(index, 2_000)).toBe(true);
+    const kept: CopiedPacket[] = [];
+    for (let some = world.datapath.copies(1024); some.length > 0; some = world.datapath.copies(1024)) kept.push(...some);
+    const lost = world.datapath.forgetCopies(index);
+    expect([lost > 0, kept.length + lost, world.datapath.forgetCopies(index)]).toEqual([true, 2 * many, 0]);
+    expect((world.datapath.counters().drops["ring-full"] ?? 0n)).toBe(0n);
+  });
 }
 
 /** capturingTests declares them. */
@@ -91,5 +109,7 @@ export function capturingTests(open: OpenWorld): void {
       expect((await copied(world, 1)).map((one) => [one.point, one.length, toHex(one.data) === toHex(packet)])).toEqual([[0, packet.length, true]]);
       expect(world.datapath.copies(10)).toEqual([]);
     });
+
+    roomTests(open);
   });
 }

@@ -14,6 +14,7 @@ import { wireBytes } from "./model-parse.ts";
 import type { PacketIn } from "./model-parse.ts";
 import { tellRefusal } from "./model-refusal.ts";
 import { countDrop, countOf, createModel, flowKeyText, localOf, passes, programModel } from "./model-state.ts";
+import { siftModel } from "./model-sift.ts";
 import type { Model } from "./model-state.ts";
 import { usageOf } from "./model-usage.ts";
 import { sweep } from "./model-sweep.ts";
@@ -85,6 +86,10 @@ function datapathPort(world: World): Datapath {
     refusals: (max) => model.refusals.waiting.splice(0, max),
     untold: () => Object.fromEntries(model.refusals.untold),
     sessions: (cursor, max) => page(model, { cursor, max, wanted: passes }),
+    sift: (isWanted) => {
+      const picks = siftModel(isWanted);
+      return { next: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.live && picks(session) }) };
+    },
     resting: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.quarantine }),
     findUuid: (uuid) => findUuid(model, uuid),
     gauges: () => gauges(model),

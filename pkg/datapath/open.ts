@@ -27,6 +27,7 @@ import { openSettings } from "./settingsmap.ts";
 import type { SettingsMap } from "./settingsmap.ts";
 import { openSender } from "./shardport.ts";
 import type { ShardSpec } from "./shardport.ts";
+import { createSift } from "./sift.ts";
 import { createTable } from "./table.ts";
 import type { Table } from "./table.ts";
 import { createLook } from "./verify.ts";
@@ -162,6 +163,7 @@ function assemble(parts: Parts, { shards, pruneNamesAt = PRUNE_AT }: OpenOptions
     ...createNameTable(names), names: createNameCount(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max), copies: (max) => copies.take(max), forgetCopies: (index) => copies.forgetCopies(index),
     refusals: (max) => refusals.take(max), untold: () => untold.read(),
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
+    sift: (isWanted) => createSift(table, isWanted),
     findUuid: (uuid) => table.findUuid(uuid), find: (key) => table.find(key), shardOf: (key) => table.shardOf(key),
     gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),
     verify: createLook(native, table.handle, settings.bytes.array), takeRecordsLost: () => table.takeLost(),

@@ -6,6 +6,7 @@ import type { Handle, Native } from "../native/binding.ts";
 import { BUCKET_ENTRIES, gaugesLayout, keyLayout, offsetOf, slotLayout } from "./layouts.ts";
 import { OP_RESULT_SIZE, OP_SIZE, readOpResult, writeOp } from "./ops.ts";
 import { createBytes, readSession, readU64, writeAddress } from "./sessioncodec.ts";
+import type { Bytes } from "./sessioncodec.ts";
 
 /** Table is one thread's hold on the sessions. */
 export interface Table {
@@ -15,8 +16,8 @@ export interface Table {
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
   /** The shard of a packet with this key that no session holds. */
   shardOf(key: FlowKey): number;
-  /** Copies of slots from `cursor` on whose life is in `lives` (bit per life), at most `max`; `next` is absent at the end. */
-  scan(lives: number, cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
+  /** Copies of slots from `cursor` on whose life is in `lives` (bit per life), those that are picked of at most `max`; `next` is absent at the end. */
+  scan(lives: number, cursor: number, max: number, picks?: Picks): { sessions: { index: number; state: Session }[]; next?: number };
   gauges(limits: { sessions: number; buckets: number }): DatapathGauges;
   /** How many sessions are live and half open. */
   load(): Pick<DatapathGauges, "live" | "halfOpen">;
@@ -26,6 +27,9 @@ export interface Table {
   repair(): Repair;
   close(): void;
 }
+
+/** Picks tells by its bytes whether a session is worth being read. */
+export type Picks = (bytes: Bytes, at: number) => boolean;
 
 /** Repair counts what was put right: claims freed, stale entries removed, keys added, keys without room. */
 export interface Repair { claims: number; entries: number; indexed: number; unindexed: number }
@@ -80,17 +84,18 @@ function createApply(native: Native, handle: Handle): Table["apply"] {
 function createScan(native: Native, handle: Handle): Table["scan"] {
   const slots = createBytes(SCAN_PER_CALL * SLOT_SIZE);
   const call = new Uint32Array(3); // struct svr_scan
-  return (lives, cursor, max) => {
+  return (lives, cursor, max, picks = () => true) => {
     const sessions: { index: number; state: Session }[] = [];
-    let at = cursor;
-    while (at !== SCAN_END && sessions.length < max) {
+    let at = cursor, left = max;
+    while (at !== SCAN_END && left > 0) {
       call[0] = at;
       call[1] = lives;
-      const room = Math.min(SCAN_PER_CALL, max - sessions.length);
+      const room = Math.min(SCAN_PER_CALL, left);
       const count = check(native.tableScan(handle, call, slots.array, room * SLOT_SIZE), "scan");
       for (let i = 0; i < count; i++) {
-        sessions.push({ index: slots.view.getUint32(i * SLOT_SIZE + SLOT_INDEX, true), state: readSession(slots, i * SLOT_SIZE + SLOT_SESSION) });
+        if (picks(slots, i * SLOT_SIZE + SLOT_SESSION)) sessions.push({ index: slots.view.getUint32(i * SLOT_SIZE + SLOT_INDEX, true), state: readSession(slots, i * SLOT_SIZE + SLOT_SESSION) });
       }
+      left -= count;
       at = call[2] ?? SCAN_END;
     }
     return at === SCAN_END ? { sessions } : { sessions, next: at };

@@ -188,6 +188,16 @@ export interface PortHold { path: number; local: number; remote: number; resting
 /** TableLook is what a bounded look over slots and index found; `next` is absent at the end. */
 export interface TableLook { faults: TableFault[]; holds: PortHold[]; entries: number; found: Pick<DatapathGauges, "slotsUsed" | "live" | "halfOpen" | "quarantined">; next?: number }
 
+/**
+ * Sift gives the live sessions that its question says yes to. A kind are the sessions that are alike in all that a configuration decides
+ * on: tenant, service, translation of the source; protocol, destination and port of the context; path and next hop of side 0; of side 1
+ * also network, family and addresses. A question that reads anything else has no certain answer.
+ */
+export interface Sift {
+  /** At most `max` sessions from `cursor` on, or none where it found none in a while; next cursor, absent at the end. Copies, no lock. */
+  next(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
+}
+
 /** The data plane of one router. Owner: the router's main thread; `close` leaves pinned maps forwarding. */
 export interface Datapath {
   program(config: DatapathConfig): void;
@@ -205,6 +215,8 @@ export interface Datapath {
   untold(): Record<string, number>;
   /** Slots from `cursor` on that are live or in guard, at most `max`; next cursor, absent at the end. Copies, no lock. */
   sessions(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
+  /** Begins to look for the live sessions that a question with one answer for all of a kind says yes to; it is asked about few of each kind. */
+  sift(isWanted: (session: Session) => boolean): Sift;
   /** Session with this uuid, live or in guard, through its key in the flow index; a copy. */
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
   /** Packets that were copied since this was last asked, oldest first, at most `max`. */

@@ -46,7 +46,7 @@ function makeWorld(): World {
   };
   const say = (_fields: object, message: string): void => { world.logs.push(message); };
   const judging = createJudging({
-    datapath: { ...datapath, sessions: (cursor) => ({ sessions: [{ index: cursor, state: found!.state }], ...(cursor < SLOTS - 1 && { next: cursor + 1 }) }) },
+    datapath: { ...datapath, sift: (isWanted) => ({ next: (cursor) => ({ sessions: isWanted(found!.state) ? [{ index: cursor, state: found!.state }] : [], ...(cursor < SLOTS - 1 && { next: cursor + 1 }) }) }) },
     shards: [{ post: (message) => void world.messages.push(message), onMessage: () => undefined, closed: Promise.resolve() }],
     nowMs: () => { world.nowMs += world.tickMs / 2; return world.nowMs; }, log: { info: say, warn: say, error: say },
   });

@@ -1,13 +1,12 @@
-// Live sessions under a configuration that came into force (behaviour 1.2), a page at a time: with a million sessions a look at all of
-// them takes seconds, and neither admin API nor the next configuration waits for it. Made by the app; live.ts says what becomes of one.
-import type { Datapath } from "../ports/datapath.ts";
+// Live sessions under a configuration that came into force (behaviour 1.2), a page at a time: neither admin API nor the next configuration
+// waits for a million of them. Only those of a kind that the configuration does something to are read. Made by the app; live.ts says what becomes of one.
+import type { Datapath, Sift } from "../ports/datapath.ts";
 import type { Log } from "../ports/log.ts";
 import { buildTables } from "./build.ts";
 import type { ShardConfig } from "./build.ts";
-import { judgePage } from "./live.ts";
-import type { LiveSessions } from "./live.ts";
+import { isConcerned, judgePage } from "./live.ts";
+import type { JudgeBy, LiveSessions } from "./live.ts";
 import type { ShardHost } from "./messages.ts";
-import type { Tables } from "./tables.ts";
 
 /** Judging looks at live sessions by the newest configuration. */
 export interface Judging {
@@ -25,7 +24,7 @@ const AGAIN_MS = 2_000; // a change is in effect within 5 s (behaviour 1.2)
 const MOST_BEFORE = 4; // configurations that a session may still have its timeouts from; further ones are forgotten
 
 /** A round through the table: from `at` to its end, and from its start to `until` unless that is where it began. */
-interface Round { tables: Tables; before: readonly Tables[]; at: number; until: number; isSecondPart: boolean; isAgain: boolean; ended: number; steps: number }
+interface Round extends JudgeBy { sift: Sift; at: number; until: number; isSecondPart: boolean; isAgain: boolean; ended: number; steps: number }
 
 /** createJudging makes a judging that has nothing to do yet. */
 export function createJudging(of: { datapath: Datapath; shards: readonly ShardHost[]; nowMs: () => number; log: Log }): Judging {
@@ -34,13 +33,13 @@ export function createJudging(of: { datapath: Datapath; shards: readonly ShardHo
   /** a busy shard opens sessions by the configuration before until it reads its messages; nobody saw those */
   let again: { round: Round; atMs: number } | undefined;
   const begin = (from: Pick<Round, "tables" | "before" | "at" | "isAgain">): void => {
-    round = { ...from, until: from.at, isSecondPart: false, ended: 0, steps: 0 };
+    round = { ...from, sift: datapath.sift((session) => isConcerned(from, session)), until: from.at, isSecondPart: false, ended: 0, steps: 0 };
   };
   const slice = (work: Round): void => {
     const startMs = nowMs();
     work.steps += 1;
     while (round === work && nowMs() - startMs < SLICE_MS) {
-      const { sessions, next } = datapath.sessions(work.at, PAGE);
+      const { sessions, next } = work.sift.next(work.at, PAGE);
       work.ended += tell(shards, judgePage(work, sessions, nowMs()));
       if (isLast(work, next)) finish(work);
     }

@@ -32,8 +32,19 @@ export interface Retimed {
   initialMs?: number;
 }
 
-/** judgePage judges sessions of the table by `tables`; `before` are the configurations that they may have their timeouts from. */
-export function judgePage(by: { tables: Tables; before: readonly Tables[] }, sessions: readonly { index: number; state: Session }[], nowMs: number): LiveSessions {
+/** JudgeBy is the newest configuration, and those before it that sessions may have their timeouts from. */
+export interface JudgeBy {
+  tables: Tables;
+  before: readonly Tables[];
+}
+
+/** isConcerned tells whether a configuration may change anything for sessions of a kind (Sift): judgePage has no result for the others. */
+export function isConcerned({ tables, before }: JudgeBy, session: Session): boolean {
+  return reasonToEnd(tables, session) !== undefined || hasMoved(tables, session) || newTimes(before, tables, session) !== undefined;
+}
+
+/** judgePage judges sessions of the table. */
+export function judgePage(by: JudgeBy, sessions: readonly { index: number; state: Session }[], nowMs: number): LiveSessions {
   const { tables, before } = by;
   const judged: LiveSessions = { ending: [], moved: [], retimed: [] };
   for (const { index, state } of sessions) {
@@ -49,14 +60,19 @@ export function judgePage(by: { tables: Tables; before: readonly Tables[] }, ses
 
 /** A timeout changes from the next packet on (behaviour 1.2): a session that is idle for longer than the new one keeps the old one for now. */
 function changedTimes(before: readonly Tables[], after: Tables, { session, nowMs }: { session: Session; nowMs: number }): Omit<Retimed, "ref"> | undefined {
+  const times = newTimes(before, after, session);
+  if (times === undefined) return undefined;
+  const idle = Math.min(...session.seenMs.map((seen) => ((nowMs >>> 0) - (seen || session.sinceMs)) >>> 0));
+  return idle > times.idleMs && idle < 2 ** 31 ? undefined : times;
+}
+
+function newTimes(before: readonly Tables[], after: Tables, session: Session): Omit<Retimed, "ref"> | undefined {
   const { proto, destinationPort: port } = session.context;
   const next = after.serviceById(session.service);
   if (next === undefined) return undefined;
   const idleMs = next.idleMs(proto, port), initialMs = next.initialMs(proto, port);
   const olds = before.flatMap((tables) => tables.serviceById(session.service) ?? []);
   if (olds.every((old) => idleMs === old.idleMs(proto, port) && initialMs === old.initialMs(proto, port))) return undefined;
-  const idle = Math.min(...session.seenMs.map((seen) => ((nowMs >>> 0) - (seen || session.sinceMs)) >>> 0));
-  if (idle > idleMs && idle < 2 ** 31) return undefined;
   return proto === 6 ? { idleMs } : { idleMs, initialMs };
 }
 

@@ -11,6 +11,7 @@ import { forwardingTests } from "./forwarding.ts";
 import { programTests } from "./programming.ts";
 import { sweeperTests } from "./sweeping.ts";
 import { filteringTests } from "./filtering.ts";
+import { siftingTests } from "./sifting.ts";
 import { usageTests } from "./usage.ts";
 import { keyOf } from "./sessions.ts";
 import { freshSession, install, installed, settled } from "./world.ts";
@@ -39,6 +40,7 @@ export function runDatapathSuite(name: string, open: OpenWorld): void {
     limitTests(opened);
     usageTests(opened);
     filteringTests(opened);
+    siftingTests(opened);
     changeTests(opened);
     endTests(opened);
     nameTests(opened);

@@ -11,6 +11,7 @@ import type { AdminRequest, AdminRoute } from "./admin.ts";
 import type { RouterOptions } from "./app.ts";
 import { captureReads } from "./captureroutes.ts";
 import type { Captures } from "./captures.ts";
+import { sumCounts, sumOfPeers } from "./counters.ts";
 import type { Counters } from "./counters.ts";
 import { filterRefusal, sourceRefusal } from "./door.ts";
 import type { Fill } from "./fill.ts";
@@ -34,7 +35,7 @@ export interface AdminParts {
   datapath: Datapath;
   intake: Intake;
   counters: Counters;
-  mtus: Pick<PathMtus, "mtuOf" | "verdictOf">;
+  mtus: Pick<PathMtus, "mtuOf" | "verdictOf" | "refused">;
   pump: RecordPump;
   fill: Fill;
   shards: readonly unknown[];
@@ -162,11 +163,12 @@ function oneSession(parts: AdminParts, text: string): SessionView {
 
 function counters(parts: AdminParts): CountersView {
   const data = parts.datapath.counters();
-  const shard = parts.counters.drops();
+  const peering = parts.mtus.refused();
+  const shard = sumCounts([parts.counters.drops(), peering.drops]);
   const names = reasons.filter((reason) => reason.group !== "end").map((reason) => reason.name);
   return {
     drops: Object.fromEntries(names.map((name) => [name, Number(data.drops[name] ?? 0n) + (shard[name] ?? 0)])),
-    peerDrops: parts.counters.peerDrops(),
+    peerDrops: sumOfPeers([parts.counters.peerDrops(), peering.peerDrops]),
     interfaces: Object.entries(data.interfaces).map(([ifnum, of]) => ({
       name: parts.pump.source.interfaceName(Number(ifnum)),
       rxPackets: Number(of.rxPackets), rxBytes: Number(of.rxBytes), txPackets: Number(of.txPackets), txBytes: Number(of.txBytes),

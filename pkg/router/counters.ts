@@ -21,12 +21,9 @@ export function createCounters(): Counters {
   const reports = new Map<ShardHost, ShardCounters>();
   return {
     take: (shard, counters) => void reports.set(shard, counters),
-    drops: () => sum([...reports.values()].map((report) => report.drops)),
-    healthChecks: () => ({ ...noHealthChecks(), ...sum([...reports.values()].map((report) => report.healthChecks)) }),
-    peerDrops() {
-      const peers = new Set([...reports.values()].flatMap((report) => Object.keys(report.peerDrops)));
-      return Object.fromEntries([...peers].map((peer) => [peer, sum([...reports.values()].map((report) => report.peerDrops[peer] ?? {}))]));
-    },
+    drops: () => sumCounts([...reports.values()].map((report) => report.drops)),
+    healthChecks: () => ({ ...noHealthChecks(), ...sumCounts([...reports.values()].map((report) => report.healthChecks)) }),
+    peerDrops: () => sumOfPeers([...reports.values()].map((report) => report.peerDrops)),
     shards: () => [...reports.values()].map((report) => ({ punts: report.punts, denialsSuppressed: report.denialsSuppressed })),
     joining: () => [...reports.values()].reduce((all, report) => all + report.joining, 0),
     pool(path) {
@@ -42,8 +39,15 @@ export function createCounters(): Counters {
   };
 }
 
-function sum(all: readonly Record<string, number>[]): Record<string, number> {
+/** sumCounts adds counters of one name. */
+export function sumCounts(all: readonly Record<string, number>[]): Record<string, number> {
   const total: Record<string, number> = {};
   for (const one of all) for (const [name, value] of Object.entries(one)) total[name] = (total[name] ?? 0) + value;
   return total;
+}
+
+/** sumOfPeers adds counters by peer. */
+export function sumOfPeers(all: readonly Record<string, Record<string, number>>[]): Record<string, Record<string, number>> {
+  const peers = new Set(all.flatMap((one) => Object.keys(one)));
+  return Object.fromEntries([...peers].map((peer) => [peer, sumCounts(all.map((one) => one[peer] ?? {}))]));
 }

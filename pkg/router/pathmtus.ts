@@ -3,6 +3,8 @@
 // force. The table of one path is pkg/svr/pathmtu.ts.
 import { sameAddress } from "../base/address.ts";
 import { formatAddress } from "../base/addresstext.ts";
+import { fail, ok } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
 import type { PathConfig, RouterConfig } from "../plan/config.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Datapath } from "../ports/datapath.ts";
@@ -13,11 +15,14 @@ import { finishOpen, planOpen } from "../svr/open.ts";
 import { againEvery, startMtu, stepMtu } from "../svr/pathmtu.ts";
 import type { MtuEvent, MtuState, MtuVerdict } from "../svr/pathmtu.ts";
 import { readMtuMessage, readPeering, writeMtuMessage } from "../svr/peering.ts";
-import type { MtuMessage, PeeringWay } from "../svr/peering.ts";
+import type { MtuMessage, PeeringPacket, PeeringWay } from "../svr/peering.ts";
+import type { DropReason } from "../svr/reasons.ts";
 import type { SealEngine, Signing } from "../svr/seal.ts";
 import type { ShardConfig } from "./build.ts";
 import { nameKey } from "./names.ts";
 import type { PeerKeyPair } from "./tables.ts";
+import { createTally } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 
 /** PathMtuOptions are the adapters of the discovery; `engine` signs its few messages. */
 export interface PathMtuOptions {
@@ -40,8 +45,8 @@ export interface PathMtus {
   /** in force for a path of the configuration, in bytes of an IP packet */
   mtuOf(path: PathConfig): number;
   verdictOf(path: PathConfig): MtuVerdict | "off";
-  /** messages that were refused: not authentic, malformed, or too many */
-  refused(): number;
+  /** messages that were refused, by reason, and by peer where the peer is known */
+  refused(): Pick<ReturnType<Tally["totals"]>, "drops" | "peerDrops">;
 }
 
 interface Tracked { config: PathConfig; state: MtuState }
@@ -53,14 +58,18 @@ export function createPathMtus(options: PathMtuOptions): PathMtus {
   const tracked = new Map<string, Tracked>();
   const { clock, port } = options;
   let posted: ShardConfig | undefined;
-  let refused = 0, faults = "";
+  const tally = createTally();
+  let faults = "";
   const budget = createBudget(clock);
   const feed = (one: Tracked, event: MtuEvent): void => { run(options, posted, one, event); };
   port.onDatagram((datagram) => {
-    if (posted === undefined || !budget() || !receive(options, posted, datagram, (path, reply) => {
+    if (!budget()) return tally.count("rate");
+    if (posted === undefined) return tally.count("unknown-key");
+    const refused = receive(options, posted, datagram, (path, reply) => {
       const one = tracked.get(path.key);
       if (one !== undefined) feed(one, reply);
-    })) refused++;
+    });
+    if (refused !== undefined) tally.count(refused.reason, refused.peer);
   });
   return {
     follow(next) {
@@ -80,7 +89,7 @@ export function createPathMtus(options: PathMtuOptions): PathMtus {
     },
     mtuOf: (path) => Math.min(path.mtu, tracked.get(path.key)?.state.mtu ?? path.mtu),
     verdictOf: (path) => tracked.get(path.key)?.state.verdict ?? "off",
-    refused: () => refused,
+    refused: () => tally.totals(),
   };
 }
 
@@ -142,37 +151,51 @@ function signingOf({ clock }: PathMtuOptions, posted: ShardConfig, name: string)
   return { key: keys.send, mode: MODES[peer.hmac.mode], epoch: epochAt(clock.unixMs() / 1000), counter: 0n };
 }
 
-/** Verifies a datagram and answers it, or hands the reply on; false when it is refused. */
-function receive(options: PathMtuOptions, posted: ShardConfig, datagram: Datagram, onReply: (path: PathConfig, reply: MtuEvent) => void): boolean {
+/** Why a message counts for nothing; the peer is known once its key is. */
+interface Refused { reason: DropReason; peer?: string }
+
+interface Opened { message: MtuMessage; paths: PathConfig[] }
+
+/** Verifies a datagram and answers it, or hands the reply on; says why when it does neither. */
+function receive(options: PathMtuOptions, posted: ShardConfig, datagram: Datagram, onReply: (path: PathConfig, reply: MtuEvent) => void): Refused | undefined {
   const opened = open(options, posted, datagram);
-  if (opened === undefined) return false;
-  const { message, paths } = opened;
+  if (!opened.ok) return opened.error;
+  const { message, paths } = opened.value;
   if (message.kind === "reply") {
     for (const path of paths) onReply(path, { kind: "reply", id: message.id, size: message.size });
-    return true;
+    return undefined;
   }
-  const path = paths.find((one) => sameAddress(one.remote, datagram.remote)) ?? paths[0];
+  const path = paths.find((one) => sameAddress(one.remote, datagram.remote)) ?? paths[0]!;
   const way = { source: datagram.local, destination: datagram.remote, destinationPort: datagram.remotePort }; // a NAT may have changed them (protocol 9.1)
-  if (path !== undefined) send(options, posted, path, { message: { ...message, kind: "reply" }, way });
-  return path !== undefined;
+  send(options, posted, path, { message: { ...message, kind: "reply" }, way });
+  return undefined;
 }
 
-/** The message and the paths that it can belong to: those of the owner of the key at that address of ours. */
-function open({ clock, engine }: PathMtuOptions, posted: ShardConfig, datagram: Datagram): { message: MtuMessage; paths: PathConfig[] } | undefined {
+/** The message and the paths that it can belong to, one at least: those of the owner of the key at that address of ours. */
+function open(options: PathMtuOptions, posted: ShardConfig, datagram: Datagram): Result<Opened, Refused> {
   const read = readPeering(datagram);
-  if (!read.ok) return undefined;
-  const { packet, header } = read.value;
-  const peer = posted.config.peers.find((one) => keysOf(posted, one.name)?.receive.keyId === header.metadata.keyId);
+  if (!read.ok) return fail({ reason: read.error });
+  const { keyId } = read.value.header.metadata;
+  const peer = posted.config.peers.find((one) => keysOf(posted, one.name)?.receive.keyId === keyId);
   const keys = peer === undefined ? undefined : keysOf(posted, peer.name);
-  if (peer === undefined || keys === undefined) return undefined;
-  const mode = MODES[peer.hmac.mode];
-  const job = planOpen(packet, header, { mode, keys: [keys.receive], epochs: acceptedEpochs(mode, epochAt(clock.unixMs() / 1000), peer.hmac.window) });
-  const result = job.ok ? engine.open([job.value])[0] : undefined;
-  if (!job.ok || result === undefined) return undefined;
+  if (peer === undefined || keys === undefined) return fail({ reason: "unknown-key" });
+  const message = verified(options, read.value, { peer, keys });
+  if (!message.ok) return fail({ reason: message.error, peer: peer.name });
+  const paths = posted.config.paths.filter((path) => path.peer === peer.name && sameAddress(path.local, datagram.local));
+  return paths.length === 0 ? fail({ reason: "peer-mismatch", peer: peer.name }) : ok({ message: message.value, paths });
+}
+
+function verified({ clock, engine }: PathMtuOptions, { packet, header }: PeeringPacket, from: { peer: RouterConfig["peers"][number]; keys: PeerKeyPair }): Result<MtuMessage, DropReason> {
+  const { peer: { hmac }, keys } = from;
+  const mode = MODES[hmac.mode];
+  const job = planOpen(packet, header, { mode, keys: [keys.receive], epochs: acceptedEpochs(mode, epochAt(clock.unixMs() / 1000), hmac.window) });
+  if (!job.ok) return job;
+  const [result] = engine.open([job.value]);
+  if (result === undefined) return fail("fault");
   const opened = finishOpen({ packet, header, job: job.value, requireEncryption: false }, result);
-  const message = opened.ok ? readMtuMessage(opened.value.metadata, packet, { at: opened.value.bodyAt, end: opened.value.bodyEnd }) : undefined;
-  if (message === undefined) return undefined;
-  return { message, paths: posted.config.paths.filter((path) => path.peer === peer.name && sameAddress(path.local, datagram.local)) };
+  if (!opened.ok) return opened;
+  const message = readMtuMessage(opened.value.metadata, packet, { at: opened.value.bodyAt, end: opened.value.bodyEnd });
+  return message === undefined ? fail("metadata-malformed") : ok(message);
 }
 
 /** withPathMtus is a configuration with the MTUs in force: paths, and the next hops that only they use. */

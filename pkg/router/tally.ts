@@ -1,4 +1,4 @@
-// What is counted in user space: drops by reason and by peer and reason, health checks by outcome. Owned by one shard; bounded
+// What is counted in user space: drops by reason and by peer and reason, health checks by outcome. Owned by one shard, or by what hears peers on UDP 1280; bounded
 // by the tables of reasons and peers.
 import type { DropReason } from "../svr/reasons.ts";
 import { healthKinds } from "./health.ts";

@@ -128,6 +128,11 @@ test("P-1 a denial is counted under its reason, and all reasons are there", () =
   expect(drops).not.toHaveProperty("timeout");
 });
 
+test("9.1 what was refused on UDP 1280 counts with the drops of shards and data plane, and for its peer", () => {
+  const { drops, peerDrops } = countersSchema.parse(ask(busyLab(1), "branch", "/api/v1/routers/self/counters"));
+  expect([drops, peerDrops]).toMatchObject([{ rate: 2, "no-service": 1 }, { west: { "hmac-failure": 3 } }]);
+});
+
 test("a table without bound, or a pool that nobody reported yet, raises no alarm; a full one does", () => {
   const tables = tablesSchema.parse(ask(createLab(names, { services, pairs: 2 }), "branch", "/api/v1/routers/self/tables"));
   expect(tables.filter((table) => table.alarm)).toEqual([]);

@@ -68,7 +68,7 @@ test("M-4 10.3 probes have exactly their size, DF, port 1280, metadata and a tag
       expect(mtuOf(side, family)).toBeGreaterThanOrEqual(1392);
       expect(mtuOf(side, family)).toBeLessThanOrEqual(1400);
     }
-    expect([side.changes, side.mtus.refused()]).toEqual([2, 0]);
+    expect([side.changes, side.mtus.refused().drops]).toEqual([2, {}]);
   }
   const packets = world.sent.map(parsed);
   expect(packets.every((packet) => packet.sourcePort === 1280 && packet.destinationPort === 1280 && packet.dontFragment && packet.ttl === 64 && packet.end === packet.data.length && hasGoodChecksum(packet))).toBe(true);
@@ -116,11 +116,19 @@ test("9.1 a NAT that changes source ports: the answer goes to what was seen, and
 });
 
 test("7.1 a flipped bit, another clock, a stranger: refused and counted, no answer", () => {
-  for (const bend of [(data: Uint8Array) => { const out = data.slice(); out[out.length - 20]! ^= 1; return out; }, (data: Uint8Array) => { const out = data.slice(); out[(out[0]! >>> 4 === 4 ? 28 : 48) + 17]! ^= 1; return out; }]) {
+  const payload = (data: Uint8Array): number => (data[0]! >>> 4 === 4 ? 28 : 48);
+  const flip = (at: (data: Uint8Array) => number) => (data: Uint8Array): Uint8Array => { const out = data.slice(); out[at(data)]! ^= 1; return out; };
+  for (const [reason, isOfPeer, bend] of [
+    ["hmac-failure", true, flip((data) => data.length - 20)], ["unknown-key", false, flip((data) => payload(data) + 19)], ["metadata-malformed", false, flip(payload)],
+  ] as const) {
     const world = createWorld();
     world.bend = bend;
     world.pass(2_000);
-    expect(world.sides.every((side) => side.mtus.refused() > 0)).toBe(true);
+    for (const side of world.sides) {
+      const { drops, peerDrops } = side.mtus.refused();
+      const peer = names.find((name) => name !== side.config.name)!;
+      expect([Object.keys(drops), drops[reason]! > 0, peerDrops]).toEqual([[reason], true, isOfPeer ? { [peer]: drops } : {}]);
+    }
     expect(world.sent.every((data) => parsed(data).end === 1500)).toBe(true); // probes only
   }
 });
@@ -152,5 +160,5 @@ test("a flood on UDP 1280: 2,000 messages a second are looked at", () => {
   const [side] = world.sides;
   const { local, remote } = side!.config.paths[0]!;
   for (let count = 0; count < 3_000; count++) side!.hear({ local, remote, remotePort: 1280, data: new Uint8Array(30) });
-  expect(side!.mtus.refused()).toBe(3_000);
+  expect(side!.mtus.refused().drops).toEqual({ "metadata-malformed": 2_000, rate: 1_000 });
 });

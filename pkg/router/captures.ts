@@ -8,6 +8,7 @@ import { CAPTURE_SESSIONS_MOST } from "../svr/capturetag.ts";
 import { scrubKeys } from "../svr/scrub.ts";
 import type { Session } from "../svr/session.ts";
 import { createCopyInbox } from "./captureinbox.ts";
+import type { Held } from "./held.ts";
 import type { FromShard, ShardHost } from "./messages.ts";
 
 /** CaptureAsk is a capture that a user begins; `query` was checked. */
@@ -67,6 +68,7 @@ export interface Captures {
   /** ends it now; its packets stay */
   stop(id: string): void;
   remove(id: string): void;
+  held(): Held[];
   /** what shards say */
   take(message: Extract<FromShard, { kind: "capturing" | "copies" }>): void;
   /** looks at the ring and the time; called by a timer while something runs */
@@ -118,6 +120,11 @@ class Keeper implements Captures {
     if (!kept.isDone) this.#end(kept);
     this.#release(kept);
     this.#kept.delete(id);
+  }
+
+  held(): Held[] {
+    const kept = [...this.#kept.values()];
+    return [{ name: "captures", entries: kept.length, limit: CAPTURES_MOST }, { name: "captures, bytes", entries: kept.reduce((sum, one) => sum + one.bytes, 0), limit: BYTES_MOST }];
   }
 
   take(message: Extract<FromShard, { kind: "capturing" | "copies" }>): void {

@@ -8,6 +8,7 @@ import { Flag, Life } from "../svr/session.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
 import { changeFlags, handleOf } from "./batch.ts";
 import type { Handle, Output } from "./batch.ts";
+import type { Held } from "./held.ts";
 import type { FromShard } from "./messages.ts";
 import { framesOf } from "./sealing.ts";
 import { sessionTest } from "./sessionquery.ts";
@@ -54,6 +55,11 @@ export class Capturing {
   /** nothing is captured */
   get isIdle(): boolean {
     return this.#running.size === 0;
+  }
+
+  /** held is how many sessions it captures. */
+  held(): Held[] {
+    return [{ name: "captured sessions", entries: this.#booked.size, limit: BOOK_LIMIT }];
   }
 
   /** start takes part in a capture that the app began, with those of its live sessions that this shard owns. */

@@ -1,5 +1,7 @@
 // Sums what the shards report. Owned by the app; one entry a shard, so nothing is counted twice.
 import type { ShardCounters, ShardHost } from "./messages.ts";
+import { sumHeld } from "./held.ts";
+import type { Held } from "./held.ts";
 import type { HealthKind } from "./health.ts";
 import { noHealthChecks } from "./tally.ts";
 import type { PoolCount } from "./ports.ts";
@@ -11,8 +13,7 @@ export interface Counters {
   healthChecks(): Record<HealthKind, number>;
   peerDrops(): Record<string, Record<string, number>>;
   shards(): { punts: number; denialsSuppressed: number }[];
-  /** packets whose further fragments are awaited */
-  joining(): number;
+  held(): Held[];
   pool(path: number): Omit<PoolCount, "path">;
 }
 
@@ -25,7 +26,7 @@ export function createCounters(): Counters {
     healthChecks: () => ({ ...noHealthChecks(), ...sumCounts([...reports.values()].map((report) => report.healthChecks)) }),
     peerDrops: () => sumOfPeers([...reports.values()].map((report) => report.peerDrops)),
     shards: () => [...reports.values()].map((report) => ({ punts: report.punts, denialsSuppressed: report.denialsSuppressed })),
-    joining: () => [...reports.values()].reduce((all, report) => all + report.joining, 0),
+    held: () => sumHeld([...reports.values()].flatMap((report) => report.held)),
     pool(path) {
       const pools = [...reports.values()].flatMap((report) => report.pools).filter((pool) => pool.path === path);
       const total = { used: 0, free: 0, size: 0 };

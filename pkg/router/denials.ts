@@ -1,6 +1,7 @@
 // One traffic.denied event per tenant, 5-tuple and 10 s (behaviour 2.6), in bounded memory. Owned by one shard; what is suppressed
 // is counted.
 import type { IpAddress } from "../base/address.ts";
+import type { Held } from "./held.ts";
 import type { Denial } from "./recordwriter.ts";
 
 const WINDOW_MS = 10_000;
@@ -13,6 +14,7 @@ export interface DenialGate {
   /** denials let through since the last call */
   take(): Denial[];
   suppressed(): number;
+  held(nowMs: number): Held[];
 }
 
 /** createDenialGate makes an empty gate; while it is full of fresh tuples, others are suppressed. */
@@ -42,6 +44,10 @@ export function createDenialGate(): DenialGate {
       return taken;
     },
     suppressed: () => suppressed,
+    held(nowMs) {
+      forget(nowMs);
+      return [{ name: "denied flows of 10 s", entries: reported.size, limit: MAX_TUPLES }];
+    },
   };
 }
 

@@ -5,11 +5,11 @@ import type { RouterConfig } from "../plan/config.ts";
 import { tenantLine } from "../plan/entries.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import type { Log } from "../ports/log.ts";
+import type { Captures } from "./captures.ts";
 import type { Counters } from "./counters.ts";
 import { nameKey } from "./names.ts";
 import { MAX_QUEUED } from "./pump.ts";
 import type { RecordPump } from "./pump.ts";
-import { MOST_JOINING } from "./reassemble.ts";
 
 const RAISED_AT = 0.85, CLEARED_AT = 0.8;
 
@@ -21,7 +21,8 @@ export interface Fill {
 /** FillParts is what the numbers are read from. */
 export interface FillParts {
   datapath: Pick<Datapath, "gauges" | "usage" | "nameId" | "names">;
-  counters: Pick<Counters, "pool" | "joining">;
+  counters: Pick<Counters, "pool" | "held">;
+  captures: Pick<Captures, "held">;
   pump: Pick<RecordPump, "totals">;
   config(): RouterConfig;
   log: Log;
@@ -54,7 +55,7 @@ function rowsOf(parts: FillParts): Row[] {
     { name: "sessions", entries: gauges.live, limit: limits.sessions }, { name: "half-open sessions", entries: gauges.halfOpen, limit: limits.halfOpen },
     { name: "session slots", entries: gauges.slotsUsed, limit: gauges.sessionLimit }, { name: "flow index", entries: gauges.flowEntries, limit: gauges.flowLimit },
     { name: "quarantine", entries: gauges.quarantined, limit: gauges.sessionLimit }, { name: "names", entries: names.used, limit: names.limit },
-    { name: "incomplete packets", entries: parts.counters.joining(), limit: MOST_JOINING }, { name: "records waiting", entries: parts.pump.totals().waiting, limit: MAX_QUEUED },
+    { name: "records waiting", entries: parts.pump.totals().waiting, limit: MAX_QUEUED }, ...parts.captures.held(), ...parts.counters.held(),
     ...budgetRows(parts, config),
     ...paths.map((path) => {
       const pool = parts.counters.pool(parts.datapath.nameId(nameKey("path", path.key)));

@@ -24,12 +24,15 @@ test("6.4 16,384 tuples of all peers", () => {
   const gate = createEnableGate(1);
   expect(passed(1500, (port) => gate.permits(arrival(port), peer(1), 1000))).toBe(1000);
   expect(passed(40_000, (port) => gate.permits(arrival(port), peer(2 + (port % 30)), 1000))).toBe(16_384 - 1000);
+  expect(gate.held(1999)).toMatchObject([{ entries: 16_384, limit: 16_384 }]);
+  expect(gate.held(2000)).toMatchObject([{ entries: 0 }]); // though nobody asked since
   expect(passed(10, (port) => gate.permits(arrival(port), peer(1), 2000))).toBe(10);
 });
 
 test.each([[1, 10], [2, 5], [64, 1]])("7.1 the search for a clock skew 10 times per peer and second, %i shards: %i in each", (shards, limit) => {
   const gate = createSkewGate(shards);
   expect([passed(15, () => gate.permits(peer(1), 1000)), passed(15, () => gate.permits(peer(2), 1500)), passed(15, () => gate.permits(peer(1), 2000))]).toEqual([limit, limit, limit]);
+  expect([gate.held(2999), gate.held(3000)]).toMatchObject([[{ entries: 1, limit: 16_384 }], [{ entries: 0 }]]);
 });
 
 test.each([[1, 100], [4, 25], [500, 1]])("10.3 ICMP errors, %i shards: %i per interface, shard and second", (shards, limit) => {

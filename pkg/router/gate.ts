@@ -2,6 +2,7 @@
 // (protocol 6.4), the search for a clock skew 10 times per peer and second (7.1), ICMP errors 100 times per interface and
 // second. Owned by one shard, which has its even share of each limit; memory is bounded: all tables are emptied every second.
 import { arrivalKey } from "./arrivalkey.ts";
+import type { Held } from "./held.ts";
 import type { PeerEntry } from "./tables.ts";
 import type { Arrival, EnableGate, ErrorGate, SkewGate } from "./turn.ts";
 
@@ -29,6 +30,7 @@ export function createEnableGate(shards: number): EnableGate {
       peers.set(peer.id, sent + 1);
       return true;
     },
+    held: (nowMs) => [{ name: "flows told to use metadata in a second", entries: nowMs - windowStart >= WINDOW_MS ? 0 : tuples.size, limit: MAX_TUPLES }],
   };
 }
 
@@ -38,18 +40,18 @@ const MAX_KEYS = 16_384;
 
 /** createSkewGate makes the gate of one of `shards` shards. */
 export function createSkewGate(shards: number): SkewGate {
-  const permits = perSecond(share(SKEW_PER_PEER, shards));
-  return { permits: (peer, nowMs) => permits(peer.name, nowMs) };
+  const gate = perSecond<string>(share(SKEW_PER_PEER, shards), "peers with a skewed clock in a second");
+  return { permits: (peer, nowMs) => gate.permits(peer.name, nowMs), held: (nowMs) => gate.held(nowMs) };
 }
 
 /** createErrorGate makes the gate of one of `shards` shards. */
 export function createErrorGate(shards: number): ErrorGate {
-  return { permits: perSecond(share(ERRORS_PER_INTERFACE, shards)) };
+  return perSecond(share(ERRORS_PER_INTERFACE, shards), "interfaces with ICMP errors in a second");
 }
 
 /** createSessionErrorGate makes the gate of errors about sessions of one shard, which has all errors of its sessions. */
 export function createSessionErrorGate(): ErrorGate {
-  return { permits: perSecond(ERRORS_PER_SESSION) };
+  return perSecond(ERRORS_PER_SESSION, "sessions with ICMP errors in a second");
 }
 
 function share(limit: number, shards: number): number {
@@ -57,17 +59,20 @@ function share(limit: number, shards: number): number {
 }
 
 /** At most `limit` permits a second and key, and none for further keys once there are many. */
-function perSecond<Key>(limit: number): (key: Key, nowMs: number) => boolean {
+function perSecond<Key>(limit: number, name: string): { permits(key: Key, nowMs: number): boolean; held(nowMs: number): Held[] } {
   let windowStart = 0;
   const counts = new Map<Key, number>();
-  return (key, nowMs) => {
-    if (nowMs - windowStart >= WINDOW_MS) {
-      windowStart = nowMs;
-      counts.clear();
-    }
-    const count = counts.get(key) ?? 0;
-    if (count === 0 && counts.size >= MAX_KEYS) return false;
-    counts.set(key, count + 1);
-    return count < limit;
+  return {
+    permits(key, nowMs) {
+      if (nowMs - windowStart >= WINDOW_MS) {
+        windowStart = nowMs;
+        counts.clear();
+      }
+      const count = counts.get(key) ?? 0;
+      if (count === 0 && counts.size >= MAX_KEYS) return false;
+      counts.set(key, count + 1);
+      return count < limit;
+    },
+    held: (nowMs) => [{ name, entries: nowMs - windowStart >= WINDOW_MS ? 0 : counts.size, limit: MAX_KEYS }],
   };
 }

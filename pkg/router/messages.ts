@@ -2,6 +2,7 @@
 import type { CopiedPacket, SessionRef } from "../ports/datapath.ts";
 import type { ShardConfig } from "./build.ts";
 import type { CaptureSpec } from "./capturing.ts";
+import type { Held } from "./held.ts";
 import type { Retimed } from "./live.ts";
 import type { HealthKind } from "./health.ts";
 import type { PairUse, PoolCount } from "./ports.ts";
@@ -38,8 +39,8 @@ export interface ShardCounters {
   punts: number;
   pools: PoolCount[];
   denialsSuppressed: number;
-  /** packets whose further fragments are awaited, of hosts and of peers */
-  joining: number;
+  /** how full its bounded things are */
+  held: Held[];
 }
 
 /** FromShard goes from a shard to the app. */

@@ -1,5 +1,6 @@
 // Fragments as they come up (protocol 10.1, 10.2): IP fragments of hosts and SVR fragments of peers, each joined within its
 // share of the router's limits. Owned by one shard; called by opening.ts, and by the shard for what time ends.
+import type { Held } from "./held.ts";
 import type { SvrFragment } from "../svr/svrfragments.ts";
 import { joinSvr, packetOfWhole } from "../svr/svrfragments.ts";
 import { joinIp } from "../svr/ipfragments.ts";
@@ -15,12 +16,9 @@ export interface FragmentJoiner {
   expire(nowMs: number): void;
   /** packets discarded since the last call, counted under `reassembly` */
   takeDiscarded(): number;
-  /** packets that wait for the rest of them */
-  open(): number;
+  /** packets that wait for the rest of them, and the memory that they take */
+  held(): Held[];
 }
-
-/** MOST_JOINING is how many packets of hosts and of peers wait at most for the rest of them, on a whole router. */
-export const MOST_JOINING = 2 * ROUTER_LIMITS.packets;
 
 /** createFragmentJoiner makes the joiner of one of `shards` shards, which share the limits evenly. */
 export function createFragmentJoiner(shards: number): FragmentJoiner {
@@ -39,6 +37,9 @@ export function createFragmentJoiner(shards: number): FragmentJoiner {
       peers.expire(nowMs);
     },
     takeDiscarded: () => hosts.takeDiscarded() + peers.takeDiscarded(),
-    open: () => hosts.open + peers.open,
+    held: () => [
+      { name: "incomplete packets", entries: hosts.open + peers.open, limit: 2 * limits.packets },
+      { name: "incomplete packets, bytes", entries: hosts.bytes + peers.bytes, limit: 2 * limits.bytes },
+    ],
   };
 }

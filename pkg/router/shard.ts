@@ -18,6 +18,7 @@ import { decide } from "./decide.ts";
 import { createDenialGate } from "./denials.ts";
 import { endByDecision, retime } from "./ending.ts";
 import { createEnableGate, createErrorGate, createSessionErrorGate, createSkewGate } from "./gate.ts";
+import type { Held } from "./held.ts";
 import type { FromShard, ShardAnswer, ShardCounters, ShardQuestion, ToShard } from "./messages.ts";
 import { openArrivals } from "./opening.ts";
 import { markMoved } from "./moved.ts";
@@ -177,7 +178,7 @@ export class Shard {
   report(): FromShard[] {
     const denials = this.#denials.take();
     const counters: ShardCounters = {
-      ...this.#tally.totals(), punts: this.#punts, pools: this.#ports.counts(), denialsSuppressed: this.#denials.suppressed(), joining: this.#fragments.open(),
+      ...this.#tally.totals(), punts: this.#punts, pools: this.#ports.counts(), denialsSuppressed: this.#denials.suppressed(), held: this.#held(),
     };
     const fault = this.#fault;
     const paths = [...this.#tooBig];
@@ -188,6 +189,14 @@ export class Shard {
       ...(denials.length === 0 ? [] : [{ kind: "denials" as const, denials }]),
       ...(paths.length === 0 ? [] : [{ kind: "tooBig" as const, paths }]),
       ...(fault === undefined ? [] : [{ kind: "fault" as const, stack: fault }]),
+    ];
+  }
+
+  /** Everything bounded that outlives a turn; the replay memory has no count, and is nearly empty 22 s after its last packet. */
+  #held(): Held[] {
+    const now = this.#options.clock.monotonicMs();
+    return [
+      ...this.#fragments.held(), ...this.#denials.held(now), ...this.#enableGate.held(now), ...this.#skewGate.held(now), ...this.#errorGate.held(now), ...this.#sessionErrors.held(now), ...this.#capturing.held(),
     ];
   }
 

@@ -32,7 +32,7 @@ export interface Traced {
 export interface TraceParts { turn: Turn; ports: PortSource; port: Pick<ShardPort, "apply">; engine: SealEngine }
 
 const MAX_ROUNDS = 32; // as of a real turn
-const PERMITS = { permits: () => true };
+const PERMITS = { permits: () => true, held: () => [] };
 
 /** traceFirst decides one packet on a dry turn. */
 export function traceFirst(parts: TraceParts, at: { ifnum: number; vlan: number; data: Uint8Array }): Traced {

@@ -10,6 +10,7 @@ import type { WholeIp } from "../svr/ipfragments.ts";
 import type { ReplayWindow } from "../svr/replay.ts";
 import type { Batch, Handle } from "./batch.ts";
 import type { Capturing } from "./capturing.ts";
+import type { Held } from "./held.ts";
 import type { Denial } from "./recordwriter.ts";
 import type { HealthKind } from "./health.ts";
 import type { FragmentJoiner } from "./reassemble.ts";
@@ -78,16 +79,19 @@ export type Load = ReturnType<ShardPort["load"]>;
 /** EnableGate permits code 2 once per 5-tuple and second, 1,000 times per peer and second. */
 export interface EnableGate {
   permits(arrival: Arrival, peer: PeerEntry, nowMs: number): boolean;
+  held(nowMs: number): Held[];
 }
 
 /** SkewGate permits the search for a clock skew at most 10 times a second and peer (protocol 7.1). */
 export interface SkewGate {
   permits(peer: PeerEntry, nowMs: number): boolean;
+  held(nowMs: number): Held[];
 }
 
 /** ErrorGate permits ICMP errors 100 times a second and key: own ones by interface, others by session. */
 export interface ErrorGate {
   permits(key: number, nowMs: number): boolean;
+  held(nowMs: number): Held[];
 }
 
 /** Original is how a host sent a packet, as TLV 1 tells it: identification and largest fragment are 0 when it arrived whole. */

@@ -1,5 +1,6 @@
 // The sweeper written plainly: one walk over all slots ages sessions by state, tells what happened, removes their keys.
-// Called by model.ts with the injected clock; the eBPF timer does the same in bounded steps (behaviour 3.3, 3.5).
+// Called by model.ts with the injected clock; the eBPF timer does the same in bounded steps (behaviour 3.3, 3.5). Its ring is never
+// full, so no record waits here as one does in svr_sweep.h.
 import type { DatapathRecord } from "../ports/datapath.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import type { EndReason } from "../svr/reasons.ts";

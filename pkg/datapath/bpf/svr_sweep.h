@@ -13,6 +13,7 @@
 #define SVR_SWEEP_TICK_NS (SVR_SWEEP_TICK_MS * 1000000ull)
 #define SVR_SWEEP_TICKS 16
 #define SVR_SWEEP_LEAST 64            /* slots a tick */
+#define SVR_SWEEP_KEPT 64             /* one slot in so many is not held for records that wait */
 #define SVR_SWEEP_PRUNE_MS 2000
 #define SVR_SWEEP_AHEAD_MS 60000u     /* other writers' clocks are at most so far ahead of a walk's */
 #define SVR_SWEEP_COLD 7              /* the cold line is looked at in every 8th walk (interim records) */
@@ -35,18 +36,15 @@ struct svr_sweep_slot {
 	__u32 now;
 };
 
-/* A copy of the session in the ring, or one lost record more. A release is never lost, because a pair would be with it: the
- * slot waits until there is room. */
-static __noinline int svr_sweep_record(struct svr_session *s, struct svr_gauges *g, __u32 slot, __u32 type)
+/* A copy of the session in the ring; 0 when it has no room. */
+static __noinline int svr_sweep_record(struct svr_session *s, __u32 slot, __u32 type)
 {
 	struct svr_record *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
 	__u64 *to, *from = (__u64 *)s;
 
-	if (!s || !g || !record) {
+	if (!s || !record) {
 		if (record)
 			bpf_ringbuf_discard(record, 0);
-		if (g && type != SVR_RECORD_RELEASE)
-			__sync_fetch_and_add(&g->records_lost, 1);
 		return 0;
 	}
 	record->time_ms = bpf_ktime_get_ns() / 1000000;
@@ -59,13 +57,34 @@ static __noinline int svr_sweep_record(struct svr_session *s, struct svr_gauges 
 	return 1;
 }
 
-/* Writes a record that is due once, marked by a flag. */
-static __always_inline void svr_sweep_once(const struct svr_sweep_slot *v, __u32 flag, __u32 type)
+static __always_inline void svr_sweep_lose(const struct svr_sweep_slot *v)
+{
+	__sync_fetch_and_add(&v->walk->gauges->records_lost, 1);
+}
+
+/* Whether ended sessions may hold their slots until their records are out. */
+static __always_inline bool svr_sweep_spares(const struct svr_sweep_walk *walk)
+{
+	__u32 limit = walk->settings->session_limit;
+
+	return walk->gauges->slots_used < limit - limit / SVR_SWEEP_KEPT;
+}
+
+/* Writes a record that is due once, marked by a flag. False while it waits for room in the ring; in a table that is nearly full
+ * it does not wait and is lost. */
+static __always_inline bool svr_sweep_once(const struct svr_sweep_slot *v, __u32 flag, __u32 type)
 {
 	if (v->s->flags & flag)
-		return;
+		return true;
 	__sync_fetch_and_or(&v->s->flags, flag);
-	svr_sweep_record(v->s, v->walk->gauges, v->slot, type);
+	if (svr_sweep_record(v->s, v->slot, type))
+		return true;
+	if (svr_sweep_spares(v->walk)) {
+		__sync_fetch_and_and(&v->s->flags, ~flag);
+		return false;
+	}
+	svr_sweep_lose(v);
+	return true;
 }
 
 /* Milliseconds since a time, 0 when it lies a little ahead; times wrap after 49 days. */
@@ -136,7 +155,8 @@ static __always_inline void svr_sweep_interim(const struct svr_sweep_slot *v)
 	if (!svr_sweep_older(v, v->s->interim_ms ?: (__u32)v->s->created_ms, every))
 		return;
 	v->s->interim_ms = v->now ?: 1;
-	svr_sweep_record(v->s, v->walk->gauges, v->slot, SVR_RECORD_INTERIM);
+	if (!svr_sweep_record(v->s, v->slot, SVR_RECORD_INTERIM))
+		svr_sweep_lose(v);
 }
 
 static __always_inline void svr_sweep_live(const struct svr_sweep_slot *v, __u32 word)
@@ -182,8 +202,8 @@ static __always_inline bool svr_sweep_rests(const struct svr_session *s)
 
 static __always_inline void svr_sweep_guard(const struct svr_sweep_slot *v, __u32 word)
 {
-	svr_sweep_once(v, SVR_F_STARTED, SVR_RECORD_START);
-	svr_sweep_once(v, SVR_F_ENDED, SVR_RECORD_END);
+	if (!svr_sweep_once(v, SVR_F_STARTED, SVR_RECORD_START) || !svr_sweep_once(v, SVR_F_ENDED, SVR_RECORD_END))
+		return;
 	if (!(v->s->flags & SVR_F_DELETE) && !svr_sweep_older(v, v->s->since_ms, v->walk->settings->guard_ms))
 		return;
 	svr_sweep_remove_forward(v);
@@ -199,7 +219,7 @@ static __always_inline void svr_sweep_quarantine(const struct svr_sweep_slot *v,
 {
 	if (!svr_sweep_older(v, v->s->since_ms, v->walk->settings->quarantine_ms))
 		return;
-	if (!svr_sweep_record(v->s, v->walk->gauges, v->slot, SVR_RECORD_RELEASE))
+	if (!svr_sweep_record(v->s, v->slot, SVR_RECORD_RELEASE)) /* never lost, because a pair would be with it */
 		return;
 	svr_sweep_remove_side(v, 1);
 	__sync_fetch_and_add(&v->walk->gauges->quarantined, -1);

@@ -47,7 +47,7 @@ static int is_stuck(const struct look *look, const struct svr_session *session, 
 
 	switch (SVR_WORD_LIFE(word)) {
 	case SVR_LIFE_CLAIMED: return since > SVR_CLAIM_MS + STUCK_MS;
-	case SVR_LIFE_GUARD: return since > timers->guard_ms + STUCK_MS;
+	case SVR_LIFE_GUARD: return (session->flags & SVR_F_ENDED) && since > timers->guard_ms + STUCK_MS; /* else its end record waits for room */
 	case SVR_LIFE_QUARANTINE: return since > timers->quarantine_ms + STUCK_MS;
 	}
 	if (state >= SVR_TCP_STATES)

@@ -181,7 +181,8 @@ int opening_command(int argc, char **argv)
 	traffic_attach(&t, "bench_echo", argv[5], argv[6]);
 	traffic_attach(&t, "bench_answered", argv[3], argv[4]);
 	host = traffic_enter(argv[3], argv[4]);
-	pin_to_cpu(number(argv[7]));
+	if (strcmp(argv[7], "any"))
+		pin_to_cpu(number(argv[7]));
 	before = cpu_us();
 	opened = opening_run(&t, host, &plan);
 	printf("{\"sent\":%u,\"answered\":%u,\"seconds\":%.6f,\"cpuUs\":%.0f}\n", opened.sent, opened.answered, opened.seconds, cpu_us() - before);

@@ -55,14 +55,14 @@ export function ifnumsOf(line: MapEntry): number[] {
   return generationsOf(line).map(([ifnum]) => ifnum);
 }
 
-/** nexthopEntry leaves the neighbour to the kernel: no link addresses. */
+/** nexthopEntry names a device and, if there is one, a gateway; link addresses are the kernel's business. */
 export function nexthopEntry(entry: NexthopEntry, way: Way): MapEntry {
   const { view, array } = createBytes(nexthopLayout.size);
   const u16 = (name: string, value: number): void => { view.setUint16(offsetOf(nexthopLayout, name), value, true); };
   view.setUint32(offsetOf(nexthopLayout, "ifindex"), way.ifindex, true);
-  view.setUint8(offsetOf(nexthopLayout, "family"), entry.family);
   if (entry.gateway !== undefined) writeAddress(view, offsetOf(nexthopLayout, "gateway"), entry.gateway);
   u16("ifnum", entry.ifnum);
+  u16("family", entry.family);
   u16("vlan", way.vlan);
   u16("mtu", Math.min(entry.mtu, MTU_MAX));
   u16("mss4", entry.mss4);

@@ -7,7 +7,7 @@ import type { Native } from "../native/binding.ts";
 import { errnoText } from "./errno.ts";
 
 /** LAYOUT_VERSION is SVR_LAYOUT_VERSION of bpf/svr_types.h. */
-export const LAYOUT_VERSION = 7;
+export const LAYOUT_VERSION = 8;
 
 /** MAP_SUFFIX ends the name of every pinned map. */
 export const MAP_SUFFIX = `_v${LAYOUT_VERSION}`;

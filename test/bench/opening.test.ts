@@ -7,7 +7,7 @@ import { benchObject, build, callTool } from "./tool.ts";
 import { openWorld } from "./worlds.ts";
 import type { World } from "./worlds.ts";
 
-const FLOWS = 8_192, WINDOW = 256, LIMIT_MS = 40_000;
+const FLOWS = 4_096, WINDOW = 256, LIMIT_MS = 40_000;
 const STILL_MS = 700; // longer than the generator waits before it opens its window, shorter than the window of HMAC
 
 describeNet("two pairs of routers", () => {

@@ -89,7 +89,7 @@ function contextOf(f: Family, proto: number): Words {
 /** prepare empties the maps and sets interfaces, next hops and addresses. */
 export async function prepare(harness: Harness): Promise<void> {
   await harness.ask("reset");
-  const hop = { ifindex: 1, flags: 1, mtu: 1500, destination_mac: "02aaaaaaaaaa", source_mac: "02bbbbbbbbbb" };
+  const hop = { ifindex: 1, mtu: 1500 };
   await harness.ask("nexthop", { ...hop, index: LAN_HOP, ifnum: LAN, mss4: 0, mss6: 0, vlan: 0 });
   await harness.ask("nexthop", { ...hop, index: WAN_HOP, ifnum: WAN, mss4: 1340, mss6: 1320, vlan: 0 });
   for (const f of families) {

@@ -22,7 +22,7 @@ export interface KernelSide {
 }
 
 const SOURCES = 4, GENERATION = 1 << 4;
-const SHARED = 1, HOSTS = 2, WAYPOINT = 1, PEER = 2, MAC_KNOWN = 1; // svr_types.h
+const SHARED = 1, HOSTS = 2, WAYPOINT = 1, PEER = 2; // svr_types.h
 
 function wire(address: IpAddress): Uint8Array {
   const bytes = new Uint8Array(addressBytes(address.family));
@@ -76,7 +76,7 @@ export function openKernelSide(config: DatapathConfig, socketPort: number): Kern
       const { first, last } = config.waypointPorts;
       await harness.ask("settings", { waypoint_first: first, waypoint_last: last });
       const hops = config.nexthops.map(({ index, ifnum, vlan, mtu, mss4, mss6 }) => harness.ask("nexthop", {
-        index, ifindex: 1, ifnum, flags: MAC_KNOWN, destination_mac: "02aaaaaaaaaa", source_mac: "02bbbbbbbbbb", vlan, mtu, mss4, mss6,
+        index, ifindex: 1, ifnum, vlan, mtu, mss4, mss6,
       }));
       const locals = config.locals.map(({ address, waypoint }) => harness.ask("local", { family: address.family, address: wire(address), flags: waypoint ? WAYPOINT : 0 }));
       const known = peers.map((address) => harness.ask("local", { family: address.family, address: wire(address), flags: PEER }));

@@ -51,18 +51,6 @@ static __always_inline bool svr_leave_trim(struct __sk_buff *skb, const struct s
 	return bpf_skb_change_tail(skb, end, 0) == 0;
 }
 
-static __always_inline int svr_leave_by_mac(struct __sk_buff *skb, const struct svr_nexthop *nexthop)
-{
-	struct svr_cursor c = svr_cursor_at(skb, 0);
-	struct ethhdr *ethernet = svr_cursor_ethernet(&c);
-
-	if (!ethernet)
-		return SVR_TC_SHOT;
-	__builtin_memcpy(ethernet->h_dest, nexthop->destination_mac, 6);
-	__builtin_memcpy(ethernet->h_source, nexthop->source_mac, 6);
-	return bpf_redirect(nexthop->ifindex, 0);
-}
-
 /* The kernel resolves the neighbour: the gateway, or on link the packet's own destination. */
 static __always_inline int svr_leave_by_neighbour(const struct svr_nexthop *nexthop, const __u8 *destination, __u8 family)
 {
@@ -85,8 +73,6 @@ static __always_inline int svr_leave_packet(struct __sk_buff *skb, const struct 
 {
 	if (nexthop->vlan && bpf_skb_vlan_push(skb, bpf_htons(SVR_ETH_VLAN), nexthop->vlan))
 		return SVR_TC_SHOT;
-	if (nexthop->flags & SVR_NH_MAC)
-		return svr_leave_by_mac(skb, nexthop);
 	return svr_leave_by_neighbour(nexthop, destination, family);
 }
 #endif

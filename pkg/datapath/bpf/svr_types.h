@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define SVR_LAYOUT_VERSION 7 /* part of every map name; raised when a struct below changes */
+#define SVR_LAYOUT_VERSION 8 /* part of every map name; raised when a struct below changes */
 
 /* ---- sessions ------------------------------------------------------------------------------------------------- */
 
@@ -269,19 +269,15 @@ struct svr_interfaces {
 	struct svr_interface at[SVR_INTERFACE_PLACES];
 };
 
-#define SVR_NH_MAC 0x1u    /* destination_mac is valid: plain redirect; else the kernel resolves the neighbour */
 struct svr_nexthop {       /* key: u32 index, 0 unused */
 	__u32 ifindex;         /* 0: entry unused, or interface missing */
 	__u16 ifnum;
-	__u8 family;           /* of the gateway */
-	__u8 flags;
+	__u16 family;          /* of the gateway */
 	__u8 gateway[16];      /* all zero: on link, the packet's own destination is the neighbour */
 	__u16 vlan;
 	__u16 mtu;             /* IP bytes; path MTU on a peer path */
 	__u16 mss4;            /* clamp for IPv4 and IPv6 inner SYN segments; 0 none */
 	__u16 mss6;
-	__u8 destination_mac[6];
-	__u8 source_mac[6];
 };
 
 #define SVR_LOCAL_WAYPOINT 0x1u /* peers send here */

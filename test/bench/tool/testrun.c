@@ -104,7 +104,7 @@ static unsigned long long left_by(const char *dir, __u32 ifnum)
 static void put_devices(const char *dir, __u32 in)
 {
 	struct svr_interfaces interface = { .at[0] = { 1, (__u16)in, SVR_IF_HOSTS } };
-	struct svr_nexthop hop = { .ifindex = 1, .flags = SVR_NH_MAC, .family = 4, .mtu = 1500 };
+	struct svr_nexthop hop = { .ifindex = 1, .family = 4, .mtu = 1500 };
 
 	plane_put(dir, "interfaces", 1, &interface, sizeof(interface));
 	for (__u32 ifnum = LAN_IFNUM; ifnum <= WAN_IFNUM; ifnum++) {

@@ -1,7 +1,8 @@
 // Smoke test of the benchmarks: each measure runs on a small scale and gives finite numbers, so that `npm run bench` works when it
-// is wanted. No timing is asserted, except what reading costs and the order of magnitude of the deterministic test run in the kernel;
+// is wanted. No timing is asserted, except what reading costs, how long changes take, and the order of magnitude of the deterministic test run in the kernel;
 // and the verifier must stay far from its limit.
 import { describeNet } from "../support/probe.ts";
+import { edit, endTimes } from "./edit.ts";
 import { measures } from "./measures.ts";
 import type { Sample } from "./measure.ts";
 import { MOST_SLOWER, reading, slowdowns } from "./reading.ts";
@@ -10,6 +11,8 @@ import { build } from "./tool.ts";
 const LONGEST_NS = 20_000; // a packet takes some hundred; twenty thousand is a program that has gone wrong
 /** The verifier gives up at a million; a comparison that the compiler turned into branches has once brought us to 910,000. */
 const MOST_VERIFIED = 400_000;
+
+const WITHIN_MS = 5_000; // behaviour 1.2
 
 const numbersOf = (samples: readonly Sample[]): number[] => samples.flatMap((sample) => Object.values(sample.values));
 
@@ -23,7 +26,13 @@ describeNet("benchmarks", () => {
     expect(Math.max(read, changed)).toBeLessThanOrEqual(MOST_SLOWER + noise);
   }, 180_000);
 
-  test.each(measures.filter((measure) => measure !== reading).map((measure) => [measure.name, measure.title, measure] as const))("%s runs: %s", async (_name, _title, measure) => {
+  test("1.2 a change of policy ends live sessions within 5 s, at both routers: none, some, all of them", async () => {
+    const { samples } = await edit.run({ rounds: 1, smoke: true }, () => undefined);
+    expect(endTimes(samples).map((ms) => ms <= WITHIN_MS)).toEqual([true, true, true]);
+    expect(samples.at(-1)?.values["passed"]).toBe(0);
+  }, 120_000);
+
+  test.each(measures.filter((measure) => measure !== reading && measure !== edit).map((measure) => [measure.name, measure.title, measure] as const))("%s runs: %s", async (_name, _title, measure) => {
     const { samples, rows } = await measure.run({ rounds: 1, smoke: true }, () => undefined);
     expect(samples.length).toBeGreaterThan(0);
     expect(numbersOf(samples).filter((value) => !Number.isFinite(value))).toEqual([]);

@@ -2,6 +2,7 @@
 import { bulk } from "./bulk.ts";
 import type { Measure } from "./measure.ts";
 import { checks } from "./checks.ts";
+import { edit } from "./edit.ts";
 import { memory } from "./memory.ts";
 import { million } from "./million.ts";
 import { packets } from "./packets.ts";
@@ -11,4 +12,4 @@ import { sessions } from "./sessions.ts";
 import { testrun } from "./testrun.ts";
 
 /** measures lists them all. */
-export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, memory, reading, restart];
+export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, edit, memory, reading, restart];

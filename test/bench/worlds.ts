@@ -10,6 +10,7 @@ import { openNet } from "../support/net.ts";
 import { startFabric } from "../support/router.ts";
 import type { Fabric } from "../support/router.ts";
 import { openSite } from "../support/site.ts";
+import type { SiteService } from "../support/site.ts";
 import { linkAddress, pair, plain } from "../support/topologies.ts";
 
 /** Kind is how the two routers of a world forward. */
@@ -27,8 +28,8 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** Options of an svr world: spec fields of both routers. */
-export interface WorldOptions { readonly sessions?: number; readonly shards?: number }
+/** Options of an svr world: spec fields of both routers, and services beside those of the two LANs. */
+export interface WorldOptions { readonly sessions?: number; readonly shards?: number; readonly services?: readonly SiteService[] }
 
 const SERVERS = 64;
 const DEFAULT_SESSIONS = 65_536;
@@ -78,7 +79,8 @@ export async function openWorld(kind: Kind, options: WorldOptions = {}): Promise
   }
   const paths = (peer: string): Record<string, Record<string, unknown>> => ({ [peer]: { pairs: options.sessions ?? DEFAULT_SESSIONS } });
   const more = { limits: { sessions: options.sessions ?? DEFAULT_SESSIONS }, ...(options.shards === undefined ? {} : { shards: options.shards }) };
-  return worldOf(kind, net, await startFabric(net, openSite({ routers: { r1: { more, paths: paths("r2") }, r2: { more, paths: paths("r1") } } })));
+  const site = openSite({ routers: { r1: { more, paths: paths("r2") }, r2: { more, paths: paths("r1") } } });
+  return worldOf(kind, net, await startFabric(net, { ...site, services: [...site.services, ...options.services ?? []] }));
 }
 
 /** openWorlds opens several; when one fails the others are closed. */

@@ -7,7 +7,7 @@ import type { Model } from "./model-state.ts";
 import type { ParsedPacket } from "./model-parse.ts";
 
 const COPY_SMALL = 256, COPY_MOST = 2048;
-const RING_BYTES = 1 << 21, OF_RECORD = 8 + 48; // what the kernel and struct svr_copy put in front
+const OF_RECORD = 8 + 48; // what the kernel and struct svr_copy put in front
 
 interface Flow { index: number; side: SideIndex; session: Session }
 interface Seen { ifnum: number; vlan: number; data: Uint8Array; nowMs: number }
@@ -34,7 +34,7 @@ function copy(model: Model, { ifnum, vlan, data, nowMs }: Seen, of: { parsed: Pa
   if (wanted === undefined || wanted[point] === 0) return;
   wanted[point]! -= 1;
   const used = model.copies.reduce((sum, one) => sum + roomOf(one.length), 0);
-  if (used + roomOf(data.length) >= RING_BYTES) {
+  if (used + roomOf(data.length) >= model.copyRingBytes) {
     model.lostCopies.set(flow.index, (model.lostCopies.get(flow.index) ?? 0) + 1);
     return;
   }

@@ -45,6 +45,8 @@ export interface Model {
   /** how many more packets of a slot's session are wanted at each point, and those that were copied */
   wanted: Map<number, number[]>;
   copies: CopiedPacket[];
+  /** bytes of the ring in which copies wait */
+  copyRingBytes: number;
   /** copies that found no room, by slot */
   lostCopies: Map<number, number>;
   drops: Map<string, bigint>;
@@ -66,7 +68,7 @@ export function createModel(options: { sessionLimit: number; liveLimit: number; 
   return {
     slots: new Array<Session | undefined>(options.sessionLimit).fill(undefined), lowestFree: 0, flows: new Map(), uuids: new Map(), liveLimit: options.liveLimit,
     shards: options.shards, mssClamp: true, interfaces: new Map(), nexthops: new Map(), locals: new Map(), config: NO_CONFIG,
-    hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), started: new Map(), denied: new Map(), wanted: new Map(), copies: [], lostCopies: new Map(), drops: new Map(),
+    hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), started: new Map(), denied: new Map(), wanted: new Map(), copies: [], copyRingBytes: 1 << 21, lostCopies: new Map(), drops: new Map(),
     refusals: { waiting: [], untold: new Map(), told: new Map(), looks: new Map() }, counts: new Map(), sweeps: 0n,
   };
 }

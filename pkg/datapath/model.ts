@@ -31,6 +31,8 @@ export interface ModelOptions {
   shards?: number;
   /** packets that wait for one shard; more are dropped, reason `ring-full` */
   ringLimit?: number;
+  /** bytes of the ring in which copies of captured packets wait; 2 MiB, as the kernel's */
+  copyRingBytes?: number;
   mssClamp?: boolean;
   hasSocket?: Model["hasSocket"];
   /** called for every packet that leaves, after it was added to `sent` */
@@ -67,6 +69,7 @@ export function modelDatapath(options: ModelOptions): ModelDatapath {
   const { hasSocket } = options;
   const model = createModel({ sessionLimit, liveLimit: options.liveLimit ?? sessionLimit, shards, ...(hasSocket && { hasSocket }) });
   model.mssClamp = options.mssClamp ?? true;
+  model.copyRingBytes = options.copyRingBytes ?? model.copyRingBytes;
   const world: World = { model, options, rings: Array.from({ length: shards }, () => []), records: [], sent: [], kernel: [], names: new Map() };
   return {
     ...datapathPort(world), model, sent: world.sent, kernel: world.kernel, shard: (number) => shardPort(world, number), receive: (...args) => receive(world, args),

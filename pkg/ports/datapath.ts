@@ -19,7 +19,7 @@ export interface Punt {
   sumStart?: number;
   /** the destination is one of our waypoint addresses */
   toWaypoint: boolean;
-  /** its session is captured, and the data plane copied it as it came */
+  /** its session is captured, and the data plane copied it as it came; of an ICMP error, the session it quotes is captured */
   isCopied?: true;
   /** when the data plane saw it, in monotonic milliseconds; absent: now */
   arrivedMs?: number;

@@ -21,7 +21,7 @@ static void do_reset(struct harness *h, const char *line)
 	if (h->socket >= 0)
 		close(h->socket);
 	h->socket = -1;
-	must(ring_buffer__consume(h->punts) < 0 || ring_buffer__consume(h->records) < 0 || ring_buffer__consume(h->refusals) < 0, "rings");
+	must(ring_buffer__consume(h->punts) < 0 || ring_buffer__consume(h->records) < 0 || ring_buffer__consume(h->refusals) < 0 || ring_buffer__consume(h->copies) < 0, "rings");
 	h->out_used = 0;
 	append(h, "{\"ok\":true}");
 }
@@ -370,6 +370,7 @@ static const struct {
 	{ "show", do_show, false }, { "entries", do_entries, false }, { "fill", do_fill, false }, { "stats", do_stats, false },
 	{ "run", do_run, false }, { "spread", do_spread, false }, { "punts", do_punts, true }, { "records", do_records, true }, { "refusals", do_refusals, true }, { "untold", do_untold, false }, { "gauges", do_gauges, false },
 	{ "sweep", do_sweep, false }, { "walks", do_walks, false }, { "tokens", do_tokens, false }, { "socket", do_socket, false }, { "attach", do_attach, false }, { "stale", do_stale, false },
+	{ "want", do_want, false }, { "captured", do_captured, true }, { "copies", do_copies, true },
 };
 
 void run_command(struct harness *h, const char *line)

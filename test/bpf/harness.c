@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Usage: bpf-harness OBJECT SLOTS BUCKETS SHARDS. Then one command a line on stdin, one JSON line on stdout for each; see
- * commands.c and test/bpf/harness.ts. Runs in a network namespace of its own, which ends with the process. */
+/* Usage: bpf-harness OBJECT SLOTS BUCKETS SHARDS RECORD_BYTES COPY_BYTES (sizes of rings). Then one command a line on stdin, one JSON
+ * line on stdout for each; see commands.c and test/bpf/harness.ts. Runs in a network namespace of its own, which ends with the process. */
 #define _GNU_SOURCE
 #include "harness.h"
 
@@ -9,7 +9,6 @@
 #include <sched.h>
 
 #define RING_BYTES (1 << 20)
-#define RECORD_BYTES (1 << 16) /* so small that a test can fill it */
 
 void must(int error, const char *what)
 {
@@ -76,7 +75,8 @@ static void make_rings(struct harness *h)
 	}
 	h->records = ring_buffer__new(map_fd(h, "records"), on_record, h, NULL);
 	h->refusals = ring_buffer__new(map_fd(h, "refusals"), on_refusal, h, NULL);
-	must(!h->punts || !h->records || !h->refusals, "ring buffer");
+	h->copies = ring_buffer__new(map_fd(h, "copies"), on_copy, h, NULL);
+	must(!h->punts || !h->records || !h->refusals || !h->copies, "ring buffer");
 }
 
 /* Secrets of a test need not be secret, only fixed: xorshift. */
@@ -107,11 +107,14 @@ static void load(struct harness *h, char **argv)
 	h->slots = atoi(argv[2]);
 	h->bucket_count = atoi(argv[3]);
 	h->shards = atoi(argv[4]);
+	h->record_bytes = atoi(argv[5]);
+	h->copy_bytes = atoi(argv[6]);
 	must(h->shards > MAX_SHARDS, "at most 8 shards");
 	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "sessions"), h->slots), "slots");
 	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "buckets"), h->bucket_count), "buckets");
 	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "tokens"), 8), "tokens");
-	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "records"), RECORD_BYTES), "records");
+	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "records"), h->record_bytes), "records");
+	must(bpf_map__set_max_entries(bpf_object__find_map_by_name(h->object, "copies"), h->copy_bytes), "copies");
 	must(unshare(CLONE_NEWNET), "network namespace");
 	must(bpf_object__load(h->object), "load");
 	make_settings(h);
@@ -124,8 +127,8 @@ int main(int argc, char **argv)
 	size_t size = 0;
 	char *line = NULL;
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: bpf-harness OBJECT SLOTS BUCKETS SHARDS\n");
+	if (argc != 7) {
+		fprintf(stderr, "usage: bpf-harness OBJECT SLOTS BUCKETS SHARDS RECORD_BYTES COPY_BYTES\n");
 		return 2;
 	}
 	h.out = malloc(h.out_size);

@@ -25,8 +25,8 @@ struct shard_ring {
 
 struct harness {
 	struct bpf_object *object;
-	__u32 slots, bucket_count, shards;
-	struct ring_buffer *punts, *records, *refusals;
+	__u32 slots, bucket_count, shards, record_bytes, copy_bytes;
+	struct ring_buffer *punts, *records, *refusals, *copies;
 	struct shard_ring rings[MAX_SHARDS];
 	char *out;         /* JSON of punts or records that arrived */
 	size_t out_used, out_size;
@@ -37,6 +37,13 @@ struct harness {
 
 void must(int error, const char *what); /* ends the process when error is set */
 void run_command(struct harness *h, const char *line);
+
+/* ---- copies.c ---- */
+
+int on_copy(void *context, void *data, size_t size);
+void do_want(struct harness *h, const char *line);
+void do_captured(struct harness *h, const char *line);
+void do_copies(struct harness *h, const char *line);
 
 /* ---- fields.c: structs as name=value words and as JSON ---- */
 

@@ -26,6 +26,12 @@ export interface RefusalSeen {
   size: number; source: string; destination: string;
 }
 
+/** CopySeen is one packet of a captured session; room the bytes reserved for it. */
+export interface CopySeen { slot: number; point: number; ifnum: number; vlan: number; gsoSize: number; flags: number; length: number; room: number; uuid: string; data: string }
+
+/** CapturedSeen is what is still wanted of a slot's session at each point, and what was lost. */
+export interface CapturedSeen { slot: number; packets: number[]; lost: number }
+
 /** Fields is a struct by the names of its members. */
 export type Fields = Record<string, number | string>;
 
@@ -36,14 +42,14 @@ export interface RecordSeen { type: number; index: number; size: number; time_ms
 export interface Answers {
   run: Ran; punts: PuntSeen[]; refusals: RefusalSeen[]; untold: { count: number }; records: RecordSeen[]; show: Fields; gauges: Record<string, number>;
   stats: { rxPackets: number; rxBytes: number; txPackets: number; txBytes: number };
-  entries: { forward: number; reverse: number }; fill: { placed: number }; tokens: { count: number }; spread: { ns: number; left: number }; sweep: { code: number };
+  entries: { forward: number; reverse: number }; fill: { placed: number }; tokens: { count: number }; spread: { ns: number; left: number }; sweep: { code: number }; copies: CopySeen[]; captured: CapturedSeen[];
 }
 
 /** Ok is the answer of commands that only do something. */
 export interface Ok { ok: boolean }
 
 /** Command names one command of the harness. */
-export type Command = keyof Answers | "reset" | "forget" | "settings" | "interface" | "nexthop" | "local" | "member" | "rate" | "filter" | "session" | "patch" | "walks" | "socket" | "attach" | "stale";
+export type Command = keyof Answers | "reset" | "forget" | "settings" | "interface" | "nexthop" | "local" | "member" | "rate" | "filter" | "session" | "patch" | "walks" | "socket" | "attach" | "stale" | "want";
 
 /** toHex writes bytes as lower-case hex. */
 export function toHex(bytes: Uint8Array): string {
@@ -103,9 +109,12 @@ export class Harness {
   }
 }
 
-/** openHarness builds what is stale and loads the object with maps of these sizes; buckets is a power of two. */
-export function openHarness(sizes: { slots: number; buckets: number; shards: number } = { slots: 1024, buckets: 256, shards: 2 }): Harness {
+/** Sizes of the maps: buckets is a power of two, and so are the bytes of the rings of records and of copies, small enough for a test to fill. */
+export interface Sizes { slots: number; buckets: number; shards: number; recordBytes?: number; copyBytes?: number }
+
+/** openHarness builds what is stale and loads the object with maps of these sizes. */
+export function openHarness(sizes: Sizes = { slots: 1024, buckets: 256, shards: 2 }): Harness {
   execFileSync("make", ["--no-print-directory", "-C", here], { stdio: ["ignore", "ignore", "inherit"] });
   const object = join(root, "build/bpf/svr.bpf.o");
-  return new Harness(spawn(join(root, "build/test/bpf-harness"), [object, ...[sizes.slots, sizes.buckets, sizes.shards].map(String)]));
+  return new Harness(spawn(join(root, "build/test/bpf-harness"), [object, ...[sizes.slots, sizes.buckets, sizes.shards, sizes.recordBytes ?? 65_536, sizes.copyBytes ?? 65_536].map(String)]));
 }

@@ -159,7 +159,7 @@ static void forget_refusals(struct harness *h)
 /* Everything but settings and counters as after load. */
 void reset_maps(struct harness *h)
 {
-	static const char *const filled[] = { "locals", "members", "rates", "tokens" };
+	static const char *const filled[] = { "locals", "members", "rates", "tokens", "captured" };
 
 	struct svr_interfaces none = {};
 

@@ -7,7 +7,7 @@ import { seedFrom } from "./random.ts";
 const packets = Number(process.env["FUZZ_PACKETS"] ?? scaled(1_000_000));
 const seed = seedFrom(process.env["FUZZ_SEED"], Date.now());
 
-test(`${packets} generated packets get the same verdict, bytes and session from eBPF and from the model`, async () => {
+test(`${packets} generated packets get the same verdict, bytes, session and copies from eBPF and from the model`, async () => {
   console.log(`differential fuzz: ${packets} packets, FUZZ_SEED=${seed}`);
   const found = await runDifferential({ packets, seed });
   console.log(JSON.stringify(found.counts));
@@ -18,4 +18,5 @@ test(`${packets} generated packets get the same verdict, bytes and session from 
   expect(causes).toBe(11);
   expect(found.counts["out"]).toBeGreaterThan(packets / 5);
   expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["pass", "drop filter", "drop state", "drop no-service", "drop no-nexthop", "told filter", "told state", "told no-service"]));
+  expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["copy 0", "copy 1", "copy 2", "copy 3", "copy of a super-packet", "copies lost"]));
 }, longer(600_000));

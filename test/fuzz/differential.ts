@@ -1,5 +1,5 @@
 // Runs the same packets through the eBPF program and through the model and says where they first differ: verdict, bytes that
-// leave, what a shard is told, session afterwards. Times are compared as touched or not: the kernel's clock cannot be injected.
+// leave, what a shard is told, session afterwards, copies of captured sessions. Times are compared as touched or not: the kernel's clock cannot be injected.
 import { addressKey, writeAddress } from "../../pkg/base/address.ts";
 import type { IpAddress } from "../../pkg/base/address.ts";
 import { toHex } from "../../pkg/base/bytes.ts";
@@ -11,8 +11,10 @@ import { reasonOf } from "../../pkg/svr/reasons.ts";
 import type { Session } from "../../pkg/svr/session.ts";
 import type { Fields, PuntSeen, Ran, RefusalSeen } from "../bpf/harness.ts";
 import { place, worldConfig } from "../support/flows.ts";
+import { beginCaptures, changeCaptures, compareCopies, drainCopies } from "./copying.ts";
+import type { Drained } from "./copying.ts";
 import { fuzzFilters } from "./filters.ts";
-import { openKernelSide } from "./kernel.ts";
+import { COPY_BYTES, openKernelSide } from "./kernel.ts";
 import type { KernelSide } from "./kernel.ts";
 import { fuzzPacket, SOCKET_PORT } from "./packets.ts";
 import type { FuzzPacket } from "./packets.ts";
@@ -29,13 +31,13 @@ export interface Differential { packets: number; counts: Record<string, number>;
 const ROUND = 800;
 const NOW = 1_000_000; // the model's clock; anything but 1, which stands for "not touched"
 const UNTOUCHED = 1;
-const PASS = -1, REDIRECT = 7;
+const PASS = -1, REDIRECT = 7, COPIED = 2; // SVR_PUNT_COPIED
 const ETHERNET_HEX = 28;
 
 interface KernelAnswers { ran: Ran; punts: PuntSeen[]; told: RefusalSeen[]; shown?: Fields }
 
 /** One judged packet: the model's view, taken at once, and the promise of the kernel's. */
-interface Pair { packet: FuzzPacket; verdict: Verdict; punt: Punt | undefined; told: DatapathRefusal | undefined; after?: Session; answers: Promise<KernelAnswers> }
+interface Pair { packet: FuzzPacket; verdict: Verdict; punt: Punt | undefined; told: DatapathRefusal | undefined; after?: Session; drained?: Drained; answers: Promise<KernelAnswers> }
 
 /** runDifferential compares `packets` generated packets; the same seed gives the same packets. */
 export async function runDifferential(ask: { packets: number; seed: number }): Promise<Differential> {
@@ -61,15 +63,46 @@ async function runRound(random: Random, round: Round): Promise<void> {
   const interfaces = fuzzFilters(random, worldConfig().interfaces);
   await round.kernel.begin(sessions, peers, interfaces);
   const model = openModel(sessions, peers, interfaces);
-  const pairs = Array.from({ length: round.packets }, () => judge(random, model, round.kernel));
+  await beginCaptures(random, model, round.kernel);
+  const pairs = Array.from({ length: round.packets }, (_, index) => step(random, { model, kernel: round.kernel, isLast: index === round.packets - 1 }));
   const answers = await Promise.all(pairs.map((pair) => pair.answers));
   for (const [index, pair] of pairs.entries()) {
-    const difference = round.found.difference ?? compare(pair, answers[index] as KernelAnswers);
+    const difference = round.found.difference ?? compare(pair, answers[index] as KernelAnswers) ?? await compareDrained(round.found, pair);
     round.found.packets += 1;
     for (const told of (answers[index] as KernelAnswers).told) count(round.found, `told ${reasonOf(told.reason)?.name ?? told.reason}`);
     count(round.found, labelOf(pair.verdict));
     if (difference !== undefined) round.found.difference = { round: round.round, packet: pair.packet, ...(pair.after && { session: pair.after }), ...difference };
   }
+  const late = round.found.difference ?? await compareAll(round, model, pairs.at(-1) as Pair);
+  if (late !== undefined) round.found.difference = late;
+}
+
+/** One packet; before it a capture may change, after it the copies may be taken. */
+function step(random: Random, { model, kernel, isLast }: { model: ModelDatapath; kernel: KernelSide; isLast: boolean }): Pair {
+  const changed = changeCaptures(random, model, kernel);
+  const pair = judge(random, model, kernel);
+  const answers = Promise.all([pair.answers, changed]).then(([answer]) => answer);
+  return { ...pair, answers, ...((isLast || random.chance(7)) && { drained: drainCopies(model, kernel) }) };
+}
+
+async function compareDrained(found: Differential, { drained }: Pair): Promise<Found | undefined> {
+  if (drained === undefined) return undefined;
+  for (const { point, gsoSize } of drained.model.copies) {
+    count(found, `copy ${point}`);
+    if (gsoSize > 0) count(found, "copy of a super-packet");
+  }
+  if (drained.model.captured.some(({ lost }) => lost > 0)) count(found, "copies lost");
+  return compareCopies(drained);
+}
+
+/** Every session once more at the end of a round: packets that did not pass may have changed one, too. */
+async function compareAll({ kernel, round }: Round, model: ModelDatapath, { packet }: Pair): Promise<Difference | undefined> {
+  const sessions = model.model.slots.flatMap((session, slot) => (session === undefined ? [] : [{ session, shown: kernel.show(slot) }]));
+  for (const { session, shown } of sessions) {
+    const difference = compareSession(session, await shown);
+    if (difference !== undefined) return { round, packet, session, ...difference, field: `${difference.field} at the end` };
+  }
+  return undefined;
 }
 
 function count(found: Differential, label: string): void {
@@ -78,7 +111,7 @@ function count(found: Differential, label: string): void {
 
 /** The same world as the kernel's, sessions in the same slots. */
 function openModel(sessions: readonly Session[], peers: readonly IpAddress[], interfaces: InterfaceEntry[]): ModelDatapath {
-  const model = modelDatapath({ nowMs: () => NOW, sessionLimit: 256, hasSocket: (proto, _address, port) => proto === 17 && port === SOCKET_PORT });
+  const model = modelDatapath({ nowMs: () => NOW, sessionLimit: 256, copyRingBytes: COPY_BYTES, hasSocket: (proto, _address, port) => proto === 17 && port === SOCKET_PORT });
   model.program({ ...worldConfig(), interfaces });
   for (const address of peers) model.model.locals.set(addressKey(address), { waypoint: false, peer: true });
   const results = model.shard(0).apply(sessions.map((session) => ({ kind: "install", session })));
@@ -138,15 +171,15 @@ function compare(pair: Pair, answers: KernelAnswers): Found | undefined {
   const out = pair.verdict.kind === "out" ? toHex(pair.verdict.data) : undefined;
   const kernelOut = answers.ran.out.slice(ETHERNET_HEX, ETHERNET_HEX + (out?.length ?? 0)); // link padding may stay behind the packet
   if (out !== undefined && out !== kernelOut) return { field: "bytes", model: out, kernel: kernelOut };
-  return comparePunt(pair, answers.punts[0]) ?? compareTold(pair, answers.told) ?? compareSession(pair, answers.shown);
+  return comparePunt(pair, answers.punts[0]) ?? compareTold(pair, answers.told) ?? compareSession(pair.after, answers.shown);
 }
 
 function comparePunt({ punt }: Pair, seen: PuntSeen | undefined): Found | undefined {
   if (punt === undefined || seen === undefined) return undefined;
-  const { ifnum, vlan, gsoSize } = punt;
+  const { ifnum, vlan, gsoSize, isCopied = false } = punt;
   const entry = punt.session === undefined ? 0 : ((punt.session.index + 1) << 1) | punt.session.side;
-  const model = { ifnum, vlan, gsoSize, entry, toWaypoint: punt.toWaypoint, data: toHex(punt.data) };
-  const kernel = { ifnum: seen.ifnum, vlan: seen.vlan, gsoSize: seen.gsoSize, entry: seen.entry, toWaypoint: (seen.local & 1) !== 0, data: seen.data };
+  const model = { ifnum, vlan, gsoSize, entry, isCopied, toWaypoint: punt.toWaypoint, data: toHex(punt.data) };
+  const kernel = { ifnum: seen.ifnum, vlan: seen.vlan, gsoSize: seen.gsoSize, entry: seen.entry, isCopied: (seen.flags & COPIED) !== 0, toWaypoint: (seen.local & 1) !== 0, data: seen.data };
   return firstDifference("punt", model, kernel);
 }
 
@@ -169,7 +202,7 @@ function firstDifference(about: string, model: Record<string, unknown>, kernel: 
   return name === undefined ? undefined : { field: `${about} ${name}`, model: model[name], kernel: kernel[name] };
 }
 
-function compareSession({ after }: Pair, shown?: Fields): Found | undefined {
+function compareSession(after?: Session, shown?: Fields): Found | undefined {
   if (after === undefined || shown === undefined) return undefined;
   const touched = (time: number | string | undefined): boolean => Number(time) !== UNTOUCHED;
   const model = {

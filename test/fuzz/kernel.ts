@@ -7,7 +7,7 @@ import type { DatapathConfig } from "../../pkg/ports/datapath.ts";
 import type { Session, SessionSide } from "../../pkg/svr/session.ts";
 import { buildFrame } from "../bpf/packets.ts";
 import { openHarness } from "../bpf/harness.ts";
-import type { Fields, PuntSeen, Ran, RefusalSeen, Words } from "../bpf/harness.ts";
+import type { CapturedSeen, CopySeen, Fields, PuntSeen, Ran, RefusalSeen, Words } from "../bpf/harness.ts";
 import type { FuzzPacket } from "./packets.ts";
 
 /** KernelSide runs packets; every call is queued at once and resolves in order. */
@@ -18,8 +18,15 @@ export interface KernelSide {
   show(slot: number): Promise<Fields>;
   /** sets the times of a session to 1, so that a change shows */
   forgetTimes(slot: number): Promise<unknown>;
+  /** wants so many copies of a slot's session at each point, or none any more; `flags` are the session's from now on */
+  want(slot: number, packets: readonly number[] | undefined, flags?: number): Promise<unknown>;
+  /** takes the copies that wait; what is still wanted */
+  copies(): Promise<{ copies: CopySeen[]; captured: CapturedSeen[] }>;
   close(): Promise<void>;
 }
+
+/** COPY_BYTES is the size of the ring of copies, small enough to be full now and then. */
+export const COPY_BYTES = 1 << 14;
 
 const SOURCES = 4, GENERATION = 1 << 4;
 const SHARED = 1, HOSTS = 2, WAYPOINT = 1, PEER = 2; // svr_types.h
@@ -55,7 +62,7 @@ function flagsOf(entry: DatapathConfig["interfaces"][number] | undefined): numbe
 
 /** openKernelSide loads the object; `socketPort` is a UDP port that the host has open. */
 export function openKernelSide(config: DatapathConfig, socketPort: number): KernelSide {
-  const harness = openHarness({ slots: 256, buckets: 256, shards: 1 });
+  const harness = openHarness({ slots: 256, buckets: 256, shards: 1, copyBytes: COPY_BYTES });
   let current = -1;
   let arriving = config.interfaces;
   const arriveOn = (ifnum: number): Promise<unknown>[] => {
@@ -93,6 +100,13 @@ export function openKernelSide(config: DatapathConfig, socketPort: number): Kern
     },
     show: (slot) => harness.ask("show", { slot }),
     forgetTimes: (slot) => harness.ask("patch", { slot, seen_ms0: 1, seen_ms1: 1, since_ms: 1 }),
+    want: (slot, packets, flags) => Promise.all([
+      harness.ask("want", { slot, packets: packets && new Uint8Array(Uint32Array.from(packets).buffer) }), ...(flags === undefined ? [] : [harness.ask("patch", { slot, flags })]),
+    ]),
+    copies: async () => {
+      const [copies, captured] = await Promise.all([harness.ask("copies"), harness.ask("captured")]);
+      return { copies, captured };
+    },
     close: () => harness.close(),
   };
 }

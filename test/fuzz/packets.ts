@@ -19,7 +19,7 @@ export const SOCKET_PORT = 30000;
 
 const COOKIE = [0x4c, 0x48, 0xdb, 0xc6, 0xdd, 0xf6, 0x67, 0x0c, 0x10, 0x0c, 0, 0];
 const COMMON_FLAGS = [TCP_ACK, TCP_ACK, TCP_ACK | TCP_PSH, TCP_SYN, TCP_SYN | TCP_ACK, TCP_FIN | TCP_ACK, TCP_FIN | TCP_ACK, TCP_RST, TCP_RST | TCP_ACK];
-const SIZES = [0, 0, 0, 0, 0, 1, 1, 2, 7, 8, 9, 10, 33, 34, 64, 65, 120, 511, 1200, 1220, 1332, 1333, 1345, 1352, 1353, 1360, 1372, 1373, 1460];
+const SIZES = [0, 0, 0, 0, 0, 1, 1, 2, 7, 8, 9, 10, 33, 34, 64, 65, 120, 208, 209, 228, 229, 511, 1200, 1220, 1332, 1333, 1345, 1352, 1353, 1360, 1372, 1373, 1460];
 const TTLS = [64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 128, 255, 3, 2, 1, 0];
 const ICMP_TYPES = [0, 3, 8, 11, 13, 14, 17, 18, 128, 129, 1, 2, 135, 143, 130];
 const PROTOCOLS = [0, 1, 6, 17, 33, 43, 44, 47, 50, 58, 59, 60, 132, 135, 136, 139, 140];

@@ -350,7 +350,7 @@ struct svr_punt {
 	__u16 sum_field;       /* ... and it stands here */
 };
 #define SVR_PUNT_PARTIAL 0x1u /* a checksum was left to offload: good, not yet computed (its field holds the pseudo header sum) */
-#define SVR_PUNT_COPIED 0x2u  /* its session is captured, and it was copied as it came */
+#define SVR_PUNT_COPIED 0x2u  /* its session is captured, and it was copied as it came; an ICMP error is not, but its quoted session is captured */
 
 enum svr_record_type {
 	SVR_RECORD_START = 1,

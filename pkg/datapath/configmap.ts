@@ -11,6 +11,8 @@ export interface ConfigMap {
   drop(wanted: readonly MapEntry[]): void;
   /** what is there now */
   entries(): MapEntry[];
+  /** most entries of the map */
+  readonly limit: number;
   close(): void;
 }
 
@@ -36,6 +38,7 @@ export function createConfigMap(map: BpfMap, kind: "hash" | "array", adopted: bo
       else map.update(gone.map((entry) => ({ key: entry.key, value: new Uint8Array(map.valueSize) })));
       for (const entry of gone) there.delete(toHex(entry.key));
     },
+    limit: map.entries,
     entries: () => [...there.values()],
     close: () => { map.close(); },
   };

@@ -19,6 +19,8 @@ export interface BpfMap {
   dump(): MapEntry[];
   /** absent when there is no such key */
   lookup(key: Uint8Array): Uint8Array | undefined;
+  /** entries of a hash, bytes that wait in a ring */
+  used(): number;
   update(entries: readonly MapEntry[]): void;
   /** true when the key was new and is there now, false when somebody else has it, absent when the map is full */
   claim(entry: MapEntry): boolean | undefined;
@@ -73,6 +75,7 @@ function wrapMap(native: Native, handle: Handle, of: { pin: string; keySize: num
       check(status, "to be read");
       return value;
     },
+    used: () => check(native.mapUsed(handle), "to be counted"),
     update: (entries) => {
       if (entries.length === 0) return;
       const all = pack(entries, step);

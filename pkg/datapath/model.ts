@@ -7,6 +7,7 @@ import { addressKey } from "../base/address.ts";
 import { toHex } from "../base/bytes.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
+import { FILL_ROWS, PUNT_ROW } from "./fillrows.ts";
 import { applyOp } from "./model-apply.ts";
 import { forward } from "./model-forward.ts";
 import type { Judged } from "./model-forward.ts";
@@ -57,7 +58,7 @@ export interface ModelDatapath extends Datapath {
   readonly model: Model;
 }
 
-const NAME_BYTES = 255;
+const NAME_BYTES = 255, RING_LIMIT = 4096;
 
 /** What the factory and its parts share. */
 interface World { model: Model; options: ModelOptions; rings: Punt[][]; records: DatapathRecord[]; sent: SentFrame[]; kernel: Uint8Array[]; names: Map<number, string> }
@@ -96,6 +97,7 @@ function datapathPort(world: World): Datapath {
     resting: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.quarantine }),
     findUuid: (uuid) => findUuid(model, uuid),
     gauges: () => gauges(model),
+    fill: () => fillOf(world),
     verify: () => lookModel(model),
     find: (key) => find(model, key),
     shardOf: ({ source, destination, sourcePort, destinationPort, proto }) => shardOf(model, { parsed: { source, destination, sourcePort, destinationPort, proto } }),
@@ -167,7 +169,7 @@ function enqueue(world: World, packet: PacketIn, judged: Judged): Verdict {
   const { model, rings, options } = world;
   const { parsed, flow, verdict } = judged;
   const ring = rings[flow?.session.shard ?? shardOf(model, judged)];
-  if (verdict.kind !== "punt" || ring === undefined || ring.length >= (options.ringLimit ?? 4096)) return dropped("ring-full");
+  if (verdict.kind !== "punt" || ring === undefined || ring.length >= (options.ringLimit ?? RING_LIMIT)) return dropped("ring-full");
   const punt: Punt = {
     cause: verdict.cause, ifnum: packet.ifnum, vlan: packet.vlan, gsoSize: parsed.gsoSize, arrivedMs: options.nowMs(),
     toWaypoint: localOf(model, parsed.destination)?.waypoint === true, data: packet.data.slice(0, parsed.length),
@@ -233,6 +235,13 @@ function page(model: Model, ask: { cursor: number; max: number; wanted: (session
     sessions.push({ index, state: structuredClone(session) });
   }
   return { sessions };
+}
+
+/** What the model bounds besides sessions: packets that wait for a shard; and what it was told, without a bound. */
+function fillOf({ model, rings, options }: World): ReturnType<Datapath["fill"]> {
+  const told = { nexthops: model.nexthops.size, locals: model.locals.size, filters: [...model.interfaces.values()].filter(({ filter }) => filter !== undefined).length, interfaces: model.interfaces.size };
+  const rows = (["nexthops", "locals", "filters", "interfaces"] as const).map((name) => ({ name: FILL_ROWS[name], entries: told[name], limit: 0 }));
+  return [...rows, ...rings.map((ring, shard) => ({ name: `${PUNT_ROW} ${shard}`, entries: ring.length, limit: options.ringLimit ?? RING_LIMIT }))];
 }
 
 function gauges(model: Model): DatapathGauges {

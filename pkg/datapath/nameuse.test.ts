@@ -10,7 +10,7 @@ function memoryMap(): { map: BpfMap; known(): Map<number, string> } {
   const idOf = (key: Uint8Array): number => new DataView(key.buffer, key.byteOffset).getUint32(0, true);
   const unused = (): never => { throw new Error("not asked here"); };
   const map: BpfMap = {
-    handle: undefined as never, keySize: 4, valueSize: 256, entries: 65_535, cpus: 0, dump: unused, update: unused, close: () => undefined,
+    handle: undefined as never, keySize: 4, valueSize: 256, entries: 65_535, cpus: 0, used: () => 0, dump: unused, update: unused, close: () => undefined,
     lookup: (key) => entries.get(idOf(key)),
     claim: ({ key, value }) => !entries.has(idOf(key)) && entries.set(idOf(key), value).size > 0,
     delete: (keys) => { for (const key of keys) entries.delete(idOf(key)); },

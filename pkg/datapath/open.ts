@@ -12,6 +12,7 @@ import { checkLayouts } from "./btf.ts";
 import { openCopies } from "./copies.ts";
 import { openCounters } from "./counters.ts";
 import { errnoText } from "./errno.ts";
+import { openFill } from "./fill.ts";
 import { readDenied } from "./filters.ts";
 import { openMap } from "./maps.ts";
 import { createNameTable } from "./names.ts";
@@ -157,6 +158,8 @@ function assemble(parts: Parts, { shards, pruneNamesAt = PRUNE_AT }: OpenOptions
   keep(() => { wakes.close(); });
   const sender = openSender(native, { number: "the main thread", pinDir: pins.dir, injectMac: readInjectSecret(settings.bytes) });
   keep(() => { sender.close(); });
+  const fill = openFill(native, pins, { shards, programmer, table });
+  keep(() => { fill.close(); });
   const users = { sessions: () => allSessions(table), records: recordRing, refusals: refusalRing };
   const { records, refusals } = adopted ? pruneNames(names, users, pruneNamesAt) : users;
   return {
@@ -165,7 +168,7 @@ function assemble(parts: Parts, { shards, pruneNamesAt = PRUNE_AT }: OpenOptions
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
     sift: (isWanted) => createSift(table, isWanted),
     findUuid: (uuid) => table.findUuid(uuid), find: (key) => table.find(key), shardOf: (key) => table.shardOf(key),
-    gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),
+    fill: () => fill.fill(), gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),
     verify: createLook(native, table.handle, settings.bytes.array), takeRecordsLost: () => table.takeLost(),
     counters: () => counters.read(programmer.ifnums()), denied: (ifnum) => readDenied(denied, ifnum), adopted: () => adopted,
     shardSpec: (number) => ({ number, pinDir: pins.dir, suffix: MAP_SUFFIX, injectMac: readInjectSecret(settings.bytes), wakeFd: wakes.fd(number) }),

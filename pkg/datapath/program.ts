@@ -24,9 +24,12 @@ export interface Programmer {
   program(config: DatapathConfig): void;
   /** our numbers of the interfaces in force */
   ifnums(): number[];
+  /** how full each map is */
+  fill(): { name: Name; entries: number; limit: number }[];
   close(): void;
 }
 
+/** Name of a map of the configuration. */
 type Name = "rates" | "nexthops" | "locals" | "members" | "filters" | "interfaces";
 type Maps = Record<Name, ConfigMap>;
 /** Order of adding; taking away is the reverse. */
@@ -85,6 +88,10 @@ function wantedOf(native: Native, config: DatapathConfig, generations: Generatio
   };
 }
 
+function ifnumsIn(maps: Maps): number[] {
+  return maps.interfaces.entries().flatMap(ifnumsOf);
+}
+
 /** createProgrammer opens the configuration maps; `adopted` ones are read. */
 export function createProgrammer(native: Native, load: Handle, at: { pins: Pins; settings: SettingsMap; adopted: boolean }): Programmer {
   const { pins, settings, adopted } = at;
@@ -101,7 +108,9 @@ export function createProgrammer(native: Native, load: Handle, at: { pins: Pins;
       attacher.detachOthers(devices);
       for (const name of ORDER.toReversed()) maps[name].drop(entries[name]);
     },
-    ifnums: () => maps.interfaces.entries().flatMap(ifnumsOf),
+    fill: () => ORDER.map((name) => (name === "interfaces"
+      ? { name, entries: ifnumsIn(maps).length, limit: INTERFACE_LINES * INTERFACE_PLACES } : { name, entries: maps[name].entries().length, limit: maps[name].limit })),
+    ifnums: () => ifnumsIn(maps),
     close: () => { for (const name of ORDER) maps[name].close(); },
   };
 }

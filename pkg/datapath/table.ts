@@ -21,6 +21,8 @@ export interface Table {
   gauges(limits: { sessions: number; buckets: number }): DatapathGauges;
   /** How many sessions are live and half open. */
   load(): Pick<DatapathGauges, "live" | "halfOpen">;
+  /** Sources that are counted one by one, from places spread over all that there are. */
+  sources(): { used: number; limit: number };
   /** Records lost since this was last asked, by this process or an earlier one. */
   takeLost(): number;
   /** What an earlier process left half done is put right; before any shard runs. */
@@ -36,6 +38,7 @@ export interface Repair { claims: number; entries: number; indexed: number; unin
 
 const OPS_PER_CALL = 256;
 const SCAN_PER_CALL = 256;
+const SOURCE_LOOKS = 4096; // of some 262,144 places: right to about 1 %
 const SCAN_END = 0xffffffff;
 const SLOT_SIZE = slotLayout.size, SLOT_INDEX = offsetOf(slotLayout, "index"), SLOT_SIDE = offsetOf(slotLayout, "side");
 const SLOT_SESSION = offsetOf(slotLayout, "session");
@@ -145,6 +148,13 @@ function createLoad(native: Native, handle: Handle): Table["load"] {
   };
 }
 
+function readSources(native: Native, handle: Handle): ReturnType<Table["sources"]> {
+  const call = Uint32Array.of(SOURCE_LOOKS, 0, 0); // struct svr_sources
+  check(native.tableSources(handle, call), "sources");
+  const [looks = 1, used = 0, places = 0] = call;
+  return { used: Math.round(used / looks * places), limit: places };
+}
+
 function repair(native: Native, handle: Handle): Repair {
   const out = new Uint32Array(4); // struct svr_repair
   check(native.tableRepair(handle, out, out.byteLength), "repair");
@@ -157,6 +167,7 @@ export function createTable(native: Native, handle: Handle): Table {
   return {
     handle, apply: createApply(native, handle), ...createFind(native, handle), scan: createScan(native, handle),
     load: createLoad(native, handle), gauges: (limits) => readGauges(native, handle, limits), repair: () => repair(native, handle),
+    sources: () => readSources(native, handle),
     takeLost: () => Number(native.tableTakeLost(handle)),
     close: () => { native.tableClose(handle); },
   };

@@ -10,7 +10,7 @@ import { SvrError } from "../base/errors.ts";
 export type Handle = bigint;
 
 /** NATIVE_ABI is the version of src/svr_native.h that the signatures below follow. */
-export const NATIVE_ABI = 4;
+export const NATIVE_ABI = 5;
 
 /** SIGNATURES lists every function of the library; `data` parameters take typed arrays in place, without a copy. */
 const SIGNATURES = {
@@ -28,6 +28,7 @@ const SIGNATURES = {
   tableGauges: "int svr_table_gauges(void *table, void *out, uint32_t size)",
   tableRepair: "int svr_table_repair(void *table, void *out, uint32_t size)",
   tableVerify: "int svr_table_verify(void *table, void *timers, void *call, uint32_t call_size, void *faults, uint32_t faults_size, void *uses, uint32_t uses_size)",
+  tableSources: "int svr_table_sources(void *table, void *call)",
   tableTakeLost: "int64_t svr_table_take_lost(void *table)",
   ringOpen: "int svr_ring_open(const char *pin, int wake_fd, void *out)",
   ringClose: "int svr_ring_close(void *ring)",
@@ -58,6 +59,7 @@ const SIGNATURES = {
   mapDelete: "int svr_map_delete(void *map, void *keys, uint32_t size)",
   mapLookup: "int svr_map_lookup(void *map, void *key, uint32_t key_size, void *value, uint32_t value_size)",
   mapDump: "int svr_map_dump(void *map, void *out, uint32_t size)",
+  mapUsed: "int svr_map_used(void *map)",
   mapAddRing: "int svr_map_add_ring(void *rings, uint32_t index, uint32_t bytes, const char *pin)",
   mapPutRing: "int svr_map_put_ring(void *rings, uint32_t index, const char *pin)",
   deviceFind: "int svr_device_find(const char *name, void *out, uint32_t size)",
@@ -91,6 +93,8 @@ export interface Native {
   tableRepair(table: Handle, out: Uint32Array, size: number): number;
   /** timers: struct svr_settings; call: struct svr_verify; fills faults and uses */
   tableVerify(table: Handle, timers: Uint8Array, call: Uint8Array, callSize: number, faults: Uint8Array, faultsSize: number, uses: Uint8Array, usesSize: number): number;
+  /** call: struct svr_sources */
+  tableSources(table: Handle, call: Uint32Array): number;
   /** records lost since this was last asked, across processes */
   tableTakeLost(table: Handle): number | bigint;
   /** wakeFd -1: nobody ends a wait */
@@ -127,6 +131,8 @@ export interface Native {
   mapDelete(map: Handle, keys: Uint8Array, size: number): number;
   mapLookup(map: Handle, key: Uint8Array, keySize: number, value: Uint8Array, valueSize: number): number;
   mapDump(map: Handle, out: Uint8Array, size: number): number;
+  /** entries of a hash, bytes of a ring */
+  mapUsed(map: Handle): number;
   mapAddRing(rings: Handle, index: number, bytes: number, pin: string): number;
   mapPutRing(rings: Handle, index: number, pin: string): number;
   /** out: struct svr_device */

@@ -226,6 +226,8 @@ export interface Datapath {
   /** Slots in quarantine, for the port allocator at start. */
   resting(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   gauges(): DatapathGauges;
+  /** How full everything else is that is bounded, in what its name says: maps of the configuration, rings, memories; estimates are called `about`. */
+  fill(): { name: string; entries: number; limit: number }[];
   /** The shard that a packet with this key goes to while no session holds it. */
   shardOf(key: FlowKey): number;
   /** Session that holds a flow key, a copy. */

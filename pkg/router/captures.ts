@@ -124,7 +124,7 @@ class Keeper implements Captures {
 
   held(): Held[] {
     const kept = [...this.#kept.values()];
-    return [{ name: "captures", entries: kept.length, limit: CAPTURES_MOST }, { name: "captures, bytes", entries: kept.reduce((sum, one) => sum + one.bytes, 0), limit: BYTES_MOST }];
+    return [{ name: "captures", entries: kept.length, limit: CAPTURES_MOST }, { name: "captures, bytes", entries: kept.reduce((sum, one) => sum + one.bytes, 0), limit: BYTES_MOST }, ...this.#inbox.held()];
   }
 
   take(message: Extract<FromShard, { kind: "capturing" | "copies" }>): void {
@@ -179,7 +179,10 @@ class Keeper implements Captures {
     }
     const name = toHex(ref.uuid);
     if (kept.origin === "peer") kept.endsMs = this.#parts.nowMs() + PEER_MS;
-    if (!kept.sessions.has(name) && kept.sessions.size < kept.ask.sessions) kept.sessions.set(name, { ref, counts: [0, 0, 0, 0] });
+    if (!kept.sessions.has(name) && kept.sessions.size < kept.ask.sessions) {
+      kept.sessions.set(name, { ref, counts: [0, 0, 0, 0] });
+      kept.lost += this.#inbox.lostOf(name);
+    }
     if (!this.#isWanted(name)) this.#parts.datapath.forgetCopies(ref.index); // another shard was faster: each had the whole room
     if (kept.sessions.size >= kept.ask.sessions) this.#post({ kind: "captureFull", id });
   }
@@ -192,7 +195,7 @@ class Keeper implements Captures {
     for (const copy of copies) {
       const name = toHex(copy.uuid);
       const wanting = [...this.#kept.values()].filter((kept) => !kept.isDone && kept.sessions.has(name));
-      if (wanting.length === 0) this.#inbox.wait(copy, this.#parts.nowMs()); // its shard has not said so yet
+      if (wanting.length === 0) this.#inbox.wait(copy, name, this.#parts.nowMs()); // its shard has not said so yet
       else scrubKeys(copy.data, copy.gsoSize);
       for (const kept of wanting) this.#keepIn(kept, name, copy);
     }

@@ -31,7 +31,7 @@ export interface CaptureSpec {
 /** CopyMark says on an output where it is seen. */
 export interface CopyMark { uuid: Uint8Array; point: CapturePoint; ifnum: number; vlan: number }
 
-const BOOK_LIMIT = 1024, CLOSED_LIMIT = 64, COPY_MOST = 2048;
+const BOOK_LIMIT = 1024, RUNNING_LIMIT = 64, CLOSED_LIMIT = 64, COPY_MOST = 2048;
 
 interface Running { spec: CaptureSpec; passes: SessionTest | undefined; room: number }
 /** A session that is captured: what this shard may still copy of it at each point. */
@@ -57,9 +57,9 @@ export class Capturing {
     return this.#running.size === 0;
   }
 
-  /** held is how many sessions it captures. */
+  /** held is how many sessions it captures, for how many captures. */
   held(): Held[] {
-    return [{ name: "captured sessions", entries: this.#booked.size, limit: BOOK_LIMIT }];
+    return [{ name: "captures that shards take part in", entries: this.#running.size, limit: RUNNING_LIMIT }, { name: "captured sessions", entries: this.#booked.size, limit: BOOK_LIMIT }];
   }
 
   /** start takes part in a capture that the app began, with those of its live sessions that this shard owns. */
@@ -106,7 +106,7 @@ export class Capturing {
     if (this.#closed.has(id)) return undefined;
     const running = this.#running.get(id) ?? { spec: { id, query: "", packets, room: CAPTURE_SESSIONS_MOST, isAnnounced: false }, passes: undefined, room: CAPTURE_SESSIONS_MOST };
     const isNew = !this.#running.has(id);
-    if (running.room < 1 || (isNew && this.#running.size >= CLOSED_LIMIT) || !this.#book(turn, handle, running.spec)) return undefined;
+    if (running.room < 1 || (isNew && this.#running.size >= RUNNING_LIMIT) || !this.#book(turn, handle, running.spec)) return undefined;
     running.room--;
     this.#running.set(id, running);
     return id;

@@ -20,7 +20,7 @@ export interface Fill {
 
 /** FillParts is what the numbers are read from. */
 export interface FillParts {
-  datapath: Pick<Datapath, "gauges" | "usage" | "nameId" | "names">;
+  datapath: Pick<Datapath, "gauges" | "fill" | "usage" | "nameId" | "names">;
   counters: Pick<Counters, "pool" | "held">;
   captures: Pick<Captures, "held">;
   pump: Pick<RecordPump, "totals">;
@@ -56,6 +56,7 @@ function rowsOf(parts: FillParts): Row[] {
     { name: "session slots", entries: gauges.slotsUsed, limit: gauges.sessionLimit }, { name: "flow index", entries: gauges.flowEntries, limit: gauges.flowLimit },
     { name: "quarantine", entries: gauges.quarantined, limit: gauges.sessionLimit }, { name: "names", entries: names.used, limit: names.limit },
     { name: "records waiting", entries: parts.pump.totals().waiting, limit: MAX_QUEUED }, ...parts.captures.held(), ...parts.counters.held(),
+    ...parts.datapath.fill(),
     ...budgetRows(parts, config),
     ...paths.map((path) => {
       const pool = parts.counters.pool(parts.datapath.nameId(nameKey("path", path.key)));

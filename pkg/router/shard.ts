@@ -5,6 +5,7 @@ import type { Clock, RandomSource } from "../ports/clock.ts";
 import type { ShardPort } from "../ports/datapath.ts";
 import { readU32 } from "../base/bytes.ts";
 import { WINDOW_MAX } from "../svr/constants.ts";
+import { epochAt } from "../svr/epoch.ts";
 import { ExtIds } from "../svr/fragment.ts";
 import { Life } from "../svr/session.ts";
 import { ReplayWindow, replayBytes } from "../svr/replay.ts";
@@ -50,6 +51,8 @@ export interface ShardOptions {
 
 /** REPLAY_SLOTS bounds the sessions that peers may create in one epoch of 2 s. */
 const REPLAY_SLOTS = 131_072;
+
+const REPLAY_LOOKS = 1024; // once a second
 
 /** replayMemoryBytes is the size of the replay memory that the shards of a router share. */
 export const replayMemoryBytes = replayBytes(WINDOW_MAX, REPLAY_SLOTS);
@@ -192,10 +195,19 @@ export class Shard {
     ];
   }
 
-  /** Everything bounded that outlives a turn; the replay memory has no count, and is nearly empty 22 s after its last packet. */
+  /** The memory that all shards share is looked at by one: the epoch that is fuller of this one and the one before. */
+  #replayHeld(): Held[] {
+    if (this.#options.number !== 0) return [];
+    const epoch = epochAt(this.#options.clock.unixMs() / 1000);
+    const [now, before] = [this.#replay.taken(epoch, REPLAY_LOOKS), this.#replay.taken(epoch - 1, REPLAY_LOOKS)];
+    return [{ name: "first packets seen in 2 s, about", entries: Math.max(now.taken, before.taken), limit: now.slots }];
+  }
+
+  /** Everything bounded that outlives a turn. */
   #held(): Held[] {
     const now = this.#options.clock.monotonicMs();
     return [
+      ...this.#replayHeld(),
       ...this.#fragments.held(), ...this.#denials.held(now), ...this.#enableGate.held(now), ...this.#skewGate.held(now), ...this.#errorGate.held(now), ...this.#sessionErrors.held(now), ...this.#capturing.held(),
     ];
   }

@@ -31,6 +31,15 @@ test.each([1, 2, 5])("S-2 window %i: a tag is remembered while its epoch can ver
   }
 });
 
+test.each([64, 16])("how full an epoch is, from all slots or some of them: %i looks", (looks) => {
+  const replay = windowOf(1, 64);
+  for (let number = 0; number < 64; number++) replay.check(tagOf(number), EPOCH);
+  replay.check(tagOf(99), EPOCH + 1);
+  expect(replay.taken(EPOCH, looks)).toEqual({ taken: 64, slots: 64 });
+  expect(replay.taken(EPOCH + 1, 64)).toEqual({ taken: 1, slots: 64 });
+  expect(replay.taken(EPOCH + 3, looks)).toEqual({ taken: 0, slots: 64 }); // its places hold the tags of an epoch that is over
+});
+
 test("S-2 memory is used again for later epochs: 100,000 tags over time never fill 192 slots", () => {
   const replay = windowOf(1, 64);
   const verdicts = new Map<string, number>();

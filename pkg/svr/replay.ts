@@ -58,6 +58,15 @@ export class ReplayWindow {
     }
     return "full";
   }
+
+  /** taken estimates how many tags of an epoch are booked, from at most `looks` slots spread over all of them, and tells how many there is room for. */
+  taken(epoch: number, looks: number): { taken: number; slots: number } {
+    const step = Math.max(1, Math.floor(this.#slots / looks));
+    const base = (epoch % this.#generations) * this.#slots, mark = BigInt(1 + (epoch % EPOCHS));
+    let found = 0;
+    for (let at = 0; at < this.#slots; at += step) if ((Atomics.load(this.#table, base + at) & EPOCH_MASK) === mark) found++;
+    return { taken: found * step, slots: this.#slots };
+  }
 }
 
 /** Epochs are kept as 1 ... 2^20 - 1, so that zeroed memory is void in every epoch. */

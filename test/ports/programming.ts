@@ -1,4 +1,5 @@
 // The part of the conformance suite about configurations: changes take effect, sessions stay. Called by datapathsuite.ts.
+import { FILL_ROWS, PUNT_ROW } from "../../pkg/datapath/fillrows.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import { ifnum, nexthop, packetOn, place } from "../support/flows.ts";
 import type { FlowKind } from "../support/flows.ts";
@@ -25,6 +26,18 @@ export function programTests(open: OpenWorld): void {
       await arriveOn(world, session, 0);
       expect(await world.left(1)).toHaveLength(1);
       expect(world.datapath.gauges().live).toBe(1);
+    });
+
+    test("is counted, map by map, and what waits in the ring of a shard", async () => {
+      const world = await open();
+      const entriesOf = (name: string): number | undefined => world.datapath.fill().find((row) => row.name === name)?.entries;
+      expect([FILL_ROWS.nexthops, FILL_ROWS.interfaces, FILL_ROWS.filters].map(entriesOf)).toEqual([world.config.nexthops.length, world.config.interfaces.length, 0]);
+      const waiting = (): number => [0, 1].reduce((sum, shard) => sum + (entriesOf(`${PUNT_ROW} ${shard}`) ?? NaN), 0);
+      expect(waiting()).toBe(0);
+      await world.receive({ ifnum: ifnum.lan }, datagram(1));
+      await world.until("it waits in a ring", () => waiting() > 0);
+      await punts(world, 1);
+      expect(waiting()).toBe(0);
     });
 
     test("with another way of a next hop moves its sessions at once", async () => {

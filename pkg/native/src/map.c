@@ -8,7 +8,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#define COUNT_CHUNK 1024 /* entries of one call while counting: more than any bucket of a hash has */
 
 struct svr_map {
 	int fd;
@@ -172,6 +175,47 @@ static int dump_keys(struct svr_map *map, __u8 *out, __u32 size)
 int svr_map_dump(struct svr_map *map, __u8 *out, __u32 size)
 {
 	return is_array(map->sizes.type) ? dump_array(map, out, size) : dump_keys(map, out, size);
+}
+
+/* Bytes between the writers' and the reader's position: the first word of the ring's second and first page. */
+static int used_bytes(struct svr_map *map)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	__u8 *pages = mmap(NULL, 2 * page, PROT_READ, MAP_SHARED, map->fd, 0);
+	unsigned long read, written;
+
+	if (pages == MAP_FAILED)
+		return -errno;
+	read = __atomic_load_n((unsigned long *)pages, __ATOMIC_ACQUIRE);
+	written = __atomic_load_n((unsigned long *)(pages + page), __ATOMIC_ACQUIRE);
+	munmap(pages, 2 * page);
+	return (int)(written - read);
+}
+
+/* Entries of a hash, in few calls; one that changes meanwhile is counted as it was found. */
+static int count_entries(struct svr_map *map)
+{
+	__u8 *keys = malloc((size_t)COUNT_CHUNK * map->sizes.key_size), *values = malloc((size_t)COUNT_CHUNK * map->sizes.stride);
+	__u32 position, total = 0, most = map->sizes.entries / COUNT_CHUNK * 2 + 2; /* each call but the last gives half a chunk or more */
+	int error = keys && values ? 0 : -ENOMEM;
+
+	for (__u32 i = 0; !error && i < most; i++) {
+		__u32 count = COUNT_CHUNK;
+
+		error = bpf_map_lookup_batch(map->fd, i ? &position : NULL, &position, keys, values, &count, NULL);
+		if (!error || error == -ENOENT)
+			total += count;
+	}
+	free(keys);
+	free(values);
+	return error && error != -ENOENT ? error : (int)total;
+}
+
+int svr_map_used(struct svr_map *map)
+{
+	if (map->sizes.type == BPF_MAP_TYPE_RINGBUF)
+		return used_bytes(map);
+	return map->sizes.type == BPF_MAP_TYPE_HASH ? count_entries(map) : -EINVAL;
 }
 
 static int put(struct svr_map *rings, __u32 index, int fd)

@@ -9,7 +9,7 @@
 #include "../../datapath/bpf/svr_types.h"
 #include "../../datapath/bpf/svr_hash.h"
 
-#define SVR_ABI_VERSION 4 /* raised when a struct or signature below changes; binding.ts refuses another one */
+#define SVR_ABI_VERSION 5 /* raised when a struct or signature below changes; binding.ts refuses another one */
 #define SVR_EXPORT __attribute__((visibility("default")))
 
 SVR_EXPORT int svr_abi_version(void);
@@ -118,6 +118,14 @@ SVR_EXPORT int svr_table_gauges(struct svr_table *table, struct svr_gauges *out,
 
 /* Records lost since this was last asked, by this process or an earlier one. One caller at a time. */
 SVR_EXPORT __s64 svr_table_take_lost(struct svr_table *table);
+
+/* Looks at `looks` places for counted sources, spread evenly, all of them if there are no more: how many it looked at and are in use. */
+struct svr_sources {
+	__u32 looks;  /* in: at most; out: looked at */
+	__u32 used;
+	__u32 places; /* that there are */
+};
+SVR_EXPORT int svr_table_sources(struct svr_table *table, struct svr_sources *call);
 
 /* What a start found of an earlier process that died at work. */
 struct svr_repair {
@@ -269,6 +277,8 @@ SVR_EXPORT int svr_map_delete(struct svr_map *map, const __u8 *keys, __u32 size)
 SVR_EXPORT int svr_map_lookup(struct svr_map *map, const __u8 *key, __u32 key_size, __u8 *value, __u32 value_size);
 /* All entries, packed; number of them, -ENOSPC when `out` is short. */
 SVR_EXPORT int svr_map_dump(struct svr_map *map, __u8 *out, __u32 size);
+/* How much of a map is used: entries of a hash, bytes of a ring; -EINVAL for others. Takes nothing out of it. */
+SVR_EXPORT int svr_map_used(struct svr_map *map);
 /* Makes a ring buffer, pins it and puts it into this array of maps. */
 SVR_EXPORT int svr_map_add_ring(struct svr_map *rings, __u32 index, __u32 bytes, const char *pin);
 SVR_EXPORT int svr_map_put_ring(struct svr_map *rings, __u32 index, const char *pin);

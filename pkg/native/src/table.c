@@ -234,6 +234,21 @@ __s64 svr_table_take_lost(struct svr_table *table)
 	return (__s64)(lost - __atomic_exchange_n(&table->gauges->records_taken, lost, __ATOMIC_RELAXED));
 }
 
+int svr_table_sources(struct svr_table *table, struct svr_sources *call)
+{
+	__u32 step;
+
+	call->places = (table->settings.bucket_mask + 1) / 2; /* a power of two */
+	if (!call->looks)
+		return -EINVAL;
+	step = call->places > call->looks ? call->places / call->looks : 1;
+	call->looks = call->places / step;
+	call->used = 0;
+	for (__u32 i = 0; i < call->looks; i++)
+		call->used += __atomic_load_n(&table->sources[(size_t)i * step].live, __ATOMIC_RELAXED) != 0;
+	return 0;
+}
+
 int svr_table_gauges(struct svr_table *table, struct svr_gauges *out, __u32 out_size)
 {
 	if (out_size < sizeof(*out))

@@ -1,0 +1,54 @@
+// Everything bounded is shown with its limit, or says here why not: maps of the eBPF programs, and constants of the router that are named
+// as limits. Pure functions over sources; bounds.test.ts runs them on the repository and on samples that break the rule.
+import type { Source } from "./source.ts";
+
+/** Bounds says of each bounded thing its row of `svrctl tables` as the code has it, or `-` and the reason for having none. */
+export type Bounds = Readonly<Record<string, string>>;
+
+/** bounds are those of this repository: `map NAME`, or a constant with the file that has it. */
+export const bounds: Bounds = {
+  "map settings": "- one entry", "map gauges": "- one entry", "map sweep": "- one entry", "map reread": "- one entry",
+  "map sessions": "session slots", "map buckets": "flow index", "map names": "names", "map sources": "sources with sessions, about",
+  "map usage": "- a cell for each name: row names", "map interfaces": "interfaces", "map filters": "filters", "map denied": "rules that denied a packet",
+  "map nexthops": "next hops", "map locals": "own addresses and those of peers", "map members": "prefixes of hosts", "map rates": "rates of first packets",
+  "map tokens": "token buckets", "map rings": "ring of first packets, bytes, shard", "map svr_ring": "ring of first packets, bytes, shard",
+  "map records": "record ring, bytes", "map copies": "ring of copies, bytes", "map refusals": "ring of refusals, bytes", "map captured": "sessions copied by the data plane",
+  "map drops": "- a place for each reason", "map refused": "- a place for each reason", "map ifstats": "- a place for each interface: row interfaces",
+  "map recent": "- a memory of places: what is new takes the place of what was there, nothing is refused",
+  "capturing.ts BOOK_LIMIT": "captured sessions", "capturing.ts RUNNING_LIMIT": "captures that shards take part in",
+  "capturing.ts CLOSED_LIMIT": "- the oldest is forgotten, nothing is refused", "capturing.ts COPY_MOST": "- bytes of one packet",
+  "captureinbox.ts WAITING_MOST": "copies that wait for their capture", "captureinbox.ts LOSERS_MOST": "- counts of losses, for a second; as many as sessions copied by the data plane",
+  "captures.ts CAPTURES_MOST": "captures", "captures.ts BYTES_MOST": "captures, bytes", "captureroutes.ts SECONDS_MOST": "- what a request may ask for",
+  "pump.ts MAX_QUEUED": "records waiting", "gate.ts MAX_TUPLES": "flows told to use metadata in a second", "gate.ts MAX_KEYS": "peers with a skewed clock in a second",
+  "denials.ts MAX_TUPLES": "denied flows of 10 s", "denials.ts MAX_PENDING": "- they wait for the report of the same second; the flows are in denied flows of 10 s",
+  "shard.ts REPLAY_SLOTS": "first packets seen in 2 s, about", "shard.ts MAX_BATCH": "- of one turn", "shard.ts MAX_ROUNDS": "- of one turn", "trace.ts MAX_ROUNDS": "- of one turn",
+  "batch.ts MAX_WAITING": "- of one turn", "batch.ts MAX_WAITING_ROUTER": "- of one turn", "say.ts MAX_CANDIDATES": "- of one packet",
+  "admin.ts MAX_BODY": "- bytes of one request", "admin.ts MAX_CONNECTIONS": "- who comes when all are in use is refused, and sees it",
+  "adminroutes.ts MAX_SCANNED_PAGES": "- of one request", "verify.ts MOST_FAULTS": "- of one answer", "linebytes.ts DIGITS_MAX": "- digits of a number", "linebytes.ts SMALL_MAX": "- a number",
+  "judging.ts MOST_BEFORE": "- the oldest configuration is forgotten, nothing is refused",
+};
+
+const mapOf = /__uint\(max_entries,[^}]*?\}(?:\s*(\w+) SEC\("\.maps"\))?;|struct (\w+) \{\s*__uint\(type, BPF_MAP_TYPE_RINGBUF\)/g;
+const limitOf = /(?:^(?:export )?const |^const .*?, )((?:[A-Z]+_)*(?:LIMIT|MOST|MAX|SLOTS)(?:_[A-Z]+)*) = /;
+
+function mapsIn({ path, text }: Source): string[] {
+  if (!path.startsWith("pkg/datapath/bpf/")) return [];
+  return [...text.matchAll(mapOf)].flatMap(([, map, struct]) => map ?? struct ?? []).map((name) => `map ${name}`);
+}
+
+function limitsIn({ path, text }: Source): string[] {
+  if (!path.startsWith("pkg/router/") || path.endsWith(".test.ts")) return [];
+  const names = text.split("\n").filter((line) => /^(export )?const /.test(line)).flatMap((line) => line.split(/(?<=[\w)]), (?=[A-Z_]+ = )/).flatMap((one) => limitOf.exec(one.replace(/^(?=[A-Z])/, "const "))?.[1] ?? []));
+  return names.map((name) => `${path.replace(/^.*\//, "")} ${name}`);
+}
+
+/** checkBounds lists bounded things that the table does not have, entries of it that name nothing, and rows that no code makes. */
+export function checkBounds(sources: readonly Source[], table: Bounds): string[] {
+  const found = new Set(sources.flatMap((file) => [...mapsIn(file), ...limitsIn(file)]));
+  const code = sources.filter(({ path }) => path.startsWith("pkg/") && !path.endsWith(".test.ts")).map(({ text }) => text).join("\n");
+  return [
+    ...[...found].filter((name) => table[name] === undefined).map((name) => `${name}: bounded, and neither a row of svrctl tables nor a reason in test/arch/bounds.ts`),
+    ...Object.keys(table).filter((name) => !found.has(name)).map((name) => `${name}: in test/arch/bounds.ts, but there is no such thing`),
+    ...Object.entries(table).filter(([, row]) => !row.startsWith("- ") && !code.includes(`"${row}"`)).map(([name, row]) => `${name}: no code makes the row "${row}"`),
+  ];
+}

@@ -1,5 +1,6 @@
 // Filters, source checks and session types from the objects of a Router to its configuration.
 import { parseDocuments } from "../api/document.ts";
+import { writtenPlace } from "../svr/filter.ts";
 import { compile } from "./compile.ts";
 import type { RouterConfig } from "./config.ts";
 
@@ -21,6 +22,13 @@ test("Q-4 every field of a rule reaches the data plane", () => {
 test("Q-4 ICMP without a family becomes a rule of each; with one it is one", () => {
   expect(rulesOf({ action: "Deny", protocol: "ICMP", icmpType: 8 })).toEqual([{ permit: false, family: 4, proto: 1, icmpType: 8 }, { permit: false, family: 6, proto: 58, icmpType: 8 }]);
   expect(rulesOf({ action: "Permit", family: "IPv6", protocol: "ICMP" })).toEqual([{ permit: true, family: 6, proto: 58 }]);
+});
+
+test("Q-4 a rule keeps the place that its author gave it, behind rules that became two and that were left out", () => {
+  const ssh = { action: "Deny", protocol: "TCP", destinationPort: 22 }, ping = { action: "Deny", protocol: "ICMP" }, mixed = { action: "Deny", source: "10.1.0.0/24", destination: "fd00::/64" };
+  const places = (...filters: object[]): unknown => { const { filter } = routerOf({ filters }).config.interfaces[0] ?? {}; return filter?.rules.map((_, place) => writtenPlace(filter, place)); };
+  expect([places(ssh, ping, ssh), places(ssh, mixed, ssh), places(ping, mixed, ping), places(ssh, ssh)]).toEqual([[0, 1, 1, 2], [0, 2], [0, 0, 2, 2], [0, 1]]);
+  expect(routerOf({ filters: [ssh, ssh] }).config.interfaces[0]?.filter).not.toHaveProperty("written");
 });
 
 test("Q-4 a rule of two families is told and left out; too many are told and cut", () => {

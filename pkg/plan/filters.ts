@@ -11,13 +11,15 @@ const flagBits: Record<string, number> = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 
 
 /** compileFilter gives the filter of an interface, undefined when it has none; `wrong` hears of rules that can match nothing. */
 export function compileFilter(one: Pick<RouterInterface, "filters" | "ipOptions">, wrong: (index: number) => void): InterfaceFilter | undefined {
+  const written: number[] = [];
   const rules = one.filters.flatMap((rule, index) => {
     const families = familiesOf(rule);
     if (families.length === 0) wrong(index);
+    written.push(...families.map(() => index));
     return families.map((family) => compileRule(rule, family));
   });
   if (rules.length === 0 && one.ipOptions.action === "Allow") return undefined;
-  return { rules, ...(one.ipOptions.action === "Drop" ? { options: { except: one.ipOptions.except } } : {}) };
+  return { rules, ...(written.some((index, place) => index !== place) ? { written } : {}), ...(one.ipOptions.action === "Drop" ? { options: { except: one.ipOptions.except } } : {}) };
 }
 
 /** Families that a rule can match: undefined stands for both at once. ICMP has a number in each, so it becomes two rules. */

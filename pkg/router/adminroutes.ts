@@ -4,6 +4,7 @@ import { formatAddress } from "../base/addresstext.ts";
 import { parseUuid, uuidHex } from "../base/ids.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import { globalTenant } from "../plan/config.ts";
+import { writtenPlace } from "../svr/filter.ts";
 import { reasons } from "../svr/reasons.ts";
 import { Life } from "../svr/session.ts";
 import { AdminFault } from "./admin.ts";
@@ -177,10 +178,17 @@ function counters(parts: AdminParts): CountersView {
   };
 }
 
-/** Two rules of the data plane stand for one of ICMP without a family; places are those of the data plane. */
+/** Two rules of the data plane stand for one of ICMP without a family: they count together, under the place that the author gave it. */
 function filtered(parts: AdminParts): CountersView["filtered"] {
-  return parts.intake.current().config.interfaces.filter((one) => one.filter !== undefined)
-    .flatMap(({ name, ifnum }) => [...parts.datapath.denied(ifnum)].map(([rule, packets]) => ({ interface: name, rule, packets })));
+  return parts.intake.current().config.interfaces.flatMap(({ name, ifnum, filter }) => {
+    if (filter === undefined) return [];
+    const sums = new Map<number, number>();
+    for (const [place, packets] of parts.datapath.denied(ifnum)) {
+      const rule = writtenPlace(filter, place);
+      sums.set(rule, (sums.get(rule) ?? 0) + packets);
+    }
+    return [...sums].map(([rule, packets]) => ({ interface: name, rule, packets }));
+  });
 }
 
 function peers(parts: AdminParts): PeerView[] {

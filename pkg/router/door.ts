@@ -2,7 +2,7 @@
 // plane judges every packet so; the router does it for packets that it joined from fragments, and for `svrctl trace`. Pure.
 // Called by opening.ts and adminroutes.ts.
 import type { InterfaceConfig, RouterConfig } from "../plan/config.ts";
-import { deniedBy, dscpOf } from "../svr/filter.ts";
+import { deniedBy, dscpOf, writtenPlace } from "../svr/filter.ts";
 import type { FilterRule } from "../svr/filter.ts";
 import type { Packet } from "../svr/packet.ts";
 import { checkSanity } from "../svr/sanity.ts";
@@ -20,8 +20,8 @@ export function deniedAt(rules: readonly FilterRule[], vlan: number, packet: Pac
 
 /** filterRefusal says which rule denies a packet, of a session or not; undefined when none does. */
 export function filterRefusal({ name, filter }: InterfaceConfig, vlan: number, packet: Packet): string | undefined {
-  const rule = deniedAt(filter?.rules ?? [], vlan, packet);
-  return rule === undefined ? undefined : `rule ${rule} of the filter of interface ${name} denies it (the first one is 0)`;
+  const place = deniedAt(filter?.rules ?? [], vlan, packet);
+  return place === undefined ? undefined : `rule ${writtenPlace(filter ?? {}, place)} of the filter of interface ${name} denies it (the first one is 0)`;
 }
 
 /** sourceRefusal says why a first packet is refused where sources are checked; undefined when it is not, or when it is refused for its form before. */

@@ -30,7 +30,14 @@ export interface FilterRule {
 /** InterfaceFilter is what one interface refuses: by rules, and IPv4 options but for those named by number. */
 export interface InterfaceFilter {
   rules: readonly FilterRule[];
+  /** place of each rule in the list of its author, where one became two or was left out; absent: they are the same */
+  written?: readonly number[];
   options?: { except: readonly number[] };
+}
+
+/** writtenPlace is the place in the list of its author of the rule that stands at a place here. */
+export function writtenPlace({ written }: Pick<InterfaceFilter, "written">, place: number): number {
+  return written?.[place] ?? place;
 }
 
 /** FilterView is what rules look at. `isCut`: a fragment, or IPv6 extension headers, whose L4 header is not known. */

@@ -2,6 +2,7 @@
 // routers, of denials, peers and tables.
 import type { SessionView } from "../../pkg/api/view.ts";
 import { AdminFault } from "../../pkg/router/admin.ts";
+import { filterRefusal } from "../../pkg/router/door.ts";
 import { configurationSchema, countersSchema, peersSchema, sessionListSchema, statusSchema, tablesSchema } from "../../pkg/cli/answers.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import { runCli, socketOf } from "../support/cli.ts";
@@ -10,6 +11,7 @@ import { address } from "./config.ts";
 import { adminOf } from "./adminof.ts";
 import { createLab, keysOf } from "./lab.ts";
 import type { Lab, LabRouter } from "./lab.ts";
+import { endsOf, parsed, SYN, tcpUp } from "./packets.ts";
 
 const names = ["branch", "transit", "cloud"];
 const services = [{ name: "shop/dns", prefixes: ["10.2.0.0/24"], proto: 17, ports: { first: 53, last: 53 }, sourceNat: true }];
@@ -111,6 +113,15 @@ test("pages of any size list each session once", () => {
     }
     expect(seen).toEqual(all);
   }
+});
+
+test("Q-4 rules of a filter are counted and told under the place that their author gave them", () => {
+  const lab = createLab(["branch", "cloud"], { services });
+  const router = routerOf(lab, "branch"), [lan] = router.config.interfaces, ssh = { permit: false, proto: 6, destinationPorts: { first: 22, last: 22 } };
+  lan!.filter = { rules: [ssh, { permit: false, family: 4, proto: 1 }, { permit: false, family: 6, proto: 58 }, { permit: false, proto: 6 }], written: [0, 1, 1, 2] }; // the second is of ICMP without a family
+  router.datapath.model.denied.set(lan!.ifnum, new Map([[1, 4], [2, 3], [3, 5]]));
+  expect(countersSchema.parse(ask(lab, "branch", "/api/v1/routers/branch/counters")).filtered).toEqual([{ interface: lan!.name, rule: 1, packets: 7 }, { interface: lan!.name, rule: 2, packets: 5 }]);
+  expect(filterRefusal(lan!, 0, parsed(tcpUp(endsOf(4), { seq: 1, flags: SYN })))).toContain("rule 2 of the filter");
 });
 
 test("a filter finds one of many in one request", () => {

@@ -72,7 +72,7 @@ export interface PeerView {
   /** key ids in hex; never key bytes */
   keys: { send: string; receive: string };
   allowedTenants: string[];
-  paths: { name: string; interface: string; local: string; remote: string; /** in force */ mtu: number; mtuDiscovery: "off" | "unknown" | "found" | "silent" | "below-floor"; state: "up" | "down"; waypoints: { used: number; free: number; size: number } }[];
+  paths: { name: string; interface: string; local: string; remote: string; /** in force */ mtu: number; mtuDiscovery: "off" | "searching" | "found" | "silent" | "below-floor"; state: "up" | "down"; waypoints: { used: number; free: number; size: number } }[];
 }
 
 /** ProblemView is an error of the admin API (RFC 9457). */

@@ -76,7 +76,7 @@ export const tablesSchema: z.ZodType<TableView[]> = z.array(tableSchema);
 const stateSchema = z.enum(["up", "down"]).meta({ description: "up: may carry new sessions" });
 const pathSchema = z.looseObject({
   name: text("peer/path"), interface: text("own interface"), local: text("own waypoint address"), remote: text("address of the peer"), mtu: number("largest IP packet in force, bytes"), state: stateSchema,
-  mtuDiscovery: z.enum(["off", "unknown", "found", "silent", "below-floor"]).default("unknown").meta({ description: "how the MTU is known: found; silent: nobody answers probes and the last value stays; below-floor: 1,280 bytes do not pass" }),
+  mtuDiscovery: z.enum(["off", "searching", "found", "silent", "below-floor"]).default("searching").meta({ description: "how the MTU is known: searching: no result yet, packets leave with DF=0; found; silent: nobody answers probes and the last value stays; below-floor: 1,280 bytes do not pass" }),
   waypoints: z.looseObject({ used: number("port pairs of sessions"), free: number("port pairs that a session may take now"), size: number("all port pairs; the rest is in quarantine") }),
 });
 

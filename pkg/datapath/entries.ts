@@ -12,6 +12,7 @@ const WAYPOINT = 1, PEER = 2; // SVR_LOCAL_*
 const RATE_REMOTE = 0, RATE_NO_TENANT = 0xffffffff; // SVR_RATE_*
 const MEMBER_BITS = 64; // ifnum, vlan, family in front of the prefix
 const MTU_MAX = 0xffff;
+const CUTTABLE = 1; // SVR_NH_CUTTABLE
 
 /** Way is where a next hop's packets go out: a device by its index, and the tag that is still to be pushed. */
 export interface Way { ifindex: number; vlan: number }
@@ -60,9 +61,10 @@ export function nexthopEntry(entry: NexthopEntry, way: Way): MapEntry {
   const { view, array } = createBytes(nexthopLayout.size);
   const u16 = (name: string, value: number): void => { view.setUint16(offsetOf(nexthopLayout, name), value, true); };
   view.setUint32(offsetOf(nexthopLayout, "ifindex"), way.ifindex, true);
+  view.setUint8(offsetOf(nexthopLayout, "family"), entry.family);
+  view.setUint8(offsetOf(nexthopLayout, "flags"), entry.cuttable === true ? CUTTABLE : 0);
   if (entry.gateway !== undefined) writeAddress(view, offsetOf(nexthopLayout, "gateway"), entry.gateway);
   u16("ifnum", entry.ifnum);
-  u16("family", entry.family);
   u16("vlan", way.vlan);
   u16("mtu", Math.min(entry.mtu, MTU_MAX));
   u16("mss4", entry.mss4);

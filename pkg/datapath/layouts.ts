@@ -116,7 +116,7 @@ export const filterLayout = struct("svr_filter", [["count", "u32"], ["flags", "u
 
 /** nexthopLayout is struct svr_nexthop. */
 export const nexthopLayout = struct("svr_nexthop", [
-  ["ifindex", "u32"], ["ifnum", "u16"], ["family", "u16"], ["gateway", "u8", 16], ["vlan", "u16"], ["mtu", "u16"], ["mss4", "u16"], ["mss6", "u16"],
+  ["ifindex", "u32"], ["ifnum", "u16"], ["family", "u8"], ["flags", "u8"], ["gateway", "u8", 16], ["vlan", "u16"], ["mtu", "u16"], ["mss4", "u16"], ["mss6", "u16"],
 ]);
 
 /** addressLayout is struct svr_address, the key of `locals`. */

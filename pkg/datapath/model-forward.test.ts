@@ -2,6 +2,7 @@
 // Outgoing packets are judged by the parser and checksums of pkg/svr, which the model does not use to build them.
 import { fromHex, readU16, writeU16 } from "../base/bytes.ts";
 import { buildPacket } from "../svr/build.ts";
+import { finishIpv4Header } from "../svr/checksum.ts";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../svr/constants.ts";
 import { parsePacket } from "../svr/packet.ts";
 import { checkSanity } from "../svr/sanity.ts";
@@ -89,6 +90,24 @@ describe("L-1 a packet leaves as the other side's, both directions of every kind
     it.run(1, { payload: body, ip: { dontFragment: false } });
     expect(it.datapath.sent.map(({ data }) => [data[0], readU16(data, 6)])).toEqual([[0x45, 0x4000], [0x45, 0]]);
     expect(it.datapath.sent[0]!.data).toHaveLength(plain.length);
+  });
+
+  test("protocol 2.7: DF=0 and an identification of its own toward a peer on a path without a known MTU; that of the host toward hosts", () => {
+    const it = world(udp);
+    const { nexthops } = worldConfig();
+    it.datapath.program(worldConfig({ nexthops: nexthops.map((one) => ({ ...one, cuttable: true })) }));
+    for (const side of [0, 0, 1] as const) it.run(side, { payload: body, ip: { ipId: 99 } });
+    const [one, two, back] = it.datapath.sent.map(({ data }) => data);
+    expect([one, two, back].map((data) => readU16(data!, 6))).toEqual([0, 0, 0x4000]);
+    expect(new Set([one, two, back].map((data) => readU16(data!, 4))).size).toBe(3);
+    expect(readU16(back!, 4)).toBe(99);
+    for (const data of [one, two, back]) {
+      const parsed = parsePacket(data!);
+      expect(parsed.ok && checkSanity(parsed.value)).toBe(undefined);
+      const bare = data!.slice(0, 20), sum = readU16(bare, 10);
+      finishIpv4Header(bare);
+      expect(readU16(bare, 10)).toBe(sum);
+    }
   });
 
   test("a UDP checksum of 0 stays 0 over IPv4", () => {

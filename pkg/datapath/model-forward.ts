@@ -63,10 +63,16 @@ function judgeHit(model: Model, hit: Hit): Verdict {
   const { session, parsed, to } = hit;
   const nexthop = hit.nexthop as NexthopEntry;
   const limit = parsed.family === 4 ? nexthop.mss4 : nexthop.mss6;
-  const data = rewritePacket(hit.data, parsed, { session, out: to, mss: model.mssClamp ? limit : 0 });
+  const data = rewritePacket(hit.data, parsed, { session, out: to, mss: model.mssClamp ? limit : 0, ...(to.path !== 0 && nexthop.cuttable && { ipId: nextIpId(model) }) });
   bookTcp(hit, step);
   book(hit, step === undefined ? session.life === Life.live : step.restart);
   return { kind: "out", nexthop: to.nexthop, vlan: nexthop.vlan, data };
+}
+
+/** The data plane draws it at random; what matters is that the next packet has another. */
+function nextIpId(model: Model): number {
+  model.ipId = (model.ipId + 1) & 0xffff;
+  return model.ipId;
 }
 
 /** Every segment of UDP, and of a host's TCP until it is trusted; never again once it had a cookie. */

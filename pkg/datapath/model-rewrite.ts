@@ -13,8 +13,8 @@ import type { PacketEnds } from "../svr/carried.ts";
 import { isIcmpRequest } from "../svr/icmp.ts";
 import type { ParsedPacket } from "./model-parse.ts";
 
-/** Leaving is a packet on its way out: the session, the side it leaves on, and the MSS limit of the next hop (0 none). */
-export interface Leaving { session: Session; out: SessionSide; mss: number }
+/** Leaving is a packet on its way out: the session, the side it leaves on, the MSS limit of the next hop (0 none), and toward a peer its identification, given where it may be cut. */
+export interface Leaving { session: Session; out: SessionSide; mss: number; ipId?: number }
 
 /** rewritePacket gives the packet as it leaves, from its IP header on, without link padding. */
 export function rewritePacket(data: Uint8Array, parsed: ParsedPacket, leaving: Leaving): Uint8Array {
@@ -31,7 +31,7 @@ function headerOf(data: Uint8Array, parsed: ParsedPacket, of: { leaving: Leaving
   const { out } = leaving;
   const old = parsed.family === out.family ? data : out.family === 4 ? ip4From6(data) : ip6From4(data);
   const saysLength = old !== data || parsed.gsoSize === 0 || readU16(data, parsed.family === 4 ? 2 : 4) !== 0; // a super-packet above 64 KiB says 0
-  return out.family === 4 ? ip4Header(old, saysLength ? bodyLength : undefined, out) : ip6Header(old, saysLength ? bodyLength : undefined, leaving);
+  return out.family === 4 ? ip4Header(old, saysLength ? bodyLength : undefined, leaving) : ip6Header(old, saysLength ? bodyLength : undefined, leaving);
 }
 
 /** The header of the other family: DSCP, ECN and TTL stay, an IPv4 packet may not be cut (protocol 2.7, 14). */
@@ -90,13 +90,14 @@ function pseudoSum(a: IpAddress, b: IpAddress, l4: { proto: number; length: numb
   return addressSum(a, b) + l4.proto + l4.length;
 }
 
-/** IPv4 header without options (protocol 2.7), DF toward peers, TTL - 1. */
-function ip4Header(data: Uint8Array, bodyLength: number | undefined, out: SessionSide): Uint8Array {
+/** IPv4 header without options, DF toward peers unless it may be cut on the way (protocol 2.7), TTL - 1. */
+function ip4Header(data: Uint8Array, bodyLength: number | undefined, { out, ipId }: Leaving): Uint8Array {
   const old = data.subarray(0, (data[0]! & 15) * 4);
   const header = data.slice(0, IPV4_HEADER);
   header[0] = 0x45;
   if (bodyLength !== undefined) writeU16(header, 2, IPV4_HEADER + bodyLength);
-  if (out.path !== 0) writeU16(header, 6, readU16(header, 6) | IPV4_DF);
+  if (ipId !== undefined) writeU16(header, 4, ipId);
+  if (out.path !== 0) writeU16(header, 6, (readU16(header, 6) & ~IPV4_DF) | (ipId === undefined ? IPV4_DF : 0));
   header[8] = data[8]! - 1;
   header[9] = out.proto;
   writeAddress(header, 12, out.local);

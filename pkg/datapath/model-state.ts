@@ -53,6 +53,8 @@ export interface Model {
   refusals: Refusals;
   counts: Map<number, InterfaceCount>;
   sweeps: bigint;
+  /** the last identification that a packet got which may be cut on its way */
+  ipId: number;
 }
 
 const NO_CONFIG: DatapathConfig = {
@@ -69,7 +71,7 @@ export function createModel(options: { sessionLimit: number; liveLimit: number; 
     slots: new Array<Session | undefined>(options.sessionLimit).fill(undefined), lowestFree: 0, flows: new Map(), uuids: new Map(), liveLimit: options.liveLimit,
     shards: options.shards, mssClamp: true, interfaces: new Map(), nexthops: new Map(), locals: new Map(), config: NO_CONFIG,
     hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), started: new Map(), denied: new Map(), wanted: new Map(), copies: [], copyRingBytes: 1 << 21, lostCopies: new Map(), drops: new Map(),
-    refusals: { waiting: [], untold: new Map(), told: new Map(), looks: new Map() }, counts: new Map(), sweeps: 0n,
+    refusals: { waiting: [], untold: new Map(), told: new Map(), looks: new Map() }, counts: new Map(), sweeps: 0n, ipId: 0,
   };
 }
 

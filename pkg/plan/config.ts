@@ -96,6 +96,8 @@ export interface NexthopConfig {
   gateway?: IpAddress;
   /** bytes of an IP packet */
   mtu: number;
+  /** its packets toward peers may be cut on their way: DF=0 (protocol 2.7). Set at run time, while a path has no MTU that is known */
+  cuttable?: true;
   origin: Origin;
 }
 
@@ -241,6 +243,8 @@ export interface PathConfig {
   nexthop: string;
   /** bytes of an IP packet */
   mtu: number;
+  /** as for a next hop */
+  cuttable?: true;
   /** waypoint pairs */
   pairs: number;
   /** range the peer announced, for destination ports; absent: protocol 2.2 */

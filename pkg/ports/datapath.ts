@@ -127,6 +127,8 @@ export interface NexthopEntry {
   /** absent: on link */
   gateway?: IpAddress;
   mtu: number;
+  /** packets toward peers leave with DF=0 and an identification of their own; absent: DF=1 */
+  cuttable?: true;
   /** clamp of the MSS option for inner IPv4 and IPv6; 0 none */
   mss4: number; mss6: number;
 }

@@ -258,7 +258,7 @@ function applyConfig(parts: Parts, applied: Applied): void {
 function putInForce(parts: Parts, posted: ShardConfig): void {
   const { datapath, shards, mtus } = parts;
   parts.isStale = false;
-  const config = withPathMtus(posted.config, (path) => mtus.mtuOf(path));
+  const config = withPathMtus(posted.config, mtus);
   datapath.program(datapathConfig(config, posted.ids));
   for (const shard of shards) shard.post({ kind: "config", posted: { ...posted, config } });
 }

@@ -29,8 +29,8 @@ export const MAX_WAITING = 32, MAX_WAITING_ROUTER = 4096;
 export interface Output {
   frame: Frame;
   seal?: SealJob;
-  /** it leaves in fragments, cut after it was signed as a whole (protocol 10.2) */
-  cut?: { whole: WholePacket; plan: FragmentPlan };
+  /** it leaves in fragments, cut after it was signed as a whole (protocol 10.2); ipIds: one for each that may be cut on its way */
+  cut?: { whole: WholePacket; plan: FragmentPlan; ipIds: readonly number[] };
   /** its session is captured here */
   copy?: CopyMark;
 }

@@ -11,7 +11,7 @@ import { layoutPacket, tcpHeaderBytes } from "../svr/layout.ts";
 import type { Metadata } from "../svr/metadata.ts";
 import { sealJob } from "../svr/seal.ts";
 import type { Output } from "./batch.ts";
-import { contentOf, signingOf } from "./outputplan.ts";
+import { contentOf, nextIpId, signingOf } from "./outputplan.ts";
 import type { OutputPlan } from "./outputplan.ts";
 import type { Turn } from "./turn.ts";
 
@@ -45,13 +45,14 @@ function firstMetadata(plan: OutputPlan, content: Metadata | undefined, cut: Fra
 function layWhole(turn: Turn, plan: OutputPlan, of: { cut: FragmentPlan; first: MetadataPlan }): Result<Output, "too-big" | "filter"> {
   const { cut, first } = of;
   const layout = layoutPacket(plan.packet, plan.to, {
-    options: { ...plan.options, dontFragment: true, willBeCut: true }, body: plan.body,
+    options: { ...plan.options, willBeCut: true }, body: plan.body, dontFragment: true,
     room: { before: first.length, behind: cut.tag === 0 ? 0 : TAG_BYTES },
   });
   if (!layout.ok) return layout;
   const { data, l4, payload } = layout.value;
   const seal = sealJob(layout.value, first, signingOf(turn, plan.path.peer));
-  return ok({ frame: { nexthop: plan.nexthop, data }, seal, cut: { plan: cut, whole: { data, l4, payload, body: payload + first.length } } });
+  const ipIds = plan.path.cuttable === true ? cut.slices.map(() => nextIpId(turn)) : [];
+  return ok({ frame: { nexthop: plan.nexthop, data }, seal, cut: { plan: cut, whole: { data, l4, payload, body: payload + first.length }, ipIds } });
 }
 
 function isTcp(plan: OutputPlan): boolean {

@@ -10,7 +10,7 @@ import type { Metadata } from "../svr/metadata.ts";
 import { parsePacket } from "../svr/packet.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Session, SessionContext, SessionSide, SideIndex } from "../svr/session.ts";
-import { EMPTY_HEADER } from "./outputplan.ts";
+import { EMPTY_HEADER, nextIpId } from "./outputplan.ts";
 import { planOutput } from "./sealing.ts";
 import type { PathEntry } from "./tables.ts";
 import type { Carried, Original, Turn } from "./turn.ts";
@@ -33,7 +33,7 @@ export function emitToPeer(turn: Turn, session: Session, to: ToPeer): ReturnType
   const hadMetadata = carried.tlvs !== undefined;
   return planOutput(turn, {
     packet, to: endpoints(side), body: { at: bodyAt, end: bodyEnd }, path, nexthop: side.nexthop, isVerified: hadMetadata,
-    options: { carrier: side.proto, inner: innerEnds(session.context, side === session.side[1]), flowLabel: session.flowLabel, mss: path.mss, take: turn.take, bodyAt: hadMetadata ? bodyAt : undefined, bodyEnd: hadMetadata ? bodyEnd : undefined },
+    options: { carrier: side.proto, inner: innerEnds(session.context, side === session.side[1]), flowLabel: session.flowLabel, mss: path.mss, take: turn.take, bodyAt: hadMetadata ? bodyAt : undefined, bodyEnd: hadMetadata ? bodyEnd : undefined, dontFragment: path.cuttable !== true, ipId: freshId(turn, path) },
     tlvs, original,
   });
 }
@@ -90,9 +90,14 @@ function emitGenerated(turn: Turn, message: Generated): void {
   const packet = parsePacket(bare);
   if (!packet.ok) return turn.count(packet.error);
   const sent = planOutput(turn, {
-    packet: packet.value, to, options: { ttl: packet.value.ttl }, body: { at: packet.value.payload, end: packet.value.end }, path, tlvs, nexthop, isVerified: true,
+    packet: packet.value, to, options: { ttl: packet.value.ttl, dontFragment: path.cuttable !== true, ipId: freshId(turn, path) }, body: { at: packet.value.payload, end: packet.value.end }, path, tlvs, nexthop, isVerified: true,
   });
   if (!sent.ok) turn.count(sent.error, path.peer);
+}
+
+/** The identification of a packet that may be cut; else that of the host stays (protocol 2.7). */
+function freshId(turn: Turn, path: PathEntry): number | undefined {
+  return path.cuttable === true && path.family === 4 ? nextIpId(turn) : undefined;
 }
 
 /** endpoints are the addresses and ports of packets that leave on a side. */

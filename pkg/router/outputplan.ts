@@ -35,6 +35,11 @@ export function contentOf(plan: OutputPlan): Metadata | undefined {
   return tlvs === EMPTY_HEADER ? EMPTY_HEADER : { ...tlvs, keyId: path.peer.send.keyId };
 }
 
+/** nextIpId is an identification for a packet that may be cut on its way (protocol 2.7). */
+export function nextIpId(turn: Turn): number {
+  return turn.ids.next() & 0xffff;
+}
+
 /** signingOf takes a fresh counter under the keys of a peer. */
 export function signingOf(turn: Turn, peer: PeerEntry): Signing {
   return { key: peer.send, mode: peer.mode, epoch: epochAt(turn.nowUnixMs / 1000), counter: turn.seals.nextCounter() };

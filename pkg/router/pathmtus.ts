@@ -31,7 +31,7 @@ export interface PathMtuOptions {
   engine: SealEngine;
   port: PeeringPort;
   datapath: Pick<Datapath, "send">;
-  /** an MTU in force changed */
+  /** an MTU in force, or DF with it, changed */
   changed(): void;
 }
 
@@ -45,6 +45,8 @@ export interface PathMtus {
   /** in force for a path of the configuration, in bytes of an IP packet */
   mtuOf(path: PathConfig): number;
   verdictOf(path: PathConfig): MtuVerdict | "off";
+  /** packets of the path leave with DF=0: no size is known to pass */
+  isCuttable(path: PathConfig): boolean;
   /** messages that were refused, by reason, and by peer where the peer is known */
   refused(): Pick<ReturnType<Tally["totals"]>, "drops" | "peerDrops">;
 }
@@ -62,13 +64,15 @@ export function createPathMtus(options: PathMtuOptions): PathMtus {
   let faults = "";
   const budget = createBudget(clock);
   const feed = (one: Tracked, event: MtuEvent): void => { run(options, posted, one, event); };
+  const onReply = (path: PathConfig, reply: MtuEvent): void => {
+    const one = tracked.get(path.key);
+    if (one !== undefined) feed(one, reply);
+  };
+  const isCuttable = (path: PathConfig): boolean => tracked.get(path.key)?.state.cuttable ?? false;
   port.onDatagram((datagram) => {
     if (!budget()) return tally.count("rate");
     if (posted === undefined) return tally.count("unknown-key");
-    const refused = receive(options, posted, datagram, (path, reply) => {
-      const one = tracked.get(path.key);
-      if (one !== undefined) feed(one, reply);
-    });
+    const refused = receive(options, posted, datagram, { onReply, isCuttable });
     if (refused !== undefined) tally.count(refused.reason, refused.peer);
   });
   return {
@@ -89,6 +93,7 @@ export function createPathMtus(options: PathMtuOptions): PathMtus {
     },
     mtuOf: (path) => Math.min(path.mtu, tracked.get(path.key)?.state.mtu ?? path.mtu),
     verdictOf: (path) => tracked.get(path.key)?.state.verdict ?? "off",
+    isCuttable,
     refused: () => tally.totals(),
   };
 }
@@ -124,10 +129,16 @@ function run(options: PathMtuOptions, posted: ShardConfig | undefined, one: Trac
   for (const { id, size } of effects) {
     if (posted !== undefined) send(options, posted, path, { message: { kind: "probe", id, size }, way: { source: path.local, destination: path.remote, destinationPort: 1280 } });
   }
-  if (state.verdict === "below-floor" && before.verdict !== "below-floor") log.warn({ path: path.key }, "packets of 1280 bytes do not pass; larger ones are cut to that");
-  if (state.mtu === before.mtu) return;
-  log.info({ path: path.key, before: before.mtu, mtu: state.mtu }, "path MTU changed");
-  options.changed();
+  sayAlarm(log, path, { before, state });
+  if (state.mtu !== before.mtu) log.info({ path: path.key, before: before.mtu, mtu: state.mtu }, "path MTU changed");
+  if (state.mtu !== before.mtu || state.cuttable !== before.cuttable) options.changed();
+}
+
+/** The alarm of protocol 10.3; silence says nothing about it. */
+function sayAlarm(log: Log, path: PathConfig, of: { before: MtuState; state: MtuState }): void {
+  const is = of.state.verdict === "below-floor", was = of.before.verdict === "below-floor";
+  if (is && !was) log.warn({ path: path.key }, "path MTU alarm raised: packets of 1280 bytes do not pass, so they leave with DF=0 and are cut on their way");
+  if (was && of.state.verdict === "found") log.info({ path: path.key, mtu: of.state.mtu }, "path MTU alarm cleared");
 }
 
 function send(options: PathMtuOptions, posted: ShardConfig, path: PathConfig, what: { message: MtuMessage; way: PeeringWay }): void {
@@ -156,17 +167,20 @@ interface Refused { reason: DropReason; peer?: string }
 
 interface Opened { message: MtuMessage; paths: PathConfig[] }
 
+/** What a received message meets: the states of the paths. */
+interface Known { onReply(path: PathConfig, reply: MtuEvent): void; isCuttable(path: PathConfig): boolean }
+
 /** Verifies a datagram and answers it, or hands the reply on; says why when it does neither. */
-function receive(options: PathMtuOptions, posted: ShardConfig, datagram: Datagram, onReply: (path: PathConfig, reply: MtuEvent) => void): Refused | undefined {
+function receive(options: PathMtuOptions, posted: ShardConfig, datagram: Datagram, known: Known): Refused | undefined {
   const opened = open(options, posted, datagram);
   if (!opened.ok) return opened.error;
   const { message, paths } = opened.value;
   if (message.kind === "reply") {
-    for (const path of paths) onReply(path, { kind: "reply", id: message.id, size: message.size });
+    for (const path of paths) known.onReply(path, { kind: "reply", id: message.id, size: message.size });
     return undefined;
   }
   const path = paths.find((one) => sameAddress(one.remote, datagram.remote)) ?? paths[0]!;
-  const way = { source: datagram.local, destination: datagram.remote, destinationPort: datagram.remotePort }; // a NAT may have changed them (protocol 9.1)
+  const way = { source: datagram.local, destination: datagram.remote, destinationPort: datagram.remotePort, cuttable: known.isCuttable(path) }; // a NAT may have changed them (protocol 9.1)
   send(options, posted, path, { message: { ...message, kind: "reply" }, way });
   return undefined;
 }
@@ -198,10 +212,12 @@ function verified({ clock, engine }: PathMtuOptions, { packet, header }: Peering
   return message === undefined ? fail("metadata-malformed") : ok(message);
 }
 
-/** withPathMtus is a configuration with the MTUs in force: paths, and the next hops that only they use. */
-export function withPathMtus(config: RouterConfig, mtuOf: (path: PathConfig) => number): RouterConfig {
-  const paths = config.paths.map((path) => ({ ...path, mtu: mtuOf(path) }));
+/** withPathMtus is a configuration with what is known of its paths in force: in them, and in the next hops that only they use. */
+export function withPathMtus(config: RouterConfig, mtus: Pick<PathMtus, "mtuOf" | "isCuttable">): RouterConfig {
+  const paths = config.paths.map((path) => ({ ...path, mtu: mtus.mtuOf(path), ...(mtus.isCuttable(path) && { cuttable: true as const }) }));
   const smallest = new Map<string, number>();
   for (const { nexthop, mtu } of paths) smallest.set(nexthop, Math.min(mtu, smallest.get(nexthop) ?? mtu));
-  return { ...config, paths, nexthops: config.nexthops.map((nexthop) => ({ ...nexthop, mtu: smallest.get(nexthop.key) ?? nexthop.mtu })) };
+  const cuttable = new Set(paths.filter((path) => path.cuttable === true).map((path) => path.nexthop));
+  const nexthops = config.nexthops.map((one) => ({ ...one, mtu: smallest.get(one.key) ?? one.mtu, ...(cuttable.has(one.key) && { cuttable: true as const }) }));
+  return { ...config, paths, nexthops };
 }

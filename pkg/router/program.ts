@@ -30,7 +30,7 @@ function nexthopEntry(config: RouterConfig, nexthop: NexthopConfig, ids: Ids): N
   if (index === undefined || device === undefined) return [];
   const clamp = clampOf(config, nexthop);
   const entry = { index, interface: device, ifnum: nexthop.ifnum, vlan: nexthop.vlan, family: nexthop.family, mtu: nexthop.mtu, ...clamp };
-  return [nexthop.gateway === undefined ? entry : { ...entry, gateway: nexthop.gateway }];
+  return [{ ...entry, ...(nexthop.gateway && { gateway: nexthop.gateway }), ...(nexthop.cuttable && { cuttable: true as const }) }];
 }
 
 /** Next hops toward peers clamp; those toward hosts do not. */

@@ -46,6 +46,25 @@ test.each<{ desc: string; length: number; tlvs?: Metadata; change?: Parameters<t
   expect(sent(length, tlvs, change)).toEqual(leaves);
 });
 
+test("2.7 on a path without a known MTU fragments leave with DF=0, each with an identification of its own; else with DF=1 and that of the packet", () => {
+  const headersOf = (on: typeof path): number[][] => {
+    const turn = newTurn(tables);
+    const { packet } = arrivalOf(buildPacket({ source: address("10.1.0.5"), destination: address("10.2.0.5"), ipId: 9 }, { kind: "udp", sourcePort: 1, destinationPort: 2 }, new Uint8Array(60_000)));
+    expect(planOutput(turn, { packet, to, options: { carrier: 17, dontFragment: on.cuttable !== true }, body: { at: packet.payload, end: packet.end }, path: on, nexthop: 3, isVerified: false }).ok).toBe(true);
+    signOutputs(turn.batch.outputs, engine);
+    const [first, second] = [framesOf(turn.batch.outputs), framesOf(turn.batch.outputs)];
+    expect(first).toEqual(second); // a capture sees what leaves
+    return first.map(({ data }) => {
+      const read = parsePacket(data);
+      if (!read.ok) throw new Error(read.error);
+      return [Number(read.value.dontFragment), read.value.ipId];
+    });
+  };
+  const cut = headersOf({ ...path, cuttable: true });
+  expect([cut.every(([df]) => df === 0), new Set(cut.map(([, id]) => id)).size]).toEqual([true, cut.length]);
+  expect(headersOf(path)).toEqual(cut.map(() => [1, 9]));
+});
+
 test("10.2 identifications of fragmented packets differ, and only the first fragment names the key", () => {
   const turn = newTurn(tables);
   for (let n = 0; n < 3; n++) {

@@ -74,11 +74,7 @@ export function signOutputs(outputs: readonly Output[], engine: SealEngine): voi
 export function framesOf(outputs: readonly Output[]): Frame[] {
   return outputs.flatMap(({ frame, cut }) => {
     if (cut === undefined) return [frame];
-    return cutPacket(cut.whole, cut.plan, keepsId).map((data) => ({ nexthop: frame.nexthop, data }));
+    let used = 0;
+    return cutPacket(cut.whole, cut.plan, () => cut.ipIds[used++] ?? 0).map((data) => ({ nexthop: frame.nexthop, data }));
   });
-}
-
-/** Never asked: DF is set toward peers, so the identification stays (protocol 2.7). */
-function keepsId(): number {
-  return 0;
 }

@@ -24,6 +24,8 @@ export interface PathEntry {
   nexthop: number;
   /** bytes of an IP packet */
   mtu: number;
+  /** what leaves may be cut on its way: DF=0 and an identification of its own (protocol 2.7); absent: DF=1 */
+  cuttable?: true;
   /** clamp of the MSS option toward the peer, 0 none */
   mss: number;
   /** waypoint pairs of all shards together */

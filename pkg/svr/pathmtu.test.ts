@@ -88,6 +88,19 @@ test("10.3 a path below the floor: 1,280 stays in force and it is told", () => {
   expect(Math.max(...pass(run, 1_000, () => ({ mtu: 1000 })).sent.map(({ size }) => size))).toBe(1500);
 });
 
+test("2.7 DF=0 until a size is known to pass, and below the floor; silence later changes nothing", () => {
+  const during = (run: Run, ms: number, mtu: number): (boolean | string)[] => [pass(run, ms, () => ({ mtu })).state.verdict, run.state.cuttable];
+  const run = begin(1500);
+  expect([run.state.verdict, run.state.cuttable]).toEqual(["searching", true]);
+  expect(during(run, 10_000, 1400)).toEqual(["searching", true]);
+  expect(during(run, 50_000, 1400)).toEqual(["found", false]);
+  expect(during(run, 700_000, 0)).toEqual(["silent", false]);
+  expect(during(run, 700_000, 1000)).toEqual(["below-floor", true]);
+  expect(during(run, 700_000, 0)).toEqual(["silent", true]);
+  expect(during(run, 700_000, 1500)).toEqual(["found", false]);
+  expect(during(begin(1500), 40_000, 0)).toEqual(["silent", true]);
+});
+
 test("10.3 an ICMP error starts a run, at most one in 5 s, and sets nothing", () => {
   const run = pass(begin(1500), 1_000, () => ({ mtu: 1500 }));
   for (let count = 0; count < 100; count++) feed(run, { kind: "tooBig" }, { mtu: 1500 });

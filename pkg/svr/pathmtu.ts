@@ -10,7 +10,7 @@ const SILENT_MS = 30_000; // pause after a run that nobody answered
 const TRIGGER_MS = 5_000; // least time between runs that errors start
 
 /** MtuVerdict is what is known: nothing yet, a size, that nobody answers (the last value stays), or a path below the floor. */
-export type MtuVerdict = "unknown" | "found" | "silent" | "below-floor";
+export type MtuVerdict = "searching" | "found" | "silent" | "below-floor";
 
 /** Probe is one size that is being asked for; `why` says what its answer means. */
 interface Probe { size: number; why: "top" | "search" | "floor" | "check" | "alive" | "floorCheck"; id: number; tries: number; sentMs: number }
@@ -23,6 +23,8 @@ export interface MtuState {
   /** in force, bytes of an IP packet */
   readonly mtu: number;
   readonly verdict: MtuVerdict;
+  /** no size is known to pass: packets leave with DF=0, and routers on the way may cut them (protocol 2.7) */
+  readonly cuttable: boolean;
   /** largest size that passed and smallest that did not in this run */
   readonly good: number;
   readonly bad: number;
@@ -44,7 +46,7 @@ export interface MtuStep { state: MtuState; effects: MtuEffect[] }
 /** startMtu is a path that came up: `top` holds until more is known, and the first run begins with the next tick. */
 export function startMtu(of: { top: number; intervalMs: number; firstId: number }, now: number): MtuState {
   const { top, intervalMs, firstId } = of;
-  return { top, intervalMs, mtu: top, verdict: "unknown", good: 0, bad: 0, probe: undefined, nextRunMs: now, lastRunMs: now, nextId: firstId >>> 0 };
+  return { top, intervalMs, mtu: top, verdict: "searching", cuttable: true, good: 0, bad: 0, probe: undefined, nextRunMs: now, lastRunMs: now, nextId: firstId >>> 0 };
 }
 
 /** againEvery is a path with another interval, which counts from its last run. */
@@ -83,7 +85,7 @@ function reply(state: MtuState, { id, size }: { id: number; size: number }, now:
   const isOurs = probe !== undefined && size === probe.size && ((probe.id - id) >>> 0) < probe.tries; // any try of this size
   if (!isOurs) return { state, effects: [] };
   switch (probe.why) {
-    case "top": return finish(state, { mtu: state.top, verdict: "found" }, now);
+    case "top": return finish(state, { mtu: state.top, verdict: "found", cuttable: false }, now);
     case "search": case "floor": return search({ ...state, good: probe.size }, now);
     case "check": case "floorCheck": return search({ ...state, good: probe.size, bad: state.top + 1 }, now); // the path was away meanwhile
     case "alive": return ask(state, { size: Math.min(MTU_FLOOR, state.top), why: "floorCheck" }, now); // it may have come back just now
@@ -94,9 +96,9 @@ function unanswered(state: MtuState, probe: Probe, now: number): MtuStep {
   switch (probe.why) {
     case "top": case "search": return search({ ...state, bad: probe.size }, now);
     case "floor": return ask(state, { size: Math.min(ALIVE, state.top), why: "alive" }, now);
-    case "check": return finish(state, { mtu: state.good, verdict: "found" }, now);
-    case "alive": return finish(state, { mtu: state.mtu, verdict: "silent" }, now);
-    case "floorCheck": return finish(state, { mtu: MTU_FLOOR, verdict: "below-floor" }, now);
+    case "check": return finish(state, { mtu: state.good, verdict: "found", cuttable: false }, now);
+    case "alive": return finish(state, { mtu: state.mtu, verdict: "silent", cuttable: state.cuttable }, now);
+    case "floorCheck": return finish(state, { mtu: MTU_FLOOR, verdict: "below-floor", cuttable: true }, now);
   }
 }
 
@@ -104,7 +106,7 @@ function unanswered(state: MtuState, probe: Probe, now: number): MtuStep {
 function search(state: MtuState, now: number): MtuStep {
   const { good, bad } = state;
   const low = Math.max(good, MTU_FLOOR);
-  if (bad > state.top && good === state.top) return finish(state, { mtu: state.top, verdict: "found" }, now);
+  if (bad > state.top && good === state.top) return finish(state, { mtu: state.top, verdict: "found", cuttable: false }, now);
   if (bad - low > STEP) return ask(state, { size: nextSize(state, low), why: "search" }, now);
   if (good === 0) return ask(state, { size: Math.min(MTU_FLOOR, state.top), why: "floor" }, now);
   if (bad > state.top) return ask(state, { size: state.top, why: "top" }, now);
@@ -117,7 +119,7 @@ function nextSize({ good, bad, mtu }: MtuState, low: number): number {
   return good === mtu && good > 0 ? good + STEP : Math.floor((low + bad) / 2);
 }
 
-function finish(state: MtuState, found: Pick<MtuState, "mtu" | "verdict">, now: number): MtuStep {
+function finish(state: MtuState, found: Pick<MtuState, "mtu" | "verdict" | "cuttable">, now: number): MtuStep {
   const pause = found.verdict === "silent" ? Math.min(SILENT_MS, state.intervalMs) : state.intervalMs;
   return { state: { ...state, ...found, probe: undefined, nextRunMs: now + pause }, effects: [] };
 }

@@ -20,9 +20,9 @@ const MTU_BODY = 6; // probe id 4, size 2
 export interface MtuMessage { kind: "probe" | "reply"; id: number; size: number }
 
 /** PeeringWay is where a message goes; our port is always 1280. */
-export interface PeeringWay { source: IpAddress; destination: IpAddress; destinationPort: number }
+export interface PeeringWay { source: IpAddress; destination: IpAddress; destinationPort: number; /** a reply may be cut on its way (protocol 2.7); a probe never */ cuttable?: boolean }
 
-/** writeMtuMessage gives the whole IP packet, signed, DF set; a probe has exactly its size. */
+/** writeMtuMessage gives the whole IP packet, signed; a probe has exactly its size, and DF whatever the path. */
 export function writeMtuMessage(message: MtuMessage, way: PeeringWay, by: { signing: Signing; engine: SealEngine }): Uint8Array {
   const { signing, engine } = by;
   const metadata: Metadata = { keyId: signing.key.keyId, message: message.kind === "probe" ? MESSAGE_MTU_PROBE : MESSAGE_MTU_REPLY };
@@ -33,7 +33,10 @@ export function writeMtuMessage(message: MtuMessage, way: PeeringWay, by: { sign
   const packet = parsePacket(buildPacket(way, { kind: "udp", ...ports }, body));
   if (!packet.ok) throw new Error("a message that was just built is no packet");
   const { payload, end } = packet.value;
-  const job = planSeal(packet.value, { source: way.source, destination: way.destination, ...ports }, { ...signing, metadata, ttl: wire.GENERATED_TTL, bodyAt: payload, bodyEnd: end });
+  const job = planSeal(packet.value, { source: way.source, destination: way.destination, ...ports }, {
+    ...signing, metadata, ttl: wire.GENERATED_TTL, bodyAt: payload, bodyEnd: end,
+    dontFragment: message.kind === "probe" || way.cuttable !== true, ipId: message.id & 0xffff, // ids of probes do not repeat soon
+  });
   if (!job.ok) throw new Error(`a message of ${message.size} bytes cannot be sent (${job.error})`);
   engine.seal([job.value]);
   finishChecksum(job.value.data, job.value.l4);

@@ -43,7 +43,7 @@ const struct field settings_fields[] = {
 
 const struct field nexthop_fields[] = {
 	FIELD_OF(svr_nexthop, ifindex, UNSIGNED), FIELD_OF(svr_nexthop, ifnum, UNSIGNED), FIELD_OF(svr_nexthop, family, UNSIGNED),
-	FIELD_OF(svr_nexthop, gateway, BYTES), FIELD_OF(svr_nexthop, vlan, UNSIGNED),
+	FIELD_OF(svr_nexthop, flags, UNSIGNED), FIELD_OF(svr_nexthop, gateway, BYTES), FIELD_OF(svr_nexthop, vlan, UNSIGNED),
 	FIELD_OF(svr_nexthop, mtu, UNSIGNED), FIELD_OF(svr_nexthop, mss4, UNSIGNED), FIELD_OF(svr_nexthop, mss6, UNSIGNED), { 0 },
 };
 

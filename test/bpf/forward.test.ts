@@ -2,7 +2,7 @@
 // the builder. The frame enters on LAN (hosts) or WAN (peers); see fixture.ts.
 import { openHarness } from "./harness.ts";
 import type { Harness } from "./harness.ts";
-import { egress, families, hexOf, hostSide, ingress, install, LAN, peerSide, prepare, send, sendFrame, serverSide, session, TCP, UDP, WAN } from "./fixture.ts";
+import { egress, families, hexOf, hostSide, ingress, install, LAN, peerSide, prepare, send, sendFrame, serverSide, session, TCP, UDP, WAN, WAN_HOP } from "./fixture.ts";
 import type { Family } from "./fixture.ts";
 import { addressBytes, buildFrame, buildPacket, bytesOf, join } from "./packets.ts";
 import type { PacketSpec } from "./packets.ts";
@@ -192,6 +192,24 @@ describe("IPv4 header", () => {
     expect(out.out).toBe(hexOf({ from: f.waypoint, to: f.peer, ttl: 63, df: true, id: 99, udp: { sport: 16384, dport: 16385, body } }));
     const back = await send(harness, { from: f.peer, to: f.waypoint, df: false, udp: { sport: 16385, dport: 16384, body } }, { ifnum: WAN });
     expect(back.out).toBe(hexOf({ from: f.server, to: f.host, ttl: 63, df: false, udp: { sport: 443, dport: 40000, body } }));
+  });
+
+  test("protocol 2.7: on a path without a known MTU DF=0 and an identification of its own, the checksum following; toward a host as it came", async () => {
+    await install(harness, ingress(f, UDP));
+    await harness.ask("nexthop", { index: WAN_HOP, ifindex: 1, flags: 1, mtu: 1500, ifnum: WAN, mss4: 1340, mss6: 1320, vlan: 0 });
+    const udp = { sport: 40000, dport: 443, body };
+    const ids = new Set<number>();
+    for (const df of [true, false]) {
+      for (let round = 0; round < 20; round++) {
+        const { out, verdict } = await send(harness, { from: f.host, to: f.server, df, id: 99, udp });
+        const id = parseInt(out.slice(8, 12), 16);
+        expect([verdict, out]).toEqual(["forward", hexOf({ from: f.waypoint, to: f.peer, ttl: 63, df: false, id, udp: { sport: 16384, dport: 16385, body } })]);
+        ids.add(id);
+      }
+    }
+    expect(ids.size).toBeGreaterThan(35); // 40 numbers drawn of 65,536
+    const back = await send(harness, { from: f.peer, to: f.waypoint, df: false, id: 7, udp: { sport: 16385, dport: 16384, body } }, { ifnum: WAN });
+    expect(back.out).toBe(hexOf({ from: f.server, to: f.host, ttl: 63, df: false, id: 7, udp: { sport: 443, dport: 40000, body } }));
   });
 
   test.each([["router alert", [0x94, 4, 0, 0]], ["forty bytes", [...new Array<number>(39).fill(1), 0]]])("options are not carried: %s", async (_name, options) => {

@@ -4,6 +4,7 @@ import { toHex } from "../../pkg/base/bytes.ts";
 import type { ModelDatapath } from "../../pkg/datapath/model.ts";
 import { Flag } from "../../pkg/svr/session.ts";
 import type { CapturedSeen, CopySeen } from "../bpf/harness.ts";
+import { withoutId } from "./identification.ts";
 import type { KernelSide } from "./kernel.ts";
 import type { Random } from "./random.ts";
 
@@ -50,11 +51,12 @@ export function drainCopies(model: ModelDatapath, kernel: KernelSide): Drained {
   return { model: { copies, captured }, kernel: kernel.copies() };
 }
 
-/** compareCopies says what of it differs first; copies are compared in order, what is wanted by slot. */
-export async function compareCopies({ model, kernel }: Drained): Promise<{ field: string; model: unknown; kernel: unknown } | undefined> {
+/** compareCopies says what of it differs first; copies are compared in order, what is wanted by slot. cuttable: no next hop knows its MTU. */
+export async function compareCopies({ model, kernel }: Drained, cuttable: boolean): Promise<{ field: string; model: unknown; kernel: unknown } | undefined> {
   const seen = await kernel;
-  const ours = [...model.copies, ...bySlot(model.captured)].map((one) => JSON.stringify(one));
-  const theirs = [...seen.copies.map(plain), ...bySlot(seen.captured)].map((one) => JSON.stringify(one));
+  const leaving = <Copy extends Pick<CopySeen, "point" | "data">>(copy: Copy): Copy => (cuttable && copy.point % 2 === 1 ? { ...copy, data: withoutId(copy.data) } : copy);
+  const ours = [...model.copies.map(leaving), ...bySlot(model.captured)].map((one) => JSON.stringify(one));
+  const theirs = [...seen.copies.map(plain).map(leaving), ...bySlot(seen.captured)].map((one) => JSON.stringify(one));
   const at = Array.from({ length: Math.max(ours.length, theirs.length) }, (_, index) => index).find((index) => ours[index] !== theirs[index]);
   return at === undefined ? undefined : { field: `copy ${at} of ${ours.length}`, model: ours[at], kernel: theirs[at] };
 }

@@ -17,6 +17,6 @@ test(`${packets} generated packets get the same verdict, bytes, session and copi
   const causes = Object.keys(found.counts).filter((label) => label.startsWith("punt")).length;
   expect(causes).toBe(11);
   expect(found.counts["out"]).toBeGreaterThan(packets / 5);
-  expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["pass", "drop filter", "drop state", "drop no-service", "drop no-nexthop", "told filter", "told state", "told no-service"]));
+  expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["pass", "cuttable", "drop filter", "drop state", "drop no-service", "drop no-nexthop", "told filter", "told state", "told no-service"]));
   expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["copy 0", "copy 1", "copy 2", "copy 3", "copy of a super-packet", "copies lost"]));
 }, longer(600_000));

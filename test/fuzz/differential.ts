@@ -6,7 +6,7 @@ import { toHex } from "../../pkg/base/bytes.ts";
 import { modelDatapath } from "../../pkg/datapath/model.ts";
 import type { ModelDatapath } from "../../pkg/datapath/model.ts";
 import type { Verdict } from "../../pkg/datapath/model-verdict.ts";
-import type { DatapathRefusal, InterfaceEntry, Punt } from "../../pkg/ports/datapath.ts";
+import type { DatapathConfig, DatapathRefusal, Punt } from "../../pkg/ports/datapath.ts";
 import { reasonOf } from "../../pkg/svr/reasons.ts";
 import type { Session } from "../../pkg/svr/session.ts";
 import type { Fields, PuntSeen, Ran, RefusalSeen } from "../bpf/harness.ts";
@@ -15,6 +15,7 @@ import { beginCaptures, changeCaptures, compareCopies, drainCopies } from "./cop
 import type { Drained } from "./copying.ts";
 import { fuzzFilters } from "./filters.ts";
 import { COPY_BYTES, openKernelSide } from "./kernel.ts";
+import { withoutId } from "./identification.ts";
 import type { KernelSide } from "./kernel.ts";
 import { fuzzPacket, SOCKET_PORT } from "./packets.ts";
 import type { FuzzPacket } from "./packets.ts";
@@ -36,8 +37,8 @@ const ETHERNET_HEX = 28;
 
 interface KernelAnswers { ran: Ran; punts: PuntSeen[]; told: RefusalSeen[]; shown?: Fields }
 
-/** One judged packet: the model's view, taken at once, and the promise of the kernel's. */
-interface Pair { packet: FuzzPacket; verdict: Verdict; punt: Punt | undefined; told: DatapathRefusal | undefined; after?: Session; drained?: Drained; answers: Promise<KernelAnswers> }
+/** One judged packet: the model's view, taken at once, and the promise of the kernel's; cuttable: no next hop knows its MTU. */
+interface Pair { cuttable: boolean; packet: FuzzPacket; verdict: Verdict; punt: Punt | undefined; told: DatapathRefusal | undefined; after?: Session; drained?: Drained; answers: Promise<KernelAnswers> }
 
 /** runDifferential compares `packets` generated packets; the same seed gives the same packets. */
 export async function runDifferential(ask: { packets: number; seed: number }): Promise<Differential> {
@@ -60,17 +61,20 @@ interface Round { kernel: KernelSide; found: Differential; round: number; packet
 async function runRound(random: Random, round: Round): Promise<void> {
   const sessions = fuzzSessions(random);
   const peers = [place(4, "peer"), place(6, "peer")];
-  const interfaces = fuzzFilters(random, worldConfig().interfaces);
-  await round.kernel.begin(sessions, peers, interfaces);
-  const model = openModel(sessions, peers, interfaces);
+  const world: DatapathConfig = { ...worldConfig(), interfaces: fuzzFilters(random, worldConfig().interfaces) };
+  const cuttable = round.round % 2 === 1; // not drawn: a seed keeps its packets
+  if (cuttable) world.nexthops = world.nexthops.map((one) => ({ ...one, cuttable }));
+  await round.kernel.begin(sessions, peers, world);
+  const model = openModel(sessions, peers, world);
   await beginCaptures(random, model, round.kernel);
-  const pairs = Array.from({ length: round.packets }, (_, index) => step(random, { model, kernel: round.kernel, isLast: index === round.packets - 1 }));
+  const pairs = Array.from({ length: round.packets }, (_, index) => ({ ...step(random, { model, kernel: round.kernel, isLast: index === round.packets - 1 }), cuttable }));
   const answers = await Promise.all(pairs.map((pair) => pair.answers));
   for (const [index, pair] of pairs.entries()) {
     const difference = round.found.difference ?? compare(pair, answers[index] as KernelAnswers) ?? await compareDrained(round.found, pair);
     round.found.packets += 1;
     for (const told of (answers[index] as KernelAnswers).told) count(round.found, `told ${reasonOf(told.reason)?.name ?? told.reason}`);
     count(round.found, labelOf(pair.verdict));
+    if (mayBeCut(pair)) count(round.found, "cuttable");
     if (difference !== undefined) round.found.difference = { round: round.round, packet: pair.packet, ...(pair.after && { session: pair.after }), ...difference };
   }
   const late = round.found.difference ?? await compareAll(round, model, pairs.at(-1) as Pair);
@@ -78,21 +82,21 @@ async function runRound(random: Random, round: Round): Promise<void> {
 }
 
 /** One packet; before it a capture may change, after it the copies may be taken. */
-function step(random: Random, { model, kernel, isLast }: { model: ModelDatapath; kernel: KernelSide; isLast: boolean }): Pair {
+function step(random: Random, { model, kernel, isLast }: { model: ModelDatapath; kernel: KernelSide; isLast: boolean }): Omit<Pair, "cuttable"> {
   const changed = changeCaptures(random, model, kernel);
   const pair = judge(random, model, kernel);
   const answers = Promise.all([pair.answers, changed]).then(([answer]) => answer);
   return { ...pair, answers, ...((isLast || random.chance(7)) && { drained: drainCopies(model, kernel) }) };
 }
 
-async function compareDrained(found: Differential, { drained }: Pair): Promise<Found | undefined> {
+async function compareDrained(found: Differential, { drained, cuttable }: Pair): Promise<Found | undefined> {
   if (drained === undefined) return undefined;
   for (const { point, gsoSize } of drained.model.copies) {
     count(found, `copy ${point}`);
     if (gsoSize > 0) count(found, "copy of a super-packet");
   }
   if (drained.model.captured.some(({ lost }) => lost > 0)) count(found, "copies lost");
-  return compareCopies(drained);
+  return compareCopies(drained, cuttable);
 }
 
 /** Every session once more at the end of a round: packets that did not pass may have changed one, too. */
@@ -110,9 +114,9 @@ function count(found: Differential, label: string): void {
 }
 
 /** The same world as the kernel's, sessions in the same slots. */
-function openModel(sessions: readonly Session[], peers: readonly IpAddress[], interfaces: InterfaceEntry[]): ModelDatapath {
+function openModel(sessions: readonly Session[], peers: readonly IpAddress[], world: DatapathConfig): ModelDatapath {
   const model = modelDatapath({ nowMs: () => NOW, sessionLimit: 256, copyRingBytes: COPY_BYTES, hasSocket: (proto, _address, port) => proto === 17 && port === SOCKET_PORT });
-  model.program({ ...worldConfig(), interfaces });
+  model.program(world);
   for (const address of peers) model.model.locals.set(addressKey(address), { waypoint: false, peer: true });
   const results = model.shard(0).apply(sessions.map((session) => ({ kind: "install", session })));
   results.forEach((result, slot) => {
@@ -123,7 +127,7 @@ function openModel(sessions: readonly Session[], peers: readonly IpAddress[], in
   return model;
 }
 
-function judge(random: Random, model: ModelDatapath, kernel: KernelSide): Pair {
+function judge(random: Random, model: ModelDatapath, kernel: KernelSide): Omit<Pair, "cuttable"> {
   const slots = model.model.slots.filter((slot) => slot !== undefined);
   const packet = fuzzPacket(random, slots);
   const before = slots.map(passedBy);
@@ -170,8 +174,17 @@ function compare(pair: Pair, answers: KernelAnswers): Found | undefined {
   if (seen !== labelOf(pair.verdict)) return { field: "verdict", model: labelOf(pair.verdict), kernel: seen };
   const out = pair.verdict.kind === "out" ? toHex(pair.verdict.data) : undefined;
   const kernelOut = answers.ran.out.slice(ETHERNET_HEX, ETHERNET_HEX + (out?.length ?? 0)); // link padding may stay behind the packet
-  if (out !== undefined && out !== kernelOut) return { field: "bytes", model: out, kernel: kernelOut };
+  if (out !== undefined && !isSame(pair, out, kernelOut)) return { field: "bytes", model: out, kernel: kernelOut };
   return comparePunt(pair, answers.punts[0]) ?? compareTold(pair, answers.told) ?? compareSession(pair.after, answers.shown);
+}
+
+function isSame(pair: Pair, model: string, kernel: string): boolean {
+  return mayBeCut(pair) ? withoutId(model) === withoutId(kernel) : model === kernel;
+}
+
+/** It left toward a peer on a path without a known MTU; each side then makes an identification of its own (protocol 2.7). */
+function mayBeCut({ verdict, after, cuttable }: Pair): boolean {
+  return cuttable && verdict.kind === "out" && verdict.data[0]! >>> 4 === 4 && after?.side.some((side) => side.path !== 0 && side.nexthop === verdict.nexthop) === true;
 }
 
 function comparePunt({ punt }: Pair, seen: PuntSeen | undefined): Found | undefined {

@@ -13,7 +13,7 @@ import type { FuzzPacket } from "./packets.ts";
 /** KernelSide runs packets; every call is queued at once and resolves in order. */
 export interface KernelSide {
   /** empties the maps and fills them again */
-  begin(sessions: readonly Session[], peers: readonly IpAddress[], interfaces: DatapathConfig["interfaces"]): Promise<void>;
+  begin(sessions: readonly Session[], peers: readonly IpAddress[], world: Pick<DatapathConfig, "interfaces" | "nexthops">): Promise<void>;
   run(packet: FuzzPacket): Promise<{ ran: Ran; punts: PuntSeen[]; told: RefusalSeen[] }>;
   show(slot: number): Promise<Fields>;
   /** sets the times of a session to 1, so that a change shows */
@@ -29,7 +29,7 @@ export interface KernelSide {
 export const COPY_BYTES = 1 << 14;
 
 const SOURCES = 4, GENERATION = 1 << 4;
-const SHARED = 1, HOSTS = 2, WAYPOINT = 1, PEER = 2; // svr_types.h
+const SHARED = 1, HOSTS = 2, WAYPOINT = 1, PEER = 2, CUTTABLE = 1; // svr_types.h
 
 function wire(address: IpAddress): Uint8Array {
   const bytes = new Uint8Array(addressBytes(address.family));
@@ -76,14 +76,14 @@ export function openKernelSide(config: DatapathConfig, socketPort: number): Kern
     if (!answer.ok) throw new Error(`the flow index had no place for session ${slot}`);
   };
   return {
-    begin: async (sessions, peers, interfaces) => {
+    begin: async (sessions, peers, { interfaces, nexthops }) => {
       current = -1;
       arriving = interfaces;
       await harness.ask("reset");
       const { first, last } = config.waypointPorts;
       await harness.ask("settings", { waypoint_first: first, waypoint_last: last });
-      const hops = config.nexthops.map(({ index, ifnum, vlan, mtu, mss4, mss6 }) => harness.ask("nexthop", {
-        index, ifindex: 1, ifnum, vlan, mtu, mss4, mss6,
+      const hops = nexthops.map(({ index, ifnum, vlan, mtu, mss4, mss6, cuttable }) => harness.ask("nexthop", {
+        index, ifindex: 1, ifnum, flags: cuttable === true ? CUTTABLE : 0, vlan, mtu, mss4, mss6,
       }));
       const locals = config.locals.map(({ address, waypoint }) => harness.ask("local", { family: address.family, address: wire(address), flags: waypoint ? WAYPOINT : 0 }));
       const known = peers.map((address) => harness.ask("local", { family: address.family, address: wire(address), flags: PEER }));

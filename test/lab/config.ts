@@ -65,6 +65,8 @@ export interface Chain {
   /** of all interfaces, unless lanMtu names that of the LANs */
   mtu?: number;
   lanMtu?: number;
+  /** no path knows its MTU yet */
+  cuttable?: true;
   /** port range that each router announces to its neighbours (protocol 2.4) */
   waypointPorts?: PortRange;
   limits?: Partial<LimitsConfig>;
@@ -113,7 +115,7 @@ function path(chain: Chain, side: Side, family: IpFamily): PathConfig {
   const own = side === "left" ? 1 : 0;
   return {
     key: `${name}/${side}${family}`, peer: name, name: `${side}${family}`, interface: side, ifnum: ifnumOf[side], vlan: 0, family, local: linkAddress(link, own, family),
-    remote: linkAddress(link, own === 0 ? 1 : 0, family), nexthop: linkKey(side, family), mtu: chain.mtu ?? 1500, pairs: chain.pairs ?? 64,
+    remote: linkAddress(link, own === 0 ? 1 : 0, family), nexthop: linkKey(side, family), mtu: chain.mtu ?? 1500, pairs: chain.pairs ?? 64, ...(chain.cuttable && { cuttable: true as const }),
     ...(chain.waypointPorts === undefined ? {} : { remotePorts: chain.waypointPorts }), origin,
   };
 }
@@ -176,7 +178,7 @@ export function chainConfig(chain: Chain): RouterConfig {
       networks: vlansOf(side).map((vlan) => network(chain, side, { vlan, isLan: isLan(side) })), origin,
     })),
     nexthops: sides.flatMap((side) => vlansOf(side).flatMap((vlan) => families.map((family) =>
-      ({ key: lanKey(side, vlan, family), interface: side, ifnum: ifnumOf[side], vlan, family, mtu: mtuOf(side), origin })))),
+      ({ key: lanKey(side, vlan, family), interface: side, ifnum: ifnumOf[side], vlan, family, mtu: mtuOf(side), ...(chain.cuttable && !isLan(side) && { cuttable: true as const }), origin })))),
     locals: localsOf(chain, isLan),
     tenants: tenants.map((name, index) => ({ name, id: index + 1, maxSessions: 0, firstPacketsPerSecond: 0, origin, ...parentOf(name) })),
     members: sides.filter(isLan).flatMap((side) => tenants.flatMap((tenant, vlan) => ["0.0.0.0/0", "::/0"].map((text) =>

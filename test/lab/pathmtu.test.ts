@@ -71,7 +71,9 @@ test("M-4 10.3 probes have exactly their size, DF, port 1280, metadata and a tag
     expect([side.changes, side.mtus.refused().drops]).toEqual([2, {}]);
   }
   const packets = world.sent.map(parsed);
-  expect(packets.every((packet) => packet.sourcePort === 1280 && packet.destinationPort === 1280 && packet.dontFragment && packet.ttl === 64 && packet.end === packet.data.length && hasGoodChecksum(packet))).toBe(true);
+  expect(packets.every((packet) => packet.sourcePort === 1280 && packet.destinationPort === 1280 && packet.ttl === 64 && packet.end === packet.data.length && hasGoodChecksum(packet))).toBe(true);
+  expect(packets.filter((packet) => packet.end > 1200).every((packet) => packet.dontFragment)).toBe(true); // the probes
+  expect(packets.filter((packet) => packet.family === 4 && packet.end < 200).map((packet) => packet.dontFragment)).toContain(false); // answers of who does not know its path yet (2.7)
   expect(world.sent.every((data) => hasMetadata({ data }))).toBe(true);
   expect(new Set(world.sent.map((data) => data.length)).has(1500)).toBe(true);
 });
@@ -81,7 +83,7 @@ test("10.3 what is in force: paths of the shards, next hops with their MSS, and 
   world.carries = (data) => data.length <= 1400;
   world.pass(60_000);
   const [side] = world.sides;
-  const config = withPathMtus(side!.config, (path) => side!.mtus.mtuOf(path));
+  const config = withPathMtus(side!.config, side!.mtus);
   expect(config.paths.every((path) => path.mtu >= 1392 && path.mtu <= 1400)).toBe(true);
   let count = 0;
   const { ids } = numberNames(config, () => ++count);
@@ -89,6 +91,34 @@ test("10.3 what is in force: paths of the shards, next hops with their MSS, and 
   const toward = (isPeer: boolean): number[] => nexthops.filter((one) => (one.mss4 > 0) === isPeer).map((one) => one.mtu);
   expect([Math.max(...toward(true)) <= 1400, Math.min(...toward(false))]).toEqual([true, 1500]);
   expect(nexthops.filter((one) => one.mss4 > 0).every((one) => one.mss4 === one.mtu - (one.family === 4 ? 40 : 60))).toBe(true);
+});
+
+test("2.7 10.3 paths and next hops toward peers are cuttable until a size is found; below the floor they stay so, with an alarm, at 1,280", () => {
+  const world = createWorld();
+  const [side] = world.sides;
+  let count = 0;
+  const { ids } = numberNames(side!.config, () => ++count);
+  const seen = (): { paths: unknown[]; hops: unknown[]; hosts: unknown[] } => {
+    const config = withPathMtus(side!.config, side!.mtus);
+    const { nexthops } = datapathConfig(config, ids);
+    const all = (of: { mtu: number; cuttable?: true }[]): unknown[] => [...new Set(of.map(({ mtu, cuttable }) => `${mtu} ${cuttable ?? false}`))];
+    return { paths: all(config.paths), hops: all(nexthops.filter((one) => one.mss4 > 0)), hosts: all(nexthops.filter((one) => one.mss4 === 0)) };
+  };
+  const hosts = ["1500 false"];
+  expect(seen()).toEqual({ paths: ["1500 true"], hops: ["1500 true"], hosts });
+  expect(side!.mtus.verdictOf(side!.config.paths[0]!)).toBe("searching");
+  world.pass(5_000);
+  expect([seen(), side!.changes]).toEqual([{ paths: ["1500 false"], hops: ["1500 false"], hosts }, 2]);
+  world.carries = (data) => data.length <= 1000;
+  side!.config.paths.forEach((path) => { side!.mtus.tooBig(path.key); });
+  world.pass(60_000);
+  expect(seen()).toEqual({ paths: ["1280 true"], hops: ["1280 true"], hosts });
+  expect(side!.logs.filter((line) => line.startsWith("path MTU alarm raised"))).toHaveLength(2);
+  world.carries = () => true;
+  side!.config.paths.forEach((path) => { side!.mtus.tooBig(path.key); });
+  world.pass(60_000);
+  expect(seen()).toEqual({ paths: ["1500 false"], hops: ["1500 false"], hosts });
+  expect(side!.logs.filter((line) => line === "path MTU alarm cleared")).toHaveLength(2);
 });
 
 test("M-4 an ICMP error starts a run; the size in it is nobody's business", () => {

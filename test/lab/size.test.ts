@@ -7,7 +7,7 @@ import { ROUTER_LIMITS, Reassembler } from "../../pkg/svr/reassembly.ts";
 import { hasGoodChecksum } from "../../pkg/svr/sanity.ts";
 import { readU16, readU32 } from "../../pkg/base/bytes.ts";
 import type { Chain, LabService } from "./config.ts";
-import { address } from "./config.ts";
+import { address, ifnumOf } from "./config.ts";
 import { createLab } from "./lab.ts";
 import type { Lab } from "./lab.ts";
 import { ACK, bodyOf, connect, content, endsOf, everything, hasMetadata, headerOf, parsed, tcpUp, udpDown, udpUp } from "./packets.ts";
@@ -139,6 +139,33 @@ describe.each(cases)("IPv%i through %j", (family, names) => {
     expect(toHex(bytes)).toBe(toHex(whole.subarray(family === 4 ? 20 : 40)));
     const sent = lab.wires.filter((wire) => wire.link === 0).map((wire) => headerOf(wire).metadata.fragment!);
     expect(sent.map((tlv) => [tlv.ipId, tlv.largest, tlv.dontFragment])).toEqual(sent.map(() => [777, pieces[0]!.length, family === 6]));
+  });
+
+  test("M-4 2.7 before a path's MTU is known: DF=0, and what a small link on the way cuts arrives, first packets and later ones", () => {
+    const lab = createLab(names, { services: [everything], mtu: 1500, cuttable: true });
+    const ids = new Map<number, number[]>();
+    lab.onWire = ({ link, forward, data }) => {
+      if (family === 6) return data; // IPv6 is not cut on its way
+      const packet = parsed(data);
+      expect([packet.dontFragment, hasGoodChecksum(packet)]).toEqual([false, true]);
+      const key = link * 2 + Number(forward);
+      ids.set(key, [...ids.get(key) ?? [], packet.ipId]);
+      for (const piece of cutIp(data, { size: 1000, id: packet.ipId })) lab.inject(forward ? link + 1 : link, forward ? ifnumOf.left : ifnumOf.right, piece);
+      return undefined;
+    };
+    for (const size of [100, 1500 - ip, 1500 - ip]) {
+      const large = { ip: { ipId: 5, dontFragment: true } };
+      for (let round = 0; round < 4; round++) {
+        lab.fromLeft(udpUp(ends, content(size, round), large));
+        lab.run();
+        lab.fromRight(udpDown(ends, content(size, round), large));
+        lab.run();
+      }
+    }
+    expect([lab.right, lab.left].map((list) => list.map((data) => bodyOf(data).length))).toEqual([1, 2].map(() => [100, 100, 100, 100, ...new Array<number>(8).fill(1500 - ip)]));
+    expect([...lab.left, ...lab.right].map(parsed).every(hasGoodChecksum)).toBe(true);
+    for (const drawn of ids.values()) expect([drawn.length >= 12, new Set(drawn).size]).toEqual([true, drawn.length]);
+    expect(lab.routers.map((router) => router.drops())).toEqual(names.map(() => ({})));
   });
 
   test("M-2 fragments of an established session, also such that fit the path when joined", () => {

@@ -196,6 +196,7 @@ static __always_inline bool svr_forward_change(struct __sk_buff *skb, struct svr
 	if (p->key.proto == IPPROTO_TCP && (p->tcp_flags & SVR_TCP_SYN) && s && s->mss_clamp &&
 	    !svr_mss_clamp(skb, p, p->key.family == 4 ? f->nexthop->mss4 : f->nexthop->mss6))
 		return false;
+	p->cuttable = f->nexthop->flags & SVR_NH_CUTTABLE;
 	return svr_carrier_convert(skb, p, f->s) && svr_family_convert(skb, p, &f->s->side[~f->side & 1]) && svr_rewrite_packet(skb, p, f->s);
 }
 

@@ -30,6 +30,22 @@ static __always_inline __u16 svr_rewrite_pair(__u8 first, __u8 second)
 	return bpf_htons(first << 8 | second);
 }
 
+/* DF toward a peer; on a path without a known MTU none, and an identification of its own, since pieces are joined by it (protocol
+ * 2.7). A super-packet's segments count on from it. */
+static __always_inline void svr_rewrite_df(struct svr_rewrite *r, struct iphdr *ip)
+{
+	__be16 flags = ip->frag_off | bpf_htons(SVR_IP4_DF), id;
+
+	if (r->p->cuttable) {
+		flags &= ~bpf_htons(SVR_IP4_DF);
+		id = bpf_get_prandom_u32();
+		r->header += svr_checksum_change16(ip->id, id);
+		ip->id = id;
+	}
+	r->header += svr_checksum_change16(ip->frag_off, flags);
+	ip->frag_off = flags;
+}
+
 static __always_inline bool svr_rewrite_ip4(struct svr_rewrite *r)
 {
 	struct svr_cursor c = svr_cursor_at(r->skb, r->p->l3);
@@ -41,10 +57,8 @@ static __always_inline bool svr_rewrite_ip4(struct svr_rewrite *r)
 	r->header += svr_checksum_change16(svr_rewrite_pair(ip->ttl, ip->protocol), svr_rewrite_pair(r->p->ttl - 1, r->out->proto));
 	ip->ttl = r->p->ttl - 1;
 	ip->protocol = r->out->proto;
-	if (r->out->path && !(ip->frag_off & bpf_htons(SVR_IP4_DF))) {
-		r->header += svr_checksum_change16(ip->frag_off, ip->frag_off | bpf_htons(SVR_IP4_DF));
-		ip->frag_off |= bpf_htons(SVR_IP4_DF);
-	}
+	if (r->out->path)
+		svr_rewrite_df(r, ip);
 	if (ip->tot_len && ip->tot_len != length) {
 		r->header += svr_checksum_change16(ip->tot_len, length);
 		ip->tot_len = length;

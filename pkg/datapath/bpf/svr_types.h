@@ -269,10 +269,12 @@ struct svr_interfaces {
 	struct svr_interface at[SVR_INTERFACE_PLACES];
 };
 
+#define SVR_NH_CUTTABLE 0x1u /* no MTU of the peer path is known: packets leave with DF=0 and an identification of their own */
 struct svr_nexthop {       /* key: u32 index, 0 unused */
 	__u32 ifindex;         /* 0: entry unused, or interface missing */
 	__u16 ifnum;
-	__u16 family;          /* of the gateway */
+	__u8 family;           /* of the gateway */
+	__u8 flags;
 	__u8 gateway[16];      /* all zero: on link, the packet's own destination is the neighbour */
 	__u16 vlan;
 	__u16 mtu;             /* IP bytes; path MTU on a peer path */

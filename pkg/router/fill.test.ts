@@ -9,7 +9,7 @@ test("L-8 the alarm of a table is raised at 85 %, cleared below 80 %, each told 
   const gauges = { slotsUsed: 0, halfOpen: 0, highWater: 0, quarantined: 0, recordsLost: 0, sweeps: 0, sessionLimit: 1000, flowEntries: 0, flowLimit: 1000 };
   const fill = createFill({
     datapath: { gauges: () => ({ ...gauges, live }), fill: () => [], usage: () => ({ live: 0, halfOpen: 0 }), nameId: () => 1, names: () => ({ used: 1, limit: 65_535 }) },
-    counters: { pool: () => ({ used: 0, free: 0, size: 0 }), held: () => [{ name: "incomplete packets", entries: 9, limit: 32_768 }] }, captures: { held: () => [] }, pump: { totals: () => ({ created: 8, lost: 0, waiting: 7 }) },
+    counters: { pool: () => ({ used: 0, free: 0, size: 0 }), held: () => [{ name: "incomplete packets", entries: 9, limit: 32_768 }] }, captures: { held: () => [] }, mtus: { held: () => [] }, pump: { totals: () => ({ created: 8, lost: 0, waiting: 7 }) },
     config: () => ({ limits: { sessions: 100, halfOpen: 0 }, tenants: [], routes: [], paths: [] }) as unknown as RouterConfig,
     log: { info: log("info"), warn: log("warn"), error: log("error") },
   });

@@ -8,6 +8,7 @@ import type { Log } from "../ports/log.ts";
 import type { Captures } from "./captures.ts";
 import type { Counters } from "./counters.ts";
 import { nameKey } from "./names.ts";
+import type { PathMtus } from "./pathmtus.ts";
 import { MAX_QUEUED } from "./pump.ts";
 import type { RecordPump } from "./pump.ts";
 
@@ -23,6 +24,7 @@ export interface FillParts {
   datapath: Pick<Datapath, "gauges" | "fill" | "usage" | "nameId" | "names">;
   counters: Pick<Counters, "pool" | "held">;
   captures: Pick<Captures, "held">;
+  mtus: Pick<PathMtus, "held">;
   pump: Pick<RecordPump, "totals">;
   config(): RouterConfig;
   log: Log;
@@ -55,7 +57,7 @@ function rowsOf(parts: FillParts): Row[] {
     { name: "sessions", entries: gauges.live, limit: limits.sessions }, { name: "half-open sessions", entries: gauges.halfOpen, limit: limits.halfOpen },
     { name: "session slots", entries: gauges.slotsUsed, limit: gauges.sessionLimit }, { name: "flow index", entries: gauges.flowEntries, limit: gauges.flowLimit },
     { name: "quarantine", entries: gauges.quarantined, limit: gauges.sessionLimit }, { name: "names", entries: names.used, limit: names.limit },
-    { name: "records waiting", entries: parts.pump.totals().waiting, limit: MAX_QUEUED }, ...parts.captures.held(), ...parts.counters.held(),
+    { name: "records waiting", entries: parts.pump.totals().waiting, limit: MAX_QUEUED }, ...parts.captures.held(), ...parts.counters.held(), ...parts.mtus.held(),
     ...parts.datapath.fill(),
     ...budgetRows(parts, config),
     ...paths.map((path) => {

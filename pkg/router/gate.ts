@@ -38,9 +38,9 @@ const SKEW_PER_PEER = 10;
 const ERRORS_PER_INTERFACE = 100, ERRORS_PER_SESSION = 100; // behaviour 10.3
 const MAX_KEYS = 16_384;
 
-/** createSkewGate makes the gate of one of `shards` shards. */
-export function createSkewGate(shards: number): SkewGate {
-  const gate = perSecond<string>(share(SKEW_PER_PEER, shards), "peers with a skewed clock in a second");
+/** createSkewGate makes the gate of one of `shards` shards, or of the main thread; `row` names it in the tables. */
+export function createSkewGate(shards: number, row = "peers with a skewed clock in a second"): SkewGate {
+  const gate = perSecond<string>(share(SKEW_PER_PEER, shards), row);
   return { permits: (peer, nowMs) => gate.permits(peer.name, nowMs), held: (nowMs) => gate.held(nowMs) };
 }
 

@@ -3,7 +3,7 @@
 import { TAG_BYTES } from "../svr/constants.ts";
 import { isEmptyHeader, parseHeader, startsWithCookie } from "../svr/decode.ts";
 import type { MetadataHeader } from "../svr/decode.ts";
-import { acceptedLater, epochAt, skewEpochs } from "../svr/epoch.ts";
+import { acceptedLater, epochAt } from "../svr/epoch.ts";
 import { asksForTrailers } from "../svr/metadata.ts";
 import { parsePacket } from "../svr/packet.ts";
 import { checkSanity } from "../svr/sanity.ts";
@@ -15,6 +15,7 @@ import type { OpenJob, OpenResult } from "../svr/open.ts";
 import type { SealEngine } from "../svr/seal.ts";
 import { deniedAt } from "./door.ts";
 import { refuse as refuseFirst } from "./refuse.ts";
+import { skewOrFailure } from "./skew.ts";
 import type { PeerEntry } from "./tables.ts";
 import type { Arrival, Turn } from "./turn.ts";
 
@@ -192,7 +193,7 @@ function openAll(turn: Turn, pending: readonly Pending[], engine: SealEngine): S
 function finish(turn: Turn, one: Pending, result: OpenResult | undefined, engine: SealEngine): boolean {
   const { arrival, header, peer, job } = one;
   if (result === undefined) return refuse(turn, "hmac-failure", peer);
-  if (!result.ok && result.reason === "hmac-failure") return refuse(turn, skewOrFailure(turn, one, engine), peer);
+  if (!result.ok && result.reason === "hmac-failure") return refuse(turn, wrongTag(turn, one, engine), peer);
   const finished = finishOpen({ packet: arrival.packet, header, job, requireEncryption: peer.requireEncryption }, result);
   if (!finished.ok) return refuse(turn, finished.error, peer);
   if (asksForTrailers(finished.value.metadata)) return refuse(turn, "metadata-unknown-critical", peer); // known, but not kept here
@@ -203,10 +204,7 @@ function finish(turn: Turn, one: Pending, result: OpenResult | undefined, engine
   return true;
 }
 
-/** A tag that is right within 30 epochs means that clocks differ; tried for a few failures a second only (protocol 7.1). */
-function skewOrFailure(turn: Turn, one: Pending, engine: SealEngine): "hmac-clock-skew" | "hmac-failure" {
-  const { arrival, peer, job } = one;
-  if (peer.mode !== "time-based" || !turn.skewGate.permits(peer, turn.nowMs)) return "hmac-failure";
-  const epochs = skewEpochs(arrivalEpoch(turn, arrival.punt), peer.window);
-  return engine.open([{ ...job, epochs, suite: 0 }])[0]?.ok === true ? "hmac-clock-skew" : "hmac-failure";
+function wrongTag(turn: Turn, { arrival, peer, job }: Pending, engine: SealEngine): ReturnType<typeof skewOrFailure> {
+  const { mode, window } = peer;
+  return skewOrFailure({ job, mode, window, epoch: arrivalEpoch(turn, arrival.punt), permits: () => turn.skewGate.permits(peer, turn.nowMs) }, engine);
 }

@@ -19,10 +19,14 @@ import type { MtuMessage, PeeringPacket, PeeringWay } from "../svr/peering.ts";
 import type { DropReason } from "../svr/reasons.ts";
 import type { SealEngine, Signing } from "../svr/seal.ts";
 import type { ShardConfig } from "./build.ts";
+import { createSkewGate } from "./gate.ts";
+import type { Held } from "./held.ts";
 import { nameKey } from "./names.ts";
+import { skewOrFailure } from "./skew.ts";
 import type { PeerKeyPair } from "./tables.ts";
 import { createTally } from "./tally.ts";
 import type { Tally } from "./tally.ts";
+import type { SkewGate } from "./turn.ts";
 
 /** PathMtuOptions are the adapters of the discovery; `engine` signs its few messages. */
 export interface PathMtuOptions {
@@ -47,12 +51,14 @@ export interface PathMtus {
   verdictOf(path: PathConfig): MtuVerdict | "off";
   /** packets of the path leave with DF=0: no size is known to pass */
   isCuttable(path: PathConfig): boolean;
+  held(): Held[];
   /** messages that were refused, by reason, and by peer where the peer is known */
   refused(): Pick<ReturnType<Tally["totals"]>, "drops" | "peerDrops">;
 }
 
 interface Tracked { config: PathConfig; state: MtuState }
 
+const SKEW_ROW = "peers with a skewed clock in a second, UDP 1280";
 const MESSAGES_PER_SECOND = 2_000; // looked at; what comes above that is dropped unread
 
 /** createPathMtus makes a discovery without paths. */
@@ -62,7 +68,7 @@ export function createPathMtus(options: PathMtuOptions): PathMtus {
   let posted: ShardConfig | undefined;
   const tally = createTally();
   let faults = "";
-  const budget = createBudget(clock);
+  const budget = createBudget(clock), skewGate = createSkewGate(1, SKEW_ROW);
   const feed = (one: Tracked, event: MtuEvent): void => { run(options, posted, one, event); };
   const onReply = (path: PathConfig, reply: MtuEvent): void => {
     const one = tracked.get(path.key);
@@ -72,7 +78,7 @@ export function createPathMtus(options: PathMtuOptions): PathMtus {
   port.onDatagram((datagram) => {
     if (!budget()) return tally.count("rate");
     if (posted === undefined) return tally.count("unknown-key");
-    const refused = receive(options, posted, datagram, { onReply, isCuttable });
+    const refused = receive({ ...options, skewGate }, posted, datagram, { onReply, isCuttable });
     if (refused !== undefined) tally.count(refused.reason, refused.peer);
   });
   return {
@@ -95,6 +101,7 @@ export function createPathMtus(options: PathMtuOptions): PathMtus {
     verdictOf: (path) => tracked.get(path.key)?.state.verdict ?? "off",
     isCuttable,
     refused: () => tally.totals(),
+    held: () => skewGate.held(clock.monotonicMs()),
   };
 }
 
@@ -165,13 +172,16 @@ function signingOf({ clock }: PathMtuOptions, posted: ShardConfig, name: string)
 /** Why a message counts for nothing; the peer is known once its key is. */
 interface Refused { reason: DropReason; peer?: string }
 
+/** What messages are judged with. */
+type Judge = PathMtuOptions & { skewGate: Pick<SkewGate, "permits"> };
+
 interface Opened { message: MtuMessage; paths: PathConfig[] }
 
 /** What a received message meets: the states of the paths. */
 interface Known { onReply(path: PathConfig, reply: MtuEvent): void; isCuttable(path: PathConfig): boolean }
 
 /** Verifies a datagram and answers it, or hands the reply on; says why when it does neither. */
-function receive(options: PathMtuOptions, posted: ShardConfig, datagram: Datagram, known: Known): Refused | undefined {
+function receive(options: Judge, posted: ShardConfig, datagram: Datagram, known: Known): Refused | undefined {
   const opened = open(options, posted, datagram);
   if (!opened.ok) return opened.error;
   const { message, paths } = opened.value;
@@ -186,7 +196,7 @@ function receive(options: PathMtuOptions, posted: ShardConfig, datagram: Datagra
 }
 
 /** The message and the paths that it can belong to, one at least: those of the owner of the key at that address of ours. */
-function open(options: PathMtuOptions, posted: ShardConfig, datagram: Datagram): Result<Opened, Refused> {
+function open(options: Judge, posted: ShardConfig, datagram: Datagram): Result<Opened, Refused> {
   const read = readPeering(datagram);
   if (!read.ok) return fail({ reason: read.error });
   const { keyId } = read.value.header.metadata;
@@ -199,13 +209,16 @@ function open(options: PathMtuOptions, posted: ShardConfig, datagram: Datagram):
   return paths.length === 0 ? fail({ reason: "peer-mismatch", peer: peer.name }) : ok({ message: message.value, paths });
 }
 
-function verified({ clock, engine }: PathMtuOptions, { packet, header }: PeeringPacket, from: { peer: RouterConfig["peers"][number]; keys: PeerKeyPair }): Result<MtuMessage, DropReason> {
+function verified({ clock, engine, skewGate }: Judge, { packet, header }: PeeringPacket, from: { peer: RouterConfig["peers"][number]; keys: PeerKeyPair }): Result<MtuMessage, DropReason> {
   const { peer: { hmac }, keys } = from;
-  const mode = MODES[hmac.mode];
-  const job = planOpen(packet, header, { mode, keys: [keys.receive], epochs: acceptedEpochs(mode, epochAt(clock.unixMs() / 1000), hmac.window) });
+  const mode = MODES[hmac.mode], epoch = epochAt(clock.unixMs() / 1000);
+  const job = planOpen(packet, header, { mode, keys: [keys.receive], epochs: acceptedEpochs(mode, epoch, hmac.window) });
   if (!job.ok) return job;
   const [result] = engine.open([job.value]);
   if (result === undefined) return fail("fault");
+  if (!result.ok && result.reason === "hmac-failure") {
+    return fail(skewOrFailure({ job: job.value, mode, window: hmac.window, epoch, permits: () => skewGate.permits(from.peer, clock.monotonicMs()) }, engine));
+  }
   const opened = finishOpen({ packet, header, job: job.value, requireEncryption: false }, result);
   if (!opened.ok) return opened;
   const message = readMtuMessage(opened.value.metadata, packet, { at: opened.value.bodyAt, end: opened.value.bodyEnd });

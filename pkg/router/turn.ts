@@ -84,7 +84,7 @@ export interface EnableGate {
 
 /** SkewGate permits the search for a clock skew at most 10 times a second and peer (protocol 7.1). */
 export interface SkewGate {
-  permits(peer: PeerEntry, nowMs: number): boolean;
+  permits(peer: Pick<PeerEntry, "name">, nowMs: number): boolean;
   held(nowMs: number): Held[];
 }
 

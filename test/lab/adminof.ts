@@ -23,7 +23,7 @@ export function adminOf(lab: Lab, router: LabRouter): (path: string) => unknown 
   const keys = Object.fromEntries(router.config.peers.map((peer) => [peer.name, { send: keysOf(router.name, peer.name), receive: keysOf(peer.name, router.name) }]));
   const applied = { config: router.config, objects: [], keys, problems: [], hash: "0123456789abcdef", at: "2026-01-01T00:00:00.000Z", isPartial: false, number: () => ({}) };
   const { captures } = capturesOf(lab, router);
-  const fill = createFill({ datapath: router.datapath, counters, pump, captures, config: () => router.config, log: quiet });
+  const fill = createFill({ datapath: router.datapath, counters, pump, captures, mtus: { held: () => [] }, config: () => router.config, log: quiet });
   const routes = adminRoutes({
     fill, mtus: { mtuOf: (path) => path.mtu, verdictOf: () => "off", refused: () => ({ drops: { rate: 2 }, peerDrops: { west: { "hmac-failure": 3 } } }) },
     options: { name: router.name, version: "0.1.0", boot: "b1", clock }, datapath: router.datapath, counters, pump, shards: router.shards, captures, startedMs: lab.now() - 5_400,

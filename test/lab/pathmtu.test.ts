@@ -21,7 +21,7 @@ interface Side { config: RouterConfig; mtus: PathMtus; hear: (datagram: Datagram
 
 interface World { sides: Side[]; sent: Uint8Array[]; carries: (data: Uint8Array) => boolean; bend: (data: Uint8Array) => Uint8Array; unixMs: number; pass(ms: number): void }
 
-function createWorld(each: (config: RouterConfig) => void = () => undefined): World {
+function createWorld(each: (config: RouterConfig) => void = () => undefined, aheadMs = 0): World {
   let now = 1_000_000;
   const world: World = {
     sides: [], sent: [], carries: () => true, bend: (data) => data, unixMs: 1_767_225_600_000,
@@ -29,8 +29,8 @@ function createWorld(each: (config: RouterConfig) => void = () => undefined): Wo
       for (const end = now + ms; now < end; now += 250) for (const side of world.sides) side.mtus.tick();
     },
   };
-  const clock = { monotonicMs: () => now, unixMs: () => world.unixMs };
   for (const [index] of names.entries()) {
+    const clock = { monotonicMs: () => now, unixMs: () => world.unixMs + index * aheadMs };
     const config = chainConfig({ names, index, services: [] });
     each(config);
     const side: Side = { config, mtus: undefined as unknown as PathMtus, hear: () => undefined, heard: [], changes: 0, logs: [] };
@@ -145,7 +145,17 @@ test("9.1 a NAT that changes source ports: the answer goes to what was seen, and
   expect(world.sent.map(parsed).some((packet) => packet.destinationPort === 0x9c40)).toBe(true);
 });
 
-test("7.1 a flipped bit, another clock, a stranger: refused and counted, no answer", () => {
+test.each([[20_000, "hmac-clock-skew"], [-20_000, "hmac-clock-skew"], [90_000, "hmac-failure"]] as const)("7.1 a clock that is %i ms ahead is told as %s, a few times a second", (aheadMs, reason) => {
+  const world = createWorld(undefined, aheadMs);
+  world.pass(2_000);
+  for (const side of world.sides) expect(Object.keys(side.mtus.refused().drops)).toEqual([reason]);
+  const [side] = world.sides, probe = world.sent.find((data) => sameAddress(parsed(data).destination, side!.heard[0]!))!, { source, destination, payload, end } = parsed(probe);
+  for (let count = 0; count < 50; count++) side!.hear({ local: destination, remote: source, remotePort: 1280, data: probe.slice(payload, end) });
+  expect(side!.mtus.refused().drops["hmac-failure"]).toBeGreaterThanOrEqual(40);
+  expect(side!.mtus.held()).toMatchObject([{ name: "peers with a skewed clock in a second, UDP 1280", entries: 1 }]);
+});
+
+test("7.1 a flipped bit, another key, a stranger: refused and counted, no answer", () => {
   const payload = (data: Uint8Array): number => (data[0]! >>> 4 === 4 ? 28 : 48);
   const flip = (at: (data: Uint8Array) => number) => (data: Uint8Array): Uint8Array => { const out = data.slice(); out[at(data)]! ^= 1; return out; };
   for (const [reason, isOfPeer, bend] of [

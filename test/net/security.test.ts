@@ -1,11 +1,16 @@
-// What a router believes of a peer: what a NAT changed (S-1), and whose tenant it may speak for (S-7).
+// What a router believes of a peer: what a NAT changed (S-1), whose tenant it may speak for (S-7), messages on UDP 1280.
 //
 //   r1's place: (single packets from r1 wan0) == wan0 r2 lan0-- b 10.2.0.10        r1 itself carries one live session
 //
 // Packets that are cut, bent or replayed are in abuse.test.ts.
+import { parseAddress } from "../../pkg/base/addresstext.ts";
+import { createNodeEngine } from "../../pkg/security/node-engine.ts";
+import { buildPacket } from "../../pkg/svr/build.ts";
 import { finishChecksum, finishIpv4Header } from "../../pkg/svr/checksum.ts";
-import { IPV4_HEADER, IPV6_HEADER, PROTO_UDP } from "../../pkg/svr/constants.ts";
+import { IPV4_HEADER, IPV6_HEADER, PEERING_PORT, PROTO_UDP } from "../../pkg/svr/constants.ts";
+import { epochAt } from "../../pkg/svr/epoch.ts";
 import type { Metadata } from "../../pkg/svr/metadata.ts";
+import { writeMtuMessage } from "../../pkg/svr/peering.ts";
 import { uuidHex } from "../../pkg/base/ids.ts";
 import { contextOf, craft, freshUuid } from "../support/craft.ts";
 import { openInjector } from "../support/inject.ts";
@@ -89,5 +94,19 @@ describeNet("what a router believes", () => {
     const child = freshUuid();
     await wire.send(opening(family, child, { tenant: "team.corp" })); // a listed tenant covers its children
     await waitFor("the child's session", async () => (await sessionOf(child)) === "live");
+  }, 30_000);
+
+  test.each(families)("7.1 9.1 IPv%i: messages on UDP 1280 that count for nothing are counted by reason: another clock, a wrong tag, a stranger's key, no metadata", async (family) => {
+    const [key] = fabric.keys("r1", "r2"), source = parseAddress(linkAddress(1, family, 0))!, destination = parseAddress(linkAddress(1, family, 1))!;
+    const message = (epochs: number, keyId = key!.keyId): Uint8Array => writeMtuMessage({ kind: "probe", id: 7, size: 600 }, { source, destination, destinationPort: PEERING_PORT },
+      { engine: createNodeEngine(), signing: { key: { ...key!, keyId }, mode: "time-based", epoch: epochAt(Date.now() / 1000) + epochs, counter: 0n } });
+    const cut = buildPacket({ source, destination }, { kind: "udp", sourcePort: PEERING_PORT, destinationPort: PEERING_PORT }, body);
+    const reasons = ["hmac-clock-skew", "hmac-failure", "unknown-key", "metadata-malformed"] as const;
+    const counts = async (): Promise<number[]> => { const { drops } = await r2.counters(); return reasons.map((reason) => drops[reason] ?? 0); };
+    const before = await counts(), peerBefore = (await r2.counters()).peerDrops["r1"] ?? {};
+    await wire.send(message(15), message(-15), message(40), message(0, key!.keyId ^ 1), cut);
+    await waitFor("each is counted once", async () => (await counts()).every((count, at) => count === before[at]! + [2, 1, 1, 1][at]!));
+    const { peerDrops } = await r2.counters();
+    expect(["hmac-clock-skew", "hmac-failure"].map((reason) => (peerDrops["r1"]?.[reason] ?? 0) - (peerBefore[reason] ?? 0))).toEqual([2, 1]);
   }, 30_000);
 });

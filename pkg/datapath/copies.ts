@@ -34,7 +34,7 @@ export function createWant(captured: BpfMap): ShardPort["wantCopies"] {
 }
 
 /** Copies is the main thread's end of the ring. */
-export interface Copies extends Pick<Datapath, "forgetCopies"> {
+export interface Copies extends Pick<Datapath, "lostCopies" | "forgetCopies"> {
   take(max: number): CopiedPacket[];
   close(): void;
 }
@@ -56,6 +56,7 @@ export function openCopies(native: Native, pins: Pins): Copies {
       if (count < 0) throw refuse(count);
       return readCopies(buffer, count);
     },
+    lostCopies: (index) => lostOf(captured.lookup(keyOf(index))),
     forgetCopies: (index) => {
       const value = captured.lookup(keyOf(index));
       if (value !== undefined) captured.delete([keyOf(index)]);

@@ -102,6 +102,7 @@ function datapathPort(world: World): Datapath {
     find: (key) => find(model, key),
     shardOf: ({ source, destination, sourcePort, destinationPort, proto }) => shardOf(model, { parsed: { source, destination, sourcePort, destinationPort, proto } }),
     copies: (max) => model.copies.splice(0, max),
+    lostCopies: (index) => model.lostCopies.get(index) ?? 0,
     forgetCopies: (index) => {
       const lost = model.lostCopies.get(index) ?? 0;
       model.wanted.delete(index);

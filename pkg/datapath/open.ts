@@ -163,7 +163,7 @@ function assemble(parts: Parts, { shards, pruneNamesAt = PRUNE_AT }: OpenOptions
   const users = { sessions: () => allSessions(table), records: recordRing, refusals: refusalRing };
   const { records, refusals } = adopted ? pruneNames(names, users, pruneNamesAt) : users;
   return {
-    ...createNameTable(names), names: createNameCount(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max), copies: (max) => copies.take(max), forgetCopies: (index) => copies.forgetCopies(index),
+    ...createNameTable(names), names: createNameCount(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max), copies: (max) => copies.take(max), lostCopies: (index) => copies.lostCopies(index), forgetCopies: (index) => copies.forgetCopies(index),
     refusals: (max) => refusals.take(max), untold: () => untold.read(),
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
     sift: (isWanted) => createSift(table, isWanted),

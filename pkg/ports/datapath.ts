@@ -223,6 +223,8 @@ export interface Datapath {
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
   /** Packets that were copied since this was last asked, oldest first, at most `max`. */
   copies(max: number): CopiedPacket[];
+  /** How many copies of the session in this slot were wanted and lost so far, since it began to be captured. */
+  lostCopies(index: number): number;
   /** No more copies of the session in this slot; how many were wanted and lost because nobody took copies in time. */
   forgetCopies(index: number): number;
   /** Slots in quarantine, for the port allocator at start. */

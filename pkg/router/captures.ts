@@ -37,12 +37,12 @@ export interface Kept {
   lost: number;
 }
 
-/** Captured is one session of a capture: packets at each point. */
-export interface Captured { ref: SessionRef; counts: [number, number, number, number] }
+/** Captured is one session of a capture: packets at each point; copies of it that the data plane had lost before it came in. */
+export interface Captured { ref: SessionRef; counts: [number, number, number, number]; lostBefore: number }
 
 /** CaptureParts is what captures work on. */
 export interface CaptureParts {
-  datapath: Pick<Datapath, "copies" | "forgetCopies">;
+  datapath: Pick<Datapath, "copies" | "lostCopies" | "forgetCopies">;
   shards: readonly Pick<ShardHost, "post">[];
   /** unix milliseconds */
   nowMs(): number;
@@ -94,7 +94,7 @@ class Keeper implements Captures {
     const refs = sessions.map(({ index, state }) => ({ index, uuid: state.uuid }));
     const kept = this.#takeOver(ask) ?? this.#enter(ask, "user");
     if (kept === undefined) return false;
-    for (const ref of refs) if (!kept.sessions.has(toHex(ref.uuid))) kept.sessions.set(toHex(ref.uuid), { ref, counts: [0, 0, 0, 0] });
+    for (const ref of refs) this.#enlist(kept, ref);
     const { id, query, packets, isLocal } = ask;
     this.#post({ kind: "capture", spec: { id, query, packets, room: Math.max(ask.sessions - kept.sessions.size, 0), isAnnounced: !isLocal }, refs });
     return true;
@@ -117,8 +117,10 @@ class Keeper implements Captures {
   remove(id: string): void {
     const kept = this.#kept.get(id);
     if (kept === undefined) return;
-    if (!kept.isDone) this.#end(kept);
-    this.#release(kept);
+    if (!kept.isDone) { // else its slots may be of other sessions by now
+      this.#end(kept);
+      this.#release(kept);
+    }
     this.#kept.delete(id);
   }
 
@@ -179,12 +181,17 @@ class Keeper implements Captures {
     }
     const name = toHex(ref.uuid);
     if (kept.origin === "peer") kept.endsMs = this.#parts.nowMs() + PEER_MS;
-    if (!kept.sessions.has(name) && kept.sessions.size < kept.ask.sessions) {
-      kept.sessions.set(name, { ref, counts: [0, 0, 0, 0] });
-      kept.lost += this.#inbox.lostOf(name);
-    }
+    if (kept.sessions.size < kept.ask.sessions) this.#enlist(kept, ref);
     if (!this.#isWanted(name)) this.#parts.datapath.forgetCopies(ref.index); // another shard was faster: each had the whole room
     if (kept.sessions.size >= kept.ask.sessions) this.#post({ kind: "captureFull", id });
+  }
+
+  /** A session comes into a capture once. What others that have it lost before is not this one's; what found no room while nobody had it is. */
+  #enlist(kept: Kept, ref: SessionRef): void {
+    const name = toHex(ref.uuid);
+    if (kept.sessions.has(name)) return;
+    kept.lost += this.#inbox.lostOf(name);
+    kept.sessions.set(name, { ref, counts: [0, 0, 0, 0], lostBefore: this.#isWanted(name) ? this.#parts.datapath.lostCopies(ref.index) : 0 });
   }
 
   #isWanted(uuid: string): boolean {
@@ -227,10 +234,14 @@ class Keeper implements Captures {
     this.#release(kept);
   }
 
-  /** What the data plane still wanted for it and nobody else is forgotten. */
+  /** What the data plane lost while it ran is told; what it still wanted for it and nobody else is forgotten. */
   #release(kept: Kept): void {
+    const { datapath } = this.#parts;
     kept.isDone = true;
-    for (const [name, { ref }] of kept.sessions) if (!this.#isWanted(name)) kept.lost += this.#parts.datapath.forgetCopies(ref.index);
+    for (const [name, { ref, lostBefore }] of kept.sessions) {
+      const lost = this.#isWanted(name) ? datapath.lostCopies(ref.index) : datapath.forgetCopies(ref.index);
+      kept.lost += Math.max(0, lost - lostBefore);
+    }
   }
 }
 

@@ -170,6 +170,46 @@ describe("O-4 a capture", () => {
     expect(captures.list()).toEqual([]);
   });
 
+  test("of a session that others capture too tells what was lost while it ran, each its own; who ends first as well", () => {
+    const at = world();
+    const { datapath } = at.lab.routers[0]!, { captures } = at.all[0]!, lose = (count: number): void => {
+      const { index } = datapath.sessions(0, 1).sessions[0]!;
+      datapath.model.lostCopies.set(index, (datapath.model.lostCopies.get(index) ?? 0) + count);
+    };
+    captures.start(ask({ id: "early", isLocal: true }), []);
+    talk(at, 1);
+    lose(3);
+    captures.start(ask({ id: "late", isLocal: true }), datapath.sessions(0, 10).sessions);
+    talk(at, 1);
+    lose(4);
+    const lostOf = (id: string): number => captureView(captures.get(id)!).lost;
+    const end = (id: string): void => {
+      captures.stop(id);
+      at.lab.wait(600);
+      at.all[0]!.look();
+    };
+    end("early");
+    lose(5);
+    end("late");
+    expect([lostOf("early"), lostOf("late"), datapath.model.lostCopies.size]).toEqual([7, 9, 0]);
+    captures.remove("early"); // done long ago: nothing is told twice
+    expect(lostOf("late")).toBe(9);
+  });
+
+  test("tells copies that came before the word of their shard and found no room", () => {
+    const at = world();
+    const { captures } = at.all[0]!, [shard] = at.lab.routers[0]!.shards;
+    captures.start(ask({ isLocal: true }), []);
+    at.lab.fromLeft(udpUp(ends, content(20)));
+    at.lab.run();
+    const messages = shard!.answers(), [copies] = messages.flatMap((message) => (message.kind === "copies" ? message.copies : []));
+    captures.take({ kind: "copies", copies: Array.from({ length: 4_099 }, () => ({ ...copies! })) });
+    for (const message of messages) if (message.kind === "capturing") captures.take(message);
+    expect(captureView(captures.get("c1")!)).toMatchObject({ lost: 3 });
+    at.all[0]!.look();
+    expect(pointsOf(at.all[0]!)).toEqual([[100, 0, 0, 0]]); // the other copies of the turn were taken away here
+  });
+
   test("of TCP has handshake, data and what the router alone handles", () => {
     const at = world();
     at.all[0]!.captures.start(ask(), []);

@@ -46,8 +46,8 @@ function roomTests(open: OpenWorld): void {
     expect(world.shard(0).wantCopies(index, 2_000)).toBe(true);
     const kept: CopiedPacket[] = [];
     for (let some = world.datapath.copies(1024); some.length > 0; some = world.datapath.copies(1024)) kept.push(...some);
-    const lost = world.datapath.forgetCopies(index);
-    expect([lost > 0, kept.length + lost, world.datapath.forgetCopies(index)]).toEqual([true, 2 * many, 0]);
+    const told = world.datapath.lostCopies(index), lost = world.datapath.forgetCopies(index);
+    expect([lost > 0, told, kept.length + lost, world.datapath.lostCopies(index), world.datapath.forgetCopies(index)]).toEqual([true, lost, 2 * many, 0, 0]);
     expect((world.datapath.counters().drops["ring-full"] ?? 0n)).toBe(0n);
   });
 }

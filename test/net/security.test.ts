@@ -3,7 +3,7 @@
 //   r1's place: (single packets from r1 wan0) == wan0 r2 lan0-- b 10.2.0.10        r1 itself carries one live session
 //
 // Packets that are cut, bent or replayed are in abuse.test.ts.
-import { parseAddress } from "../../pkg/base/addresstext.ts";
+import { formatAddress, parseAddress } from "../../pkg/base/addresstext.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import { finishChecksum, finishIpv4Header } from "../../pkg/svr/checksum.ts";
@@ -13,6 +13,8 @@ import type { Metadata } from "../../pkg/svr/metadata.ts";
 import { writeMtuMessage } from "../../pkg/svr/peering.ts";
 import { uuidHex } from "../../pkg/base/ids.ts";
 import { contextOf, craft, freshUuid } from "../support/craft.ts";
+import { startCapture } from "../support/capture.ts";
+import { addressOf } from "../support/config/sample.ts";
 import { openInjector } from "../support/inject.ts";
 import type { Injector } from "../support/inject.ts";
 import { openNet } from "../support/net.ts";
@@ -21,9 +23,10 @@ import { startFabric } from "../support/router.ts";
 import type { Fabric, Router } from "../support/router.ts";
 import { openSite } from "../support/site.ts";
 import { hostAddress, linkAddress, pair } from "../support/topologies.ts";
-import { startTcpClient, startTcpServer } from "../support/traffic.ts";
+import { startTcpClient, startTcpServer, startUdpServer } from "../support/traffic.ts";
 import type { TcpClient } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
+import { readWire } from "../support/wire.ts";
 
 const families = [4, 6] as const;
 type Family = (typeof families)[number];
@@ -94,6 +97,21 @@ describeNet("what a router believes", () => {
     const child = freshUuid();
     await wire.send(opening(family, child, { tenant: "team.corp" })); // a listed tenant covers its children
     await waitFor("the child's session", async () => (await sessionOf(child)) === "live");
+  }, 30_000);
+
+  test("a source that the ingress translated (TLV 25, IPv4 alone) is what the server sees, with its port; the answer finds the way back", async () => {
+    const family = 4, given = hostAddress(1, family, 77), server = { address: hostAddress(2, family), port: 5300 }, uuid = freshUuid();
+    await startUdpServer(fabric.net, "b", server);
+    const [lan, wan] = await Promise.all([startCapture(fabric.net, "b", "eth0"), startCapture(fabric.net, "r2", "wan0")]);
+    const forwardContext = contextOf({ source: hostAddress(1, family, 20), destination: server.address, sourcePort: 50_001, destinationPort: server.port, proto: PROTO_UDP });
+    await wire.send(opening(family, uuid, { natSource: addressOf(given), forwardContext }));
+    const seen = async (): Promise<string[]> => readWire(await lan.frames()).map(({ packet }) => `${formatAddress(packet.source)} ${packet.sourcePort} > ${formatAddress(packet.destination)} ${packet.destinationPort}`);
+    await waitFor("the answer leaves", async () => readWire(await wan.frames(), fabric.keys("r2", "r1")).some(({ metadata }) => metadata?.tlvs.reverseContext?.destinationPort === 50_001));
+    const [there, back] = (await seen()).filter((line) => line.includes(String(server.port)));
+    expect([there, back]).toEqual([`${given} 50001 > ${server.address} ${server.port}`, `${server.address} ${server.port} > ${given} 50001`]);
+    const answer = readWire(await wan.frames(), fabric.keys("r2", "r1")).find(({ metadata }) => metadata?.tlvs.reverseContext !== undefined)!.metadata!.tlvs.reverseContext!;
+    expect(formatAddress(answer.destination)).toBe(hostAddress(1, family, 20)); // the ingress translates it back
+    await Promise.all([lan.stop(), wan.stop()]);
   }, 30_000);
 
   test.each(families)("7.1 9.1 IPv%i: messages on UDP 1280 that count for nothing are counted by reason: another clock, a wrong tag, a stranger's key, no metadata", async (family) => {

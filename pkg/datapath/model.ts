@@ -100,7 +100,7 @@ function datapathPort(world: World): Datapath {
     fill: () => fillOf(world),
     verify: () => lookModel(model),
     find: (key) => find(model, key),
-    shardOf: ({ source, destination, sourcePort, destinationPort, proto }) => shardOf(model, { parsed: { source, destination, sourcePort, destinationPort, proto } }),
+    shardOf: (key) => shardOf(model, { parsed: key }),
     copies: (max) => model.copies.splice(0, max),
     lostCopies: (index) => model.lostCopies.get(index) ?? 0,
     forgetCopies: (index) => {
@@ -130,6 +130,7 @@ function shardPort(world: World, number: number): ShardPort {
     apply: (ops: readonly SessionOp[]): OpResult[] => ops.map((op) => applyOp(model, op, options.nowMs())),
     send: (frames) => frames.filter((frame) => send(world, frame)).length,
     find: (key) => find(model, key),
+    shardOf: (key) => shardOf(model, { parsed: key }),
     findUuid: (uuid) => findUuid(model, uuid),
     wantCopies: (index, packets) => {
       model.wanted.set(index, new Array<number>(4).fill(packets)); // what was lost of it stays counted

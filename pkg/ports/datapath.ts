@@ -100,6 +100,8 @@ export interface ShardPort {
   find(key: FlowKey): { index: number; side: SideIndex; state: Session } | undefined;
   /** Session with this uuid, live or in guard, through its key in the flow index. */
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
+  /** Number of the shard that packets of a flow without a session come to. */
+  shardOf(key: FlowKey): number;
   /** Copies up to so many packets of a session at each point, while its flag `capture` is set; false when too many sessions are captured. */
   wantCopies(index: number, packets: number): boolean;
   /** Unix time in nanoseconds, for copies that a shard makes itself. */

@@ -203,6 +203,7 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
         case "denials": return pump.denials(message.denials);
         case "tooBig": return message.paths.forEach((path) => { of.tooBig(plainName(datapath.nameOf(path) ?? "")); });
         case "capturing": case "copies": return captures.take(message);
+        case "piece": return shards[message.shard]?.post({ kind: "piece", punt: message.punt });
         case "answer": return questions.take(message.number, message.answer);
       }
     });

@@ -2,6 +2,7 @@
 import type { CopiedPacket, SessionRef } from "../ports/datapath.ts";
 import type { ShardConfig } from "./build.ts";
 import type { CaptureSpec } from "./capturing.ts";
+import type { HandedPunt } from "./handing.ts";
 import type { Held } from "./held.ts";
 import type { Retimed } from "./live.ts";
 import type { HealthKind } from "./health.ts";
@@ -26,6 +27,8 @@ export type ToShard =
   | { kind: "moved"; refs: SessionRef[] }
   /** take part in a capture, with these of its live sessions (behaviour 13.5) */
   | { kind: "capture"; spec: CaptureSpec; refs: SessionRef[] }
+  /** an SVR fragment that another shard joined of IP fragments (protocol 10.2) */
+  | { kind: "piece"; punt: HandedPunt }
   /** full: no further session joins it */
   | { kind: "captureFull" | "captureOver"; id: string }
   | { kind: "stop" };
@@ -53,6 +56,8 @@ export type FromShard =
   | { kind: "denials"; denials: Denial[] }
   /** ICMP says that packets on these paths are too big (protocol 10.3) */
   | { kind: "tooBig"; paths: number[] }
+  /** it belongs to another shard */
+  | { kind: "piece"; shard: number; punt: HandedPunt }
   /** a session is captured; a capture that the app does not know was begun by another router */
   | { kind: "capturing"; id: string; packets: number; ref: SessionRef }
   | { kind: "copies"; copies: CopiedPacket[] }

@@ -78,7 +78,15 @@ function joined(turn: Turn, fragment: Arrival): Arrival | undefined {
   const session = turn.find.byArrival({ punt, packet: packet.value });
   const arrival: Arrival = { punt: session === undefined ? punt : { ...punt, session }, packet: packet.value };
   if (isFiltered(turn, arrival)) return undefined;
+  if (isSvrFragment(turn, arrival) && turn.handing.takes(arrival, turn.nowMs)) return undefined;
   return sane(turn, isFromPeer(arrival.punt) ? arrival : { ...arrival, original: whole.original });
+}
+
+/** Of a packet whose other SVR fragments came whole, to the shard of its flow; only a peer sends such. */
+function isSvrFragment(turn: Turn, { punt, packet }: Arrival): boolean {
+  if (!carriesMetadata(punt, packet) || turn.tables.pathsAt(punt.ifnum, punt.vlan, packet.source).length === 0) return false;
+  const header = parseHeader(packet.data, packet.payload, packet.end);
+  return header.ok && header.value.metadata.fragment !== undefined;
 }
 
 /** The data plane judged fragments by what each of them shows; ports and flags are known only now (behaviour 3.1, 10.1). */

@@ -2,8 +2,9 @@
 // decide each, apply (one call), sign (one call), send (one call). Runs in a worker of its own; owns its ring, its ports,
 // its replay lists; everything that lives longer than a turn is in the data plane's maps.
 import type { Clock, RandomSource } from "../ports/clock.ts";
-import type { ShardPort } from "../ports/datapath.ts";
+import type { Punt, ShardPort } from "../ports/datapath.ts";
 import { readU32 } from "../base/bytes.ts";
+import { parsePacket } from "../svr/packet.ts";
 import { WINDOW_MAX } from "../svr/constants.ts";
 import { epochAt } from "../svr/epoch.ts";
 import { ExtIds } from "../svr/fragment.ts";
@@ -25,6 +26,8 @@ import { openArrivals } from "./opening.ts";
 import { markMoved } from "./moved.ts";
 import { createShardPorts } from "./ports.ts";
 import type { ShardPorts } from "./ports.ts";
+import { createHanding } from "./handing.ts";
+import type { HandedPunt, Handing } from "./handing.ts";
 import { createFragmentJoiner } from "./reassemble.ts";
 import type { FragmentJoiner } from "./reassemble.ts";
 import { createSealSource, framesOf, signOutputs } from "./sealing.ts";
@@ -79,6 +82,7 @@ export class Shard {
   readonly #errorGate: ErrorGate;
   readonly #sessionErrors = createSessionErrorGate();
   readonly #fragments: FragmentJoiner;
+  readonly #handing: Handing;
   readonly #ids: ExtIds;
   readonly #replay: ReplayWindow;
   #tables: Tables | undefined;
@@ -97,6 +101,7 @@ export class Shard {
     this.#skewGate = createSkewGate(options.count);
     this.#errorGate = createErrorGate(options.count);
     this.#fragments = createFragmentJoiner(options.count);
+    this.#handing = createHanding(slice, options.port);
     this.#ids = new ExtIds(seedOf(options.random), slice);
     this.#replay = new ReplayWindow({ window: WINDOW_MAX, slots: replaySlots(options.replayMemory), memory: options.replayMemory });
     this.#seals = createSealSource({ shard: options.number, counterSecond: options.counterSecond });
@@ -124,6 +129,7 @@ export class Shard {
       case "capture": return this.#act((turn) => { this.#capturing.start(turn, message.spec, message.refs); });
       case "captureFull": return this.#capturing.full(message.id);
       case "captureOver": return this.#capturing.over(message.id);
+      case "piece": return this.#handing.came(message.punt) ? undefined : this.#tally.count("ring-full");
       case "stop": this.#stopped = true; return;
     }
   }
@@ -143,14 +149,21 @@ export class Shard {
     return [...this.#answers.splice(0), ...this.#capturing.take()];
   }
 
+  /** handed gives what belongs to other shards, once; the loop sends it after the turn. */
+  handed(): ReturnType<Handing["leaving"]> {
+    return this.#handing.leaving();
+  }
+
   /** turn handles what came up, waiting at most timeoutMs for it; returns the number of packets. */
   turn(timeoutMs: number): number {
     if (this.#tables === undefined) return 0;
-    const came = this.#options.port.drain(MAX_BATCH, timeoutMs);
+    const handed = this.#handing.arrived();
+    const punts = this.#options.port.drain(MAX_BATCH, handed.length > 0 ? 0 : timeoutMs);
     this.#expire();
-    if (came.length === 0) return 0;
-    this.#punts += came.length;
+    if (punts.length + handed.length === 0) return 0;
+    this.#punts += punts.length;
     const turn = this.#newTurn(this.#tables);
+    const came = handed.length === 0 ? punts : [...handed.map((punt) => recognised(turn, punt)), ...punts];
     for (const arrival of openArrivals(turn, came, this.#options.engine)) this.#attempt(turn, () => decide(turn, arrival));
     this.#finish(turn);
     this.#countDiscarded();
@@ -208,7 +221,7 @@ export class Shard {
     const now = this.#options.clock.monotonicMs();
     return [
       ...this.#replayHeld(),
-      ...this.#fragments.held(), ...this.#denials.held(now), ...this.#enableGate.held(now), ...this.#skewGate.held(now), ...this.#errorGate.held(now), ...this.#sessionErrors.held(now), ...this.#capturing.held(),
+      ...this.#fragments.held(), ...this.#handing.held(), ...this.#denials.held(now), ...this.#enableGate.held(now), ...this.#skewGate.held(now), ...this.#errorGate.held(now), ...this.#sessionErrors.held(now), ...this.#capturing.held(),
     ];
   }
 
@@ -230,7 +243,7 @@ export class Shard {
     const nowMs = clock.monotonicMs();
     return {
       tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
-      enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, capturing: this.#capturing, ids: this.#ids,
+      enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, handing: this.#handing, capturing: this.#capturing, ids: this.#ids,
       load: port.load(), sessionsOf: (tenant) => port.usage(tenant).live, replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
       tooBig: (path) => void this.#tooBig.add(path),
       count: (reason, peer) => this.#tally.count(reason, peer?.name), countHealth: (kind) => this.#tally.countHealth(kind), deny: (denial) => this.#denials.offer(denial, nowMs),
@@ -249,6 +262,13 @@ export class Shard {
     if (batch.outputs.length > 0) port.send(framesOf(batch.outputs));
     this.#slab.clear();
   }
+}
+
+/** With its session, which the data plane could not know of its IP fragments. */
+function recognised(turn: Turn, punt: HandedPunt): Punt {
+  const packet = parsePacket(punt.data);
+  const session = packet.ok ? turn.find.byArrival({ punt, packet: packet.value }) : undefined;
+  return session === undefined ? punt : { ...punt, session };
 }
 
 /** Sessions that still pass packets: one in quarantine only keeps others from its ports. */

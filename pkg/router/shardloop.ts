@@ -24,6 +24,7 @@ export function runShard(shard: Shard, mail: ShardMail, nowMs: () => number): vo
     for (const answer of shard.answers()) mail.send(answer);
     if (shard.isConfigured) shard.turn(shard.stopped ? 0 : WAIT_MS);
     else if (!shard.stopped) mail.rest(REST_MS);
+    for (const piece of shard.handed()) mail.send({ kind: "piece", ...piece });
     if (shard.stopped || nowMs() >= reportDue) {
       for (const message of shard.report()) mail.send(message);
       reportDue = nowMs() + REPORT_MS;

@@ -13,6 +13,7 @@ import type { Capturing } from "./capturing.ts";
 import type { Held } from "./held.ts";
 import type { Denial } from "./recordwriter.ts";
 import type { HealthKind } from "./health.ts";
+import type { Handing } from "./handing.ts";
 import type { FragmentJoiner } from "./reassemble.ts";
 import type { SealSource } from "./sealing.ts";
 import type { PathEntry, PeerEntry, Tables } from "./tables.ts";
@@ -56,6 +57,7 @@ export interface Turn {
   readonly sessionErrors: ErrorGate;
   readonly capturing: Capturing;
   readonly fragments: FragmentJoiner;
+  readonly handing: Pick<Handing, "takes">;
   /** fresh identifications: of fragmented packets toward peers, and of IP fragments toward hosts */
   readonly ids: ExtIds;
   /** sessions of the router as the turn began; batch.opened are those on top */

@@ -25,6 +25,7 @@ export const bounds: Bounds = {
   "batch.ts MAX_WAITING": "- of one turn", "batch.ts MAX_WAITING_ROUTER": "- of one turn", "say.ts MAX_CANDIDATES": "- of one packet",
   "admin.ts MAX_BODY": "- bytes of one request", "admin.ts MAX_CONNECTIONS": "- who comes when all are in use is refused, and sees it",
   "adminroutes.ts MAX_SCANNED_PAGES": "- of one request", "verify.ts MOST_FAULTS": "- of one answer", "linebytes.ts DIGITS_MAX": "- digits of a number", "linebytes.ts SMALL_MAX": "- a number",
+  "handing.ts MOST_WAITING": "SVR fragments of other shards",
   "judging.ts MOST_BEFORE": "- the oldest configuration is forgotten, nothing is refused",
 };
 

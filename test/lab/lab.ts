@@ -127,7 +127,13 @@ export class Lab {
   /** one turn of every shard; the number of packets they had */
   think(): number {
     let handled = 0;
-    for (const router of this.routers) for (const shard of router.shards) handled += shard.turn(0);
+    for (const router of this.routers) {
+      for (const shard of router.shards) handled += shard.turn(0);
+      for (const { shard, punt } of router.shards.flatMap((one) => one.handed())) {
+        router.shards[shard]?.tell({ kind: "piece", punt });
+        handled++;
+      }
+    }
     return handled;
   }
 

@@ -2,6 +2,7 @@
 // router's limits (RB-5, W-10, behaviour 3.1, 3.8).
 import { toHex } from "../../pkg/base/bytes.ts";
 import { cutIp } from "../../pkg/svr/ipfragments.ts";
+import { ifnumOf } from "./config.ts";
 import { createLab } from "./lab.ts";
 import type { Lab, LabOptions } from "./lab.ts";
 import { ACK, SYN, backwards, bodyOf, content, endsOf, everything, hasMetadata, parsed, tcpDown, tcpUp, udpDown, udpUp } from "./packets.ts";
@@ -97,6 +98,38 @@ describe.each(chains.map((names) => [names] as const))("four shards in each of %
 function portOf(session: { context: { sourcePort: number; destinationPort: number } }): number {
   return Math.min(session.context.sourcePort === 53 ? 65_536 : session.context.sourcePort, session.context.destinationPort === 53 ? 65_536 : session.context.destinationPort);
 }
+
+describe.each(chains.map((names) => [names] as const))("below the floor in %j", (names) => {
+  test("M-4 10.3 SVR fragments that a link of 1,000 bytes cuts meet their others in the shard of the flow, first packets and later ones", () => {
+    const lab = createLab(names, { ...four, mtu: 1280, lanMtu: 1500, cuttable: true });
+    let handed = 0;
+    lab.onWire = ({ link, forward, data }) => {
+      for (const piece of cutIp(data, { size: 1000, id: parsed(data).ipId })) lab.inject(forward ? link + 1 : link, forward ? ifnumOf.left : ifnumOf.right, piece);
+      return undefined;
+    };
+    for (const router of lab.routers) for (const shard of router.shards) {
+      const original = shard.handed.bind(shard);
+      shard.handed = () => {
+        const pieces = original();
+        handed += pieces.length;
+        return pieces;
+      };
+    }
+    const bodies: string[] = [];
+    for (let round = 0; round < 3; round++) {
+      for (let port = 1; port <= 24; port++) {
+        bodies.push(toHex(content(1400, port)));
+        lab.fromLeft(udpUp(ends, content(1400, port), { from: port }));
+      }
+      lab.run();
+      for (let port = 1; port <= 24; port++) lab.fromRight(udpDown(ends, content(1400, port), { from: port }));
+      lab.run();
+    }
+    for (const list of [lab.right, lab.left]) expect(list.map((data) => toHex(bodyOf(data))).toSorted()).toEqual(bodies.toSorted());
+    expect(handed).toBeGreaterThan(24);
+    expect(lab.routers.map((router) => router.drops())).toEqual(names.map(() => ({})));
+  });
+});
 
 describe("RB-5 first packets of one flow in parallel", () => {
   test.each([1, 4])("RB-5 %i shards: a whole packet and one in fragments, which another shard joins, make one session", (shards) => {

@@ -7,11 +7,12 @@
 //             fin -+
 //   small     pair with a link of 1,400 bytes between the routers
 //   natted    a -- r1 -- n1 -- n2 -- r2 -- b      n1 rewrites ports, n2 translates addresses 1:1
+//   narrow    a -- r1 -- n1 == n2 -- r2 -- b      a smaller link between n1 and n2, which cut what may be cut
 //   twins     a -- r1 -+
 //                      r2 -- b              r1 and r3 have the same address toward r2
 //             c -- r3 -+
 //   plain     a -- k1 -- k2 -- b          kernel forwarding, to compare with
-import type { End, Link, Node, Topology } from "./net.ts";
+import type { Detour, End, Link, Node, Topology } from "./net.ts";
 
 /** Gateways are the router's addresses on the LAN of host networks 1, 2 ...: 10.N.0.1 and fd00:N::1. */
 export function gatewaysOf(network: number): [string, string] {
@@ -80,6 +81,15 @@ export const natted: Topology = {
   ],
   detours: [{ ends: [{ node: "r1", device: "wan0", seenAs: "198.51.100.1" }, { node: "r2", device: "wan0", seenAs: "198.51.100.2" }] }],
 };
+
+/** narrow has two kernel routers between r1 and r2, joined by a link of so many bytes; IPv4 between the routers. */
+export function narrow(mtu: number): Topology {
+  const { a, b, r1, r2 } = natted.nodes as Record<"a" | "b" | "r1" | "r2", Node>;
+  const n1: Node = { kind: "forwarder", routes: [{ to: "192.168.2.0/24", via: "198.51.100.2" }] };
+  const n2: Node = { kind: "forwarder", routes: [{ to: "192.168.1.0/24", via: "198.51.100.1" }] };
+  const ends: Detour["ends"] = [{ node: "r1", device: "wan0", seenAs: "192.168.1.2" }, { node: "r2", device: "wan0", seenAs: "192.168.2.2" }];
+  return withMtu({ ...natted, nodes: { a, r1, n1, n2, r2, b }, detours: [{ ends }] }, "n1-n2", mtu);
+}
 
 /** twins has two spokes with one private address on two interfaces of a hub. */
 export const twins: Topology = {

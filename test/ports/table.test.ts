@@ -1,9 +1,10 @@
 // The session table over plain memory: each operation by itself, limits, refused references.
+import { addressOfWords } from "../../pkg/base/address.ts";
 import { readU32 } from "../../pkg/base/bytes.ts";
 import { bucketsFor, recordBytesFor, slotsFor } from "../../pkg/datapath/settings.ts";
 import { Flag, Life, TcpState } from "../../pkg/svr/session.ts";
 import type { Session } from "../../pkg/svr/session.ts";
-import type { FlowKey, OpResult } from "../../pkg/ports/datapath.ts";
+import type { FlowKey, OpResult, SessionOp } from "../../pkg/ports/datapath.ts";
 import type { SessionSide } from "../../pkg/svr/session.ts";
 import { waitFor } from "../support/wait.ts";
 import { createMemoryTable } from "./memtable.ts";
@@ -70,6 +71,19 @@ describe("session table", () => {
     const refused = Array.from({ length: slots }, (_, i) => table.apply([{ kind: "install", session: sampleSession(i + 1) }])[0]).filter((result) => result?.ok !== true);
     expect([bucketsFor(slots), refused]).toEqual([16_384, []]);
     table.close();
+  });
+
+  test("3.8 sources with sessions: exact while all places are looked at, near where some are; those that have none any more do not count", () => {
+    const few = createMemoryTable(64), many = createMemoryTable(100_000), count = 10_000;
+    const install = (n: number, source = n): SessionOp => { const session = sampleSession(n); return { kind: "install", session: { ...session, context: { ...session.context, source: addressOfWords(4, 0x0a000000 + source) } } }; };
+    const refs = few.apply([install(1), install(2), install(3, 2)]).flatMap((result, at) => (result.ok ? [{ index: result.index, uuid: sampleSession(at + 1).uuid }] : []));
+    expect(few.sources()).toEqual({ used: 2, limit: 16 });
+    few.apply(refs.map((ref) => ({ kind: "end", ref, reason: 1, now: true })));
+    expect(few.sources().used).toBe(0);
+    for (let n = 1; n <= count; n++) many.apply([install(n)]);
+    expect(many.sources().limit).toBe(32_768);
+    expect(Math.abs(many.sources().used - count)).toBeLessThan(count / 10);
+    for (const table of [few, many]) table.close();
   });
 
   test.each([[1, 1 << 20], [131_072, 1 << 20], [131_073, 1 << 21], [262_145, 1 << 22], [53_125_000, 1 << 22]])("the ring of records of %i slots has %i bytes", (slots, bytes) => {

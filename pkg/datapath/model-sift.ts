@@ -2,13 +2,14 @@
 // Called by model.ts; a configuration judged by it alone must judge as one that looks at every session (test/lab/preview.prop).
 import { addressKey } from "../base/address.ts";
 import { Flag } from "../svr/session.ts";
+import type { SiftVerdict } from "../ports/datapath.ts";
 import type { Session } from "../svr/session.ts";
 
-/** siftModel asks a question once a kind; the result asks it of any session. */
-export function siftModel(isWanted: (session: Session) => boolean): (session: Session) => boolean {
-  const answers = new Map<string, boolean>();
+/** siftModel judges once a kind; the result is the verdict on any session. */
+export function siftModel(judge: (session: Session) => SiftVerdict): (session: Session) => SiftVerdict {
+  const answers = new Map<string, SiftVerdict>();
   return (session) => {
-    const kind = kindOf(session), known = answers.get(kind) ?? isWanted(session);
+    const kind = kindOf(session), known = answers.get(kind) ?? judge(session);
     answers.set(kind, known);
     return known;
   };

@@ -2,6 +2,7 @@
 // (two of them can talk in one unit test) and as the reference of the differential fuzz. Never used by a running router.
 import type {
   Datapath, DatapathConfig, DatapathGauges, DatapathRecord, FlowKey, Frame, OpResult, Punt, SessionOp, ShardPort,
+  SessionRef, Sift, SiftVerdict,
 } from "../ports/datapath.ts";
 import { addressKey } from "../base/address.ts";
 import { toHex } from "../base/bytes.ts";
@@ -90,10 +91,7 @@ function datapathPort(world: World): Datapath {
     refusals: (max) => model.refusals.waiting.splice(0, max),
     untold: () => Object.fromEntries(model.refusals.untold),
     sessions: (cursor, max) => page(model, { cursor, max, wanted: passes }),
-    sift: (isWanted) => {
-      const picks = siftModel(isWanted);
-      return { next: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.live && picks(session) }) };
-    },
+    sift: (judge) => siftOf(world, judge),
     resting: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.quarantine }),
     findUuid: (uuid) => findUuid(model, uuid),
     gauges: () => gauges(model),
@@ -132,6 +130,10 @@ function shardPort(world: World, number: number): ShardPort {
     find: (key) => find(model, key),
     shardOf: (key) => shardOf(model, { parsed: key }),
     findUuid: (uuid) => findUuid(model, uuid),
+    ended: ({ index, uuid }) => {
+      const session = model.slots[index];
+      return session === undefined || session.life === Life.live || toHex(session.uuid) !== toHex(uuid) ? undefined : structuredClone(session);
+    },
     wantCopies: (index, packets) => {
       model.wanted.set(index, new Array<number>(4).fill(packets)); // what was lost of it stays counted
       return true;
@@ -226,6 +228,23 @@ function findUuid(model: Model, uuid: Uint8Array): { index: number; state: Sessi
   const index = model.uuids.get(toHex(uuid));
   const session = index === undefined ? undefined : model.slots[index];
   return index !== undefined && session ? { index, state: structuredClone(session) } : undefined;
+}
+
+/** Ends what a page passes of the kinds that end; the page holds the others that are wanted. */
+function siftOf({ model, options }: World, judge: (session: Session) => SiftVerdict): Sift {
+  const verdictOf = siftModel(judge);
+  return {
+    next: (cursor, max) => {
+      const found = page(model, { cursor, max, wanted: (session) => session.life === Life.live && verdictOf(session) !== false });
+      const [sessions, ended] = [[] as typeof found.sessions, [] as SessionRef[]];
+      for (const one of found.sessions) {
+        const verdict = verdictOf(one.state), ref = { index: one.index, uuid: one.state.uuid };
+        if (typeof verdict === "boolean") sessions.push(one);
+        else if (applyOp(model, { kind: "end", ref, reason: verdict.end, now: true }, options.nowMs()).ok) ended.push(ref);
+      }
+      return { ...found, sessions, ended };
+    },
+  };
 }
 
 function page(model: Model, ask: { cursor: number; max: number; wanted: (session: Session) => boolean }): ReturnType<Datapath["sessions"]> {

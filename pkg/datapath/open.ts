@@ -166,7 +166,7 @@ function assemble(parts: Parts, { shards, pruneNamesAt = PRUNE_AT }: OpenOptions
     ...createNameTable(names), names: createNameCount(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max), copies: (max) => copies.take(max), lostCopies: (index) => copies.lostCopies(index), forgetCopies: (index) => copies.forgetCopies(index),
     refusals: (max) => refusals.take(max), untold: () => untold.read(),
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
-    sift: (isWanted) => createSift(table, isWanted),
+    sift: (judge) => createSift(table, judge),
     findUuid: (uuid) => table.findUuid(uuid), find: (key) => table.find(key), shardOf: (key) => table.shardOf(key),
     fill: () => fill.fill(), gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),
     verify: createLook(native, table.handle, settings.bytes.array), takeRecordsLost: () => table.takeLost(),

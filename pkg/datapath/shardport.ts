@@ -112,7 +112,7 @@ export function openShardPort(spec: ShardSpec, native: Native = openNative()): S
     closers.unshift(() => { usage.close(); });
     return {
       ...createNameTable(names), usage: (id) => readUsage(usage, id), wantCopies: createWant(captured), unixNs: () => BigInt(native.unixNs()), drain: createDrain(native, ring, handle), send: sender.send,
-      apply: (ops) => table.apply(ops), find: (key) => table.find(key), findUuid: (uuid) => table.findUuid(uuid), shardOf: (key) => table.shardOf(key), load: () => table.load(), close,
+      apply: (ops) => table.apply(ops), find: (key) => table.find(key), findUuid: (uuid) => table.findUuid(uuid), ended: (ref) => table.ended(ref), shardOf: (key) => table.shardOf(key), load: () => table.load(), close,
     };
   } catch (error) {
     close();

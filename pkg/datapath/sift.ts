@@ -1,11 +1,12 @@
-// Live sessions that a question says yes to, among a million: the answer for a kind of session is remembered, and the kind is told by the
-// bytes of a slot, so that a session is read only when its kind is new or wanted. Called by open.ts; model-sift.ts says plainly what a kind is.
-import type { Sift } from "../ports/datapath.ts";
+// Live sessions of some kinds among a million: the verdict on a kind of session is remembered, and the kind is told by the bytes of a
+// slot, so that a session is read only when its kind is new or wanted, and ended without being read. Called by open.ts; model-sift.ts says plainly what a kind is.
+import type { SessionOp, Sift, SiftVerdict } from "../ports/datapath.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
 import { offsetOf, sessionLayout, sideLayout, tailLayout } from "./layouts.ts";
 import type { StructLayout } from "./layouts.ts";
 import { readSession, SESSION_SIZE } from "./sessioncodec.ts";
+import type { Bytes } from "./sessioncodec.ts";
 import type { Picks, Table } from "./table.ts";
 
 const KINDS = 16_384;                 // remembered at once, a power of two; of two with the same place the later one stays
@@ -13,10 +14,24 @@ const LIVE = 1 << Life.live;
 const WORD = 4;
 const SPREAD = 0x9e3779b1, SEED = 0x811c9dc5; // odd numbers with well-mixed bits (golden ratio; FNV)
 
+const UUID = offsetOf(sessionLayout, "uuid"), UUID_BYTES = 16;
+const NO = 1, YES = 2, END = 3; // END and a reason number
+
 /** createSift begins a look through the table. */
-export function createSift(table: Pick<Table, "scan">, isWanted: (session: Session) => boolean): Sift {
-  const picks = rememberKinds(isWanted);
-  return { next: (cursor, max) => table.scan(LIVE, cursor, max, picks) };
+export function createSift(table: Pick<Table, "scan" | "apply">, judge: (session: Session) => SiftVerdict): Sift {
+  const verdictOf = rememberKinds(judge);
+  return {
+    next: (cursor, max) => {
+      const ends: Extract<SessionOp, { kind: "end" }>[] = [];
+      const picks: Picks = (bytes, at, index) => {
+        const verdict = verdictOf(bytes, at);
+        if (verdict >= END) ends.push({ kind: "end", ref: { index, uuid: bytes.array.slice(at + UUID, at + UUID + UUID_BYTES) }, reason: verdict - END, now: true });
+        return verdict === YES;
+      };
+      const page = table.scan(LIVE, cursor, max, picks), results = table.apply(ends);
+      return { ...page, ended: ends.filter((_one, i) => results[i]?.ok === true).map(({ ref }) => ref) };
+    },
+  };
 }
 
 /** The words of a session that tell its kind, with the bits that count. */
@@ -37,9 +52,11 @@ function kindWords(): { places: readonly number[]; masks: readonly number[] } {
   return { places: words.map(({ place }) => place), masks: words.map(({ mask }) => mask) };
 }
 
-/** Makes a question to bytes of one to sessions. */
-function rememberKinds(isWanted: (session: Session) => boolean): Picks {
-  const each = places.length, known = new Uint32Array(KINDS * each), answers = new Uint8Array(KINDS); // 0 nothing, 1 no, 2 yes
+const numberOf = (verdict: SiftVerdict): number => (typeof verdict === "boolean" ? verdict ? YES : NO : END + verdict.end);
+
+/** Makes a verdict on bytes of one on sessions. */
+function rememberKinds(judge: (session: Session) => SiftVerdict): (bytes: Bytes, at: number) => number {
+  const each = places.length, known = new Uint32Array(KINDS * each), answers = new Uint16Array(KINDS); // 0 nothing
   const kind = new Uint32Array(each);
   let words: Uint32Array = new Uint32Array(0);
   /** Takes the kind of a session; the result is its place. */
@@ -62,9 +79,9 @@ function rememberKinds(isWanted: (session: Session) => boolean): Picks {
     if (words.buffer !== bytes.array.buffer) words = new Uint32Array(bytes.array.buffer);
     const place = take(at / WORD);
     if (!isKnown(place)) {
-      answers[place] = isWanted(readSession(bytes, at)) ? 2 : 1;
+      answers[place] = numberOf(judge(readSession(bytes, at)));
       known.set(kind, place * each);
     }
-    return answers[place] === 2;
+    return answers[place] ?? NO;
   };
 }

@@ -1,6 +1,7 @@
 // The session table of one thread: batches of operations, look-ups and copies over mapped memory, through pkg/native.
 // Called by shard.ts (operations) and open.ts (scans, repair). Keeps buffers, never a session.
-import type { DatapathGauges, FlowKey, OpResult, SessionOp } from "../ports/datapath.ts";
+import type { DatapathGauges, FlowKey, OpResult, SessionOp, SessionRef } from "../ports/datapath.ts";
+import { Life } from "../svr/session.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
 import type { Handle, Native } from "../native/binding.ts";
 import { BUCKET_ENTRIES, gaugesLayout, keyLayout, offsetOf, slotLayout } from "./layouts.ts";
@@ -14,6 +15,8 @@ export interface Table {
   apply(ops: readonly SessionOp[]): OpResult[];
   find(key: FlowKey): { index: number; side: SideIndex; state: Session } | undefined;
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
+  /** A session that ended, until another one takes its slot. */
+  ended(ref: SessionRef): Session | undefined;
   /** The shard of a packet with this key that no session holds. */
   shardOf(key: FlowKey): number;
   /** Copies of slots from `cursor` on whose life is in `lives` (bit per life), those that are picked of at most `max`; `next` is absent at the end. */
@@ -31,7 +34,7 @@ export interface Table {
 }
 
 /** Picks tells by its bytes whether a session is worth being read. */
-export type Picks = (bytes: Bytes, at: number) => boolean;
+export type Picks = (bytes: Bytes, at: number, index: number) => boolean;
 
 /** Repair counts what was put right: claims freed, stale entries removed, keys added, keys without room. */
 export interface Repair { claims: number; entries: number; indexed: number; unindexed: number }
@@ -96,7 +99,8 @@ function createScan(native: Native, handle: Handle): Table["scan"] {
       const room = Math.min(SCAN_PER_CALL, left);
       const count = check(native.tableScan(handle, call, slots.array, room * SLOT_SIZE), "scan");
       for (let i = 0; i < count; i++) {
-        if (picks(slots, i * SLOT_SIZE + SLOT_SESSION)) sessions.push({ index: slots.view.getUint32(i * SLOT_SIZE + SLOT_INDEX, true), state: readSession(slots, i * SLOT_SIZE + SLOT_SESSION) });
+        const index = slots.view.getUint32(i * SLOT_SIZE + SLOT_INDEX, true), session = i * SLOT_SIZE + SLOT_SESSION;
+        if (picks(slots, session, index)) sessions.push({ index, state: readSession(slots, session) });
       }
       left -= count;
       at = call[2] ?? SCAN_END;
@@ -122,6 +126,19 @@ function createFind(native: Native, handle: Handle): Pick<Table, "find" | "findU
       if (uuid.length !== 16 || check(native.tableFindUuid(handle, uuid, slot.array, SLOT_SIZE), "find") === 0) return undefined;
       return { index: slot.view.getUint32(SLOT_INDEX, true), state: readSession(slot, SLOT_SESSION) };
     },
+  };
+}
+
+const OVER = (1 << Life.free) | (1 << Life.guard) | (1 << Life.quarantine); // a slot that came free keeps its bytes
+
+function createEnded(native: Native, handle: Handle): Table["ended"] {
+  const slot = createBytes(SLOT_SIZE), call = new Uint32Array(3); // struct svr_scan
+  return ({ index, uuid }) => {
+    call[0] = index;
+    call[1] = OVER;
+    if (check(native.tableScan(handle, call, slot.array, SLOT_SIZE), "scan") === 0 || slot.view.getUint32(SLOT_INDEX, true) !== index) return undefined;
+    const state = readSession(slot, SLOT_SESSION);
+    return state.uuid.every((byte, i) => byte === uuid[i]) ? state : undefined;
   };
 }
 
@@ -165,7 +182,7 @@ function repair(native: Native, handle: Handle): Repair {
 /** createTable wraps an open handle of the library. */
 export function createTable(native: Native, handle: Handle): Table {
   return {
-    handle, apply: createApply(native, handle), ...createFind(native, handle), scan: createScan(native, handle),
+    handle, apply: createApply(native, handle), ...createFind(native, handle), scan: createScan(native, handle), ended: createEnded(native, handle),
     load: createLoad(native, handle), gauges: (limits) => readGauges(native, handle, limits), repair: () => repair(native, handle),
     sources: () => readSources(native, handle),
     takeLost: () => Number(native.tableTakeLost(handle)),

@@ -102,6 +102,8 @@ export interface ShardPort {
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
   /** Number of the shard that packets of a flow without a session come to. */
   shardOf(key: FlowKey): number;
+  /** A session that ended, while it holds its slot or nothing else took it since; the data plane may forget it sooner. */
+  ended(ref: SessionRef): Session | undefined;
   /** Copies up to so many packets of a session at each point, while its flag `capture` is set; false when too many sessions are captured. */
   wantCopies(index: number, packets: number): boolean;
   /** Unix time in nanoseconds, for copies that a shard makes itself. */
@@ -192,14 +194,20 @@ export interface PortHold { path: number; local: number; remote: number; resting
 /** TableLook is what a bounded look over slots and index found; `next` is absent at the end. */
 export interface TableLook { faults: TableFault[]; holds: PortHold[]; entries: number; found: Pick<DatapathGauges, "slotsUsed" | "live" | "halfOpen" | "quarantined">; next?: number }
 
+/** SiftVerdict is what becomes of the sessions of a kind: they are given or passed over, or ended at once for a reason number. */
+export type SiftVerdict = boolean | { end: number };
+
 /**
- * Sift gives the live sessions that its question says yes to. A kind are the sessions that are alike in all that a configuration decides
+ * Sift gives, or ends, the live sessions of some kinds. A kind are the sessions that are alike in all that a configuration decides
  * on: tenant, service, translation of the source; protocol, destination and port of the context; path and next hop of side 0; of side 1
  * also network, family and addresses. A question that reads anything else has no certain answer.
  */
 export interface Sift {
-  /** At most `max` sessions from `cursor` on, or none where it found none in a while; next cursor, absent at the end. Copies, no lock. */
-  next(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
+  /**
+   * At most `max` sessions from `cursor` on, or none where it found none in a while; next cursor, absent at the end. Copies, no lock.
+   * `ended` are those that it ended, as by the operation `end` with `now`: their hosts and peers are not told (ShardPort.ended).
+   */
+  next(cursor: number, max: number): { sessions: { index: number; state: Session }[]; ended: SessionRef[]; next?: number };
 }
 
 /** The data plane of one router. Owner: the router's main thread; `close` leaves pinned maps forwarding. */
@@ -220,7 +228,7 @@ export interface Datapath {
   /** Slots from `cursor` on that are live or in guard, at most `max`; next cursor, absent at the end. Copies, no lock. */
   sessions(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   /** Begins to look for the live sessions that a question with one answer for all of a kind says yes to; it is asked about few of each kind. */
-  sift(isWanted: (session: Session) => boolean): Sift;
+  sift(judge: (session: Session) => SiftVerdict): Sift;
   /** Session with this uuid, live or in guard, through its key in the flow index; a copy. */
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
   /** Packets that were copied since this was last asked, oldest first, at most `max`. */

@@ -69,6 +69,7 @@ export interface RouterOptions {
 }
 
 const PUMP_MS = 50;
+const FEW_RECORDS = 1024; // a run while sessions are to be ended: their records can wait
 const ALARM_MS = 1_000;
 const MTU_MS = 250; // steps of path MTU discovery
 const RESERVE_MS = 3_600_000;
@@ -149,7 +150,7 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const pumping = options.every(PUMP_MS, () => {
     const by = stepOf();
     if (by !== undefined) log.warn({ event: "clock.step", by }, "the clock was set: metadata of peers with another time is refused");
-    parts.pump.run();
+    parts.pump.run(parts.judging.isBusy() ? FEW_RECORDS : undefined);
     parts.judging.step();
   });
   undo.defer(() => pumping.stop());

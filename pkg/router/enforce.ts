@@ -2,7 +2,7 @@
 // or a peer ends (behaviour 3.9). Called by admit.ts and ending.ts.
 import { buildPacket } from "../svr/build.ts";
 import { TCP_ACK, TCP_RST } from "../svr/constants.ts";
-import { Flag, Life, TcpState } from "../svr/session.ts";
+import { Flag, TcpState } from "../svr/session.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
 import { sequenceAfter } from "./newsession.ts";
 import { carriedOf } from "./turn.ts";
@@ -24,9 +24,9 @@ export function refuseWithReset(turn: Turn, arrival: Arrival): void {
   turn.batch.outputs.push({ frame: { nexthop, data } });
 }
 
-/** resetHosts sends RST with the next sequence of its direction to each host of a TCP session that ends by decision; one in GUARD is over. */
+/** resetHosts sends RST with the next sequence of its direction to each host of a TCP session that is, or was until now, live and ends by decision. */
 export function resetHosts(turn: Turn, session: Session): void {
-  if (session.life !== Life.live || session.tcpState === TcpState.none || (session.flags & Flag.rstOnEnd) === 0) return;
+  if (session.tcpState === TcpState.none || (session.flags & Flag.rstOnEnd) === 0) return;
   for (const side of [0, 1] as const) {
     if (session.side[side].path === 0) turn.batch.outputs.push({ frame: resetToward(session, side) });
   }

@@ -9,6 +9,9 @@ import { createJudging, SLICE_MS } from "./judging.ts";
 import type { Judging } from "./judging.ts";
 import type { ToShard } from "./messages.ts";
 import { numberNames } from "./names.ts";
+import type { Sift, SiftVerdict } from "../ports/datapath.ts";
+import type { Session } from "../svr/session.ts";
+import { createUntold, PAGE, refsOf } from "./untold.ts";
 
 const names = ["east", "west"];
 const tenants = ["corp", "guest"];
@@ -24,7 +27,7 @@ interface World {
   tickMs: number;
   posted(service: Chain["services"][number], change?: (config: RouterConfig) => void): ShardConfig;
   /** slots of the messages of a kind since this was last asked */
-  told(kind: "end" | "retime"): number[];
+  told(kind: "ended" | "retime"): number[];
 }
 
 /** A table of five pages with one session each; every look at the clock is a slice. */
@@ -42,15 +45,19 @@ function makeWorld(): World {
       const { ids } = numberNames(config, (name) => datapath.nameId(name));
       return { config, ids, keys: Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }])) };
     },
-    told: (kind) => world.messages.splice(0).flatMap((one) => (one.kind !== kind ? [] : one.kind === "end" ? one.refs : one.kind === "retime" ? one.sessions.map(({ ref }) => ref) : []).map((ref) => ref.index)),
+    told: (kind) => world.messages.splice(0).flatMap((one) => (one.kind !== kind ? [] : one.kind === "ended" ? refsOf(one.ended) : one.kind === "retime" ? one.sessions.map(({ ref }) => ref) : []).map((ref) => ref.index)),
   };
   const say = (_fields: object, message: string): void => { world.logs.push(message); };
   const judging = createJudging({
-    datapath: { ...datapath, sift: (isWanted) => ({ next: (cursor) => ({ sessions: isWanted(found!.state) ? [{ index: cursor, state: found!.state }] : [], ...(cursor < SLOTS - 1 && { next: cursor + 1 }) }) }) },
+    datapath: { ...datapath, sift: (judge) => ({ next: (cursor) => sifted(judge(found!.state), cursor, found!.state) }) },
     shards: [{ post: (message) => void world.messages.push(message), onMessage: () => undefined, closed: Promise.resolve() }],
     nowMs: () => { world.nowMs += world.tickMs / 2; return world.nowMs; }, log: { info: say, warn: say, error: say },
   });
   return Object.assign(world, { judging });
+}
+
+function sifted(verdict: SiftVerdict, index: number, state: Session): ReturnType<Sift["next"]> {
+  return { sessions: verdict === true ? [{ index, state }] : [], ended: typeof verdict === "object" ? [{ index, uuid: state.uuid }] : [], ...(index < SLOTS - 1 && { next: index + 1 }) };
 }
 
 const steps = ({ judging }: World, count: number): void => { for (let step = 0; step < count; step++) judging.step(); };
@@ -59,17 +66,17 @@ test("a small table is judged at once", () => {
   const world = makeWorld();
   world.tickMs = 0;
   expect(world.judging.follow(world.posted(denied))).toBe(SLOTS);
-  expect([world.told("end"), world.logs]).toEqual([[0, 1, 2, 3, 4], []]);
+  expect([world.told("ended"), world.logs]).toEqual([[0, 1, 2, 3, 4], []]);
 });
 
 test("a large table is judged a slice a step, and the end is told", () => {
   const world = makeWorld();
   expect(world.judging.follow(world.posted(denied))).toBe(1);
-  expect(world.told("end")).toEqual([0]);
+  expect(world.told("ended")).toEqual([0]);
   steps(world, 2);
-  expect([world.told("end"), world.logs]).toEqual([[1, 2], []]);
+  expect([world.told("ended"), world.logs]).toEqual([[1, 2], []]);
   steps(world, 2);
-  expect([world.told("end"), world.logs]).toEqual([[3, 4], ["all live sessions are judged by the configuration"]]);
+  expect([world.told("ended"), world.logs]).toEqual([[3, 4], ["all live sessions are judged by the configuration"]]);
 });
 
 test("a configuration that comes in between goes on where the one before was, and round to there", () => {
@@ -78,11 +85,11 @@ test("a configuration that comes in between goes on where the one before was, an
   steps(world, 1);
   world.judging.follow(world.posted(denied));
   steps(world, 3);
-  expect([world.told("end"), world.logs]).toEqual([[2, 3, 4, 0], []]);
+  expect([world.told("ended"), world.logs]).toEqual([[2, 3, 4, 0], []]);
   steps(world, 1);
-  expect([world.told("end"), world.logs]).toEqual([[1], ["all live sessions are judged by the configuration"]]);
+  expect([world.told("ended"), world.logs]).toEqual([[1], ["all live sessions are judged by the configuration"]]);
   world.judging.step();
-  expect(world.told("end")).toEqual([]);
+  expect(world.told("ended")).toEqual([]);
 });
 
 test("1.2 timeouts that changed and changed back in between are those of the newest configuration", () => {
@@ -100,15 +107,15 @@ test("1.2 two seconds later all are judged once more: a busy shard opened some b
   const world = makeWorld();
   world.tickMs = 0;
   world.judging.follow(world.posted(denied));
-  world.told("end");
+  world.told("ended");
   world.judging.step();
-  expect(world.told("end")).toEqual([]);
+  expect(world.told("ended")).toEqual([]);
   world.nowMs += 2_000;
   world.judging.step();
-  expect([world.told("end"), world.logs]).toEqual([[0, 1, 2, 3, 4], ["sessions that began by the configuration before are ended"]]);
+  expect([world.told("ended"), world.logs]).toEqual([[0, 1, 2, 3, 4], ["sessions that began by the configuration before are ended"]]);
   world.nowMs += 9_000;
   world.judging.step();
-  expect(world.told("end")).toEqual([]);
+  expect(world.told("ended")).toEqual([]);
 });
 
 test("a change of routes and limits is no reason to look at live sessions; one under way goes on", () => {
@@ -116,8 +123,18 @@ test("a change of routes and limits is no reason to look at live sessions; one u
   const cheaper = world.posted(denied, (config) => { config.limits.sessions = 7; for (const route of config.routes) route.cost = 9; });
   world.judging.follow(world.posted(denied));
   expect(world.judging.follow(cheaper, world.posted(denied))).toBe(0);
-  expect(world.told("end")).toEqual([0]);
+  expect(world.told("ended")).toEqual([0]);
   steps(world, 4);
-  expect(world.told("end")).toEqual([1, 2, 3, 4]);
+  expect(world.told("ended")).toEqual([1, 2, 3, 4]);
   expect(world.judging.follow(world.posted(denied), cheaper)).toBe(0);
+});
+
+test("hosts and peers of many ended sessions are told in pages, the oldest first", () => {
+  const untold = createUntold(), refs = Array.from({ length: PAGE + 3 }, (_, index) => ({ index, uuid: new Uint8Array(16).fill(index) }));
+  untold.add(refs.slice(0, 5));
+  untold.add(refs.slice(5));
+  expect(untold.take()).toMatchObject({ indexes: Uint32Array.from(refs.slice(0, PAGE), ({ index }) => index) });
+  const rest = untold.take();
+  expect(rest === undefined ? [] : refsOf(rest).map(({ index, uuid }) => [index, ...uuid])).toEqual(refs.slice(PAGE).map(({ index, uuid }) => [index, ...uuid]));
+  expect(untold.take()).toBeUndefined();
 });

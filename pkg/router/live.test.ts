@@ -7,7 +7,7 @@ import { createLab, keysOf } from "../../test/lab/lab.ts";
 import type { Lab } from "../../test/lab/lab.ts";
 import { content, endsOf, everything, udpUp } from "../../test/lab/packets.ts";
 import { buildTables } from "./build.ts";
-import { judgePage } from "./live.ts";
+import { judgeKind } from "./live.ts";
 import { numberNames } from "./names.ts";
 
 const names = ["branch", "transit", "cloud"];
@@ -29,7 +29,11 @@ function endings(made: Lab, index: number, change: (config: RouterConfig) => voi
   const { ids } = numberNames(config, (name) => datapath.nameId(name));
   const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }]));
   const tenantOf = (uuid: Uint8Array): string => datapath.nameOf(datapath.findUuid(uuid)!.state.tenant)!;
-  return judgePage({ tables: buildTables({ config, ids, keys }, datapath), before: [] }, datapath.sessions(0, 99).sessions, 0).ending.map(({ ref, reason }) => `${tenantOf(ref.uuid)} ${reasonOf(reason)!.name}`);
+  const by = { tables: buildTables({ config, ids, keys }, datapath), before: [] };
+  return datapath.sessions(0, 99).sessions.flatMap(({ state }) => {
+    const verdict = judgeKind(by, state);
+    return typeof verdict === "boolean" ? [] : [`${tenantOf(state.uuid)} ${reasonOf(verdict.end)!.name}`];
+  });
 }
 
 const nothing = (): void => undefined;

@@ -1,7 +1,7 @@
 // What a configuration change means for live sessions (behaviour 1.2): a session whose tenant may not open its service any
 // more ends with reason `policy`, one whose peer or path is gone with `path-lost`; all others stay as they are. Called by
 // judging.ts after the shards were told, and by preview.ts before.
-import type { Datapath, SessionRef } from "../ports/datapath.ts";
+import type { SessionRef, SiftVerdict } from "../ports/datapath.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Life } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
@@ -9,17 +9,8 @@ import { hasMoved } from "./moved.ts";
 import { plainName } from "./names.ts";
 import type { Tables } from "./tables.ts";
 
-const PAGE = 4096;
-
-/** EndingSession is a live session that the new configuration does not allow, or cannot carry. */
-export interface EndingSession {
-  ref: SessionRef;
-  reason: number;
-}
-
-/** LiveSessions is what a configuration does to live sessions: those it ends, and those whose way out it changed (behaviour 7.5). */
+/** LiveSessions is what a configuration does to live sessions that go on: those whose way out it changed (behaviour 7.5). */
 export interface LiveSessions {
-  ending: EndingSession[];
   moved: SessionRef[];
   /** sessions whose timeouts it changed */
   retimed: Retimed[];
@@ -38,20 +29,21 @@ export interface JudgeBy {
   before: readonly Tables[];
 }
 
-/** isConcerned tells whether a configuration may change anything for sessions of a kind (Sift): judgePage has no result for the others. */
-export function isConcerned({ tables, before }: JudgeBy, session: Session): boolean {
-  return reasonToEnd(tables, session) !== undefined || hasMoved(tables, session) || newTimes(before, tables, session) !== undefined;
+/** judgeKind tells what a configuration does to sessions of a kind (Sift): ends them, or whether it may change anything for them. */
+export function judgeKind({ tables, before }: JudgeBy, session: Session): SiftVerdict {
+  const reason = reasonToEnd(tables, session);
+  if (reason !== undefined) return { end: reasonNumber(reason) };
+  return hasMoved(tables, session) || newTimes(before, tables, session) !== undefined;
 }
 
-/** judgePage judges sessions of the table. */
+/** judgePage judges sessions of the table that go on. */
 export function judgePage(by: JudgeBy, sessions: readonly { index: number; state: Session }[], nowMs: number): LiveSessions {
   const { tables, before } = by;
-  const judged: LiveSessions = { ending: [], moved: [], retimed: [] };
+  const judged: LiveSessions = { moved: [], retimed: [] };
   for (const { index, state } of sessions) {
     if (state.life !== Life.live) continue;
-    const ref = { index, uuid: state.uuid }, reason = reasonToEnd(tables, state);
-    if (reason !== undefined) judged.ending.push({ ref, reason: reasonNumber(reason) });
-    else if (hasMoved(tables, state)) judged.moved.push(ref);
+    const ref = { index, uuid: state.uuid };
+    if (hasMoved(tables, state)) judged.moved.push(ref);
     const times = changedTimes(before, tables, { session: state, nowMs });
     if (times !== undefined) judged.retimed.push({ ref, ...times });
   }
@@ -74,15 +66,6 @@ function newTimes(before: readonly Tables[], after: Tables, session: Session): O
   const olds = before.flatMap((tables) => tables.serviceById(session.service) ?? []);
   if (olds.every((old) => idleMs === old.idleMs(proto, port) && initialMs === old.initialMs(proto, port))) return undefined;
   return proto === 6 ? { idleMs } : { idleMs, initialMs };
-}
-
-/** livePages gives the live sessions in pages of copies; the caller may pause between two. */
-export function* livePages(datapath: Pick<Datapath, "sessions">): Generator<{ index: number; state: Session }[]> {
-  for (let cursor: number | undefined = 0; cursor !== undefined;) {
-    const page: ReturnType<Datapath["sessions"]> = datapath.sessions(cursor, PAGE);
-    yield page.sessions.filter(({ state }) => state.life === Life.live);
-    cursor = page.next;
-  }
 }
 
 /** reasonToEnd tells why a configuration ends a live session; undefined: it does not. */

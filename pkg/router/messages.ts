@@ -3,6 +3,7 @@ import type { CopiedPacket, SessionRef } from "../ports/datapath.ts";
 import type { ShardConfig } from "./build.ts";
 import type { CaptureSpec } from "./capturing.ts";
 import type { HandedPunt } from "./handing.ts";
+import type { EndedPage } from "./untold.ts";
 import type { Held } from "./held.ts";
 import type { Retimed } from "./live.ts";
 import type { HealthKind } from "./health.ts";
@@ -19,6 +20,8 @@ export type ToShard =
   | { kind: "release"; uses: PairUse[] }
   /** end these sessions, telling hosts and peers */
   | { kind: "end"; refs: SessionRef[]; reason: number }
+  /** the app ended these sessions in the data plane: hosts and peers are to be told */
+  | { kind: "ended"; ended: EndedPage }
   /** other timeouts by configuration */
   | { kind: "retime"; sessions: Retimed[] }
   /** answered under the same number */

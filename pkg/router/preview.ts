@@ -1,14 +1,14 @@
 // What a configuration would do to the live sessions of this router, by the judgement that comes into force after a reload
-// (live.ts). Asked through the admin API for `svrctl config diff`; changes nothing, and gives way to other work between pages.
+// (live.ts); only those of a kind that it does something to are read. Asked through the admin API for `svrctl config diff`; changes nothing, and gives way to other work between pages.
 import { uuidHex } from "../base/ids.ts";
 import type { PreviewSession, PreviewView } from "../api/view.ts";
 import type { RouterConfig } from "../plan/config.ts";
-import type { Datapath } from "../ports/datapath.ts";
+import type { Datapath, Sift } from "../ports/datapath.ts";
 import type { Session } from "../svr/session.ts";
 import { AdminFault } from "./admin.ts";
 import { buildTables } from "./build.ts";
 import type { ShardConfig } from "./build.ts";
-import { livePages, reasonToEnd } from "./live.ts";
+import { reasonToEnd } from "./live.ts";
 import { hasMoved } from "./moved.ts";
 import { numberNames } from "./names.ts";
 import type { Pace } from "./pace.ts";
@@ -42,16 +42,21 @@ export function previewBody(body: unknown, name: string): RouterConfig {
 export async function previewSessions(datapath: Datapath, ask: PreviewAsk): Promise<PreviewView> {
   const [before, after] = [buildTables(ask.current, datapath), buildTables(previewConfig(ask), datapath)];
   const view: PreviewView = { sessions: 0, cut: 0, moved: 0, left: 0, reasons: {}, named: [] };
-  const pages = livePages(datapath);
+  const sift = datapath.sift((session) => effectOn(after, session).effect !== "left");
+  let cursor: number | undefined = 0;
   const bookPage = (): boolean => {
-    const page = pages.next();
-    if (page.done === true) return true;
-    for (const { state } of page.value) book(view, { session: state, effect: effectOn(after, state), tables: before, most: ask.most });
-    return false;
+    const page: ReturnType<Sift["next"]> = sift.next(cursor ?? 0, PAGE);
+    for (const { state } of page.sessions) book(view, { session: state, effect: effectOn(after, state), tables: before, most: ask.most });
+    cursor = page.next;
+    return cursor === undefined;
   };
   while (!await ask.pace.piece(bookPage));
+  view.left = Math.max(0, datapath.gauges().live - view.cut - view.moved); // others begin and end meanwhile
+  view.sessions = view.cut + view.moved + view.left;
   return view;
 }
+
+const PAGE = 4096;
 
 /** effectOn tells what a change from one configuration to another does to a live session. */
 export function effectOn(after: Tables, session: Session): Effect {
@@ -71,10 +76,10 @@ const FIRST_FREE = 65_536; // the data plane numbers names with 16 bits
 
 function book(view: PreviewView, of: { session: Session; effect: Effect; tables: Tables; most: number }): void {
   const { session, effect, tables, most } = of;
-  view.sessions += 1;
+  if (effect.effect === "left") return; // it changed since it was sifted
   view[effect.effect] += 1;
   if (effect.effect === "cut") view.reasons[effect.reason] = (view.reasons[effect.reason] ?? 0) + 1;
-  if (effect.effect !== "left" && view.named.length < most) view.named.push(namedSession(tables, session, effect));
+  if (view.named.length < most) view.named.push(namedSession(tables, session, effect));
 }
 
 function namedSession(tables: Tables, session: Session, effect: Exclude<Effect, { effect: "left" }>): PreviewSession {

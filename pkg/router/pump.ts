@@ -25,7 +25,8 @@ const KEPT = 64;             // as SVR_SWEEP_KEPT: one slot in so many is not he
 
 /** RecordPump owns the queue in front of the sink. */
 export interface RecordPump {
-  run(): void;
+  /** takes what waits in the data plane, at most so many records, PER_RUN by default */
+  run(most?: number): void;
   denials(denials: readonly Denial[]): void;
   follow(config: RouterConfig): void;
   flush(): Promise<void>;
@@ -64,9 +65,9 @@ export function createRecordPump(options: PumpOptions, datapath: Source, release
   const report = (denials: readonly Denial[]): void => { if (denials.length > 0) queue.push(writer.denials(denials)); };
   return {
     source,
-    run() {
+    run(most = PER_RUN) {
       const uses: PairUse[] = [];
-      for (let taken = 0; taken < PER_RUN && mayRead(); taken += PER_BATCH) {
+      for (let taken = 0; taken < most && mayRead(); taken += PER_BATCH) {
         const records = datapath.records(PER_BATCH);
         if (records.length === 0) break;
         for (const { type, session } of records) {

@@ -18,7 +18,7 @@ import type { ShardConfig } from "./build.ts";
 import { Capturing } from "./capturing.ts";
 import { decide } from "./decide.ts";
 import { createDenialGate } from "./denials.ts";
-import { endByDecision, retime } from "./ending.ts";
+import { endByDecision, retime, tellEnded } from "./ending.ts";
 import { createEnableGate, createErrorGate, createSessionErrorGate, createSkewGate } from "./gate.ts";
 import type { Held } from "./held.ts";
 import type { FromShard, ShardAnswer, ShardCounters, ShardQuestion, ToShard } from "./messages.ts";
@@ -123,6 +123,7 @@ export class Shard {
       case "adopt": return this.#ports.adopt(message.uses);
       case "release": return this.#ports.release(message.uses);
       case "retime": return this.#act((turn) => { retime(turn, message.sessions); });
+      case "ended": return this.#act((turn) => { tellEnded(turn, message.ended); });
       case "end": return this.#act((turn) => endByDecision(turn, message.refs, message.reason));
       case "question": return void this.#answers.push({ kind: "answer", number: message.number, answer: this.#answer(message.question) });
       case "moved": return this.#act((turn) => markMoved(turn, message.refs));
@@ -275,7 +276,7 @@ function recognised(turn: Turn, punt: HandedPunt): Punt {
 function finder(port: ShardPort): FindSession {
   const passing = <Found extends { state: { life: Life } }>(found: Found | undefined): Found | undefined =>
     (found?.state.life === Life.live || found?.state.life === Life.guard ? found : undefined);
-  return { byArrival: (arrival) => passing(port.find(flowKey(arrival))), byUuid: (uuid) => passing(port.findUuid(uuid)) };
+  return { byArrival: (arrival) => passing(port.find(flowKey(arrival))), byUuid: (uuid) => passing(port.findUuid(uuid)), ended: (ref) => port.ended(ref) };
 }
 
 function seedOf(random: RandomSource): number {

@@ -1,6 +1,6 @@
 // What one decision may use: tables, time, this shard's ports, and the batch it writes into. Made by shard.ts once a turn.
 import type { RandomSource } from "../ports/clock.ts";
-import type { Punt, ShardPort } from "../ports/datapath.ts";
+import type { Punt, SessionRef, ShardPort } from "../ports/datapath.ts";
 import type { Metadata } from "../svr/metadata.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { DropReason } from "../svr/reasons.ts";
@@ -103,6 +103,8 @@ export type Original = WholeIp["original"];
 export interface FindSession {
   byArrival(arrival: Arrival): { index: number; side: SideIndex; state: Session } | undefined;
   byUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
+  /** one that the app ended */
+  ended(ref: SessionRef): Session | undefined;
 }
 
 /** Carried is a packet as received with the place of its body: metadata and trailers are outside. */

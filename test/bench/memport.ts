@@ -84,7 +84,7 @@ export function createMemoryPort(sessions: number): MemoryPort {
   };
   return {
     ...createNames(), drain: createDrain(native, 0n, table.handle), send: createSend(native, 0n),
-    apply: (ops) => table.apply(ops), find: (key) => table.find(key), findUuid: (uuid) => table.findUuid(uuid), shardOf: (key) => table.shardOf(key), load: () => table.load(), usage: () => ({ live: 0, halfOpen: 0 }), wantCopies: () => false, unixNs: () => 0n, close: () => table.close(),
+    apply: (ops) => table.apply(ops), find: (key) => table.find(key), findUuid: (uuid) => table.findUuid(uuid), ended: (ref) => table.ended(ref), shardOf: (key) => table.shardOf(key), load: () => table.load(), usage: () => ({ live: 0, halfOpen: 0 }), wantCopies: () => false, unixNs: () => 0n, close: () => table.close(),
     deliver: (punts) => punts.forEach((one) => ring.put(one)),
     sent() {
       const taken = frames;

@@ -8,9 +8,10 @@ import type { PreviewView } from "../../pkg/api/view.ts";
 import { uuidHex } from "../../pkg/base/ids.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import { buildTables } from "../../pkg/router/build.ts";
-import { isConcerned, judgePage } from "../../pkg/router/live.ts";
+import { judgeKind, judgePage } from "../../pkg/router/live.ts";
 import type { JudgeBy } from "../../pkg/router/live.ts";
 import { numberNames } from "../../pkg/router/names.ts";
+import { createUntold } from "../../pkg/router/untold.ts";
 import { previewSessions } from "../../pkg/router/preview.ts";
 import type { Session } from "../../pkg/svr/session.ts";
 import { randomObjects } from "../support/config/random.ts";
@@ -52,9 +53,10 @@ function apply(lab: Lab, next: RouterConfig): void {
   Object.assign(router.config, next, { shards: 1 });
   lab.reconfigure(0);
   const by: JudgeBy = { tables: buildTables(posted(lab, router.config), router.datapath), before: [] };
-  const { ending, moved } = judgePage(by, router.datapath.sift((session) => isConcerned(by, session)).next(0, 999).sessions, 0);
-  router.shards[0]!.tell({ kind: "moved", refs: moved });
-  for (const [reason, list] of Map.groupBy(ending, (one) => one.reason)) router.shards[0]!.tell({ kind: "end", refs: list.map((one) => one.ref), reason });
+  const { sessions, ended } = router.datapath.sift((session) => judgeKind(by, session)).next(0, 999), untold = createUntold();
+  router.shards[0]!.tell({ kind: "moved", refs: judgePage(by, sessions, 0).moved });
+  untold.add(ended);
+  for (let page = untold.take(); page !== undefined; page = untold.take()) router.shards[0]!.tell({ kind: "ended", ended: page });
   lab.run();
 }
 

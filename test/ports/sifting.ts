@@ -61,6 +61,24 @@ export function siftingTests(open: OpenWorld): void {
       expect(sifted(world, ({ uuid }) => uuid.join() === reference?.uuid.join())).toEqual([first, ...others].toSorted((a, b) => a - b));
     });
 
+    test("1.2 those of a kind that ends are ended at once, each given once; a shard still reads them", async () => {
+      const world = await open();
+      const slots = installAll(world, [() => ({}), () => ({ tenant: 77 }), () => ({ idleMs: 99_000 })]);
+      const [first = -1, other = -1, third = -1] = slots, shard = world.shard(0);
+      const before = world.datapath.sessions(first, 1).sessions[0]?.state;
+      const sift = world.datapath.sift(({ tenant }) => tenant !== 77 && { end: 100 });
+      const { sessions, ended } = sift.next(0, 99);
+      expect([sessions, ended.map(({ index }) => index)]).toEqual([[], [first, third].toSorted((a, b) => a - b)]);
+      expect(sift.next(0, 99).ended).toEqual([]);
+      expect(world.datapath.gauges().live).toBe(1);
+      expect(sifted(world, () => true)).toEqual([other]);
+      const ref = { index: first, uuid: before?.uuid ?? new Uint8Array(16) };
+      expect(shard.ended(ref)).toMatchObject({ uuid: ref.uuid, side: before?.side, endReason: 100 });
+      expect(shard.findUuid(ref.uuid)).toBeUndefined();
+      const [live] = world.datapath.sessions(other, 1).sessions;
+      expect([shard.ended({ ...ref, index: third }), shard.ended({ index: other, uuid: live?.state.uuid ?? ref.uuid })]).toEqual([undefined, undefined]);
+    });
+
     test("what is no longer live is not asked about", async () => {
       const world = await open();
       const ref = install(world, freshSession(world, egress, 1));

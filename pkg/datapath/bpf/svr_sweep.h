@@ -27,6 +27,7 @@ struct svr_sweep_walk {
 	__u32 first;     /* slot of index 0 */
 	__u32 end;       /* first slot not to look at */
 	__u32 turn;      /* number of this walk */
+	bool full;       /* the ring had no room in this tick: records that may wait are not tried again */
 };
 
 struct svr_sweep_slot {
@@ -76,11 +77,14 @@ static __always_inline bool svr_sweep_once(const struct svr_sweep_slot *v, __u32
 {
 	if (v->s->flags & flag)
 		return true;
+	if (v->walk->full && svr_sweep_spares(v->walk))
+		return false;
 	__sync_fetch_and_or(&v->s->flags, flag);
 	if (svr_sweep_record(v->s, v->slot, type))
 		return true;
 	if (svr_sweep_spares(v->walk)) {
 		__sync_fetch_and_and(&v->s->flags, ~flag);
+		v->walk->full = true;
 		return false;
 	}
 	svr_sweep_lose(v);

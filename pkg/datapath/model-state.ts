@@ -55,6 +55,9 @@ export interface Model {
   sweeps: bigint;
   /** the last identification that a packet got which may be cut on its way */
   ipId: number;
+  /** records that found the ring full, and those of them that were declared */
+  recordsLost: number;
+  recordsTaken: number;
 }
 
 const NO_CONFIG: DatapathConfig = {
@@ -71,7 +74,7 @@ export function createModel(options: { sessionLimit: number; liveLimit: number; 
     slots: new Array<Session | undefined>(options.sessionLimit).fill(undefined), lowestFree: 0, flows: new Map(), uuids: new Map(), liveLimit: options.liveLimit,
     shards: options.shards, mssClamp: true, interfaces: new Map(), nexthops: new Map(), locals: new Map(), config: NO_CONFIG,
     hasSocket: options.hasSocket ?? (() => false), tokens: new Map(), started: new Map(), denied: new Map(), wanted: new Map(), copies: [], copyRingBytes: 1 << 21, lostCopies: new Map(), drops: new Map(),
-    refusals: { waiting: [], untold: new Map(), told: new Map(), looks: new Map() }, counts: new Map(), sweeps: 0n, ipId: 0,
+    refusals: { waiting: [], untold: new Map(), told: new Map(), looks: new Map() }, counts: new Map(), sweeps: 0n, ipId: 0, recordsLost: 0, recordsTaken: 0,
   };
 }
 

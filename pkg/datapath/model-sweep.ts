@@ -1,6 +1,5 @@
 // The sweeper written plainly: one walk over all slots ages sessions by state, tells what happened, removes their keys.
-// Called by model.ts with the injected clock; the eBPF timer does the same in bounded steps (behaviour 3.3, 3.5). Its ring is never
-// full, so no record waits here as one does in svr_sweep.h.
+// Called by model.ts with the injected clock; the eBPF timer does the same in bounded steps (behaviour 3.3, 3.5).
 import type { DatapathRecord } from "../ports/datapath.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import type { EndReason } from "../svr/reasons.ts";
@@ -11,16 +10,17 @@ import { emptySlot, removeFlow } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
 
 type RecordType = DatapathRecord["type"];
-type Tell = (type: RecordType) => void;
+/** False: the ring has no room. */
+type Tell = (type: RecordType) => boolean;
 
-/** sweep walks all slots once at nowMs (monotonic milliseconds) and returns the records in the order they fell due. */
-export function sweep(model: Model, nowMs: number): DatapathRecord[] {
+/** sweep walks all slots once at nowMs (monotonic milliseconds) and returns the records in the order they fell due, at most `room`: others wait in their slots, or are lost and counted. */
+export function sweep(model: Model, nowMs: number, room: number): DatapathRecord[] {
   const records: DatapathRecord[] = [];
   model.slots.forEach((session, index) => {
     if (session === undefined) return;
-    const tell: Tell = (type) => records.push({ type, timeMs: nowMs, index, session: structuredClone(session) });
+    const tell: Tell = (type) => records.length < room && records.push({ type, timeMs: nowMs, index, session: structuredClone(session) }) > 0;
     if (session.life === Life.live) sweepLive(model, session, { tell, now: nowMs >>> 0 });
-    if (session.life === Life.guard) sweepGuard(model, index, { tell, now: nowMs >>> 0 });
+    else if (session.life === Life.guard) sweepGuard(model, index, { tell, now: nowMs >>> 0 });
     else if (session.life === Life.quarantine) sweepQuarantine(model, index, { tell, now: nowMs >>> 0 });
   });
   model.sweeps += 1n;
@@ -42,15 +42,28 @@ function isOlder(now: number, since: number, limit: number): boolean {
   return ageOf(now, since) >= limit;
 }
 
-/** Tells what is due once, marked by a flag. */
-function once(session: Session, flag: number, tell: () => void): void {
-  if ((session.flags & flag) !== 0) return;
-  session.flags |= flag;
-  tell();
+const KEPT = 64; // one slot in so many is not held for records that wait
+
+/** Tells what is due once, marked by a flag; false while it waits for room. In a table that is nearly full it does not wait and is lost. */
+function once(model: Model, session: Session, { flag, tell }: { flag: number; tell: () => boolean }): boolean {
+  if ((session.flags & flag) !== 0) return true;
+  session.flags = (session.flags | flag) >>> 0;
+  if (tell()) return true;
+  const limit = model.slots.length, used = model.slots.filter((slot) => slot !== undefined).length;
+  if (used < limit - Math.floor(limit / KEPT)) {
+    session.flags = (session.flags & ~flag) >>> 0;
+    return false;
+  }
+  model.recordsLost += 1;
+  return true;
+}
+
+function started(model: Model, session: Session, walk: Walk): boolean {
+  return once(model, session, { flag: Flag.started, tell: () => walk.tell("start") });
 }
 
 function sweepLive(model: Model, session: Session, walk: Walk): void {
-  once(session, Flag.started, () => walk.tell("start"));
+  started(model, session, walk);
   const reason = expired(model, session, walk.now);
   if (reason !== undefined) {
     Object.assign(session, { life: Life.guard, endReason: reason, sinceMs: walk.now });
@@ -59,7 +72,7 @@ function sweepLive(model: Model, session: Session, walk: Walk): void {
   const every = model.config.timers.interimMs;
   if (every === 0 || !isOlder(walk.now, session.interimMs || session.createdMs >>> 0, every)) return;
   session.interimMs = walk.now || 1;
-  walk.tell("interim");
+  if (!walk.tell("interim")) model.recordsLost += 1;
 }
 
 /** End reason of a live session whose time is over. */
@@ -101,8 +114,7 @@ function idleFor(session: Session, now: number): number {
 
 function sweepGuard(model: Model, index: number, walk: Walk): void {
   const session = model.slots[index] as Session;
-  once(session, Flag.started, () => walk.tell("start"));
-  once(session, Flag.ended, () => walk.tell("end"));
+  if (!started(model, session, walk) || !once(model, session, { flag: Flag.ended, tell: () => walk.tell("end") })) return;
   if ((session.flags & Flag.delete) === 0 && !isOlder(walk.now, session.sinceMs, model.config.timers.guardMs)) return;
   removeFlow(model, index, 0);
   if (restsAfterEnd(session)) {
@@ -115,7 +127,7 @@ function sweepGuard(model: Model, index: number, walk: Walk): void {
 
 function sweepQuarantine(model: Model, index: number, walk: Walk): void {
   if (!isOlder(walk.now, (model.slots[index] as Session).sinceMs, model.config.timers.quarantineMs)) return;
+  if (!walk.tell("release")) return; // never lost, because a pair would be with it
   removeFlow(model, index, 1);
-  walk.tell("release");
   emptySlot(model, index);
 }

@@ -33,6 +33,8 @@ export interface ModelOptions {
   shards?: number;
   /** packets that wait for one shard; more are dropped, reason `ring-full` */
   ringLimit?: number;
+  /** records that wait for user space; more wait in their slots */
+  recordLimit?: number;
   /** bytes of the ring in which copies of captured packets wait; 2 MiB, as the kernel's */
   copyRingBytes?: number;
   mssClamp?: boolean;
@@ -53,8 +55,10 @@ export interface ModelDatapath extends Datapath {
   readonly sent: SentFrame[];
   /** everything that was handed to the kernel, oldest first */
   readonly kernel: Uint8Array[];
-  /** one walk of the sweeper at the clock's time */
+  /** two walks of the sweeper at the clock's time: what the first one ends, the second one tells */
   tick(): void;
+  /** one walk */
+  walk(): void;
   /** the tables themselves, for the fuzz and for assertions */
   readonly model: Model;
 }
@@ -75,8 +79,12 @@ export function modelDatapath(options: ModelOptions): ModelDatapath {
   const world: World = { model, options, rings: Array.from({ length: shards }, () => []), records: [], sent: [], kernel: [], names: new Map() };
   return {
     ...datapathPort(world), model, sent: world.sent, kernel: world.kernel, shard: (number) => shardPort(world, number), receive: (...args) => receive(world, args),
-    tick: () => void world.records.push(...sweep(model, options.nowMs())),
+    walk: () => { walk(world); }, tick: () => { walk(world); walk(world); },
   };
+}
+
+function walk({ model, options, records }: World): void {
+  records.push(...sweep(model, options.nowMs(), (options.recordLimit ?? Number.POSITIVE_INFINITY) - records.length));
 }
 
 function datapathPort(world: World): Datapath {
@@ -108,7 +116,11 @@ function datapathPort(world: World): Datapath {
       return lost;
     },
     usage: (id) => usageOf(model, (session) => session.tenant === id || session.route === id),
-    takeRecordsLost: () => 0,
+    takeRecordsLost: () => {
+      const lost = model.recordsLost - model.recordsTaken;
+      model.recordsTaken = model.recordsLost;
+      return lost;
+    },
     counters: () => ({ drops: Object.fromEntries(model.drops), interfaces: Object.fromEntries(structuredClone([...model.counts])) }),
     denied: (ifnum) => new Map(model.denied.get(ifnum)),
     adopted: () => false,
@@ -269,7 +281,7 @@ function gauges(model: Model): DatapathGauges {
   const used = model.slots.filter((slot) => slot !== undefined);
   return {
     slotsUsed: used.length, ...usageOf(model, () => true), highWater: model.slots.findLastIndex((slot) => slot !== undefined) + 1,
-    quarantined: used.filter((slot) => slot.life === Life.quarantine).length, recordsLost: 0, sweeps: Number(model.sweeps),
+    quarantined: used.filter((slot) => slot.life === Life.quarantine).length, recordsLost: model.recordsLost, sweeps: Number(model.sweeps),
     sessionLimit: model.slots.length, flowEntries: model.flows.size + model.uuids.size, flowLimit: 3 * model.slots.length,
   };
 }

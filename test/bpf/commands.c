@@ -5,10 +5,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define WAIT_MS 10000
 #define TEST_COMPLETE (1u << 2) /* BPF_F_TEST_SKB_CHECKSUM_COMPLETE */
 #define TCX_INGRESS 46 /* BPF_TCX_INGRESS, which older headers lack */
 
@@ -272,13 +270,6 @@ static void do_untold(struct harness *h, const char *line)
 	append(h, "{\"count\":%llu}", (unsigned long long)sum_of_cpus(h, "refused", word_number(line, "reason", 0), 1, 2));
 }
 
-static void gauges_read(struct harness *h, struct svr_gauges *gauges)
-{
-	__u32 zero = 0;
-
-	must(bpf_map_lookup_elem(map_fd(h, "gauges"), &zero, gauges), "gauges");
-}
-
 static void do_gauges(struct harness *h, const char *line)
 {
 	struct svr_gauges gauges;
@@ -286,33 +277,6 @@ static void do_gauges(struct harness *h, const char *line)
 	(void)line;
 	gauges_read(h, &gauges);
 	append_fields(h, gauges_fields, &gauges);
-}
-
-/* Arms the timer. */
-static void do_sweep(struct harness *h, const char *line)
-{
-	struct bpf_program *program = bpf_object__find_program_by_name(h->object, "svr_sweep_start");
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = 64);
-
-	(void)line;
-	must(bpf_prog_test_run_opts(bpf_program__fd(program), &opts), "sweep start");
-	append(h, "{\"code\":%d}", (int)opts.retval);
-}
-
-/* Waits until the sweeper has walked `walks` times more, bounded. */
-static void do_walks(struct harness *h, const char *line)
-{
-	struct timespec pause = { .tv_nsec = 2000000 };
-	struct svr_gauges gauges;
-	__u64 until;
-
-	gauges_read(h, &gauges);
-	until = gauges.sweeps + word_number(line, "walks", 1);
-	for (int i = 0; i < WAIT_MS / 2 && gauges.sweeps < until; i++) {
-		nanosleep(&pause, NULL);
-		gauges_read(h, &gauges);
-	}
-	append(h, "{\"ok\":%s}", gauges.sweeps >= until ? "true" : "false");
 }
 
 static void do_tokens(struct harness *h, const char *line)
@@ -370,7 +334,7 @@ static const struct {
 	{ "show", do_show, false }, { "entries", do_entries, false }, { "fill", do_fill, false }, { "stats", do_stats, false },
 	{ "run", do_run, false }, { "spread", do_spread, false }, { "punts", do_punts, true }, { "records", do_records, true }, { "refusals", do_refusals, true }, { "untold", do_untold, false }, { "gauges", do_gauges, false },
 	{ "sweep", do_sweep, false }, { "walks", do_walks, false }, { "tokens", do_tokens, false }, { "socket", do_socket, false }, { "attach", do_attach, false }, { "stale", do_stale, false },
-	{ "want", do_want, false }, { "captured", do_captured, true }, { "copies", do_copies, true },
+	{ "want", do_want, false }, { "captured", do_captured, true }, { "copies", do_copies, true }, { "limit", do_limit, false },
 };
 
 void run_command(struct harness *h, const char *line)

@@ -45,6 +45,13 @@ void do_want(struct harness *h, const char *line);
 void do_captured(struct harness *h, const char *line);
 void do_copies(struct harness *h, const char *line);
 
+/* ---- sweeping.c ---- */
+
+void gauges_read(struct harness *h, struct svr_gauges *gauges);
+void do_sweep(struct harness *h, const char *line);
+void do_walks(struct harness *h, const char *line);
+void do_limit(struct harness *h, const char *line);
+
 /* ---- fields.c: structs as name=value words and as JSON ---- */
 
 enum kind { UNSIGNED, PORT_BE, BYTES, ADDRESS };

@@ -49,7 +49,7 @@ export interface Answers {
 export interface Ok { ok: boolean }
 
 /** Command names one command of the harness. */
-export type Command = keyof Answers | "reset" | "forget" | "settings" | "interface" | "nexthop" | "local" | "member" | "rate" | "filter" | "session" | "patch" | "walks" | "socket" | "attach" | "stale" | "want";
+export type Command = keyof Answers | "reset" | "forget" | "settings" | "interface" | "nexthop" | "local" | "member" | "rate" | "filter" | "session" | "patch" | "walks" | "socket" | "attach" | "stale" | "want" | "limit";
 
 /** toHex writes bytes as lower-case hex. */
 export function toHex(bytes: Uint8Array): string {

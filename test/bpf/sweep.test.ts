@@ -49,6 +49,7 @@ const rows: Row[] = [
   { desc: "ESTABLISHED after its idle timeout, one direction silent for 26 days", state: established, words: { idle_ms: 5000, since_ms: "now-2246400000", seen_ms0: "now-5100" }, reason: "timeout" },
   { desc: "ESTABLISHED while one direction talks, the other silent for 26 days", state: established, words: { idle_ms: 5000, since_ms: "now-2246400000", seen_ms0: "now-3000" } },
   { desc: "ESTABLISHED without a packet counts from its start", state: established, words: { idle_ms: 5000, since_ms: "now-5100" }, reason: "timeout" },
+  { desc: "ESTABLISHED with the longest idle timeout there can be", state: established, words: { idle_ms: 0xffff_ffff, since_ms: "now-9000", seen_ms0: "now-6000" } },
   { desc: "HALF-CLOSED after 300 s though the session has 1,900 s", state: halfClosed, words: { flags: Flag.finFwd, since_ms: "now-400000", seen_ms0: "now-300100", seen_ms1: "now-300100" }, reason: "timeout" },
   { desc: "HALF-CLOSED before", state: halfClosed, words: { flags: Flag.finFwd, seen_ms0: "now-300100", seen_ms1: "now-299000" } },
   { desc: "HALF-CLOSED with a shorter idle timeout", state: halfClosed, words: { flags: Flag.finFwd, idle_ms: 5000, seen_ms0: "now-5100", seen_ms1: "now-5100" }, reason: "timeout" },

@@ -21,8 +21,9 @@ export function beginCaptures(random: Random, model: ModelDatapath, kernel: Kern
 
 /** changeCaptures begins a capture now and then, also of a session that is captured already, or ends one. */
 export function changeCaptures(random: Random, model: ModelDatapath, kernel: KernelSide): Promise<unknown> | undefined {
-  if (!random.chance(2)) return undefined;
-  const slot = random.pick(slotsOf(model));
+  const slots = slotsOf(model);
+  if (!random.chance(2) || slots.length === 0) return undefined;
+  const slot = random.pick(slots);
   if (random.chance(70)) return want(random, { model, kernel, slot, isFlagged: true });
   model.forgetCopies(slot);
   return kernel.want(slot, undefined);

@@ -7,7 +7,7 @@ import { seedFrom } from "./random.ts";
 const packets = Number(process.env["FUZZ_PACKETS"] ?? scaled(1_000_000));
 const seed = seedFrom(process.env["FUZZ_SEED"], Date.now());
 
-test(`${packets} generated packets get the same verdict, bytes, session and copies from eBPF and from the model`, async () => {
+test(`${packets} generated packets get the same verdict, bytes, session, copies and records from eBPF and from the model`, async () => {
   console.log(`differential fuzz: ${packets} packets, FUZZ_SEED=${seed}`);
   const found = await runDifferential({ packets, seed });
   console.log(JSON.stringify(found.counts));
@@ -19,4 +19,5 @@ test(`${packets} generated packets get the same verdict, bytes, session and copi
   expect(found.counts["out"]).toBeGreaterThan(packets / 5);
   expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["pass", "cuttable", "drop filter", "drop state", "drop no-service", "drop no-nexthop", "told filter", "told state", "told no-service"]));
   expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["copy 0", "copy 1", "copy 2", "copy 3", "copy of a super-packet", "copies lost"]));
+  expect(Object.keys(found.counts)).toEqual(expect.arrayContaining(["record start", "record end", "record release", "record waits", "records lost"]));
 }, longer(600_000));

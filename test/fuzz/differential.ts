@@ -1,5 +1,5 @@
 // Runs the same packets through the eBPF program and through the model and says where they first differ: verdict, bytes that
-// leave, what a shard is told, session afterwards, copies of captured sessions. Times are compared as touched or not: the kernel's clock cannot be injected.
+// leave, what a shard is told, session afterwards, copies of captured sessions, records. Times are compared as touched or not: the kernel's clock cannot be injected.
 import { addressKey, writeAddress } from "../../pkg/base/address.ts";
 import type { IpAddress } from "../../pkg/base/address.ts";
 import { toHex } from "../../pkg/base/bytes.ts";
@@ -14,14 +14,15 @@ import { place, worldConfig } from "../support/flows.ts";
 import { beginCaptures, changeCaptures, compareCopies, drainCopies } from "./copying.ts";
 import type { Drained } from "./copying.ts";
 import { fuzzFilters } from "./filters.ts";
-import { COPY_BYTES, openKernelSide } from "./kernel.ts";
 import { withoutId } from "./identification.ts";
+import { COPY_BYTES, GUARD_MS, openKernelSide, RECORD_LIMIT } from "./kernel.ts";
 import type { KernelSide } from "./kernel.ts";
 import { fuzzPacket, SOCKET_PORT } from "./packets.ts";
 import type { FuzzPacket } from "./packets.ts";
 import { createRandom } from "./random.ts";
 import type { Random } from "./random.ts";
 import { fuzzSessions } from "./sessions.ts";
+import { sweepBoth } from "./sweeping.ts";
 
 /** Difference is the first packet on which both sides disagree, with all that is needed to repeat it. */
 export interface Difference { round: number; packet: FuzzPacket; field: string; model: unknown; kernel: unknown; session?: Session }
@@ -30,8 +31,11 @@ export interface Difference { round: number; packet: FuzzPacket; field: string; 
 export interface Differential { packets: number; counts: Record<string, number>; difference?: Difference }
 
 const ROUND = 800;
+const SWEPT = 7, PARTS = 4; // one round in so many is swept, after each part of its packets
 const NOW = 1_000_000; // the model's clock; anything but 1, which stands for "not touched"
 const UNTOUCHED = 1;
+const SLOTS = 256;
+const NO_PACKET: FuzzPacket = { ifnum: 0, vlan: 0, etherType: 0, gsoSize: 0, data: new Uint8Array(), what: "the sweeper" };
 const PASS = -1, REDIRECT = 7, COPIED = 2; // SVR_PUNT_COPIED
 const ETHERNET_HEX = 28;
 
@@ -58,33 +62,54 @@ export async function runDifferential(ask: { packets: number; seed: number }): P
 
 interface Round { kernel: KernelSide; found: Differential; round: number; packets: number }
 
+/** RoundWorld is a round with its model; `gone` are sessions that the sweeper has freed, as they were. */
+interface RoundWorld extends Round { model: ModelDatapath; cuttable: boolean; limit: number; gone: Session[] }
+
 async function runRound(random: Random, round: Round): Promise<void> {
   const sessions = fuzzSessions(random);
   const peers = [place(4, "peer"), place(6, "peer")];
-  const world: DatapathConfig = { ...worldConfig(), interfaces: fuzzFilters(random, worldConfig().interfaces) };
+  const config: DatapathConfig = { ...worldConfig(), interfaces: fuzzFilters(random, worldConfig().interfaces) };
   const cuttable = round.round % 2 === 1; // not drawn: a seed keeps its packets
-  if (cuttable) world.nexthops = world.nexthops.map((one) => ({ ...one, cuttable }));
-  await round.kernel.begin(sessions, peers, world);
-  const model = openModel(sessions, peers, world);
-  await beginCaptures(random, model, round.kernel);
-  const pairs = Array.from({ length: round.packets }, (_, index) => ({ ...step(random, { model, kernel: round.kernel, isLast: index === round.packets - 1 }), cuttable }));
+  if (cuttable) config.nexthops = config.nexthops.map((one) => ({ ...one, cuttable }));
+  await round.kernel.begin(sessions, peers, config);
+  const limit = round.round % (2 * SWEPT) === 0 ? sessions.length : SLOTS; // full, or nearly empty
+  const world: RoundWorld = { ...round, cuttable, limit, gone: [], model: openModel({ sessions, peers, config, limit }) };
+  await beginCaptures(random, world.model, round.kernel);
+  const part = round.round % SWEPT === 0 ? Math.ceil(round.packets / PARTS) : round.packets;
+  for (let left = round.packets; left > 0 && round.found.difference === undefined; left -= part) {
+    await runPackets(random, world, Math.min(part, left));
+    if (part < round.packets) await sweepPart(random, world);
+  }
+}
+
+async function runPackets(random: Random, world: RoundWorld, packets: number): Promise<void> {
+  const { found, round, model, cuttable } = world;
+  const pairs = Array.from({ length: packets }, (_, index) => ({ ...step(random, world, index === packets - 1), cuttable }));
   const answers = await Promise.all(pairs.map((pair) => pair.answers));
   for (const [index, pair] of pairs.entries()) {
-    const difference = round.found.difference ?? compare(pair, answers[index] as KernelAnswers) ?? await compareDrained(round.found, pair);
-    round.found.packets += 1;
-    for (const told of (answers[index] as KernelAnswers).told) count(round.found, `told ${reasonOf(told.reason)?.name ?? told.reason}`);
-    count(round.found, labelOf(pair.verdict));
-    if (mayBeCut(pair)) count(round.found, "cuttable");
-    if (difference !== undefined) round.found.difference = { round: round.round, packet: pair.packet, ...(pair.after && { session: pair.after }), ...difference };
+    const difference = found.difference ?? compare(pair, answers[index] as KernelAnswers) ?? await compareDrained(found, pair);
+    found.packets += 1;
+    for (const told of (answers[index] as KernelAnswers).told) count(found, `told ${reasonOf(told.reason)?.name ?? told.reason}`);
+    count(found, labelOf(pair.verdict));
+    if (mayBeCut(pair)) count(found, "cuttable");
+    if (difference !== undefined) found.difference = { round, packet: pair.packet, ...(pair.after && { session: pair.after }), ...difference };
   }
-  const late = round.found.difference ?? await compareAll(round, model, pairs.at(-1) as Pair);
-  if (late !== undefined) round.found.difference = late;
+  const late = found.difference ?? await compareAll(world, model, pairs.at(-1) as Pair);
+  if (late !== undefined) found.difference = late;
+}
+
+async function sweepPart(random: Random, { kernel, found, round, model, limit, gone }: RoundWorld): Promise<void> {
+  if (found.difference !== undefined) return;
+  const before = structuredClone(model.model.slots);
+  const difference = await sweepBoth(random, { model, kernel, limit, nowMs: NOW, compareSession, saw: (label) => { count(found, label); } });
+  gone.push(...before.flatMap((session, slot) => (session === undefined || model.model.slots[slot] !== undefined ? [] : [session])));
+  if (difference !== undefined) found.difference = { round, packet: NO_PACKET, ...difference };
 }
 
 /** One packet; before it a capture may change, after it the copies may be taken. */
-function step(random: Random, { model, kernel, isLast }: { model: ModelDatapath; kernel: KernelSide; isLast: boolean }): Omit<Pair, "cuttable"> {
+function step(random: Random, { model, kernel, gone }: RoundWorld, isLast: boolean): Omit<Pair, "cuttable"> {
   const changed = changeCaptures(random, model, kernel);
-  const pair = judge(random, model, kernel);
+  const pair = judge(random, { model, kernel, gone });
   const answers = Promise.all([pair.answers, changed]).then(([answer]) => answer);
   return { ...pair, answers, ...((isLast || random.chance(7)) && { drained: drainCopies(model, kernel) }) };
 }
@@ -114,9 +139,9 @@ function count(found: Differential, label: string): void {
 }
 
 /** The same world as the kernel's, sessions in the same slots. */
-function openModel(sessions: readonly Session[], peers: readonly IpAddress[], world: DatapathConfig): ModelDatapath {
-  const model = modelDatapath({ nowMs: () => NOW, sessionLimit: 256, copyRingBytes: COPY_BYTES, hasSocket: (proto, _address, port) => proto === 17 && port === SOCKET_PORT });
-  model.program(world);
+function openModel({ sessions, peers, config, limit }: { sessions: readonly Session[]; peers: readonly IpAddress[]; config: DatapathConfig; limit: number }): ModelDatapath {
+  const model = modelDatapath({ nowMs: () => NOW, sessionLimit: limit, copyRingBytes: COPY_BYTES, recordLimit: RECORD_LIMIT, hasSocket: (proto, _address, port) => proto === 17 && port === SOCKET_PORT });
+  model.program({ ...config, timers: { ...config.timers, guardMs: GUARD_MS, interimMs: 0 } });
   for (const address of peers) model.model.locals.set(addressKey(address), { waypoint: false, peer: true });
   const results = model.shard(0).apply(sessions.map((session) => ({ kind: "install", session })));
   results.forEach((result, slot) => {
@@ -127,9 +152,9 @@ function openModel(sessions: readonly Session[], peers: readonly IpAddress[], wo
   return model;
 }
 
-function judge(random: Random, model: ModelDatapath, kernel: KernelSide): Omit<Pair, "cuttable"> {
-  const slots = model.model.slots.filter((slot) => slot !== undefined);
-  const packet = fuzzPacket(random, slots);
+function judge(random: Random, { model, kernel, gone }: Pick<RoundWorld, "model" | "kernel" | "gone">): Omit<Pair, "cuttable"> {
+  const { slots } = model.model;
+  const packet = fuzzPacket(random, [...slots.filter((slot) => slot !== undefined), ...gone]);
   const before = slots.map(passedBy);
   const verdict = model.receive(packet.ifnum, packet.vlan, packet.data, { gsoSize: packet.gsoSize, etherType: packet.etherType });
   const [punt] = model.shard(0).drain(1, 0);
@@ -151,8 +176,8 @@ function toldOf(datapath: ModelDatapath): DatapathRefusal | undefined {
 }
 
 /** Packets that a session has passed: one more tells which session a packet hit. */
-function passedBy(session: Session): bigint {
-  return session.packets[0] + session.packets[1];
+function passedBy(session: Session | undefined): bigint {
+  return session === undefined ? 0n : session.packets[0] + session.packets[1];
 }
 
 function labelOf(verdict: Verdict): string {

@@ -7,7 +7,7 @@ import type { DatapathConfig } from "../../pkg/ports/datapath.ts";
 import type { Session, SessionSide } from "../../pkg/svr/session.ts";
 import { buildFrame } from "../bpf/packets.ts";
 import { openHarness } from "../bpf/harness.ts";
-import type { CapturedSeen, CopySeen, Fields, PuntSeen, Ran, RefusalSeen, Words } from "../bpf/harness.ts";
+import type { CapturedSeen, CopySeen, Fields, Harness, PuntSeen, Ran, RecordSeen, RefusalSeen, Words } from "../bpf/harness.ts";
 import type { FuzzPacket } from "./packets.ts";
 
 /** KernelSide runs packets; every call is queued at once and resolves in order. */
@@ -22,11 +22,23 @@ export interface KernelSide {
   want(slot: number, packets: readonly number[] | undefined, flags?: number): Promise<unknown>;
   /** takes the copies that wait; what is still wanted */
   copies(): Promise<{ copies: CopySeen[]; captured: CapturedSeen[] }>;
+  /** puts the times of a session so far from now, in milliseconds; its flags and end reason are the model's */
+  age(slot: number, times: { since: number; forward: number; reverse: number }, session: Session): Promise<unknown>;
+  /** lets the sweeper walk so many times at least over a table of so many slots */
+  sweep(limit: number, walks: number): Promise<void>;
+  records(): Promise<RecordSeen[]>;
+  /** records_lost counts from `begin` on */
+  gauges(): Promise<Record<string, number>>;
   close(): Promise<void>;
 }
 
 /** COPY_BYTES is the size of the ring of copies, small enough to be full now and then. */
 export const COPY_BYTES = 1 << 14;
+const RECORD_BYTES = 1 << 14, OF_RECORD = 8 + 336; // what the kernel puts in front, and struct svr_record
+/** RECORD_LIMIT is how many records wait in their ring. */
+export const RECORD_LIMIT = Math.floor((RECORD_BYTES - 1) / OF_RECORD);
+/** GUARD_MS is long, so that only sessions which were aged leave their guard. */
+export const GUARD_MS = 20_000;
 
 const SOURCES = 4, GENERATION = 1 << 4;
 const SHARED = 1, HOSTS = 2, WAYPOINT = 1, PEER = 2, CUTTABLE = 1; // svr_types.h
@@ -56,13 +68,34 @@ function sessionWords(slot: number, session: Session): Words {
   };
 }
 
+/** In the words of the harness. */
+function fromNow(ms: number): string {
+  return ms < 0 ? `now${ms}` : `now+${ms}`;
+}
+
 function flagsOf(entry: DatapathConfig["interfaces"][number] | undefined): number {
   return (entry?.shared === true ? SHARED : 0) | (entry?.hosts === true ? HOSTS : 0) | (entry?.sourceCheck === true ? SOURCES : 0) | (entry?.filter === undefined ? 0 : GENERATION);
 }
 
+/** The sweeper stands still but in `sweep`. */
+function sweeperOf(harness: Harness): Pick<KernelSide, "age" | "sweep" | "records"> {
+  return {
+    age: (slot, { since, forward, reverse }, { flags, endReason }) => harness.ask("patch", {
+      slot, since_ms: fromNow(since), seen_ms0: fromNow(forward), seen_ms1: fromNow(reverse), flags, end_reason: endReason,
+    }),
+    sweep: async (limit, walks) => {
+      const done = await Promise.all([harness.ask("limit", { slots: limit }), harness.ask("walks", { walks }), harness.ask("limit", { slots: 0 })]);
+      if (done.some(({ ok }) => !ok)) throw new Error(`no ${walks} walks of the sweeper in time`);
+    },
+    records: () => harness.ask("records"),
+  };
+}
+
 /** openKernelSide loads the object; `socketPort` is a UDP port that the host has open. */
 export function openKernelSide(config: DatapathConfig, socketPort: number): KernelSide {
-  const harness = openHarness({ slots: 256, buckets: 256, shards: 1, copyBytes: COPY_BYTES });
+  const harness = openHarness({ slots: 256, buckets: 256, shards: 1, copyBytes: COPY_BYTES, recordBytes: RECORD_BYTES });
+  const stands = Promise.all([harness.ask("settings", { session_limit: 0, guard_ms: GUARD_MS }), harness.ask("sweep")]);
+  let lostBefore = 0;
   let current = -1;
   let arriving = config.interfaces;
   const arriveOn = (ifnum: number): Promise<unknown>[] => {
@@ -79,7 +112,9 @@ export function openKernelSide(config: DatapathConfig, socketPort: number): Kern
     begin: async (sessions, peers, { interfaces, nexthops }) => {
       current = -1;
       arriving = interfaces;
+      await stands;
       await harness.ask("reset");
+      lostBefore = (await harness.ask("gauges"))["records_lost"] ?? 0;
       const { first, last } = config.waypointPorts;
       await harness.ask("settings", { waypoint_first: first, waypoint_last: last });
       const hops = nexthops.map(({ index, ifnum, vlan, mtu, mss4, mss6, cuttable }) => harness.ask("nexthop", {
@@ -106,6 +141,11 @@ export function openKernelSide(config: DatapathConfig, socketPort: number): Kern
     copies: async () => {
       const [copies, captured] = await Promise.all([harness.ask("copies"), harness.ask("captured")]);
       return { copies, captured };
+    },
+    ...sweeperOf(harness),
+    gauges: async () => {
+      const gauges = await harness.ask("gauges");
+      return { ...gauges, records_lost: (gauges["records_lost"] ?? 0) - lostBefore };
     },
     close: () => harness.close(),
   };

@@ -147,7 +147,7 @@ static __always_inline __u32 svr_sweep_expired(const struct svr_sweep_slot *v, _
 		idle = v->s->isn;
 	if (state == SVR_TCP_HALF_CLOSED && idle > settings->half_closed_idle_ms)
 		idle = settings->half_closed_idle_ms;
-	return svr_sweep_idle(v) >= idle + SVR_SWEEP_TICK_MS ? svr_sweep_reason(state) : 0;
+	return svr_sweep_idle(v) >= (__u64)idle + SVR_SWEEP_TICK_MS ? svr_sweep_reason(state) : 0;
 }
 
 static __always_inline void svr_sweep_interim(const struct svr_sweep_slot *v)

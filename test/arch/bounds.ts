@@ -1,5 +1,5 @@
-// Everything bounded is shown with its limit, or says here why not: maps of the eBPF programs, and constants of the router that are named
-// as limits. Pure functions over sources; bounds.test.ts runs them on the repository and on samples that break the rule.
+// Everything bounded is shown with its limit, or says here why not: maps of the eBPF programs, and constants of router and adapters that
+// are named as limits. Pure functions over sources; bounds.test.ts runs them on the repository and on samples that break the rule.
 import type { Source } from "./source.ts";
 
 /** Bounds says of each bounded thing its row of `svrctl tables` as the code has it, or `-` and the reason for having none. */
@@ -26,6 +26,10 @@ export const bounds: Bounds = {
   "admin.ts MAX_BODY": "- bytes of one request", "admin.ts MAX_CONNECTIONS": "- who comes when all are in use is refused, and sees it",
   "adminroutes.ts MAX_SCANNED_PAGES": "- of one request", "verify.ts MOST_FAULTS": "- of one answer", "linebytes.ts DIGITS_MAX": "- digits of a number", "linebytes.ts SMALL_MAX": "- a number",
   "handing.ts MOST_WAITING": "SVR fragments of other shards",
+  "native-engine.ts KEY_SLOTS": "- a cache: the key set that was used longest ago makes room", "jobs.ts JOBS_MAX": "- of one call",
+  "open.ts MAX_SESSIONS": "- the highest limit that may be chosen", "rings.ts MAX_SHARDS": "- the highest number that may be chosen", "nameuse.ts MOST": "- of one read, at the start",
+  "settings.ts SLOTS_PER_BUCKET": "- a ratio", "settings.ts RECORD_RING_MOST": "record ring, bytes", "entries.ts MTU_MAX": "- a number",
+  "model.ts RING_LIMIT": "- of the model, in tests", "model-copy.ts COPY_MOST": "- bytes of one packet",
   "judging.ts MOST_BEFORE": "- the oldest configuration is forgotten, nothing is refused",
 };
 
@@ -38,7 +42,7 @@ function mapsIn({ path, text }: Source): string[] {
 }
 
 function limitsIn({ path, text }: Source): string[] {
-  if (!path.startsWith("pkg/router/") || path.endsWith(".test.ts")) return [];
+  if (!/^pkg\/(router|datapath|netio|security|files)\//.test(path) || path.endsWith(".test.ts")) return [];
   const names = text.split("\n").filter((line) => /^(export )?const /.test(line)).flatMap((line) => line.split(/(?<=[\w)]), (?=[A-Z_]+ = )/).flatMap((one) => limitOf.exec(one.replace(/^(?=[A-Z])/, "const "))?.[1] ?? []));
   return names.map((name) => `${path.replace(/^.*\//, "")} ${name}`);
 }

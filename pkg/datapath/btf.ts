@@ -11,7 +11,7 @@ const DUMP_BYTES = 1 << 18;
 interface BtfStruct { size: number; fields: Map<string, string> }
 
 /** parseBtf reads the text of svr_btf_dump; lines that are no struct or field are other types. */
-export function parseBtf(text: string): Map<string, BtfStruct> {
+function parseBtf(text: string): Map<string, BtfStruct> {
   const structs = new Map<string, BtfStruct>();
   let open: BtfStruct | undefined;
   for (const line of text.split("\n")) {
@@ -26,7 +26,7 @@ export function parseBtf(text: string): Map<string, BtfStruct> {
 }
 
 /** compareLayout lists in words where a layout and the object differ. */
-export function compareLayout(layout: StructLayout, structs: ReadonlyMap<string, BtfStruct>): string[] {
+function compareLayout(layout: StructLayout, structs: ReadonlyMap<string, BtfStruct>): string[] {
   const found = structs.get(layout.name);
   if (found === undefined) return [`${layout.name} is missing`];
   const differences = layout.size === found.size ? [] : [`${layout.name} has ${found.size} bytes, not ${layout.size}`];

@@ -10,7 +10,7 @@ import type { Model } from "./model-state.ts";
 export type Usage = Pick<DatapathGauges, "live" | "halfOpen">;
 
 /** isHalfOpen tells TCP before its three-way handshake is done. */
-export function isHalfOpen(session: Session): boolean {
+function isHalfOpen(session: Session): boolean {
   return session.tcpState === TcpState.synSent || session.tcpState === TcpState.synRcvd;
 }
 

@@ -2,6 +2,7 @@
 // them. A name's number follows from its hash and from who was there first; entries are added and never changed, so
 // shards and the main thread agree without a lock; nameuse.ts removes some while no shard runs. Called by open.ts and shardport.ts,
 // each with its own handle.
+import { keyOf } from "./entries.ts";
 import type { BpfMap } from "./maps.ts";
 
 /** NameTable numbers names; one thread's view. */
@@ -14,10 +15,6 @@ export interface NameTable {
 /** NAME_NUMBERS is how many names have a number at most. */
 export const NAME_NUMBERS = 65_535; // fit the 16-bit fields of a session, 0 stays unused
 const TRIES = 4096;
-
-function keyOf(id: number): Uint8Array {
-  return new Uint8Array(Uint32Array.of(id).buffer);
-}
 
 /** FNV-1a. */
 function hashOf(bytes: Uint8Array): number {

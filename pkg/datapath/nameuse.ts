@@ -2,6 +2,7 @@
 // nobody remembers a number. What a session, a record or a refusal that was not read yet carries keeps its meaning. Called by open.ts.
 import type { DatapathRecord, DatapathRefusal } from "../ports/datapath.ts";
 import type { Session } from "../svr/session.ts";
+import { keyOf } from "./entries.ts";
 import type { BpfMap } from "./maps.ts";
 import { NAME_NUMBERS, numbersBefore } from "./names.ts";
 import type { Reader } from "./rings.ts";
@@ -30,7 +31,7 @@ export function pruneNames(names: BpfMap, users: NameUsers, from: number): Unrea
   const records = users.records.take(MOST), refusals = users.refusals.take(MOST);
   for (const { session } of records) addSession(used, session);
   for (const { tenant, service, path } of refusals) for (const id of [tenant, service, path]) used.add(id);
-  names.delete(unusedNames(known, used).map((id) => new Uint8Array(Uint32Array.of(id).buffer)));
+  names.delete(unusedNames(known, used).map((id) => keyOf(id)));
   return { records: readerAfter(records, users.records), refusals: readerAfter(refusals, users.refusals) };
 }
 

@@ -1,6 +1,7 @@
 // Batches of session operations as bytes: SessionOp to struct svr_op, struct svr_op_result to OpResult. Called by table.ts
 // with one buffer per handle; encodes only the fields that an operation uses.
 import type { InstallLimits, LimitName, OpResult, SessionOp, SessionPatchFields } from "../ports/datapath.ts";
+import { errno } from "./errno.ts";
 import { offsetOf, opLayout, opResultLayout } from "./layouts.ts";
 import { sessionAt, writeAddress, writeHandshake, writePair, writeSession, writeSide, writeU64 } from "./sessioncodec.ts";
 import type { Bytes } from "./sessioncodec.ts";
@@ -18,7 +19,6 @@ const O_SIDE = op("side"), O_REASON = op("reason"), O_NOW = op("now"), O_DRY = o
 
 const res = (name: string): number => offsetOf(opResultLayout, name);
 const R_STATUS = res("status"), R_INDEX = res("index"), R_PORT = res("local_port"), R_SIDE = res("side"), R_UUID = res("uuid");
-const EEXIST = -17, ENOSPC = -28, ENOENT = -2, EDQUOT = -122;
 
 /** In the order of struct svr_op_limits and of enum svr_limit, which starts at 1. */
 const LIMITS = ["tenant", "tenantHalfOpen", "route", "routeRate", "source", "sourceHalfOpen"] as const satisfies readonly LimitName[];
@@ -117,10 +117,10 @@ export function readOpResult({ view, array }: Bytes, at: number): OpResult | und
   const index = view.getUint32(at + R_INDEX, true);
   switch (view.getInt32(at + R_STATUS, true)) {
     case 0: return { ok: true, index, localPort: view.getUint16(at + R_PORT, true) };
-    case EEXIST: return { ok: false, why: "exists", other: { index, uuid: array.slice(at + R_UUID, at + R_UUID + 16) }, side: view.getUint16(at + R_SIDE, true) === 1 ? 1 : 0 };
-    case EDQUOT: return { ok: false, why: "limit", limit: LIMITS[view.getUint16(at + R_SIDE, true) - 1] ?? "tenant" };
-    case ENOSPC: return { ok: false, why: "full" };
-    case ENOENT: return { ok: false, why: "gone" };
+    case errno.EEXIST: return { ok: false, why: "exists", other: { index, uuid: array.slice(at + R_UUID, at + R_UUID + 16) }, side: view.getUint16(at + R_SIDE, true) === 1 ? 1 : 0 };
+    case errno.EDQUOT: return { ok: false, why: "limit", limit: LIMITS[view.getUint16(at + R_SIDE, true) - 1] ?? "tenant" };
+    case errno.ENOSPC: return { ok: false, why: "full" };
+    case errno.ENOENT: return { ok: false, why: "gone" };
     default: return undefined;
   }
 }

@@ -13,7 +13,7 @@ export const LAYOUT_VERSION = 8;
 export const MAP_SUFFIX = `_v${LAYOUT_VERSION}`;
 
 /** BPF_ROOT is where a BPF file system usually is. */
-export const BPF_ROOT = "/sys/fs/bpf";
+const BPF_ROOT = "/sys/fs/bpf";
 
 const BPF_FS_MAGIC = 0xcafe4a11;
 

@@ -22,7 +22,7 @@ export const kernelFeatures: readonly KernelFeature[] = [
 ];
 
 /** missingCapabilities lists what the effective set of /proc/self/status lacks. */
-export function missingCapabilities(status: string): string[] {
+function missingCapabilities(status: string): string[] {
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
   return CAPABILITIES.filter(([, bit]) => (effective >> BigInt(bit) & 1n) === 0n).map(([name]) => name);
 }

@@ -16,7 +16,7 @@ import { createBytes, readSession, readU64 } from "./sessioncodec.ts";
 import type { Bytes } from "./sessioncodec.ts";
 
 /** PUNT_RING_BYTES is the size of one punt ring: some 7,000 small first packets. */
-export const PUNT_RING_BYTES = 1 << 21;
+const PUNT_RING_BYTES = 1 << 21;
 
 /** MAX_SHARDS is SVR_SHARDS. */
 export const MAX_SHARDS = 64;

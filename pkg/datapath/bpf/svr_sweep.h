@@ -192,10 +192,12 @@ static __always_inline void svr_sweep_remove_forward(const struct svr_sweep_slot
 	svr_flow_remove(v->walk->settings, &key, (v->slot + 1) << 1);
 }
 
-static __always_inline void svr_sweep_free(const struct svr_sweep_slot *v, __u32 word)
+static __always_inline bool svr_sweep_free(const struct svr_sweep_slot *v, __u32 word)
 {
-	if (svr_tcp_swap(v->s, word, SVR_LIFE_FREE, v->now))
-		__sync_fetch_and_add(&v->walk->gauges->slots_used, -1);
+	if (!svr_tcp_swap(v->s, word, SVR_LIFE_FREE, v->now))
+		return false;
+	__sync_fetch_and_add(&v->walk->gauges->slots_used, -1);
+	return true;
 }
 
 /* A waypoint pair or NAT port of ours rests before it is used again. */
@@ -226,8 +228,8 @@ static __always_inline void svr_sweep_quarantine(const struct svr_sweep_slot *v,
 	if (!svr_sweep_record(v->s, v->slot, SVR_RECORD_RELEASE)) /* never lost, because a pair would be with it */
 		return;
 	svr_sweep_remove_side(v, 1);
-	__sync_fetch_and_add(&v->walk->gauges->quarantined, -1);
-	svr_sweep_free(v, word);
+	if (svr_sweep_free(v, word))
+		__sync_fetch_and_add(&v->walk->gauges->quarantined, -1);
 }
 
 /* A claim whose shard died: freed when it is too old in two walks, so that a claim just made is never taken for it. */

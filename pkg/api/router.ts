@@ -73,6 +73,11 @@ const pathMtuField = z.strictObject({
   interval: durationField({ description: "Time between two runs on a path. Default: 600s.", example: "600s", min: "1s", max: "24h" }).default("600s"),
 }).meta({ description: "Path MTU discovery." });
 
+const icmpField = z.strictObject({
+  match: choiceField(["Identifier", "IdentifierAndType"], { description: "What tells two sessions of ICMP queries between the same addresses apart. Routers at both ends should say the same; after a change sessions of before end by their timeout. Default: Identifier.", example: "IdentifierAndType" }).default("Identifier"),
+  asyncReply: switchField({ description: "An answer that nobody asked for may begin a session, where service and access allow it; every router of the path must say so. Default: false, such answers are dropped.", example: true }).default(false),
+}).meta({ description: "Sessions of ICMP queries." });
+
 const sessionTypeField = z.strictObject({
   name: wordField("Name of the type.", "voice"),
   protocol: protocolField,
@@ -96,6 +101,7 @@ const routerSpec = z.strictObject({
   mssClamp: z.union([z.enum(["Automatic", "Off"]), z.int().min(536).max(8_960)], { error: "is not Automatic, Off or 536-8960" }).default("Automatic")
     .meta({ description: "Limit of the TCP MSS option: Automatic from the MTU, Off, or bytes. Default: Automatic.", examples: ["Automatic"], "x-kubernetes-int-or-string": true }),
   pathMtuDiscovery: pathMtuField.prefault({}),
+  icmp: icmpField.prefault({}),
   shards: countField({ description: "Threads for first packets. Default: one a processor.", example: 2, min: 1, max: 64 }).optional(),
 }).meta({ description: "One router: its interfaces, peers and limits." });
 

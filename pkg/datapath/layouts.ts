@@ -81,7 +81,7 @@ export const HASH_KEY_WORDS = 24;
 export const settingsLayout = struct("svr_settings", [
   ["hash_key", "u64", HASH_KEY_WORDS], ["bucket_mask", "u32"], ["session_limit", "u32"], ["live_limit", "u32"], ["shards", "u32"],
   ["quarantine_ms", "u32"], ["guard_ms", "u32"], ["tcp_timer_ms", "u32", 7], ["half_closed_idle_ms", "u32"], ["interim_ms", "u32"], ["inactivity_ms", "u32"],
-  ["waypoint_first", "u16"], ["waypoint_last", "u16"], ["mss_clamp", "u8"], ["reserved", "u8", 3], ["inject_mac", "u8", 6], ["reserved2", "u8", 2],
+  ["waypoint_first", "u16"], ["waypoint_last", "u16"], ["mss_clamp", "u8"], ["icmp_by_type", "u8"], ["reserved", "u8", 2], ["inject_mac", "u8", 6], ["reserved2", "u8", 2],
 ]);
 
 /** gaugesLayout is struct svr_gauges. */

@@ -8,7 +8,7 @@ import { startsWithCookie } from "../svr/decode.ts";
 import { contextEnds, hasEnds, isPorted, portedHeader } from "../svr/carried.ts";
 import { ICMP_HEADER, IP_LENGTH_MAX, IPV4_HEADER, IPV6_HEADER, PROTO_TCP, PROTO_UDP, UDP_HEADER } from "../svr/constants.ts";
 import { isUnheard } from "../svr/health.ts";
-import { isIcmpReply, isIcmpRequest } from "../svr/icmp.ts";
+import { answersFirst, isIcmpReply, isIcmpRequest } from "../svr/icmp.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Flag, Life, TcpState } from "../svr/session.ts";
 import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
@@ -35,7 +35,7 @@ interface Hit { data: Uint8Array; parsed: ParsedPacket; session: Session; side: 
 
 /** forward judges one packet at nowMs (monotonic milliseconds) and changes the session it belongs to (architecture 3.1). */
 export function forward(model: Model, packet: PacketIn, nowMs: number): Judged {
-  const parsed = parsePacket(packet);
+  const parsed = parsePacket(packet, model.config.icmpByType === true);
   if (!model.interfaces.has(packet.ifnum) || parsed.shape === "foreign") return { verdict: passed, parsed };
   const flow = parsed.shape === "ok" && parsed.keyed ? findFlow(model, { ...parsed, ifnum: packet.ifnum, vlan: packet.vlan }) : undefined;
   if (flow !== undefined) copyArrival(model, { ...packet, nowMs }, parsed, flow);
@@ -124,11 +124,11 @@ function judgeCarried(hit: Hit): Verdict | undefined {
   return parsed.payload >= portedHeader(to.proto) && hasEnds(hit.data, parsed.payloadAt, contextEnds(hit.session.context, hit.side === 0)) ? undefined : dropped("filter");
 }
 
-function judgeCarriedIcmp({ parsed, data, side, to }: Hit): Verdict | undefined {
+function judgeCarriedIcmp({ parsed, data, side, to, session }: Hit): Verdict | undefined {
   if (parsed.payload < ICMP_HEADER) return dropped("filter");
   if (readU16(data, parsed.l4 + 6) === 0) return punted(Cause.slow);
   const type = data[parsed.payloadAt]!;
-  const fits = side === 0 ? isIcmpRequest(to.family, type) : isIcmpReply(to.family, type);
+  const fits = (side === 0) !== answersFirst(session.context) ? isIcmpRequest(to.family, type) : isIcmpReply(to.family, type);
   return fits ? undefined : dropped("state");
 }
 

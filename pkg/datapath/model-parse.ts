@@ -4,7 +4,7 @@ import { addressOfWords, readAddress } from "../base/address.ts";
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import { readU16, readU32 } from "../base/bytes.ts";
 import { ICMP_HEADER, ICMP_IDENTIFIER_AT, IPV4_HEADER, IPV6_HEADER, PROTO_FRAGMENT, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, TCP_HEADER, UDP_HEADER } from "../svr/constants.ts";
-import { isIcmpReply, isIcmpRequest } from "../svr/icmp.ts";
+import { queryPorts } from "../svr/icmp.ts";
 import { isPorted, portedHeader } from "../svr/carried.ts";
 
 /** PacketIn is one packet as it stands after the Ethernet header; gsoSize 0 means one wire packet. */
@@ -13,7 +13,7 @@ export interface PacketIn { ifnum: number; vlan: number; data: Uint8Array; gsoSi
 /** Shape says how far the parser came: all set, not ours to judge, contradicting lengths, or addresses only (fragment, extension headers). */
 export type Shape = "ok" | "foreign" | "bad" | "fragment" | "extended";
 
-/** ParsedPacket is one packet with its flow key; ports are those of the key (ICMP: identifier or 0). Offsets count from the IP header. */
+/** ParsedPacket is one packet with its flow key; ports are those of the key (ICMP: identifier, and 0 or the type). Offsets count from the IP header. */
 export interface ParsedPacket {
   shape: Shape;
   family: IpFamily;
@@ -47,12 +47,12 @@ const MULTICAST4 = 224;
 const EXTENSIONS: readonly number[] = [0, 43, 60, 135, 139, 140]; // hop-by-hop, routing, destination options, mobility, HIP, shim6
 
 /** parsePacket reads one packet; only `shape` is meaningful when it is foreign or bad. */
-export function parsePacket(packet: PacketIn): ParsedPacket {
+export function parsePacket(packet: PacketIn, icmpByType = false): ParsedPacket {
   const family = familyOf(packet);
   const parsed = blank(family ?? 4, packet.gsoSize);
   if (family === undefined) return parsed;
   parsed.shape = family === 4 ? parseIp4(packet.data, parsed) : parseIp6(packet.data, parsed);
-  if (parsed.shape === "ok") parsed.shape = parseL4(packet.data, parsed);
+  if (parsed.shape === "ok") parsed.shape = parseL4(packet.data, parsed, icmpByType);
   if (parsed.shape === "ok" && parsed.gsoSize > 0 && parsed.payload > parsed.gsoSize) parsed.segments = Math.ceil(parsed.payload / parsed.gsoSize);
   return parsed;
 }
@@ -118,13 +118,13 @@ function parseIp6(data: Uint8Array, parsed: ParsedPacket): Shape {
   return EXTENSIONS.includes(parsed.proto) ? "extended" : "ok";
 }
 
-function parseL4(data: Uint8Array, parsed: ParsedPacket): Shape {
+function parseL4(data: Uint8Array, parsed: ParsedPacket, icmpByType: boolean): Shape {
   const room = parsed.length - parsed.l4;
   parsed.payloadAt = parsed.length;
   if (parsed.proto === PROTO_TCP) return parseTcp(data, parsed, room);
   if (parsed.proto === PROTO_UDP) return parseUdp(data, parsed, room);
   if (isPorted(parsed.proto)) return parsePorted(data, parsed, room);
-  return parsed.proto === (parsed.family === 4 ? PROTO_ICMP : PROTO_ICMPV6) ? parseIcmp(data, parsed, room) : "ok";
+  return parsed.proto === (parsed.family === 4 ? PROTO_ICMP : PROTO_ICMPV6) ? parseIcmp(data, parsed, { room, icmpByType }) : "ok";
 }
 
 function parseTcp(data: Uint8Array, parsed: ParsedPacket, room: number): Shape {
@@ -166,13 +166,13 @@ function isLinkMessage(type: number): boolean {
   return (type >= 130 && type <= 137) || type === 143;
 }
 
-function parseIcmp(data: Uint8Array, parsed: ParsedPacket, room: number): Shape {
-  if (room < ICMP_HEADER) return "bad";
+function parseIcmp(data: Uint8Array, parsed: ParsedPacket, of: { room: number; icmpByType: boolean }): Shape {
+  if (of.room < ICMP_HEADER) return "bad";
   parsed.icmpType = data[parsed.l4]!;
   if (parsed.proto === PROTO_ICMPV6 && isLinkMessage(parsed.icmpType)) return "foreign";
-  const identifier = readU16(data, parsed.l4 + ICMP_IDENTIFIER_AT);
-  if (isIcmpRequest(parsed.family, parsed.icmpType)) parsed.sourcePort = identifier;
-  else if (isIcmpReply(parsed.family, parsed.icmpType)) parsed.destinationPort = identifier;
-  else parsed.keyed = false;
+  const ports = queryPorts({ family: parsed.family, type: parsed.icmpType, identifier: readU16(data, parsed.l4 + ICMP_IDENTIFIER_AT) }, of.icmpByType);
+  parsed.keyed = ports !== undefined;
+  parsed.sourcePort = ports?.source ?? 0;
+  parsed.destinationPort = ports?.destination ?? 0;
   return "ok";
 }

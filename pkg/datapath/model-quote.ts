@@ -4,7 +4,8 @@ import { readAddress } from "../base/address.ts";
 import { readU16 } from "../base/bytes.ts";
 import type { FlowKey } from "../ports/datapath.ts";
 import { ICMP_HEADER, ICMP_IDENTIFIER_AT, IPV4_HEADER, IPV4_OFFSET_MASK, IPV6_HEADER, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from "../svr/constants.ts";
-import { isIcmpError, isIcmpReply, isIcmpRequest } from "../svr/icmp.ts";
+import { isIcmpError, queryPorts } from "../svr/icmp.ts";
+import type { PortPair } from "../svr/icmp.ts";
 import type { PacketIn, ParsedPacket } from "./model-parse.ts";
 import { findFlow } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
@@ -18,11 +19,11 @@ export function isError(parsed: ParsedPacket): boolean {
 
 /** quotedFlow finds the session that an ICMP error is about, and the side it came from. */
 export function quotedFlow(model: Model, packet: PacketIn, parsed: ParsedPacket): ReturnType<typeof findFlow> {
-  const key = isError(parsed) ? quotedKey(packet, parsed) : undefined;
+  const key = isError(parsed) ? quotedKey(packet, parsed, model.config.icmpByType === true) : undefined;
   return key === undefined ? undefined : findFlow(model, key);
 }
 
-function quotedKey(packet: PacketIn, parsed: ParsedPacket): FlowKey | undefined {
+function quotedKey(packet: PacketIn, parsed: ParsedPacket, byType: boolean): FlowKey | undefined {
   const { family } = parsed;
   const data = packet.data.subarray(0, parsed.length);
   const at = parsed.l4 + ICMP_HEADER;
@@ -30,7 +31,7 @@ function quotedKey(packet: PacketIn, parsed: ParsedPacket): FlowKey | undefined 
   if (header === 0 || at + header + L4_BYTES > data.length) return undefined;
   const addresses = family === 4 ? { from: 12, to: 16, proto: 9 } : { from: 8, to: 24, proto: 6 };
   const proto = data[at + addresses.proto]!;
-  const ports = quotedPorts(data, at + header, { proto, family });
+  const ports = quotedPorts(data, at + header, { proto, family, byType });
   if (ports === undefined) return undefined;
   return {
     source: readAddress(data, at + addresses.to, family), destination: readAddress(data, at + addresses.from, family), proto,
@@ -47,12 +48,9 @@ function headerBytes(data: Uint8Array, at: number, family: 4 | 6): number {
 }
 
 /** As the quoted packet was sent; undefined for an error about an error. */
-function quotedPorts(data: Uint8Array, l4: number, of: { proto: number; family: 4 | 6 }): { source: number; destination: number } | undefined {
-  const { proto, family } = of;
+function quotedPorts(data: Uint8Array, l4: number, of: { proto: number; family: 4 | 6; byType: boolean }): PortPair | undefined {
+  const { proto, family, byType } = of;
   if (proto === PROTO_TCP || proto === PROTO_UDP) return { source: readU16(data, l4), destination: readU16(data, l4 + 2) };
   if (proto !== (family === 4 ? PROTO_ICMP : PROTO_ICMPV6)) return { source: 0, destination: 0 };
-  const type = data[l4]!;
-  const identifier = readU16(data, l4 + ICMP_IDENTIFIER_AT);
-  if (isIcmpRequest(family, type)) return { source: identifier, destination: 0 };
-  return isIcmpReply(family, type) ? { source: 0, destination: identifier } : undefined;
+  return queryPorts({ family, type: data[l4]!, identifier: readU16(data, l4 + ICMP_IDENTIFIER_AT) }, byType);
 }

@@ -10,7 +10,7 @@ import {
 } from "../svr/constants.ts";
 import { contextEnds, hasCoveringSum, turnEnds } from "../svr/carried.ts";
 import type { PacketEnds } from "../svr/carried.ts";
-import { isIcmpRequest } from "../svr/icmp.ts";
+import { answersFirst, isIcmpRequest } from "../svr/icmp.ts";
 import type { ParsedPacket } from "./model-parse.ts";
 
 /** Leaving is a packet on its way out: the session, the side it leaves on, the MSS limit of the next hop (0 none), and toward a peer its identification, given where it may be cut. */
@@ -206,9 +206,10 @@ interface Inside { inner: Uint8Array; /** of its bytes */ sum: number }
 /** The message with checksum 0 and the identifier of the context; its sum follows from the checksum it had, good or bad. */
 function icmpInside(message: Uint8Array, parsed: ParsedPacket, { context }: Session): Inside {
   const gone = readU16(message, 4) + (parsed.family === 6 ? pseudoSum(parsed.source, parsed.destination, { proto: PROTO_ICMPV6, length: message.length }) : 0);
-  const sum = 0xffff - changed(readU16(message, 2), gone, context.sourcePort);
+  const identifier = answersFirst(context) ? context.destinationPort : context.sourcePort;
+  const sum = 0xffff - changed(readU16(message, 2), gone, identifier);
   writeU16(message, 2, 0);
-  writeU16(message, 4, context.sourcePort);
+  writeU16(message, 4, identifier);
   return { inner: message, sum };
 }
 

@@ -106,4 +106,5 @@ export function writeConfig({ view }: Bytes, config: DatapathConfig): void {
   view.setUint16(at("waypoint_first"), waypointPorts.first, true);
   view.setUint16(at("waypoint_last"), waypointPorts.last, true);
   view.setUint8(at("mss_clamp"), config.nexthops.some((nexthop) => nexthop.mss4 > 0 || nexthop.mss6 > 0) ? 1 : 0);
+  view.setUint8(at("icmp_by_type"), config.icmpByType === true ? 1 : 0);
 }

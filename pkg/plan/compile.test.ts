@@ -120,3 +120,10 @@ test("a destination written in two ways counts once", () => {
   const config = compiled(line("Service", "s/web", { addresses: ["10.1.0.9", "10.1.0.9/32", "fd00::9", "FD00:0::9/128"] }));
   expect(config.services[0]?.addresses.map(({ origin }) => origin.field)).toEqual(["spec.addresses[0]", "spec.addresses[2]"]);
 });
+
+test.each([
+  [{}, undefined], [{ match: "IdentifierAndType" }, { byType: true, asyncReply: false }], [{ asyncReply: true }, { byType: false, asyncReply: true }],
+] as const)("3.7 sessions of ICMP as %j", (icmp, expected) => {
+  const config = compile(parseLines([line("Router", "one", { interfaces: [lan("lan0")], icmp })])).routers.get("one");
+  expect(config?.icmp).toEqual(expected);
+});

@@ -46,6 +46,8 @@ export interface RouterConfig {
   mssClamp: "Automatic" | "Off" | number;
   /** path MTU discovery (protocol 10.3) */
   pathMtu: { discovery: boolean; intervalMs: number };
+  /** sessions of ICMP (behaviour 3.7); absent: matched by identifier, begun by requests alone */
+  icmp?: { byType: boolean; asyncReply: boolean };
   /** worker threads for first packets; 0: one per processor */
   shards: number;
 }

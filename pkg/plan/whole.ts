@@ -66,8 +66,14 @@ function compileOne(shared: Shared, input: Input<"Router">): RouterConfig {
     members: compileMembers({ router: name, interfaces, inputs, report }),
     peers: peering.peers, paths: peering.paths, ...compileNat({ input, tenants: known, interfaces, locals, services, routes, report }),
     limits: limitsOf(spec.limits), timers: timersOf(spec), ...(sessionTypes.length > 0 && { sessionTypes }), mssClamp: spec.mssClamp,
-    pathMtu: { discovery: spec.pathMtuDiscovery.enabled, intervalMs: millisOf(spec.pathMtuDiscovery.interval) }, shards: spec.shards ?? 0,
+    pathMtu: { discovery: spec.pathMtuDiscovery.enabled, intervalMs: millisOf(spec.pathMtuDiscovery.interval) }, shards: spec.shards ?? 0, ...icmpOf(spec.icmp),
   };
+}
+
+/** Only what differs from the defaults. */
+function icmpOf({ match, asyncReply }: Router["spec"]["icmp"]): Pick<RouterConfig, "icmp"> {
+  const byType = match === "IdentifierAndType";
+  return byType || asyncReply ? { icmp: { byType, asyncReply } } : {};
 }
 
 function limitsOf(limits: Router["spec"]["limits"]): LimitsConfig {

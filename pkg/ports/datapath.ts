@@ -155,6 +155,8 @@ export interface DatapathConfig {
   remoteRate: { perSecond: number; burst: number };
   timers: { quarantineMs: number; guardMs: number; synSentMs: number; synRcvdMs: number; halfClosedIdleMs: number; closingMs: number; resetMs: number; interimMs: number; inactivityMs: number };
   waypointPorts: { first: number; last: number };
+  /** sessions of ICMP are told apart by the type of the request too (behaviour 3.7) */
+  icmpByType?: true;
 }
 
 /** A record of the sweeper: a copy of the session at that moment. */

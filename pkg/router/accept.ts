@@ -19,7 +19,7 @@ import type { Again } from "./admit.ts";
 import { isYielding, resolveCollision, sameContext } from "./collide.ts";
 import { installLimits, isWithinLimits, skipsRoute } from "./limits.ts";
 import { endsConnection, newSession } from "./newsession.ts";
-import { hasOwnPorts, isQuery } from "./query.ts";
+import { hasOwnPorts, icmpTypeOf, mayBegin } from "./query.ts";
 import { refuse, report } from "./refuse.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
@@ -83,14 +83,14 @@ function authorise(turn: Turn, arrival: OpenedArrival, again: Again): void {
   const selected = turn.tables.select(asking, context.proto, context.destinationPort, context.destination);
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
   const { service } = selected;
-  const unfit = unfitness(arrival, context);
+  const unfit = unfitness(turn, arrival, context);
   if (unfit !== undefined) return refuse(turn, arrival, unfit, service);
   const tenant = turn.tables.idOf("tenant", opened.tlvs.tenant as string);
   const sourceRouter = turn.tables.idOf("router", opened.tlvs.sourceRouter as string);
   if (tenant === 0 || sourceRouter === 0 || !isWithinLimits(turn, packet, asking)) return refuse(turn, arrival, "limit", service);
   const path = arrivalPath(arrival);
   if (path === undefined) return turn.count("peer-mismatch", opened.peer);
-  const ways = egressSides(turn, service, context, { ifnum: path.ifnum, vlan: path.vlan, path, tenant: opened.tlvs.tenant as string, natSource: opened.tlvs.natSource });
+  const ways = egressSides(turn, service, context, { ifnum: path.ifnum, vlan: path.vlan, path, tenant: opened.tlvs.tenant as string, natSource: opened.tlvs.natSource, icmpType: icmpTypeOf(arrival, context) });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);
   create(turn, { arrival, again, tenant, sourceRouter, service, path, context }, ways.value);
 }
@@ -100,7 +100,7 @@ const NOBODY = 0; // no tenant has this number
 const otherIcmp = { 4: PROTO_ICMPV6, 6: PROTO_ICMP } as const;
 
 /** What cannot open the session that its context names: another carrier (protocol 3.3), the end of a connection, an ICMP message that asks nothing, an address of another family for its source. */
-function unfitness(arrival: OpenedArrival, context: SessionContext): "filter" | "state" | "nat" | undefined {
+function unfitness(turn: Turn, arrival: OpenedArrival, context: SessionContext): "filter" | "state" | "nat" | undefined {
   const { packet, opened } = arrival;
   if (opened.tlvs.natSource !== undefined && opened.tlvs.natSource.family !== context.family) return "nat";
   if ((context.proto === PROTO_TCP ? PROTO_TCP : PROTO_UDP) !== packet.proto || context.proto === otherIcmp[context.family]) return "filter";
@@ -108,7 +108,7 @@ function unfitness(arrival: OpenedArrival, context: SessionContext): "filter" | 
   if (carriesNothing(opened)) return undefined;
   const carried = carriedOf(arrival);
   if (!hasOwnPorts(carried, context, true)) return "filter";
-  return isQuery(carried, { family: context.family, proto: context.proto, side: 0 }) ? undefined : "state";
+  return mayBegin(turn, carried, context) ? undefined : "state";
 }
 
 interface Acceptance {

@@ -8,7 +8,7 @@ import { refuseWithReset } from "./enforce.ts";
 import { arrivalKey } from "./arrivalkey.ts";
 import { installLimits, isWithinLimits, skipsRoute } from "./limits.ts";
 import { endsConnection, hostSide, isOpeningSyn, newSession } from "./newsession.ts";
-import { isQuery } from "./query.ts";
+import { mayBegin } from "./query.ts";
 import { contextOf, refuse } from "./refuse.ts";
 import { leave } from "./relay.ts";
 import { egressSides } from "./route.ts";
@@ -30,10 +30,10 @@ export function admitHost(turn: Turn, arrival: Arrival, again: Again): void {
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
   const service = selected.service;
   if (!enforce(turn, arrival, service)) return;
-  if (!isQuery(carriedOf(arrival), { family: packet.family, proto: packet.proto, side: 0 })) return refuse(turn, arrival, "state", service);
+  if (!mayBegin(turn, carriedOf(arrival), context)) return refuse(turn, arrival, "state", service);
   if (!isWithinLimits(turn, packet, tenant.id)) return refuse(turn, arrival, "limit", service);
   if (service.strictReverse === true && !turn.tables.returnsBy(punt.ifnum, punt.vlan, packet.source)) return refuse(turn, arrival, "reverse-path", service);
-  const ways = egressSides(turn, service, context, { ifnum: punt.ifnum, vlan: punt.vlan, tenant: tenant.name, wasOutside: inside !== undefined });
+  const ways = egressSides(turn, service, context, { ifnum: punt.ifnum, vlan: punt.vlan, tenant: tenant.name, wasOutside: inside !== undefined, icmpType: packet.icmpType });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);
   begin(turn, arrival, { context, tenant: tenant.id, service, ways: ways.value, again });
 }

@@ -71,7 +71,7 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
     ...networkTables(config, idOf),
     rulesAt: (ifnum) => rules.get(ifnum) ?? [],
     interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`, nat: lookup.nat, returnsBy: lookup.returnsBy,
-    ...limitsOf(config, idOf), inactivityMs: config.timers.inactivityMs,
+    ...limitsOf(config, idOf), inactivityMs: config.timers.inactivityMs, icmp: config.icmp ?? { byType: false, asyncReply: false },
   };
 }
 

@@ -30,7 +30,7 @@ export function emitToHost(turn: Turn, leaving: Leaving): number | undefined {
     turn.count("filter");
     return undefined;
   }
-  if (!isQuery(carried, { family: side.family, proto: side.proto, side: toward === 1 ? 0 : 1 })) {
+  if (!isQuery(carried, context, { family: side.family, proto: side.proto, side: toward === 1 ? 0 : 1 })) {
     turn.count("state");
     return undefined;
   }

@@ -14,6 +14,7 @@ import { finishOpen, planOpen } from "../svr/open.ts";
 import type { OpenJob, OpenResult } from "../svr/open.ts";
 import type { SealEngine } from "../svr/seal.ts";
 import { deniedAt } from "./door.ts";
+import { keyByType } from "./query.ts";
 import { refuse as refuseFirst } from "./refuse.ts";
 import { skewOrFailure } from "./skew.ts";
 import type { PeerEntry } from "./tables.ts";
@@ -48,13 +49,20 @@ export function openArrivals(turn: Turn, punts: readonly Punt[], engine: SealEng
 
 /** One wire packet; an IP fragment is kept until the rest of its packet is there. */
 function enter(turn: Turn, punt: Punt, data: Uint8Array): Arrival | undefined {
-  const packet = parsePacket(data);
+  const packet = parseArrived(turn, data);
   if (!packet.ok) {
     turn.count(packet.error);
     return undefined;
   }
   const arrival = sane(turn, { punt, packet: packet.value });
   return arrival?.packet.fragment === undefined ? arrival : joined(turn, arrival);
+}
+
+/** Where sessions of ICMP are told apart by type, the flow key has it as a port (behaviour 3.7). */
+function parseArrived({ tables }: Turn, data: Uint8Array): ReturnType<typeof parsePacket> {
+  const packet = parsePacket(data);
+  if (packet.ok && tables.icmp.byType) keyByType(packet.value);
+  return packet;
 }
 
 /** Checks in front of any session, before decryption changes the bytes (behaviour 10.2). */
@@ -70,7 +78,7 @@ function joined(turn: Turn, fragment: Arrival): Arrival | undefined {
   const { punt } = fragment;
   const whole = turn.fragments.ip({ packet: fragment.packet, ifnum: punt.ifnum, vlan: punt.vlan }, turn.nowMs);
   if (whole === undefined) return undefined;
-  const packet = parsePacket(whole.data);
+  const packet = parseArrived(turn, whole.data);
   if (!packet.ok) {
     turn.count(packet.error);
     return undefined;

@@ -21,6 +21,7 @@ export function datapathConfig(config: RouterConfig, ids: Ids): DatapathConfig {
     remoteRate: { perSecond: config.limits.perRemoteRate, burst: config.limits.perRemoteRate },
     timers: config.timers,
     waypointPorts: waypointPorts(config),
+    ...(config.icmp?.byType === true && { icmpByType: true as const }),
   };
 }
 

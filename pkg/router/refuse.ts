@@ -3,14 +3,13 @@
 import type { DenyReason } from "../svr/reasons.ts";
 import type { SessionContext } from "../svr/session.ts";
 import type { ServiceEntry } from "./tables.ts";
+import { contextPorts } from "./query.ts";
 import type { Arrival, Turn } from "./turn.ts";
 
 /** contextOf is the inner 5-tuple of a packet as its host sent it. */
 export function contextOf(packet: Arrival["packet"]): SessionContext {
-  return {
-    source: packet.source, destination: packet.destination, sourcePort: packet.sourcePort,
-    destinationPort: packet.destinationPort, proto: packet.proto, family: packet.family,
-  };
+  const { source, destination, proto, family } = packet;
+  return { source, destination, ...contextPorts(packet), proto, family };
 }
 
 /** refuse counts a refusal and reports it with the inner addresses (behaviour 2.6). */

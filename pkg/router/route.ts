@@ -6,9 +6,11 @@ import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { NatSearch } from "../ports/datapath.ts";
 import { NAT_PORT_COUNT, NAT_PORT_FIRST, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from "../svr/constants.ts";
+import { answersFirst } from "../svr/icmp.ts";
 import { Flag } from "../svr/session.ts";
 import type { SessionContext, SessionSide } from "../svr/session.ts";
 import { hostSide } from "./newsession.ts";
+import { hostPorts } from "./query.ts";
 import type { PathEntry, RouteEntry, RouteLimits, ServiceEntry } from "./tables.ts";
 import type { Turn } from "./turn.ts";
 
@@ -44,6 +46,8 @@ export interface Entrance {
   wasOutside?: boolean;
   /** path it came by, absent for hosts */
   path?: PathEntry;
+  /** type of the ICMP message that begins the session */
+  icmpType?: number | undefined;
   /** address that the ingress gave the source (TLV 25), whose port the context has */
   natSource?: IpAddress | undefined;
 }
@@ -113,7 +117,7 @@ function hostSides(turn: Turn, route: LocalRoute, of: { service: ServiceEntry; c
   const isMoved = !sameAddress(remote, context.destination);
   const wasOutside = entrance.wasOutside === true;
   const source = entrance.natSource ?? context.source;
-  const way = { at: { ifnum: route.ifnum, vlan: route.vlan, nexthop: route.nexthop[context.family] }, remote, context, source, dnat: isMoved || wasOutside ? Flag.dnat : 0 };
+  const way = { ports: hostPorts(context, entrance.icmpType, turn.tables.icmp.byType), at: { ifnum: route.ifnum, vlan: route.vlan, nexthop: route.nexthop[context.family] }, remote, context, source, dnat: isMoved || wasOutside ? Flag.dnat : 0 };
   const choice = turn.tables.nat.sourceFor({
     sourceNat: service.sourceNat, out: route, tenant: entrance.tenant, source, wasOutside,
     turnsBack: (isMoved || wasOutside) && entrance.ifnum === route.ifnum && entrance.vlan === route.vlan,
@@ -129,6 +133,8 @@ function hostSides(turn: Turn, route: LocalRoute, of: { service: ServiceEntry; c
 }
 
 interface WayToHost {
+  /** of the host that is asked, and of the source unless it is translated */
+  ports: { remote: number; local: number };
   at: { ifnum: number; vlan: number; nexthop: number };
   remote: IpAddress;
   context: SessionContext;
@@ -138,8 +144,8 @@ interface WayToHost {
 }
 
 /** The host sees the port of the source, and its address unless another one is given. */
-function portKept({ at, remote, context, source, dnat }: WayToHost, address = source): Omit<Chosen, "route"> {
-  const side = hostSide(at, remote, address, { remote: context.destinationPort, local: context.sourcePort, proto: context.proto });
+function portKept({ at, remote, context, source, dnat, ports }: WayToHost, address = source): Omit<Chosen, "route"> {
+  const side = hostSide(at, remote, address, { ...ports, proto: context.proto });
   const isGiven = source !== context.source; // of other sources too, perhaps: only the ingress keeps their ports apart
   return { side, flags: dnat | (sameAddress(address, context.source) ? 0 : Flag.snat), ...(isGiven && { isShared: true }), taken: nothing, giveBack: nothing };
 }
@@ -149,10 +155,10 @@ const translatable: ReadonlySet<number> = new Set([PROTO_TCP, PROTO_UDP, PROTO_I
 
 /** Source NAT on one address: the flow index finds the first free port of 16384-65534 (behaviour 5). */
 function translated(turn: Turn, way: WayToHost, address: IpAddress): Omit<Chosen, "route"> {
-  const { at, remote, context, dnat } = way;
-  if (!translatable.has(context.proto)) return { ...portKept(way, address), isShared: true };
+  const { at, remote, context, dnat, ports } = way;
+  if (!translatable.has(context.proto) || answersFirst(context)) return { ...portKept(way, address), isShared: true };
   const start = NAT_PORT_FIRST + turn.ports.natStart();
-  const side = hostSide(at, remote, address, { remote: context.destinationPort, local: start, proto: context.proto });
+  const side = hostSide(at, remote, address, { remote: ports.remote, local: start, proto: context.proto });
   return { side, flags: Flag.snat | dnat, natSearch: { first: NAT_PORT_FIRST, count: NAT_PORT_COUNT, start }, taken: nothing, giveBack: nothing };
 }
 

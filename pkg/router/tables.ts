@@ -148,6 +148,8 @@ export interface Tables {
   readonly nat: NatTable;
   /** whether the answers to a source would leave by a network (behaviour 3.10) */
   readonly returnsBy: ReturnRoutes;
+  /** how sessions of ICMP are told apart, and whether an answer may begin one (behaviour 3.7) */
+  icmp: { byType: boolean; asyncReply: boolean };
   /** 0 is unlimited */
   limits: { live: number; halfOpen: number; halfOpenPerTenant: number; perSource: number; halfOpenPerSource: number };
   /** most sessions of a tenant, 0 unlimited */

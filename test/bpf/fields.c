@@ -38,7 +38,7 @@ const struct field settings_fields[] = {
 	FIELD_OF(svr_settings, quarantine_ms, UNSIGNED), FIELD_OF(svr_settings, guard_ms, UNSIGNED), TIMER(0), TIMER(1), TIMER(2), TIMER(3),
 	TIMER(4), TIMER(5), TIMER(6), FIELD_OF(svr_settings, half_closed_idle_ms, UNSIGNED), FIELD_OF(svr_settings, interim_ms, UNSIGNED),
 	FIELD_OF(svr_settings, waypoint_first, UNSIGNED), FIELD_OF(svr_settings, waypoint_last, UNSIGNED),
-	FIELD_OF(svr_settings, mss_clamp, UNSIGNED), FIELD_OF(svr_settings, inject_mac, BYTES), { 0 },
+	FIELD_OF(svr_settings, mss_clamp, UNSIGNED), FIELD_OF(svr_settings, icmp_by_type, UNSIGNED), FIELD_OF(svr_settings, inject_mac, BYTES), { 0 },
 };
 
 const struct field nexthop_fields[] = {

@@ -7,6 +7,7 @@ import { modelDatapath } from "../../pkg/datapath/model.ts";
 import type { ModelDatapath } from "../../pkg/datapath/model.ts";
 import type { Verdict } from "../../pkg/datapath/model-verdict.ts";
 import type { DatapathConfig, DatapathRefusal, Punt } from "../../pkg/ports/datapath.ts";
+import { answersFirst } from "../../pkg/svr/icmp.ts";
 import { reasonOf } from "../../pkg/svr/reasons.ts";
 import type { Session } from "../../pkg/svr/session.ts";
 import type { Fields, PuntSeen, Ran, RefusalSeen } from "../bpf/harness.ts";
@@ -14,6 +15,7 @@ import { place, worldConfig } from "../support/flows.ts";
 import { beginCaptures, changeCaptures, compareCopies, drainCopies } from "./copying.ts";
 import type { Drained } from "./copying.ts";
 import { fuzzFilters } from "./filters.ts";
+import { icmpSessions, icmpWorld, isIcmp } from "./icmpworlds.ts";
 import { withoutId } from "./identification.ts";
 import { COPY_BYTES, GUARD_MS, openKernelSide, RECORD_LIMIT } from "./kernel.ts";
 import type { KernelSide } from "./kernel.ts";
@@ -66,10 +68,12 @@ interface Round { kernel: KernelSide; found: Differential; round: number; packet
 interface RoundWorld extends Round { model: ModelDatapath; cuttable: boolean; limit: number; gone: Session[] }
 
 async function runRound(random: Random, round: Round): Promise<void> {
-  const sessions = fuzzSessions(random);
+  const icmp = icmpWorld(round.round);
+  const sessions = icmpSessions(fuzzSessions(random), icmp);
   const peers = [place(4, "peer"), place(6, "peer")];
   const config: DatapathConfig = { ...worldConfig(), interfaces: fuzzFilters(random, worldConfig().interfaces) };
   const cuttable = round.round % 2 === 1; // not drawn: a seed keeps its packets
+  if (icmp.byType) config.icmpByType = true;
   if (cuttable) config.nexthops = config.nexthops.map((one) => ({ ...one, cuttable }));
   await round.kernel.begin(sessions, peers, config);
   const limit = round.round % (2 * SWEPT) === 0 ? sessions.length : SLOTS; // full, or nearly empty
@@ -91,6 +95,7 @@ async function runPackets(random: Random, world: RoundWorld, packets: number): P
     found.packets += 1;
     for (const told of (answers[index] as KernelAnswers).told) count(found, `told ${reasonOf(told.reason)?.name ?? told.reason}`);
     count(found, labelOf(pair.verdict));
+    for (const label of icmpLabels(pair, model)) count(found, label);
     if (mayBeCut(pair)) count(found, "cuttable");
     if (difference !== undefined) found.difference = { round, packet: pair.packet, ...(pair.after && { session: pair.after }), ...difference };
   }
@@ -104,6 +109,12 @@ async function sweepPart(random: Random, { kernel, found, round, model, limit, g
   const difference = await sweepBoth(random, { model, kernel, limit, nowMs: NOW, compareSession, saw: (label) => { count(found, label); } });
   gone.push(...before.flatMap((session, slot) => (session === undefined || model.model.slots[slot] !== undefined ? [] : [session])));
   if (difference !== undefined) found.difference = { round, packet: NO_PACKET, ...difference };
+}
+
+/** Packets of ICMP sessions that left, by what is special about them. */
+function icmpLabels({ verdict, after }: Pair, { model }: ModelDatapath): string[] {
+  if (after === undefined || !isIcmp(after.context.proto) || labelOf(verdict) !== "out") return [];
+  return [...(model.config.icmpByType === true ? ["icmp by type"] : []), ...(answersFirst(after.context) ? ["icmp answer first"] : [])];
 }
 
 /** One packet; before it a capture may change, after it the copies may be taken. */

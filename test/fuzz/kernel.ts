@@ -13,7 +13,7 @@ import type { FuzzPacket } from "./packets.ts";
 /** KernelSide runs packets; every call is queued at once and resolves in order. */
 export interface KernelSide {
   /** empties the maps and fills them again */
-  begin(sessions: readonly Session[], peers: readonly IpAddress[], world: Pick<DatapathConfig, "interfaces" | "nexthops">): Promise<void>;
+  begin(sessions: readonly Session[], peers: readonly IpAddress[], world: Pick<DatapathConfig, "interfaces" | "nexthops" | "icmpByType">): Promise<void>;
   run(packet: FuzzPacket): Promise<{ ran: Ran; punts: PuntSeen[]; told: RefusalSeen[] }>;
   show(slot: number): Promise<Fields>;
   /** sets the times of a session to 1, so that a change shows */
@@ -109,14 +109,14 @@ export function openKernelSide(config: DatapathConfig, socketPort: number): Kern
     if (!answer.ok) throw new Error(`the flow index had no place for session ${slot}`);
   };
   return {
-    begin: async (sessions, peers, { interfaces, nexthops }) => {
+    begin: async (sessions, peers, { interfaces, nexthops, icmpByType }) => {
       current = -1;
       arriving = interfaces;
       await stands;
       await harness.ask("reset");
       lostBefore = (await harness.ask("gauges"))["records_lost"] ?? 0;
       const { first, last } = config.waypointPorts;
-      await harness.ask("settings", { waypoint_first: first, waypoint_last: last });
+      await harness.ask("settings", { waypoint_first: first, waypoint_last: last, icmp_by_type: icmpByType === true ? 1 : 0 });
       const hops = nexthops.map(({ index, ifnum, vlan, mtu, mss4, mss6, cuttable }) => harness.ask("nexthop", {
         index, ifindex: 1, ifnum, flags: cuttable === true ? CUTTABLE : 0, vlan, mtu, mss4, mss6,
       }));

@@ -7,7 +7,7 @@ import { buildPacket } from "../../pkg/svr/build.ts";
 import type { IpFields, TransportSpec } from "../../pkg/svr/build.ts";
 import { PROTO_TCP, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../../pkg/svr/constants.ts";
 import type { Session, SideIndex } from "../../pkg/svr/session.ts";
-import { ifnum, packetOn, place, queryType } from "../support/flows.ts";
+import { ifnum, packetOn, place, queryOn } from "../support/flows.ts";
 import type { Arriving } from "../support/flows.ts";
 import type { Random } from "./random.ts";
 
@@ -83,7 +83,7 @@ function arrivingOn(random: Random, session: Session, side: SideIndex): Arriving
   const flags = random.chance(70) ? random.pick(COMMON_FLAGS) : random.below(64);
   const syn = (flags & TCP_SYN) !== 0;
   const base: Arriving = { ip: ipOf(random), payload: payloadOf(random), flags, noChecksum: random.chance(8) && session.side[side].family === 4 };
-  const icmp = random.chance(15) ? { icmpType: random.pick([...ICMP_TYPES, queryType(session.context.family, side)]) } : {};
+  const icmp = random.chance(15) ? { icmpType: random.pick([...ICMP_TYPES, queryOn(session, side)]) } : {};
   const numbers = {
     seq: syn && random.chance(50) ? session.isn : near(random, session.nextSeq[side]), ack: near(random, session.nextSeq[side === 0 ? 1 : 0]),
     ...(syn || random.chance(20) ? { options: optionsOf(random) } : {}),
@@ -111,7 +111,7 @@ function errorAbout(random: Random, session: Session): FuzzPacket {
   const at = session.side[side];
   const turned = { ...at, remote: at.local, local: at.remote, remotePort: at.localPort, localPort: at.remotePort };
   const sides: Session["side"] = side === 0 ? [turned, session.side[1]] : [session.side[0], turned];
-  const quote = packetOn({ ...session, side: sides }, side, { ...arrivingOn(random, session, side), icmpType: random.pick([queryType(at.family, side === 0 ? 1 : 0), ...ICMP_TYPES]) });
+  const quote = packetOn({ ...session, side: sides }, side, { ...arrivingOn(random, session, side), icmpType: random.pick([queryOn(session, side === 0 ? 1 : 0), ...ICMP_TYPES]) });
   const type = random.pick(at.family === 4 ? [3, 3, 11, 12, 5] : [1, 2, 3, 4, 5]);
   const data = buildPacket({ source: random.chance(50) ? at.remote : place(at.family, "server"), destination: random.chance(80) ? at.local : place(at.family, "waypoint"), ...ipOf(random) }, { kind: "icmp", type, rest: random.word() }, quote.subarray(0, 28 + random.below(80)));
   return frameOf(data, { ifnum: at.ifnum, vlan: at.vlan }, `${session.uuid[15]} error on side ${side}`);

@@ -70,6 +70,8 @@ export interface Chain {
   /** port range that each router announces to its neighbours (protocol 2.4) */
   waypointPorts?: PortRange;
   limits?: Partial<LimitsConfig>;
+  /** sessions of ICMP; default: by identifier, begun by requests alone */
+  icmp?: RouterConfig["icmp"];
   shards?: number;
   /** families of the paths on link 0, 1 ...: outer families, default both */
   outer?: readonly IpFamily[];
@@ -192,7 +194,7 @@ export function chainConfig(chain: Chain): RouterConfig {
       quarantineMs: 30_000, guardMs: 2000, synSentMs: 10_000, synRcvdMs: 10_000, halfClosedIdleMs: 300_000, closingMs: 10_000, resetMs: 5000, interimMs: 300_000, inactivityMs: 5_000,
       tcpIdleMs: 1_900_000, udpIdleMs: 180_000, icmpIdleMs: 10_000, otherIdleMs: 180_000,
     },
-    mssClamp: "Automatic", pathMtu: { discovery: true, intervalMs: 600_000 }, shards: chain.shards ?? 1,
+    mssClamp: "Automatic", pathMtu: { discovery: true, intervalMs: 600_000 }, shards: chain.shards ?? 1, ...(chain.icmp && { icmp: chain.icmp }),
   };
 }
 

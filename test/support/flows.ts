@@ -6,6 +6,7 @@ import { writeU16, writeU32 } from "../../pkg/base/bytes.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import type { IpFields, TransportSpec } from "../../pkg/svr/build.ts";
 import { contextEnds, isPorted } from "../../pkg/svr/carried.ts";
+import { answersFirst } from "../../pkg/svr/icmp.ts";
 import { PROTO_DCCP, PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDP_LITE, TCP_ACK } from "../../pkg/svr/constants.ts";
 import type { DatapathConfig } from "../../pkg/ports/datapath.ts";
 import { Flag, Life, Role, TcpState } from "../../pkg/svr/session.ts";
@@ -143,10 +144,10 @@ export function packetOn(session: Session, side: SideIndex, arriving: Arriving =
   }
   const udp: TransportSpec = { kind: "udp", sourcePort: from.remotePort, destinationPort: from.localPort, noChecksum: arriving.noChecksum === true };
   if (!isIcmpFlow(session)) return otherOn(session, side, { ip, udp, payload });
-  const type = arriving.icmpType ?? queryType(session.context.family, side);
+  const type = arriving.icmpType ?? queryOn(session, side);
   if (from.proto === PROTO_UDP && !carriesIcmp(session, side)) return buildPacket(ip, udp, payload);
-  if (from.proto === PROTO_UDP) return buildPacket(ip, udp, icmpBody(type, session.context.sourcePort, payload));
-  return buildPacket(ip, { kind: "icmp", type, rest: (((side === 0 ? from.remotePort : from.localPort) << 16) | 1) >>> 0 }, payload);
+  if (from.proto === PROTO_UDP) return buildPacket(ip, udp, icmpBody(type, identifierOf(session.context), payload));
+  return buildPacket(ip, { kind: "icmp", type, rest: (((asksOn(session, side) ? from.remotePort : from.localPort) << 16) | 1) >>> 0 }, payload);
 }
 
 /** UDP, or another protocol in it or alone; behind ports it has only the payload. */
@@ -178,6 +179,19 @@ export function carriesIcmp(session: Session, side: SideIndex): boolean {
 export function queryType(family: IpFamily, side: SideIndex): number {
   if (family === 4) return side === 0 ? 8 : 0;
   return side === 0 ? 128 : 129;
+}
+
+/** queryOn is the ICMP type that travels in a direction of a session: the other way round where it began with an answer. */
+export function queryOn(session: Session, side: SideIndex): number {
+  return queryType(session.context.family, asksOn(session, side) ? 0 : 1);
+}
+
+function asksOn({ context }: Session, side: SideIndex): boolean {
+  return (side === 0) !== answersFirst(context);
+}
+
+function identifierOf(context: Session["context"]): number {
+  return answersFirst(context) ? context.destinationPort : context.sourcePort;
 }
 
 /** An ICMP message with checksum 0, as it rides in UDP (protocol 3.3). */

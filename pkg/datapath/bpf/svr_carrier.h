@@ -73,8 +73,20 @@ struct svr_carrier_icmp {
 	struct icmphdr icmp;
 };
 
+/* The session began with an ICMP answer: then the identifier is its destination port (behaviour 3.7). */
+static __always_inline bool svr_carrier_answers_first(const struct svr_session *s)
+{
+	return !s->context_source_port_be && s->context_destination_port_be;
+}
+
+/* The identifier of an ICMP session as hosts of the context know it. */
+static __always_inline __be16 svr_carrier_identifier(const struct svr_session *s)
+{
+	return s->context_source_port_be ? s->context_source_port_be : s->context_destination_port_be;
+}
+
 /* ICMP in UDP must be a whole query on its way forward, or a whole answer on its way back. */
-static __always_inline __u32 svr_carrier_check_icmp(struct __sk_buff *skb, const struct svr_packet *p, __u8 proto)
+static __always_inline __u32 svr_carrier_check_icmp(struct __sk_buff *skb, const struct svr_packet *p, const struct svr_session *s, __u8 proto)
 {
 	struct svr_carrier_icmp h;
 
@@ -82,7 +94,7 @@ static __always_inline __u32 svr_carrier_check_icmp(struct __sk_buff *skb, const
 		return SVR_DROP | SVR_DROP_FILTER;
 	if (!h.udp.check)
 		return SVR_PUNT | SVR_PUNT_SLOW;
-	if (p->entry & 1 ? svr_parse_is_reply(proto, h.icmp.type) : svr_parse_is_request(proto, h.icmp.type))
+	if ((p->entry & 1) != svr_carrier_answers_first(s) ? svr_parse_is_reply(proto, h.icmp.type) : svr_parse_is_request(proto, h.icmp.type))
 		return SVR_GO_ON;
 	return SVR_DROP | SVR_DROP_STATE;
 }
@@ -109,7 +121,7 @@ static __always_inline __u32 svr_carrier_check_from(struct __sk_buff *skb, const
 	if (svr_packet_sum_left(skb, p))
 		return SVR_PUNT | SVR_PUNT_SLOW;
 	if (svr_carrier_is_icmp(proto))
-		return svr_carrier_check_icmp(skb, p, proto);
+		return svr_carrier_check_icmp(skb, p, s, proto);
 	return svr_parse_is_ported(proto) ? svr_carrier_check_ports(skb, p, s, proto) : SVR_GO_ON;
 }
 
@@ -161,11 +173,11 @@ static __always_inline bool svr_carrier_from_icmp(struct __sk_buff *skb, const s
 
 	if (bpf_skb_load_bytes(skb, p->l4, &icmp, sizeof(icmp)))
 		return false;
-	*sum = (__u16)~icmp.checksum + svr_checksum_change16(icmp.un.echo.id, s->context_source_port_be);
+	*sum = (__u16)~icmp.checksum + svr_checksum_change16(icmp.un.echo.id, svr_carrier_identifier(s));
 	if (p->key.family == 6)
 		*sum += svr_checksum_minus(svr_carrier_arrived(p, SVR_PROTO_ICMP6));
 	icmp.checksum = 0;
-	icmp.un.echo.id = s->context_source_port_be;
+	icmp.un.echo.id = svr_carrier_identifier(s);
 	return bpf_skb_store_bytes(skb, p->l4, &icmp, sizeof(icmp), BPF_F_RECOMPUTE_CSUM) == 0;
 }
 

@@ -40,6 +40,33 @@ static __always_inline bool svr_parse_is_reply(__u8 proto, __u8 type)
 	return proto == SVR_PROTO_ICMP6 ? type == 129 : type < 32 && (SVR_PARSE_ICMP_REPLIES >> type & 1);
 }
 
+/* svr_parse_kind: the request that a query or answer belongs to, where ICMP sessions are told apart by it (behaviour 3.7); else 0. */
+static __always_inline __be16 svr_parse_kind(__u8 proto, __u8 type)
+{
+	struct svr_settings *s = svr_maps_settings();
+
+	if (!s || !s->icmp_by_type)
+		return 0;
+	if (svr_parse_is_request(proto, type))
+		return bpf_htons(type);
+	return bpf_htons(type ? type - 1 : 8);
+}
+
+/* svr_parse_query: the identifier is the port of whoever asks. False for what is neither query nor answer. */
+static __always_inline bool svr_parse_query(__u8 proto, const struct icmphdr *icmp, __be16 *source, __be16 *destination)
+{
+	__u8 type = icmp->type;
+	bool asks = svr_parse_is_request(proto, type);
+	__be16 kind;
+
+	if (!asks && !svr_parse_is_reply(proto, type))
+		return false;
+	kind = svr_parse_kind(proto, type);
+	*source = asks ? icmp->un.echo.id : kind;
+	*destination = asks ? kind : icmp->un.echo.id;
+	return true;
+}
+
 /* Ethernet and VLAN. Returns the ethertype, 0 for what is not ours. */
 static __always_inline __u16 svr_parse_frame(struct __sk_buff *skb, struct svr_cursor *c, struct svr_packet *p)
 {
@@ -169,12 +196,7 @@ static __always_inline enum svr_shape svr_parse_icmp(struct svr_cursor *c, struc
 	type = p->icmp_type = icmp->type;
 	if (p->key.proto == SVR_PROTO_ICMP6 && ((type >= SVR_ICMP6_MLD_FIRST && type <= SVR_ICMP6_ND_LAST) || type == SVR_ICMP6_MLD2))
 		return SVR_SHAPE_FOREIGN;
-	if (svr_parse_is_request(p->key.proto, type))
-		p->key.source_port_be = icmp->un.echo.id;
-	else if (svr_parse_is_reply(p->key.proto, type))
-		p->key.destination_port_be = icmp->un.echo.id;
-	else
-		p->unkeyed = 1;
+	p->unkeyed = !svr_parse_query(p->key.proto, icmp, &p->key.source_port_be, &p->key.destination_port_be);
 	return SVR_SHAPE_OK;
 }
 

@@ -52,12 +52,7 @@ static __always_inline bool svr_quote_ports(const struct icmphdr *head, struct s
 		key->source_port_be = ports[1];
 		key->destination_port_be = ports[0];
 	} else if (key->proto == (key->family == 4 ? IPPROTO_ICMP : SVR_PROTO_ICMP6)) {
-		if (svr_parse_is_request(key->proto, head->type))
-			key->destination_port_be = head->un.echo.id;
-		else if (svr_parse_is_reply(key->proto, head->type))
-			key->source_port_be = head->un.echo.id;
-		else
-			return false;
+		return svr_parse_query(key->proto, head, &key->destination_port_be, &key->source_port_be);
 	}
 	return true;
 }

@@ -22,7 +22,7 @@
 struct svr_side {
 	__u32 remote_be;       /* host, or the peer's waypoint address as observed; of an IPv6 address the first four bytes */
 	__u32 local_be;        /* what the remote talks to: a host's destination, or our waypoint address, or our NAT address */
-	__u16 remote_port_be;  /* ICMP: identifier of a request's source, else 0 */
+	__u16 remote_port_be;  /* ICMP: identifier of a request's source, else 0, or the type (svr_settings.icmp_by_type) */
 	__u16 local_port_be;
 	__u16 ifnum;           /* the router's own interface number, never a kernel index */
 	__u16 vlan;            /* 0: untagged */
@@ -205,7 +205,8 @@ struct svr_settings {
 	__u16 waypoint_first;  /* ports that unknown packets to a waypoint address are judged on */
 	__u16 waypoint_last;
 	__u8 mss_clamp;        /* 1: lower the MSS option of SYN and SYN-ACK to the next hop's `mss` */
-	__u8 reserved[3];
+	__u8 icmp_by_type;     /* 1: the key of an ICMP query has the type of the request in the port that is not its identifier */
+	__u8 reserved[2];
 	__u8 inject_mac[6];    /* secret of this boot: source MAC of frames sent into loopback */
 	__u8 reserved2[2];
 };

@@ -133,6 +133,7 @@ test("hosts and peers of many ended sessions are told in pages, the oldest first
   const untold = createUntold(), refs = Array.from({ length: PAGE + 3 }, (_, index) => ({ index, uuid: new Uint8Array(16).fill(index) }));
   untold.add(refs.slice(0, 5));
   untold.add(refs.slice(5));
+  expect(untold.pages()).toBe(2);
   expect(untold.take()).toMatchObject({ indexes: Uint32Array.from(refs.slice(0, PAGE), ({ index }) => index) });
   const rest = untold.take();
   expect(rest === undefined ? [] : refsOf(rest).map(({ index, uuid }) => [index, ...uuid])).toEqual(refs.slice(PAGE).map(({ index, uuid }) => [index, ...uuid]));

@@ -26,6 +26,7 @@ export const SLICE_MS = 40;
 
 const PAGE = 1024;
 const PAGES_TOLD = 2; // a step and shard: half of its time, so that it goes on opening sessions; fewer while sessions are still to be ended
+const STEPS_UNTOLD = 4; // of a mass end, one page in so many steps: what stops packets has the CPUs first
 const AGAIN_MS = 2_000; // a change is in effect within 5 s (behaviour 1.2)
 const MOST_BEFORE = 4; // configurations that a session may still have its timeouts from; further ones are forgotten
 
@@ -59,7 +60,10 @@ export function createJudging(of: { datapath: Datapath; shards: readonly ShardHo
     if (!work.isAgain && work.steps > 1) log.info({ ended: work.ended }, "all live sessions are judged by the configuration");
     if (!work.isAgain) again = { round: work, atMs: nowMs() + AGAIN_MS };
   };
-  const tellSome = (): void => { tell(round === undefined ? shards : shards.slice(0, 1), untold, round === undefined ? PAGES_TOLD : 1); };
+  const tellSome = (): void => {
+    if (round !== undefined && untold.pages() > 1 && round.steps % STEPS_UNTOLD !== 0) return;
+    tell(round === undefined ? shards : shards.slice(0, 1), untold, round === undefined ? PAGES_TOLD : 1);
+  };
   return {
     isBusy: () => round !== undefined,
     follow(posted, before) {

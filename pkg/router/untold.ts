@@ -10,6 +10,8 @@ export interface Untold {
   add(refs: readonly SessionRef[]): void;
   /** the next page, full if there are as many; absent when nobody waits */
   take(): EndedPage | undefined;
+  /** how many pages wait, the last one full or not */
+  pages(): number;
 }
 
 const UUID_BYTES = 16;
@@ -27,6 +29,7 @@ export function createUntold(): Untold {
     return fresh;
   };
   return {
+    pages: () => pages.length,
     add(refs) {
       for (const { index, uuid } of refs) {
         const page = last();

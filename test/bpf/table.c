@@ -21,8 +21,7 @@ void settings_read(struct harness *h, struct svr_settings *settings)
 {
 	__u32 zero = 0;
 
-	if (bpf_map_lookup_elem(map_fd(h, "settings"), &zero, settings))
-		exit(3);
+	must(bpf_map_lookup_elem(map_fd(h, "settings"), &zero, settings), "settings");
 }
 
 void session_read(struct harness *h, __u32 slot, struct svr_session *session)
@@ -33,8 +32,7 @@ void session_read(struct harness *h, __u32 slot, struct svr_session *session)
 
 void session_write(struct harness *h, __u32 slot, const struct svr_session *session)
 {
-	if (bpf_map_update_elem(map_fd(h, "sessions"), &slot, session, 0))
-		exit(3);
+	must(bpf_map_update_elem(map_fd(h, "sessions"), &slot, session, 0), "sessions");
 }
 
 static int put_in(struct harness *h, __u32 at, __u32 tag, __u32 entry)
@@ -84,8 +82,7 @@ int index_count(struct harness *h, __u32 slot, __u32 side)
 	struct svr_bucket bucket;
 
 	for (__u32 at = 0; at < h->bucket_count; at++) {
-		if (bpf_map_lookup_elem(fd, &at, &bucket))
-			exit(3);
+		must(bpf_map_lookup_elem(fd, &at, &bucket), "buckets");
 		for (int i = 0; i < SVR_BUCKET_ENTRIES; i++)
 			count += bucket.entry[i] == ((slot + 1) << 1 | side);
 	}
@@ -119,8 +116,7 @@ static void empty_map(struct harness *h, const char *name)
 	__u8 key[32];
 
 	while (!bpf_map_get_next_key(fd, NULL, key))
-		if (bpf_map_delete_elem(fd, key))
-			exit(3);
+		must(bpf_map_delete_elem(fd, key), name);
 }
 
 /* Sessions and index as after load. */
@@ -132,14 +128,13 @@ void forget_sessions(struct harness *h)
 	__u32 zero = 0;
 
 	for (__u32 at = 0; at < h->bucket_count; at++)
-		bpf_map_update_elem(map_fd(h, "buckets"), &at, &bucket, 0);
-	if (bpf_map_lookup_elem(map_fd(h, "gauges"), &zero, &gauges))
-		exit(3);
+		must(bpf_map_update_elem(map_fd(h, "buckets"), &at, &bucket, 0), "buckets");
+	must(bpf_map_lookup_elem(map_fd(h, "gauges"), &zero, &gauges), "gauges");
 	for (__u32 slot = 0; slot < gauges.high_water; slot++)
 		session_write(h, slot, &session);
 	memset(&gauges, 0, offsetof(struct svr_gauges, records_lost));
 	gauges.half_open = 0;
-	bpf_map_update_elem(map_fd(h, "gauges"), &zero, &gauges, 0);
+	must(bpf_map_update_elem(map_fd(h, "gauges"), &zero, &gauges, 0), "gauges");
 }
 
 /* Nothing was told of refused packets. */
@@ -149,14 +144,13 @@ static void forget_refusals(struct harness *h)
 	struct svr_recent never = {};
 
 	for (__u32 at = 0; at < SVR_RECENT; at++)
-		bpf_map_update_elem(map_fd(h, "recent"), &at, &never, 0);
-	if (libbpf_num_possible_cpus() > 1024)
-		exit(3);
+		must(bpf_map_update_elem(map_fd(h, "recent"), &at, &never, 0), "recent");
+	must(libbpf_num_possible_cpus() > 1024, "more than 1024 processors");
 	for (__u32 reason = 0; reason < SVR_REASON_SLOTS; reason++)
-		bpf_map_update_elem(map_fd(h, "refused"), &reason, counts, 0);
+		must(bpf_map_update_elem(map_fd(h, "refused"), &reason, counts, 0), "refused");
 }
 
-/* Everything but settings and counters as after load. */
+/* Everything but settings, counters, next hops and filters as after load. */
 void reset_maps(struct harness *h)
 {
 	static const char *const filled[] = { "locals", "members", "rates", "tokens", "captured" };
@@ -166,8 +160,7 @@ void reset_maps(struct harness *h)
 	forget_sessions(h);
 	forget_refusals(h);
 	for (__u32 line = 0; line < SVR_INTERFACE_LINES; line++)
-		if (bpf_map_update_elem(map_fd(h, "interfaces"), &line, &none, 0))
-			exit(3);
+		must(bpf_map_update_elem(map_fd(h, "interfaces"), &line, &none, 0), "interfaces");
 	for (size_t i = 0; i < sizeof(filled) / sizeof(*filled); i++)
 		empty_map(h, filled[i]);
 }

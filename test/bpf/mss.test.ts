@@ -49,7 +49,7 @@ describe.each(families)("$name", (f) => {
   });
 
   test("M-3 a path too small still gets 536", async () => {
-    await harness.ask("nexthop", { index: 70, ifindex: 1, ifnum: WAN, flags: 1, mtu: 1500, mss4: 100, mss6: 100 });
+    await harness.ask("nexthop", { index: 70, ifindex: 1, ifnum: WAN, mtu: 1500, mss4: 100, mss6: 100 });
     await install(harness, { sides: [hostSide(f, TCP), peerSide(f, TCP, { nexthop: 70 })], fields: { tcp_state: TcpState.synSent } });
     expect((await send(harness, syn(mss(1460)))).out).toBe(sent(mss(536)));
   });

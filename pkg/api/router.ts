@@ -75,7 +75,7 @@ const pathMtuField = z.strictObject({
 
 const icmpField = z.strictObject({
   match: choiceField(["Identifier", "IdentifierAndType"], { description: "What tells two sessions of ICMP queries between the same addresses apart. Routers at both ends should say the same; after a change sessions of before end by their timeout. Default: Identifier.", example: "IdentifierAndType" }).default("Identifier"),
-  asyncReply: switchField({ description: "An answer that nobody asked for may begin a session, where service and access allow it; every router of the path must say so. Default: false, such answers are dropped.", example: true }).default(false),
+  asyncReply: switchField({ description: "An answer that nobody asked for may begin a session, where service and access allow it and every router of the path says so; else it is dropped. Default: false.", example: true }).default(false),
 }).meta({ description: "Sessions of ICMP queries." });
 
 const sessionTypeField = z.strictObject({

@@ -5,7 +5,7 @@ import { addressKey, sameAddress } from "../base/address.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import { containsAddress } from "../base/prefix.ts";
 import type { CopiedPacket, DatapathConfig, DatapathRefusal, FlowKey, InterfaceEntry, MemberEntry, NexthopEntry, SessionRef } from "../ports/datapath.ts";
-import { Life } from "../svr/session.ts";
+import { Life, passes } from "../svr/session.ts";
 import type { Session, SessionSide, SideIndex } from "../svr/session.ts";
 
 /** FlowEntry is what a flow key points at. */
@@ -106,7 +106,7 @@ export function otherSide(side: SideIndex): SideIndex {
   return side === 0 ? 1 : 0;
 }
 
-/** findFlow gives the live or guarded session of a key; a session in quarantine is a miss. */
+/** findFlow gives the session of a key whose packets pass; a session in quarantine is a miss. */
 export function findFlow(model: Model, key: FlowKey): { index: number; side: SideIndex; session: Session } | undefined {
   const entry = model.flows.get(flowKeyText(key));
   const session = entry && model.slots[entry.index];
@@ -114,15 +114,15 @@ export function findFlow(model: Model, key: FlowKey): { index: number; side: Sid
   return { ...entry, session };
 }
 
-/** passes tells whether a session still passes packets. */
-export function passes(session: Session): boolean {
+/** isKnown tells whether a session may still be referred to: live, or ended a moment ago. */
+export function isKnown(session: Session): boolean {
   return session.life === Life.live || session.life === Life.guard;
 }
 
 /** sessionOf resolves a reference; absent when the slot is free, resting or re-used. */
 export function sessionOf(model: Model, ref: SessionRef): Session | undefined {
   const session = model.slots[ref.index];
-  return session !== undefined && passes(session) && equalBytes(session.uuid, ref.uuid) ? session : undefined;
+  return session !== undefined && isKnown(session) && equalBytes(session.uuid, ref.uuid) ? session : undefined;
 }
 
 /** freeSlot gives the lowest free slot, -1 when all are taken. */

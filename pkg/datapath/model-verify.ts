@@ -5,7 +5,7 @@ import type { PortHold, TableFault, TableLook } from "../ports/datapath.ts";
 import { Flag, Life, TcpState } from "../svr/session.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
 import { restsAfterEnd } from "./model-apply.ts";
-import { flowKeyText, passes, sideKey } from "./model-state.ts";
+import { flowKeyText, isKnown, sideKey } from "./model-state.ts";
 import type { Model } from "./model-state.ts";
 
 /** lookModel looks at the whole model at once, whatever the steps: it is small. Entries are told at the cursor behind the slots. */
@@ -36,8 +36,8 @@ function missingKeys(model: Model, session: Session, index: number): TableFault[
   };
   return [
     ...((!isRemoved || restsAfterEnd(session)) && !stands(1) ? [told("reverse")] : []),
-    ...(!isRemoved && passes(session) && !stands(0) ? [told("forward")] : []),
-    ...(!isRemoved && passes(session) && model.uuids.get(toHex(session.uuid)) !== index ? [told("uuid")] : []),
+    ...(!isRemoved && isKnown(session) && !stands(0) ? [told("forward")] : []),
+    ...(!isRemoved && isKnown(session) && model.uuids.get(toHex(session.uuid)) !== index ? [told("uuid")] : []),
   ];
 }
 

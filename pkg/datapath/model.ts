@@ -15,7 +15,7 @@ import type { Judged } from "./model-forward.ts";
 import { wireBytes } from "./model-parse.ts";
 import type { PacketIn } from "./model-parse.ts";
 import { tellRefusal } from "./model-refusal.ts";
-import { countDrop, countOf, createModel, flowKeyText, localOf, passes, programModel } from "./model-state.ts";
+import { countDrop, countOf, createModel, flowKeyText, isKnown, localOf, programModel } from "./model-state.ts";
 import { siftModel } from "./model-sift.ts";
 import type { Model } from "./model-state.ts";
 import { usageOf } from "./model-usage.ts";
@@ -98,7 +98,7 @@ function datapathPort(world: World): Datapath {
     records: (max) => records.splice(0, max),
     refusals: (max) => model.refusals.waiting.splice(0, max),
     untold: () => Object.fromEntries(model.refusals.untold),
-    sessions: (cursor, max) => page(model, { cursor, max, wanted: passes }),
+    sessions: (cursor, max) => page(model, { cursor, max, wanted: isKnown }),
     sift: (judge) => siftOf(world, judge),
     resting: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.quarantine }),
     findUuid: (uuid) => findUuid(model, uuid),

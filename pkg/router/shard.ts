@@ -8,7 +8,8 @@ import { parsePacket } from "../svr/packet.ts";
 import { WINDOW_MAX } from "../svr/constants.ts";
 import { epochAt } from "../svr/epoch.ts";
 import { ExtIds } from "../svr/fragment.ts";
-import { Life } from "../svr/session.ts";
+import { passes } from "../svr/session.ts";
+import type { Session } from "../svr/session.ts";
 import { ReplayWindow, replayBytes } from "../svr/replay.ts";
 import type { SealEngine } from "../svr/seal.ts";
 import { flowKey } from "./arrivalkey.ts";
@@ -272,10 +273,9 @@ function recognised(turn: Turn, punt: HandedPunt): Punt {
   return session === undefined ? punt : { ...punt, session };
 }
 
-/** Sessions that still pass packets: one in quarantine only keeps others from its ports. */
+/** Sessions whose packets pass: one in quarantine only keeps others from its ports. */
 function finder(port: ShardPort): FindSession {
-  const passing = <Found extends { state: { life: Life } }>(found: Found | undefined): Found | undefined =>
-    (found?.state.life === Life.live || found?.state.life === Life.guard ? found : undefined);
+  const passing = <Found extends { state: Session }>(found: Found | undefined): Found | undefined => (found !== undefined && passes(found.state) ? found : undefined);
   return { byArrival: (arrival) => passing(port.find(flowKey(arrival))), byUuid: (uuid) => passing(port.findUuid(uuid)), ended: (ref) => port.ended(ref) };
 }
 

@@ -111,3 +111,8 @@ export interface Session {
   /** outer IPv6 flow label toward peers, low 20 bits of CRC-32 of the uuid (protocol 14); 0 leaves it */
   flowLabel: number;
 }
+
+/** passes tells whether packets of a session pass: late ones too for a moment, unless somebody ended it (behaviour 1.2, 3.9). */
+export function passes({ life, flags }: Pick<Session, "life" | "flags">): boolean {
+  return life === Life.live || (life === Life.guard && (flags & Flag.delete) === 0);
+}

@@ -1,7 +1,7 @@
 // Packets without a session: what passes to the host, what goes to a shard, what is dropped and under which reason.
 import { openHarness } from "./harness.ts";
 import type { Harness } from "./harness.ts";
-import { Life } from "../../pkg/svr/session.ts";
+import { Flag, Life } from "../../pkg/svr/session.ts";
 import { families, hexOf, ingress, install, LAN, prepare, send, sendFrame, TCP, UDP, WAN } from "./fixture.ts";
 import type { Arrival, Family } from "./fixture.ts";
 import { addressBytes, buildFrame, buildPacket, bytesOf, cookie, join } from "./packets.ts";
@@ -100,6 +100,11 @@ describe.each(families)("$name", (f) => {
   test.each([[Life.quarantine, "punt:miss"], [Life.claimed, "punt:miss"], [Life.free, "punt:miss"], [Life.guard, "forward"]])("a session in life %p: %s", async (life, verdict) => {
     await install(harness, ingress(f, UDP, { life }));
     expect((await send(harness, { from: f.host, to: f.server, udp: { sport: 40000, dport: 443, body } })).verdict).toBe(verdict);
+  });
+
+  test.each([[0, "forward"], [Flag.delete, "punt:unknown"]])("3.9 1.2 late packets of a session in guard with flags %i, toward the host: %s", async (flags, verdict) => {
+    await install(harness, ingress(f, UDP, { life: Life.guard, flags }));
+    expect((await send(harness, { from: f.peer, to: f.waypoint, udp: { sport: 16385, dport: 16384, body } }, { ifnum: WAN })).verdict).toBe(verdict);
   });
 
   test("every truncation of a good packet is passed, dropped or handed up, never forwarded", async () => {

@@ -22,7 +22,12 @@ export function fuzzSessions(random: Random): Session[] {
   const plain = flowKinds.map((kind, index) => randomised(random, flowSession(kind, index + 1)));
   const again = flowKinds.filter((kind) => kind.proto === "tcp").map((kind, index) => randomised(random, flowSession(kind, 100 + index)));
   const carried = carriedKinds.map((kind, index) => randomised(random, flowSession(kind, 300 + index)));
-  return [...plain, ...again, ...carried, ...oddSessions(random)];
+  return [...plain, ...again, ...carried, ...oddSessions(random)].map(someDeleted);
+}
+
+/** Every other session in guard was ended by somebody. */
+function someDeleted(session: Session, index: number): Session {
+  return session.life === Life.guard && index % 2 === 0 ? { ...session, flags: (session.flags | Flag.delete) >>> 0 } : session;
 }
 
 function someFlags(random: Random, flags: readonly number[], percent: number): number {

@@ -2,6 +2,9 @@
 // (P-1 to P-6, behaviour 2).
 import { toHex } from "../../pkg/base/bytes.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
+import { TCP_RST as RST } from "../../pkg/svr/constants.ts";
+import { reasonNumber } from "../../pkg/svr/reasons.ts";
+import { createUntold } from "../../pkg/router/untold.ts";
 import type { LabService } from "./config.ts";
 import { address, ifnumOf } from "./config.ts";
 import { createLab } from "./lab.ts";
@@ -29,6 +32,30 @@ describe("P-2 tenants and their parents", () => {
     lab.fromLeft(udpUp(ends, content(9)));
     lab.run();
     expect([lab.right.length, lab.routers[0]!.drops()]).toEqual([0, { access: 1 }]);
+  });
+});
+
+describe.each([4, 6] as const)("IPv%i: what policy ends", (family) => {
+  test.each(chains.map((routers) => [routers] as const))("1.2 3.9 through %j: from the end in the data plane on nothing passes, so that the reset has the sequence that the host expects", (routers) => {
+    const of = endsOf(family);
+    const lab = createLab(routers, { services: [everything] });
+    connect(lab, of);
+    lab.fromRight(tcpDown(of, { seq: 5001, ack: 1001, flags: ACK, body: content(10) }));
+    lab.run();
+    lab.left.length = 0;
+    const [first] = lab.routers, [session] = first!.live();
+    const { uuid } = session!, { index } = first!.datapath.shard(0).findUuid(uuid)!;
+    const untold = createUntold();
+    first!.datapath.shard(0).apply([{ kind: "end", ref: { index, uuid }, reason: reasonNumber("policy"), now: true }]);
+    untold.add([{ index, uuid }]);
+    lab.fromRight(tcpDown(of, { seq: 5011, ack: 1001, flags: ACK, body: content(10) })); // the server has not heard of it
+    lab.fromLeft(tcpUp(of, { seq: 1001, ack: 5011, flags: ACK, body: content(10) }));
+    lab.run();
+    expect(lab.left.filter((data) => (parsed(data).tcp!.flags & RST) === 0)).toEqual([]);
+    lab.left.length = 0;
+    first!.shards[0]!.tell({ kind: "ended", ended: untold.take()! });
+    lab.run();
+    expect(lab.left.map((data) => [(parsed(data).tcp!.flags & RST) !== 0, parsed(data).tcp!.seq])).toEqual([[true, 5011]]);
   });
 });
 

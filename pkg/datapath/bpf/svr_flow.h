@@ -7,6 +7,12 @@
 #include "svr_packet.h"
 #include "svr_side.h"
 
+/* What ended by itself lets late packets pass for a moment; what somebody ended does not. */
+static __always_inline bool svr_flow_passes(const struct svr_session *s)
+{
+	return s->life == SVR_LIFE_LIVE || (s->life == SVR_LIFE_GUARD && !(s->flags & SVR_F_DELETE));
+}
+
 /* Session behind an entry, if it may still pass packets that read so. */
 static __always_inline struct svr_session *svr_flow_confirm(__u32 entry, const struct svr_key *key)
 {
@@ -16,7 +22,7 @@ static __always_inline struct svr_session *svr_flow_confirm(__u32 entry, const s
 	if (entry < 2 || entry == SVR_ENTRY_CLAIMED)
 		return NULL;
 	session = bpf_map_lookup_elem(&sessions, &slot);
-	if (!session || (session->life != SVR_LIFE_LIVE && session->life != SVR_LIFE_GUARD))
+	if (!session || !svr_flow_passes(session))
 		return NULL;
 	return svr_side_matches(session, entry, key) ? session : NULL;
 }

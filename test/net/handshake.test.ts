@@ -48,7 +48,7 @@ describeNet("handshakes", () => {
     const { client, capture } = await udpPair(family);
     await fromR2.set({ metadata: "with", count: 1 });
     expect(await client.send(1)).toMatchObject({ answered: 0 });
-    expect(await fromR2.seen()).toMatchObject({ dropped: 1 });
+    await waitFor("the answer is dropped", async () => (await fromR2.seen()).dropped === 1); // the first decisions of a router take their time
     for (let round = 0; round < 3; round++) expect(await client.send(1)).toMatchObject({ answered: 1 });
     const { forward, reverse } = directionsOf(read(await capture.stop()));
     expect(forward.map(isHandshake)).toEqual([true, true, false, false]);

@@ -24,5 +24,13 @@ export const errorCodes = {
   SVR_RECORD_FILE: "session records cannot be written to their file",
   SVR_SEAL_JOB: "a packet to be signed or verified is described by offsets outside of it",
   SVR_LAST_GOOD: "the last good configuration cannot be written to or read from the state directory",
+  SVR_KUBE_CONFIG: "no kubeconfig, context or in-cluster account can be used",
+  SVR_KUBE_UNREACHABLE: "the Kubernetes API server cannot be reached, or did not answer in time",
+  SVR_KUBE_DENIED: "the Kubernetes API server does not let this account do it",
+  SVR_KUBE_CONFLICT: "another manager owns the field, or the object is there already",
+  SVR_KUBE_REFUSED: "the Kubernetes API server refuses the object",
+  SVR_KUBE_BUSY: "the Kubernetes API server asks to wait",
+  SVR_KUBE_ANSWER: "the Kubernetes API server answered with a fault, or something that is no answer",
+  SVR_ROUTER_CONFIG: "a RouterConfig is incomplete, of another version, or not what its hash says",
   SVR_INTERNAL: "a fault of the program; its log has the reason",
 } as const;

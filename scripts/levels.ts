@@ -13,6 +13,8 @@ export interface Level {
   readonly serial?: boolean;
   /** folders whose every line must be executed by the level's tests */
   readonly covered?: readonly string[];
+  /** a script of the checkout that brings what the level needs, within an hour; the level fails when it does */
+  readonly prepare?: string;
   readonly limitMinutes: number;
 }
 
@@ -30,6 +32,7 @@ export const levels: readonly Level[] = [
   { name: "ports", kind: "jest", run: ["test/ports"], serial: true, limitMinutes: 10 },
   { name: "bpf", kind: "jest", run: ["test/bpf"], serial: true, limitMinutes: 10 },
   { name: "fuzz", kind: "jest", run: ["test/fuzz"], serial: true, limitMinutes: 10 },
+  { name: "kube", kind: "jest", run: ["test/kube"], serial: true, prepare: "scripts/kube/get", limitMinutes: 15 },
   { name: "net", kind: "jest", run: ["test/net"], serial: true, limitMinutes: 30 },
   { name: "bench", kind: "jest", run: ["test/bench"], serial: true, limitMinutes: 10 },
   { name: "chaos", kind: "jest", run: ["test/chaos"], serial: true, limitMinutes: 15 },

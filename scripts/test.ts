@@ -14,6 +14,8 @@ const root = join(import.meta.dirname, "..");
 /** `npm run test:long` runs counts in full, which takes longer. */
 const patience = process.env["OPENSVR_LONG"] === "1" ? 10 : 1;
 
+const prepareMinutes = 60;
+
 /** coverageArguments make jest write an istanbul map of the folders whose every line must be executed. */
 function coverageArguments(level: Level, folder: string): string[] {
   if (level.covered === undefined) return [];
@@ -34,9 +36,9 @@ function argumentsOf(level: Level, folder: string): string[] {
   return level.kind === "jest" ? jestArguments(level, folder) : [join(root, "node_modules", level.run[0] ?? ""), ...level.run.slice(1)];
 }
 
-/** execute runs Node in its own process group, so that a signal or the time limit ends the level with all its children. */
-async function execute(args: readonly string[], limitMinutes: number): Promise<string> {
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], detached: true });
+/** execute runs a program in its own process group, so that a signal or the time limit ends the level with all its children. */
+async function execute(program: string, args: readonly string[], limitMinutes: number): Promise<string> {
+  const child = spawn(program, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], detached: true });
   const end = (signal: NodeJS.Signals): void => {
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal);
   };
@@ -68,7 +70,9 @@ function coverageOf(level: Level, folder: string): Tally[] {
 async function runLevel(level: Level): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), "opensvr-report-"));
   try {
-    const status = await execute(argumentsOf(level, folder), level.limitMinutes * patience);
+    const prepared = level.prepare === undefined ? "0" : await execute("bash", [join(root, level.prepare)], prepareMinutes);
+    if (prepared !== "0") return toolTally(`${level.name}: ${level.prepare ?? ""}`, prepared);
+    const status = await execute(process.execPath, argumentsOf(level, folder), level.limitMinutes * patience);
     if (level.kind === "tool") return toolTally(level.name, status);
     return sumTallies([jestTally(level.name, readIfThere(join(folder, "report.json")), status), ...coverageOf(level, folder)]);
   } finally {

@@ -20,6 +20,7 @@ export const problemCodes = {
   kept: "the last good version of a broken object stays in force",
   file: "the file cannot be read",
   test: "a test of a service has another outcome",
+  grant: "a tenant does not grant the namespace access",
 } as const;
 
 /** ProblemCode is a code of the table above. */

@@ -8,7 +8,7 @@ export interface Progress { done: number; all: number; /** the first few that ar
 /** Book is the bookkeeping. */
 export interface Book {
   /** objects changed: they get the next revision */
-  changed(ids: Iterable<string>): void;
+  changed: (ids: Iterable<string>) => void;
   forget(id: string): void;
   /** the configuration of a router changed in this revision; its hash is not known yet */
   planned(router: string): void;

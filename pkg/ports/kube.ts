@@ -117,7 +117,7 @@ export interface WorkQueue {
 }
 
 /** OpenQueue makes a queue; a work that throws is a retry with SVR_INTERNAL. */
-export type OpenQueue = (options: { readonly name: string; readonly workers?: number; work(key: string): Promise<Outcome>; told?(key: string, outcome: Outcome): void }) => WorkQueue;
+export type OpenQueue = (options: { readonly name: string; readonly workers?: number; work: (key: string) => Promise<Outcome>; told?: (key: string, outcome: Outcome) => void }) => WorkQueue;
 
 /** Leadership tells whether this process is the one that writes. */
 export interface Leadership {

@@ -1,0 +1,100 @@
+// Credentials and connections to an API server: kubeconfig, contexts, exec plugins and pod accounts come from the Kubernetes
+// client library; connections are kept open and reused here. Called by client.ts and listwatch.ts.
+import { Agent, request } from "node:https";
+import type { RequestOptions } from "node:https";
+import type { IncomingMessage } from "node:http";
+import { KubeConfig } from "@kubernetes/client-node";
+import { SvrError } from "../base/errors.ts";
+
+/** AccessOptions say which server and who; no file and no pod: the usual places of a kubeconfig. */
+export interface AccessOptions {
+  kubeconfig?: string;
+  /** the account of the pod that this process runs in */
+  pod?: boolean;
+  context?: string;
+  /** user and groups to act for */
+  as?: string;
+  asGroups?: readonly string[];
+}
+
+/** Call is one request; `body` is JSON text. */
+export interface Call { method: string; path: string; contentType?: string; body?: string; signal: AbortSignal }
+
+/** KubeAccess sends requests with credentials; credentials are read anew for each. */
+export interface KubeAccess {
+  readonly server: string;
+  /** namespace of the context, "default" when it names none */
+  readonly namespace: string;
+  /** resolves with the head of the answer; rejects with the fault of the connection, or the signal's reason */
+  send(call: Call): Promise<IncomingMessage>;
+  close(): void;
+}
+
+const MAX_SOCKETS = 32;
+
+/** openAccess reads the configuration; rejects with SVR_KUBE_CONFIG when there is none that can be used. */
+export function openAccess(options: AccessOptions): KubeAccess {
+  const config = readConfig(options);
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw configFault(options, "it has no current context with a cluster");
+  const server = new URL(cluster.server);
+  const agents = new Map<string, RequestOptions["agent"]>();
+  const agentFor = (given: RequestOptions): RequestOptions["agent"] => {
+    if (cluster.proxyUrl !== undefined) return given.agent; // the library knows proxies
+    const { ca, cert, key, passphrase, servername, rejectUnauthorized } = given;
+    const name = JSON.stringify([text(ca), text(cert), text(key), servername, rejectUnauthorized]);
+    const known = agents.get(name) ?? new Agent({ ca, cert, key, passphrase, ...(servername !== undefined && { servername }), ...(rejectUnauthorized !== undefined && { rejectUnauthorized }), keepAlive: true, maxSockets: MAX_SOCKETS });
+    if (!agents.has(name)) closeAgents(agents); // a certificate was renewed: what is idle with the old one goes
+    agents.set(name, known);
+    return known;
+  };
+  return {
+    server: cluster.server, namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? "default",
+    async send({ method, path, contentType, body, signal }) {
+      const given: RequestOptions = {};
+      await config.applyToHTTPSOptions(given);
+      const headers = { accept: "application/json", ...given.headers as Record<string, string>, ...impersonation(options), ...(contentType !== undefined && { "content-type": contentType }), ...(body !== undefined && { "content-length": String(Buffer.byteLength(body)) }) };
+      return new Promise((resolve, reject) => {
+        const asked = request({ ...given, agent: agentFor(given), host: server.hostname, port: server.port === "" ? 443 : Number(server.port), method, path: `${server.pathname.replace(/\/$/, "")}${path}`, headers, signal }, resolve);
+        asked.once("error", (error) => { reject(signal.aborted ? signal.reason as Error : error); });
+        asked.end(body);
+      });
+    },
+    close: () => { closeAgents(agents); },
+  };
+}
+
+function closeAgents(agents: Map<string, RequestOptions["agent"]>): void {
+  for (const agent of agents.values()) if (agent instanceof Agent) agent.destroy();
+  agents.clear();
+}
+
+function text(value: RequestOptions["ca"] | RequestOptions["key"]): string {
+  return JSON.stringify(value, (_key, one: unknown) => (Buffer.isBuffer(one) ? one.toString("base64") : one)) ?? "";
+}
+
+function impersonation({ as, asGroups }: AccessOptions): Record<string, string | string[]> {
+  return { ...(as !== undefined && { "impersonate-user": as }), ...(asGroups !== undefined && asGroups.length > 0 && { "impersonate-group": [...asGroups] }) };
+}
+
+function readConfig(options: AccessOptions): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    if (options.kubeconfig !== undefined) config.loadFromFile(options.kubeconfig);
+    else if (options.pod === true) config.loadFromCluster();
+    else config.loadFromDefault();
+  } catch (cause) {
+    throw configFault(options, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+  if (options.context === undefined) return config;
+  if (config.getContextObject(options.context) === null) {
+    throw configFault(options, `it has no context "${options.context}"; there are ${config.getContexts().map(({ name }) => name).join(", ") || "none"}`);
+  }
+  config.setCurrentContext(options.context);
+  return config;
+}
+
+function configFault({ kubeconfig, pod }: AccessOptions, why: string, cause?: unknown): SvrError {
+  const file = kubeconfig ?? (pod === true ? "account of the pod" : "kubeconfig of KUBECONFIG or ~/.kube/config");
+  return new SvrError("SVR_KUBE_CONFIG", { object: file, attempted: `${file} cannot be used: ${why}`, fix: "name another with --kubeconfig or --context; kubectl config get-contexts lists them", ...(cause !== undefined && { cause }) });
+}

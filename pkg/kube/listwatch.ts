@@ -1,0 +1,168 @@
+// Feeds a store: a paged list, then a watch from its version with bookmarks, again and again. Whatever happens to the connection
+// is a cause that is counted, a pause that grows, and a new watch or a new list; the store keeps what it has meanwhile. No
+// informer of the client library is used: after a reset it reports one error and stays dead. Called by watcher.ts.
+import type { IncomingMessage } from "node:http";
+import type { KubeFollow, KubeObject, KubeResource } from "../ports/kube.ts";
+import type { KubeAccess } from "./access.ts";
+import { readBody, retryAfterMs } from "./answers.ts";
+import { withKind } from "./client.ts";
+import { eventsOf } from "./events.ts";
+import { collectionPath, queryText } from "./paths.ts";
+import { rest } from "./pause.ts";
+import type { FedStore } from "./store.ts";
+
+/** RestartCause says why a list or a watch was begun again. */
+export type RestartCause = "closed" | "reset" | "idle" | "line" | "gone" | "busy" | "denied" | "answer";
+
+/** restartCauses lists them all, so that each is counted from the start. */
+export const restartCauses: readonly RestartCause[] = ["closed", "reset", "idle", "line", "gone", "busy", "denied", "answer"];
+
+/** ListWatchTimes are the times of a list-watch, in milliseconds but for watchSeconds. */
+export interface ListWatchTimes {
+  /** how long the server is asked to keep a watch */
+  watchSeconds: number;
+  /** a watch that says nothing for so long is dead: the server sends a bookmark every minute */
+  idleMs: number;
+  /** longest wait for one page of a list, and for the head of a watch */
+  answerMs: number;
+  firstPauseMs: number;
+  longestPauseMs: number;
+}
+
+/** usualTimes are those of a process in a cluster. */
+export const usualTimes: ListWatchTimes = { watchSeconds: 290, idleMs: 120_000, answerMs: 60_000, firstPauseMs: 500, longestPauseMs: 30_000 };
+
+/** ListWatchOptions of one feed. */
+export interface ListWatchOptions {
+  access: KubeAccess;
+  resource: KubeResource;
+  what: KubeFollow;
+  store: FedStore;
+  times: ListWatchTimes;
+  /** 0 to 1 */
+  random: () => number;
+  restarted: (cause: RestartCause) => void;
+  heard: () => void;
+}
+
+/** Why a list or a watch ended; relist: what the store has may be behind in a way that no watch mends. */
+class Ended extends Error {
+  readonly why: RestartCause;
+  readonly relist: boolean;
+  readonly waitMs: number | undefined;
+
+  constructor(why: RestartCause, more: { relist?: boolean; waitMs?: number | undefined; cause?: unknown } = {}) {
+    super(why, { cause: more.cause });
+    this.why = why;
+    this.relist = more.relist ?? false;
+    this.waitMs = more.waitMs;
+  }
+}
+
+const PAGE = 500;
+const MOST_PAGES = 10_000;
+const SHORT_MS = 1_000; // a watch that ends sooner, without an event, is a failure too
+
+/** runListWatch feeds the store until the signal ends it. */
+export async function runListWatch(options: ListWatchOptions, signal: AbortSignal): Promise<void> {
+  const { times, random } = options;
+  let version: string | undefined;
+  let failures = 0;
+  while (!signal.aborted) {
+    const started = performance.now();
+    let events = 0;
+    try {
+      version ??= await list(options, signal);
+      failures = 0;
+      await watch(options, { version, signal, seen: (next) => { version = next; events += 1; } });
+      throw new Ended("closed");
+    } catch (error) {
+      if (signal.aborted) return;
+      const ended = error instanceof Ended ? error : new Ended("reset", { cause: error });
+      if (ended.relist) version = undefined;
+      options.restarted(ended.why);
+      const isWell = ended.why === "closed" && (events > 0 || performance.now() - started > SHORT_MS);
+      failures = isWell ? 0 : failures + 1;
+      const ms = Math.max(ended.waitMs ?? 0, isWell ? 0 : Math.min(times.longestPauseMs, times.firstPauseMs * 2 ** Math.min(failures - 1, 16)));
+      await rest(ms * (0.5 + random() / 2), signal);
+    }
+  }
+}
+
+async function list({ access, resource, what, store, times, heard }: ListWatchOptions, signal: AbortSignal): Promise<string> {
+  const objects: KubeObject[] = [];
+  let next: string | undefined;
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const path = `${collectionPath(resource, what.namespace)}${queryText(what, { limit: PAGE, continue: next })}`;
+    const one = AbortSignal.any([signal, AbortSignal.timeout(times.answerMs)]);
+    const answer = await access.send({ method: "GET", path, signal: one });
+    const body = await readBody(answer);
+    if (answer.statusCode !== 200) throw refusal(answer);
+    const read = parsedList(body);
+    heard();
+    objects.push(...read.items.map((item) => withKind(resource, item)));
+    next = read.next;
+    if (next === "") {
+      store.replace(objects);
+      return read.version;
+    }
+  }
+  throw new Ended("answer", { relist: true });
+}
+
+function parsedList(body: string): { items: KubeObject[]; next: string; version: string } {
+  let list: { metadata?: { continue?: string; resourceVersion?: string }; items?: KubeObject[] | null };
+  try {
+    list = JSON.parse(body) as typeof list;
+  } catch (cause) {
+    throw new Ended("line", { relist: true, cause });
+  }
+  const { continue: next = "", resourceVersion: version = "" } = list.metadata ?? {};
+  if (version === "" || (list.items !== null && !Array.isArray(list.items))) throw new Ended("line", { relist: true });
+  return { items: list.items ?? [], next, version };
+}
+
+interface Watching { version: string; signal: AbortSignal; seen: (version: string) => void }
+
+async function watch(options: ListWatchOptions, { version, signal, seen }: Watching): Promise<void> {
+  const { access, resource, what, store, times, random, heard } = options;
+  const watchSeconds = Math.ceil(times.watchSeconds * (1 - random() / 5));
+  const path = `${collectionPath(resource, what.namespace)}${queryText(what, { watch: true, allowWatchBookmarks: true, resourceVersion: version, timeoutSeconds: watchSeconds })}`;
+  const idle = createIdle(times.idleMs);
+  try {
+    const one = AbortSignal.any([signal, idle.signal]);
+    const answer = await access.send({ method: "GET", path, signal: one });
+    if (answer.statusCode !== 200) {
+      answer.destroy();
+      throw refusal(answer);
+    }
+    for await (const event of eventsOf(answer, () => { idle.touch(); heard(); })) {
+      if (event.type === "bad") throw new Ended("line", { relist: true });
+      if (event.type === "ERROR") throw new Ended(event.code === 410 ? "gone" : event.code === 429 || event.code === 503 ? "busy" : "answer", { relist: true, waitMs: event.waitMs });
+      if (event.type === "DELETED") store.drop(withKind(resource, event.object));
+      else if (event.type !== "BOOKMARK") store.put(withKind(resource, event.object));
+      const next = event.object.metadata.resourceVersion;
+      if (next !== undefined) seen(next);
+    }
+  } catch (error) {
+    if (idle.signal.aborted && !signal.aborted) throw new Ended("idle", { cause: error });
+    throw error;
+  } finally {
+    idle.stop();
+  }
+}
+
+function refusal(answer: IncomingMessage): Ended {
+  const code = answer.statusCode ?? 0;
+  if (code === 410) return new Ended("gone", { relist: true });
+  if (code === 401 || code === 403) return new Ended("denied");
+  if (code === 429 || code === 503) return new Ended("busy", { waitMs: retryAfterMs(answer) });
+  return new Ended("answer", { relist: code < 500 });
+}
+
+/** A signal that ends when nobody has touched it for a while. */
+function createIdle(ms: number): { signal: AbortSignal; touch(): void; stop(): void } {
+  const controller = new AbortController();
+  const timer = setTimeout(() => { controller.abort(new Error(`silent for ${ms} ms`)); }, ms);
+  return { signal: controller.signal, touch: () => { timer.refresh(); }, stop: () => { clearTimeout(timer); } };
+}

@@ -1,0 +1,97 @@
+// The objects of one resource as last heard of: frozen, by key, with indexes, and with listeners that are told after the store has
+// the change. Fed by listwatch.ts; read by everybody else. A feed that starts again tells the difference only.
+import type { KubeFollow, KubeObject, KubeResource, KubeStore, StoreChange } from "../ports/kube.ts";
+
+/** FedStore is a store with the side that feeds it. */
+export interface FedStore extends KubeStore {
+  /** everything there is; what is the same is not told */
+  replace(objects: Iterable<KubeObject>): void;
+  put(object: KubeObject): void;
+  drop(object: KubeObject): void;
+}
+
+type Index = Map<string, Set<string>>;
+const nothing: ReadonlySet<string> = new Set();
+
+/** createStore makes an empty store that is not synced before its first `replace`. */
+export function createStore(resource: KubeResource, what: KubeFollow = {}): FedStore {
+  const objects = new Map<string, KubeObject>();
+  const indexes = new Map<string, Index>(Object.keys(what.indexes ?? {}).map((name) => [name, new Map()]));
+  const listeners = new Set<(change: StoreChange) => void>();
+  let isSynced = false;
+  const change = (key: string, after: KubeObject | undefined): void => {
+    const before = objects.get(key);
+    if (before === undefined && after === undefined) return;
+    if (after === undefined) objects.delete(key);
+    else objects.set(key, after);
+    for (const [name, valuesOf] of Object.entries(what.indexes ?? {})) reindex(indexes.get(name) ?? new Map<string, Set<string>>(), { key, old: before === undefined ? [] : valuesOf(before), now: after === undefined ? [] : valuesOf(after) });
+    const told: StoreChange = { key, ...(before && { before }), ...(after && { after }) };
+    for (const listener of [...listeners]) listener(told);
+  };
+  const put = (object: KubeObject): void => {
+    const key = keyOf(object);
+    if (!isNews(objects.get(key), object)) return;
+    change(key, frozen(trimmed(object, what)));
+  };
+  return {
+    resource, put,
+    synced: () => isSynced, size: () => objects.size, get: (key) => objects.get(key), list: () => objects.values(),
+    by: (index, value) => [...indexes.get(index)?.get(value) ?? nothing].sort().flatMap((key) => objects.get(key) ?? []),
+    watch(listener) {
+      const own = (told: StoreChange): void => { listener(told); }; // the same function may listen twice
+      listeners.add(own);
+      return { stop: () => void listeners.delete(own) };
+    },
+    replace(all) {
+      const present = new Set<string>();
+      for (const object of all) {
+        present.add(keyOf(object));
+        put(object);
+      }
+      for (const key of [...objects.keys()]) if (!present.has(key)) change(key, undefined);
+      isSynced = true;
+    },
+    drop(object) {
+      const key = keyOf(object);
+      const here = objects.get(key);
+      if (here !== undefined && (here.metadata.uid === object.metadata.uid || isNews(here, object))) change(key, undefined);
+    },
+  };
+}
+
+function keyOf({ metadata }: KubeObject): string {
+  return metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+}
+
+/** The same version, or an earlier one of the same object that came late, is no news. */
+function isNews(before: KubeObject | undefined, after: KubeObject): boolean {
+  if (before?.metadata.uid !== after.metadata.uid || before?.metadata.resourceVersion === undefined || after.metadata.resourceVersion === undefined) return true;
+  const [old, now] = [before.metadata.resourceVersion, after.metadata.resourceVersion];
+  if (!/^\d{1,20}$/.test(old) || !/^\d{1,20}$/.test(now)) return old !== now;
+  return BigInt(now) > BigInt(old);
+}
+
+function trimmed(object: KubeObject, { trim }: KubeFollow): KubeObject {
+  const { managedFields: _ours, ...metadata } = object.metadata as KubeObject["metadata"] & { managedFields?: unknown };
+  const own = { ...object, metadata };
+  return trim === undefined ? own : trim(own);
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const one of Object.values(value)) frozen(one);
+  return Object.freeze(value);
+}
+
+function reindex(index: Index, { key, old, now }: { key: string; old: readonly string[]; now: readonly string[] }): void {
+  for (const value of old) {
+    const keys = index.get(value);
+    keys?.delete(key);
+    if (keys?.size === 0) index.delete(value);
+  }
+  for (const value of now) {
+    const keys = index.get(value) ?? new Set();
+    keys.add(key);
+    index.set(value, keys);
+  }
+}

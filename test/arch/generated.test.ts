@@ -23,7 +23,7 @@ describe("generated files", () => {
   describe("a stale file is noticed", () => {
     const copy = mkdtempSync(join(tmpdir(), "opensvr-arch-"));
     beforeAll(() => {
-      for (const folder of ["pkg", "scripts", "docs", "test", "cmd", "package.json"]) {
+      for (const folder of ["pkg", "scripts", "docs", "test", "cmd", "charts", "crds", "deploy", "package.json"]) {
         if (repository.some((file) => file.path === folder || file.path.startsWith(`${folder}/`))) cpSync(join(root, folder), join(copy, folder), { recursive: true });
       }
       symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));

@@ -1,0 +1,75 @@
+// What each account of the chart may do, verb by verb, with the reason. The chart's rules and docs/reference/rbac.md are written
+// from here. Called by scripts/generate-chart.ts and tests; data only.
+
+/** Role names a role of the chart: who has it, and where it holds. */
+export interface Role {
+  /** as in the chart: define `opensvr.rules.KEY` */
+  readonly key: string;
+  readonly title: string;
+  readonly where: string;
+  readonly rules: readonly Rule[];
+}
+
+/** Rule is what may be done with one resource. */
+export interface Rule {
+  /** "" is the core group */
+  readonly group: string;
+  readonly resource: string;
+  /** only these objects; template expressions of the chart in braces */
+  readonly names?: readonly string[];
+  readonly verbs: readonly string[];
+  readonly why: string;
+}
+
+const opensvr = "opensvr.io";
+const compiled = ["tenants", "services", "serviceroutes", "servicepolicies", "securitypolicies"];
+
+/** routerRoleName is the ClusterRole of the router accounts, as the chart names it. */
+export const routerRoleName = '{{ include "opensvr.fullname" . }}-router';
+
+const operator: Role = {
+  key: "operator", title: "Operator", where: "ClusterRole, in the whole cluster",
+  rules: [
+    ...compiled.map((resource): Rule => ({ group: opensvr, resource, verbs: ["list", "watch"], why: "compiled" })),
+    ...compiled.map((resource): Rule => ({ group: opensvr, resource: `${resource}/status`, verbs: ["patch"], why: "conditions" })),
+    { group: opensvr, resource: "routers", verbs: ["list", "watch"], why: "compiled" },
+    { group: opensvr, resource: "routers/status", verbs: ["patch"], why: "conditions" },
+    { group: opensvr, resource: "routerconfigs", verbs: ["get", "list", "watch", "create", "patch", "delete"], why: "what was compiled: pages are created, heads are applied, what nobody names any more is deleted; read for what routers acknowledged and, at the start, for the objects in force" },
+    { group: opensvr, resource: "routerclasses", verbs: ["list", "watch"], why: "which nodes have routers" },
+    { group: "", resource: "nodes", verbs: ["list", "watch"], why: "one Router for each node that a RouterClass selects" },
+    { group: "apps", resource: "daemonsets", verbs: ["list", "watch"], why: "the pods of a RouterClass" },
+    { group: "", resource: "namespaces", verbs: ["list", "watch"], why: "their labels decide whose Services may name a Tenant" },
+    { group: "events.k8s.io", resource: "events", verbs: ["create", "patch"], why: "changes of Ready" },
+  ],
+};
+
+const own: Role = {
+  key: "operator-own", title: "Operator, its own namespace", where: "Role, in the namespace of the release",
+  rules: [
+    { group: "coordination.k8s.io", resource: "leases", verbs: ["create"], why: "the election; a new object cannot be limited by name" },
+    { group: "coordination.k8s.io", resource: "leases", names: ["opensvr-operator"], verbs: ["get", "update"], why: "who leads" },
+    { group: "", resource: "configmaps", names: ["opensvr-accepted"], verbs: ["get", "create", "patch"], why: "the list of the objects in force" },
+  ],
+};
+
+const router: Role = {
+  key: "router", title: "Routers", where: "ClusterRole, bound by the operator to the account of each RouterClass",
+  rules: [
+    { group: opensvr, resource: "routerconfigs", verbs: ["get", "list", "watch"], why: "the router's own head and the pages that it names" },
+    { group: opensvr, resource: "routerconfigs/status", verbs: ["patch"], why: "what was acknowledged" },
+    { group: opensvr, resource: "routers/status", verbs: ["patch"], why: "facts: peers, tier, version" },
+  ],
+};
+
+const test: Role = {
+  key: "test", title: "helm test", where: "ClusterRole of the pod that `helm test` starts; it is deleted after a test that passed",
+  rules: [
+    ...[...compiled, "routers"].map((resource): Rule => ({ group: opensvr, resource, verbs: ["list"], why: "conditions" })),
+    { group: opensvr, resource: "routerconfigs", verbs: ["get"], why: "what routers acknowledged" },
+    { group: "coordination.k8s.io", resource: "leases", names: ["opensvr-operator"], verbs: ["get", "list"], why: "who leads; a list is of this one name" },
+    { group: "apps", resource: "deployments", verbs: ["list"], why: "how many operators are ready" },
+  ],
+};
+
+/** roles lists the roles in the order of the page. */
+export const roles: readonly Role[] = [operator, own, router, test];

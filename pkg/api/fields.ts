@@ -43,6 +43,15 @@ export function switchField(text: FieldText): z.ZodBoolean {
   return z.boolean().meta(metaOf({ example: true, ...text }));
 }
 
+const mostLabels = 16;
+
+/** labelsField is a few labels with their values, as Kubernetes has them. */
+export function labelsField(description: string, example: Record<string, string>): z.ZodRecord<z.ZodString, z.ZodString> {
+  const value = z.string().max(63).meta(metaOf({ description: "Value of a label.", example: Object.values(example)[0] }));
+  return z.record(z.string().min(1).max(317), value).refine((labels) => Object.keys(labels).length <= mostLabels, { error: `has more than ${mostLabels} labels`, params: { code: "range", fix: "select by fewer" } })
+    .meta({ ...metaOf({ description, example }), "x-svr-most": mostLabels });
+}
+
 /** listField is a list of at most `max` elements; two equal ones are refused when `unique`. */
 export function listField<T extends z.ZodType>(element: T, text: FieldText & { max: number; min?: number; unique?: boolean }): z.ZodArray<T> {
   const list = z.array(element).min(text.min ?? 0).max(text.max);

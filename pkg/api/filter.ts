@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { checkedField, choiceField, countField, listField } from "./fields.ts";
 import { portsField, prefixField, protocolField } from "./network.ts";
+import { ruled } from "./rules.ts";
 
 /** mostRules bounds the filter of one interface. */
 export const mostRules = 256;
@@ -18,7 +19,7 @@ function isLength(text: string): boolean {
 }
 
 /** filterRuleField is one rule; what is not given matches everything. */
-export const filterRuleField = z.strictObject({
+export const filterRuleField = ruled(ruled(ruled(z.strictObject({
   action: choiceField(["Permit", "Deny"], { description: "Permit or Deny. The first rule that matches decides; without one the packet goes on.", example: "Deny" }),
   family: choiceField(["IPv4", "IPv6"], { description: "Kind of packet, by its ethertype. Default: both.", example: "IPv4" }).optional(),
   vlan: z.int().min(0).max(4094).optional().meta({ description: "VLAN id, 0 for untagged packets. Default: every VLAN.", examples: [100] }),
@@ -31,12 +32,16 @@ export const filterRuleField = z.strictObject({
   icmpType: countField({ description: "ICMP type. Default: every type.", example: 8, min: 0, max: 255 }).optional(),
   dscp: countField({ description: "DSCP. Default: every value.", example: 46, min: 0, max: 63 }).optional(),
   length: checkedField({ description: "Range of bytes of the IP packet. Default: every length.", example: "1000-65535", max: 11, format: "lengths", what: "a range of bytes such as 0-100", accepts: isLength }).optional(),
-}).refine((rule) => (rule.sourcePort === undefined && rule.destinationPort === undefined) || rule.protocol === "TCP" || rule.protocol === "UDP", {
-  error: "ports need protocol TCP or UDP", params: { code: "required", fix: "write protocol: TCP or UDP, or leave the ports out" },
-}).refine((rule) => rule.tcpFlags === undefined || rule.protocol === "TCP", {
-  error: "tcpFlags need protocol TCP", path: ["tcpFlags"], params: { code: "required", fix: "write protocol: TCP" },
-}).refine((rule) => rule.icmpType === undefined || rule.protocol === "ICMP", {
-  error: "icmpType needs protocol ICMP", path: ["icmpType"], params: { code: "required", fix: "write protocol: ICMP" },
+}), {
+  holds: (rule) => (rule.sourcePort === undefined && rule.destinationPort === undefined) || rule.protocol === "TCP" || rule.protocol === "UDP",
+  cel: "(!has(self.sourcePort) && !has(self.destinationPort)) || (has(self.protocol) && type(self.protocol) == string && self.protocol in ['TCP', 'UDP'])",
+  error: "ports need protocol TCP or UDP", code: "required", fix: "write protocol: TCP or UDP, or leave the ports out",
+}), {
+  holds: (rule) => rule.tcpFlags === undefined || rule.protocol === "TCP", cel: "!has(self.tcpFlags) || (has(self.protocol) && type(self.protocol) == string && self.protocol == 'TCP')",
+  error: "tcpFlags need protocol TCP", path: "tcpFlags", code: "required", fix: "write protocol: TCP",
+}), {
+  holds: (rule) => rule.icmpType === undefined || rule.protocol === "ICMP", cel: "!has(self.icmpType) || (has(self.protocol) && type(self.protocol) == string && self.protocol == 'ICMP')",
+  error: "icmpType needs protocol ICMP", path: "icmpType", code: "required", fix: "write protocol: ICMP",
 }).meta({ description: "A rule of the filter." });
 
 /** FilterRuleObject is one rule as written. */

@@ -7,7 +7,6 @@ import { checkedField, countField, metaOf } from "./fields.ts";
 
 const longestPrefixText = 49; // 45 of an address, slash, 3 digits
 const longestAddressText = 45;
-const longestName = 253; // RFC 1035, for names in a later version
 
 /** protocolNames gives the IP protocol number of each name; ICMP means ICMPv6 where the address is IPv6. */
 export const protocolNames = { TCP: 6, UDP: 17, ICMP: 1, GRE: 47, ESP: 50, SCTP: 132 } as const;
@@ -28,6 +27,9 @@ export function protocolNumber(protocol: ProtocolName | number, family: 4 | 6): 
 export function hasPorts(protocol: ProtocolName | number): boolean {
   return protocolsWithPorts.includes(protocolNumber(protocol, 4));
 }
+
+/** portsNeedProtocol is hasPorts as a rule of CEL, for a value with `protocol` and `ports`. */
+export const portsNeedProtocol = "!has(self.ports) || size(self.ports) == 0 || (type(self.protocol) == string ? self.protocol in ['TCP', 'UDP', 'SCTP'] : self.protocol in [6, 17, 33, 132, 136])";
 
 /** parsePorts reads `443`, `8000-8010` or a number; undefined when it is no range of 1-65535. */
 export function parsePorts(value: string | number): { first: number; last: number } | undefined {
@@ -53,7 +55,7 @@ export function interfaceAddressField(description: string): z.ZodString {
 
 /** prefixField is a network or a single address; host bits and names are refused with what to write. */
 export function prefixField(description: string, example = "10.1.0.0/16"): z.ZodString {
-  return z.string().min(1).max(longestName).check((context) => {
+  return z.string().min(1).max(longestPrefixText).check((context) => {
     const issue = prefixIssue(context.value);
     if (issue !== undefined) context.issues.push({ code: "custom", input: context.value, message: issue.message, params: { code: issue.code, fix: issue.fix } });
   }).meta({ ...metaOf({ description, example }), "x-svr-format": "prefix" });

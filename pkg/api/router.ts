@@ -6,8 +6,9 @@ import { choiceField, countField, keyedField, listField, patternField, switchFie
 import { filterRuleField, ipOptionsField, mostRules } from "./filter.ts";
 import { routerNameField, wordField } from "./names.ts";
 import { natField } from "./nat.ts";
-import { addressField, hasPorts, interfaceAddressField, mtuField, portsField, protocolField, vlanField, waypointPortsField } from "./network.ts";
+import { addressField, hasPorts, interfaceAddressField, mtuField, portsField, portsNeedProtocol, protocolField, vlanField, waypointPortsField } from "./network.ts";
 import { peerField } from "./peer.ts";
+import { ruled } from "./rules.ts";
 
 /** highestIfnum is the highest interface number of a router; numbers are part of flow keys. */
 export const highestIfnum = 2_047;
@@ -15,7 +16,9 @@ export const highestIfnum = 2_047;
 const addressesField = listField(interfaceAddressField("Own address with the length of its network."), { description: "Own addresses. The first of a family is the source of source NAT.", example: ["192.0.2.1/24"], max: 32, unique: true }).default([]);
 const gatewaysField = listField(addressField("Next hop for what is not on link, at most one a family.", "192.0.2.254"), { description: "Next hops for what is not on link. Default: none.", example: ["192.0.2.254"], max: 2, unique: true }).default([]);
 
-const vlanBlock = z.strictObject({ id: vlanField, addresses: addressesField, gateways: gatewaysField }).meta({ description: "A VLAN on the interface." });
+const vlanAddressesField = listField(interfaceAddressField("Own address with the length of its network."), { description: "Own addresses. The first of a family is the source of source NAT.", example: ["192.0.2.1/24"], max: 4, unique: true }).default([]);
+
+const vlanBlock = z.strictObject({ id: vlanField, addresses: vlanAddressesField, gateways: gatewaysField }).meta({ description: "A VLAN on the interface." });
 
 const waypointField = z.strictObject({
   address: addressField("Own address at which peers reach the router; one of the interface's addresses."),
@@ -25,7 +28,9 @@ const waypointField = z.strictObject({
 
 const interfaceField = z.strictObject({
   name: wordField("The router's own name of the interface.", "wan0"),
-  device: patternField({ description: "Device name in the kernel. Default: the name.", example: "eth0", max: 15, pattern: /^(?!\.{1,2}$)[^/\s:]+$/, what: "a device name: no space, slash or colon" }).optional(),
+  device: ruled(patternField({ description: "Device name in the kernel. Default: the name.", example: "eth0", max: 15, pattern: /^[^/\s:]+$/, what: "a device name: no space, slash or colon" }), {
+    holds: (name) => name !== "." && name !== "..", cel: "self != '.' && self != '..'", error: "is not a device name", fix: "write a name other than . and ..",
+  }).optional(),
   id: countField({ description: "The router's own number of the interface; keeps sessions when the list is edited. Default: the lowest free number, by place in the list.", example: 1, min: 1, max: highestIfnum }).optional(),
   type: choiceField(["LAN", "WAN", "Shared"], { description: "LAN: hosts. WAN: peers and the outside. Shared: both." }),
   neighbourhood: wordField("Neighbourhood that the interface belongs to. Default: none.", "campus").optional(),
@@ -36,7 +41,7 @@ const interfaceField = z.strictObject({
   sharedWithHost: switchField({ description: "The host uses the interface too: packets that are not the router's go on to the host. Default: false.", example: false }).default(false),
   filters: listField(filterRuleField, { description: "Rules on packets that arrive here, in order, on first packets and live flows. Default: none.", max: mostRules }).default([]),
   ipOptions: ipOptionsField.prefault({}),
-  sourceCheck: choiceField(["Strict", "Off"], { description: "Strict: hosts must send from an address of the interface's networks, of a tenant's prefixes there, or of a service routed there. Default: Strict on a LAN, else Off.", example: "Strict" }).optional(),
+  sourceCheck: choiceField(["Strict", "None"], { description: "Strict: hosts must send from an address of the interface's networks, of a tenant's prefixes there, or of a service routed there. Default: Strict on a LAN, else None.", example: "Strict" }).optional(),
   waypoints: listField(waypointField, { description: "Addresses at which peers reach the router. Default: none.", max: 16 }).default([]),
 }).meta({ description: "An interface." });
 
@@ -78,7 +83,7 @@ const icmpField = z.strictObject({
   asyncReply: switchField({ description: "An answer that nobody asked for may begin a session, where service and access allow it and every router of the path says so; else it is dropped. Default: false.", example: true }).default(false),
 }).meta({ description: "Sessions of ICMP queries." });
 
-const sessionTypeField = z.strictObject({
+const sessionTypeField = ruled(z.strictObject({
   name: wordField("Name of the type.", "voice"),
   protocol: protocolField,
   ports: listField(portsField, { description: "Destination ports. Default: every port.", example: [5060], max: 16, unique: true }).default([]),
@@ -86,20 +91,22 @@ const sessionTypeField = z.strictObject({
   idleTimeout: durationField({ description: "Idle timeout; a timeout of the service itself wins. Default: that of the protocol.", example: "60s", ...timer }).optional(),
   initialTimeout: durationField({ description: "Idle timeout until the first reverse packet, for what is not TCP. Default: the idle timeout.", example: "5s", ...timer }).optional(),
   trafficClass: choiceField(["High", "Medium", "Low", "BestEffort"], { description: "Class of the sessions. Default: that of the service.", example: "High" }).optional(),
-}).refine((type) => type.ports.length === 0 || hasPorts(type.protocol), {
-  error: "has ports, but the protocol has none", path: ["ports"], params: { fix: "remove ports, or use TCP, UDP or SCTP" },
+}), {
+  holds: (type) => type.ports.length === 0 || hasPorts(type.protocol), cel: portsNeedProtocol,
+  error: "has ports, but the protocol has none", path: "ports", fix: "remove ports, or use TCP, UDP or SCTP",
 }).meta({ description: "A kind of traffic with timeouts and class of its own." });
 
 const routerSpec = z.strictObject({
-  interfaces: keyedField(interfaceField, { description: "Interfaces of the router.", min: 1, max: 256, key: "name" }),
+  nodeName: patternField({ description: "Kubernetes node whose router pod this is. Default: none, a branch outside of the cluster.", example: "node-1", max: 253, pattern: /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, what: "the name of a node" }).optional(),
+  interfaces: keyedField(interfaceField, { description: "Interfaces of the router.", min: 1, max: 64, key: "name" }),
   peers: keyedField(peerField, { description: "Routers that it exchanges sessions with. Default: none.", max: 1_024, key: "name" }).default([]),
   nat: natField.prefault({}),
   limits: limitsField.prefault({}),
   timers: timersField.prefault({}),
   sessionTypes: keyedField(sessionTypeField, { description: "Kinds of traffic with timeouts of their own; the first that matches counts, before the built-in ones (DNS 5s, SSH 1900s). Default: none.", max: 64, key: "name" }).default([]),
   quarantine: durationField({ description: "Rest of a released pair of waypoint ports. Default: 30s.", example: "30s", min: "30s", max: "600s" }).default("30s"),
-  mssClamp: z.union([z.enum(["Automatic", "Off"]), z.int().min(536).max(8_960)], { error: "is not Automatic, Off or 536-8960" }).default("Automatic")
-    .meta({ description: "Limit of the TCP MSS option: Automatic from the MTU, Off, or bytes. Default: Automatic.", examples: ["Automatic"], "x-kubernetes-int-or-string": true }),
+  mssClamp: z.union([z.enum(["Automatic", "None"]), z.int().min(536).max(8_960)], { error: "is not Automatic, None or 536-8960" }).default("Automatic")
+    .meta({ description: "Limit of the TCP MSS option: Automatic from the MTU, None, or bytes. Default: Automatic.", examples: ["Automatic"], "x-kubernetes-int-or-string": true }),
   pathMtuDiscovery: pathMtuField.prefault({}),
   icmp: icmpField.prefault({}),
   shards: countField({ description: "Threads for first packets. Default: one a processor.", example: 2, min: 1, max: 64 }).optional(),

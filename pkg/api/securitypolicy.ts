@@ -8,7 +8,7 @@ import { nameField } from "./names.ts";
 
 const securityPolicySpec = z.strictObject({
   hmacScope: choiceField(["MetadataOnly", "EveryPacket"], { description: "Packets that carry a tag. Default: MetadataOnly." }).default("MetadataOnly"),
-  payloadEncryption: choiceField(["Off", "CBC", "GCM"], { description: "Cipher for payloads, AES-256. Default: Off." }).default("Off"),
+  payloadEncryption: choiceField(["None", "CBC", "GCM"], { description: "Cipher for payloads, AES-256. Default: None." }).default("None"),
   adaptive: switchField({ description: "Leave payloads that are encrypted already as they are; only with payloadEncryption. Default: true." }).default(true),
   payloadKeyRotation: durationField({ description: "Age at which a payload key is replaced. Default: 24h.", example: "24h", min: "1h", max: "720h" }).default("24h"),
   postQuantumRequired: switchField({ description: "Refuse paths whose keys come from a classical exchange only. Default: false.", example: false }).default(false),

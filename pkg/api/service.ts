@@ -4,16 +4,22 @@ import { namespacedKind } from "./envelope.ts";
 import { choiceField, keyedField, listField, switchField } from "./fields.ts";
 import { durationField } from "./duration.ts";
 import { longestWireName, nameField, referenceField, routerNameField, tenantNameField, tenantOrGlobalField } from "./names.ts";
-import { addressField, hasPorts, portsField, prefixField, protocolField } from "./network.ts";
+import { addressField, hasPorts, portsField, portsNeedProtocol, prefixField, protocolField } from "./network.ts";
+import { ruled } from "./rules.ts";
 
 /** mostPermissions bounds the access list of one service. */
 export const mostPermissions = 1_024;
 
-const transportField = z.strictObject({
+/** With the longest namespace and a slash it is the longest name on the wire. */
+const longestServiceName = longestWireName - 64;
+const serviceNameField = nameField.max(longestServiceName).meta({ description: "Name of the Service; with namespace/ before it the name on the wire.", examples: ["web"] });
+
+const transportField = ruled(z.strictObject({
   protocol: protocolField,
   ports: listField(portsField, { description: "Destination ports. Default: every port.", example: [443, "8000-8010"], max: 64, unique: true }).default([]),
-}).refine((transport) => transport.ports.length === 0 || hasPorts(transport.protocol), {
-  error: "has ports, but the protocol has none", path: ["ports"], params: { fix: "remove ports, or use TCP, UDP or SCTP" },
+}), {
+  holds: (transport) => transport.ports.length === 0 || hasPorts(transport.protocol), cel: portsNeedProtocol,
+  error: "has ports, but the protocol has none", path: "ports", fix: "remove ports, or use TCP, UDP or SCTP",
 }).meta({ description: "A protocol with its destination ports." });
 
 const accessField = z.strictObject({
@@ -41,15 +47,12 @@ const serviceSpec = z.strictObject({
   trafficClass: choiceField(["High", "Medium", "Low", "BestEffort"], { description: "Class of the sessions. Default: BestEffort.", example: "High" }).default("BestEffort"),
   enforcement: choiceField(["Reset", "Block", "Allow", "Strict"], { description: "What becomes of TCP that does not start with a SYN. Default: Reset." }).default("Reset"),
   idleTimeout: durationField({ description: "Time without packets after which a session ends. Default: by traffic, 1900s for TCP, 180s for UDP, 10s for ICMP.", example: "300s", min: "1s", max: "24h" }).optional(),
-  sourceNat: choiceField(["Off", "Interface", "Pool"], { description: "Interface: the last router sends from its own interface address. Pool: from an address of its pools. Default: Off." }).default("Off"),
+  sourceNat: choiceField(["None", "Interface", "Pool"], { description: "Interface: the last router sends from its own interface address. Pool: from an address of its pools. Default: None." }).default("None"),
   tests: listField(testField, { description: "Connections that must be allowed or denied; checked when the configuration is compiled.", max: 64 }).default([]),
 }).meta({ description: "What may be talked to, and by whom. Nobody may without access." });
 
 /** serviceSchema is kind Service. */
-export const serviceSchema = namespacedKind("Service", nameField, serviceSpec).refine(
-  (service) => serviceName(service).length <= longestWireName,
-  { error: `the name on the wire is longer than ${longestWireName} bytes`, path: ["metadata", "name"], params: { code: "range", fix: "shorten the name or the namespace" } },
-);
+export const serviceSchema = namespacedKind("Service", serviceNameField, serviceSpec);
 
 /** Service is what may be talked to. */
 export type Service = z.output<typeof serviceSchema>;

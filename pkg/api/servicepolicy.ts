@@ -5,13 +5,15 @@ import { durationField } from "./duration.ts";
 import { namespacedKind } from "./envelope.ts";
 import { choiceField, countField, keyedField, switchField } from "./fields.ts";
 import { nameField, wordField } from "./names.ts";
+import { ruled } from "./rules.ts";
 
-const vectorField = z.strictObject({
+const vectorField = ruled(z.strictObject({
   name: wordField("Vector, as on peer paths and service routes.", "mpls"),
   use: choiceField(["Ordered", "Cost", "Never"], { description: "Ordered: cost by place in the list, 1, 10, 100, up to 999999. Cost: the cost given. Never: not used. Default: Ordered." }).default("Ordered"),
   cost: countField({ description: "Cost with use: Cost.", example: 50, min: 1, max: 999_999 }).optional(),
-}).refine((vector) => (vector.use === "Cost") === (vector.cost !== undefined), {
-  error: "goes with use: Cost, and only with it", path: ["cost"], params: { fix: "write use: Cost with a cost, or leave cost out" },
+}), {
+  holds: (vector) => (vector.use === "Cost") === (vector.cost !== undefined), cel: "(has(self.use) && self.use == 'Cost') == has(self.cost)",
+  error: "goes with use: Cost, and only with it", path: "cost", fix: "write use: Cost with a cost, or leave cost out",
 }).meta({ description: "Preference for one vector." });
 
 const slaField = z.strictObject({

@@ -4,6 +4,8 @@ import { namespacedKind } from "./envelope.ts";
 import { choiceField, countField, listField } from "./fields.ts";
 import { nameField, referenceField, routerNameField, wordField } from "./names.ts";
 import { addressField, vlanField } from "./network.ts";
+import { ruled } from "./rules.ts";
+import type { Rule } from "./rules.ts";
 
 const outField = {
   interface: wordField("Interface to leave by, by the router's own name.", "lan0"),
@@ -23,8 +25,15 @@ const hostField = z.strictObject({
 }).meta({ description: "The service is answered by hosts with other addresses." });
 
 const blocks = { Local: "local", Peer: "peer", Host: "host" } as const;
+type Blocks = Partial<Record<(typeof blocks)[keyof typeof blocks], unknown>> & { type: string };
 
-const serviceRouteSpec = z.strictObject({
+/** Each type has the block of its name, and no other. */
+const blockRules = Object.entries(blocks).flatMap(([type, block]): Rule<Blocks>[] => [
+  { holds: (spec) => spec.type !== type || spec[block] !== undefined, cel: `self.type != '${type}' || has(self.${block})`, error: `is required with type ${type}`, path: block, code: "required", fix: `add the block "${block}"` },
+  { holds: (spec) => spec.type === type || spec[block] === undefined, cel: `self.type == '${type}' || !has(self.${block})`, error: `does not belong to this type`, path: block, fix: `remove it, or write type: ${type}` },
+]);
+
+const serviceRouteSpec = blockRules.reduce((schema, rule) => ruled(schema, rule), z.strictObject({
   serviceRef: referenceField("Service", "Service that is reached, in the same namespace."),
   routers: listField(routerNameField, { description: "Routers that have this route.", example: ["branch"], min: 1, max: 1_024, unique: true }),
   type: choiceField(["Local", "Peer", "Host"], { description: "Kind of route; the block of the same name follows." }),
@@ -35,17 +44,7 @@ const serviceRouteSpec = z.strictObject({
   vector: wordField("Vector for the path preference of a ServicePolicy; a vector of the peer path goes first.", "mpls").optional(),
   maxSessions: countField({ description: "Most live sessions on this route and router; then the next route of the service is used, or they are refused with reason limit. Default: unlimited.", example: 10_000, min: 1, max: 50_000_000 }).optional(),
   sessionRate: countField({ description: "Most new sessions a second on this route and router; then as with maxSessions. Default: unlimited.", example: 1_000, min: 1, max: 10_000_000 }).optional(),
-}).check((context) => {
-  const { type } = context.value;
-  for (const [one, block] of Object.entries(blocks)) {
-    const present = context.value[block] !== undefined;
-    if (present === (one === type)) continue;
-    context.issues.push({
-      code: "custom", input: context.value, path: [block], message: present ? `does not belong to type ${type}` : `is required with type ${type}`,
-      params: present ? { fix: `remove it, or write type: ${one}` } : { code: "required", fix: `add the block "${block}"` },
-    });
-  }
-}).meta({ description: "Where a service is reached from routers. A router without a route to it refuses its sessions with no-path." });
+})).meta({ description: "Where a service is reached from routers. A router without a route to it refuses its sessions with no-path." });
 
 /** serviceRouteSchema is kind ServiceRoute. */
 export const serviceRouteSchema = namespacedKind("ServiceRoute", nameField, serviceRouteSpec);

@@ -33,7 +33,7 @@ export function retryAfterMs(answer: IncomingMessage): number | undefined {
 export function statusFault(code: number, about: { object: string; attempted: string }, body: string): SvrError {
   const status = statusOf(body);
   const { errorCode, fix } = meaningOf(code, status);
-  const causes = (status?.details?.causes ?? []).slice(0, 5).map(({ field, message }) => `${field === undefined ? "" : `${field}: `}${message ?? ""}`);
+  const causes = (status?.details?.causes ?? []).slice(0, 5).map(({ field, message }) => `${field === undefined || field === "<nil>" ? "" : `${field}: `}${message ?? ""}`);
   const why = causes.length > 0 ? causes.join("; ") : status?.message ?? body.slice(0, 200);
   return new SvrError(errorCode, { object: about.object, attempted: `${about.attempted} (${code}): ${why}`, fix });
 }

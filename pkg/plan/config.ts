@@ -43,7 +43,7 @@ export interface RouterConfig {
   /** first match wins; absent: none */
   sessionTypes?: SessionTypeConfig[];
   /** clamp of the TCP MSS option (protocol 10.4); a number is bytes */
-  mssClamp: "Automatic" | "Off" | number;
+  mssClamp: "Automatic" | "None" | number;
   /** path MTU discovery (protocol 10.3) */
   pathMtu: { discovery: boolean; intervalMs: number };
   /** sessions of ICMP (behaviour 3.7); absent: matched by identifier, begun by requests alone */
@@ -147,7 +147,7 @@ export interface ServiceConfig {
   transports: TransportConfig[];
   access: AccessConfig[];
   enforcement: "Reset" | "Block" | "Allow" | "Strict";
-  sourceNat: "Off" | "Interface" | "Pool";
+  sourceNat: "None" | "Interface" | "Pool";
   trafficClass: "High" | "Medium" | "Low" | "BestEffort";
   /** milliseconds; absent: by traffic (behaviour 3.5), see idleTimeout */
   idleMs?: number;

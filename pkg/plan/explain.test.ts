@@ -152,7 +152,7 @@ test.each<[desc: string, from: string, said: string]>([
 });
 
 test("no route, no route of the family, no address to send from, several candidates", () => {
-  const wide = service("s", { sourceNat: "Off" });
+  const wide = service("s", { sourceNat: "None" });
   const tail = (config: RouterConfig, to: string): string[] => lines(config, question("tcp/1", to, acme)).slice(3);
   expect(tail(small(wide), "10.7.0.9")).toEqual(["route - there is no route to default/s here [Service default/s metadata.name]", "deny no-path default/s"]);
   expect(tail(small(wide, route("r", { interface: "lan0", vlan: 7 })), "fd00::1")).toEqual(["route - no route to default/s serves IPv6 here [Service default/s metadata.name]", "deny no-path default/s"]);

@@ -48,7 +48,7 @@ test.each<[desc: string, fields: object, problem: string]>([
 
 test("behaviour 10 options and source check: defaults, and as asked", () => {
   const one = (fields: object): unknown => { const { filter, sourceCheck } = routerOf(fields).config.interfaces[0] ?? {}; return { filter, sourceCheck }; };
-  expect([one({}), one({ sourceCheck: "Off" }), one({ type: "WAN" }), one({ type: "WAN", sourceCheck: "Strict" })].map((found) => (found as { sourceCheck?: true }).sourceCheck)).toEqual([true, undefined, undefined, true]);
+  expect([one({}), one({ sourceCheck: "None" }), one({ type: "WAN" }), one({ type: "WAN", sourceCheck: "Strict" })].map((found) => (found as { sourceCheck?: true }).sourceCheck)).toEqual([true, undefined, undefined, true]);
   expect(one({ ipOptions: { action: "Drop", except: [148] } })).toEqual({ filter: { rules: [], options: { except: [148] } }, sourceCheck: true });
 });
 

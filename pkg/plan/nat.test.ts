@@ -22,7 +22,7 @@ function made(nat: object): { config: RouterConfig; problems: string[] } {
 const table = (nat: object): NatTable => createNatTable(made(nat).config);
 const shown = (choice: SourceChoice): string => (choice.kind === "ports" ? `ports ${choice.addresses.map(formatAddress).join(" ")}` : choice.kind === "static" ? `static ${formatAddress(choice.address)}` : "keep");
 const ask = (source: string, change: Partial<SourceAsk> = {}): SourceAsk => ({
-  sourceNat: "Off", out: { ifnum: 2, vlan: 0, addresses: ["198.51.100.1", "198.51.100.2", "2001:db8:5::1"].map(addressOf) }, tenant: "dev.acme", source: addressOf(source), turnsBack: false, wasOutside: false, ...change,
+  sourceNat: "None", out: { ifnum: 2, vlan: 0, addresses: ["198.51.100.1", "198.51.100.2", "2001:db8:5::1"].map(addressOf) }, tenant: "dev.acme", source: addressOf(source), turnsBack: false, wasOutside: false, ...change,
 });
 
 describe("N-3 pools", () => {

@@ -54,7 +54,7 @@ export function createNatTable(config: Pick<RouterConfig, "natPools" | "staticNa
       switch (ask.sourceNat) {
         case "Pool": return poolChoice(natPools, ask);
         case "Interface": return { kind: "ports", addresses: own };
-        case "Off": return ask.turnsBack ? { kind: "ports", addresses: own } : { kind: "keep" };
+        case "None": return ask.turnsBack ? { kind: "ports", addresses: own } : { kind: "keep" };
       }
     },
   };

@@ -31,7 +31,7 @@ export function candidatesOf(ask: RemedyAsk): Change[] {
     case "access": return accessChanges(ask, question);
     case "no-service": return serviceChanges(ask.config, question);
     case "no-path": return pathChanges(ask, question);
-    case "nat": return ["Interface", "Off"].map((value) => ({ object: idOf(ask.refusal.service), op: "set", field: "sourceNat", value }));
+    case "nat": return ["Interface", "None"].map((value) => ({ object: idOf(ask.refusal.service), op: "set", field: "sourceNat", value }));
     default: return [];
   }
 }

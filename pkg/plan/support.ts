@@ -10,7 +10,7 @@ export function checkSecurityPolicy(ask: { service: Input<"Service">; policy: In
   const { hmacScope, payloadEncryption, postQuantumRequired } = ask.policy.object.spec;
   const wishes: [asked: boolean, what: string][] = [
     [hmacScope !== "MetadataOnly", `hmacScope: ${hmacScope}`],
-    [payloadEncryption !== "Off", `payloadEncryption: ${payloadEncryption}`],
+    [payloadEncryption !== "None", `payloadEncryption: ${payloadEncryption}`],
     [postQuantumRequired, "postQuantumRequired: true"],
   ];
   const asked = wishes.filter(([one]) => one).map(([, what]) => what);

@@ -43,7 +43,7 @@ function clampOf(config: RouterConfig, nexthop: NexthopConfig): { mss4: number; 
 
 /** mssToward is the clamp of protocol 10.4 toward a peer, 0 when it is off; payload protection, which adds overhead, comes later. */
 export function mssToward(config: RouterConfig, way: { family: IpFamily; mtu: number }): number {
-  if (config.mssClamp === "Off") return 0;
+  if (config.mssClamp === "None") return 0;
   if (typeof config.mssClamp === "number") return config.mssClamp;
   return Math.max(MSS_FLOOR, way.mtu - (way.family === 4 ? IPV4_HEADER : IPV6_HEADER) - TCP_HEADER);
 }

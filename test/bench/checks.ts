@@ -22,7 +22,7 @@ function rules(): object[] {
   return [...denied, { action: "Permit" }];
 }
 
-const NONE = { sourceCheck: "Off" }, ALL = { sourceCheck: "Strict", filters: rules(), ipOptions: { action: "Drop" } };
+const NONE = { sourceCheck: "None" }, ALL = { sourceCheck: "Strict", filters: rules(), ipOptions: { action: "Drop" } };
 const LIMITS = { sessionsPerSource: 60_000, halfOpenPerSource: 60_000, halfOpenPerTenant: 60_000 };
 
 /** The same routers with all checks or none, by reload; sessions stay. */

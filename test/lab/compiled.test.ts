@@ -39,7 +39,7 @@ const lines = [
   ...service("moved", ["10.66.0.1"], "red"), line("ServiceRoute", "shop/moved-cloud", { serviceRef: { name: "moved" }, routers: ["cloud"], type: "Host", host: { interface: "lan", targets: ["10.9.0.66"] } }),
   line("Router", "branch", {
     shards: 2,
-    interfaces: [{ name: "lan", id: 1, type: "LAN", sharedWithHost: true, sourceCheck: "Off", vlans: [7, 8].map((id) => ({ id, addresses: ["10.1.0.1/24", "fd00:1::1/64"] })) }, wan(2, 1, 1)],
+    interfaces: [{ name: "lan", id: 1, type: "LAN", sharedWithHost: true, sourceCheck: "None", vlans: [7, 8].map((id) => ({ id, addresses: ["10.1.0.1/24", "fd00:1::1/64"] })) }, wan(2, 1, 1)],
     peers: [peer("transit", 1, 2)],
   }),
   line("Router", "transit", { shards: 1, interfaces: [wan(1, 1, 2), wan(2, 2, 1)], peers: [peer("branch", 1, 1, ["red", "blue"]), peer("cloud", 2, 2)] }),

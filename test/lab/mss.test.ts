@@ -44,7 +44,7 @@ describe.each(families)("IPv%i", (family) => {
 
   test("M-3 off, a number, and a number below the floor", () => {
     const lab = (mssClamp: RouterConfig["mssClamp"]): number[] => agreed(withClamp(createLab(names, { services: [everything], mtu: 1400, lanMtu: 1500 }), mssClamp), family, 1460);
-    expect([lab("Off"), lab(1200), lab(300)]).toEqual([[1460, 1460], [1200, 1200], [536, 536]]);
+    expect([lab("None"), lab(1200), lab(300)]).toEqual([[1460, 1460], [1200, 1200], [536, 536]]);
   });
 
   test("M-3 segments of the agreed size cross without a fragment and without a byte more", () => {

@@ -54,7 +54,7 @@ describeNet("denials", () => {
     [r1, r2] = [fabric.router("r1"), fabric.router("r2")];
     fromA = await openInjector(fabric.net, { node: "a", device: "eth0" }, { node: "r1", device: "lan0" });
     const router = fabric.object("Router", "r1");
-    for (const one of router.spec["interfaces"] as Record<string, unknown>[]) if (one["name"] === "lan0") one["sourceCheck"] = "Off"; // so that hosts of another network reach the service
+    for (const one of router.spec["interfaces"] as Record<string, unknown>[]) if (one["name"] === "lan0") one["sourceCheck"] = "None"; // so that hosts of another network reach the service
     const before = await Promise.all([r1, r2].map(async (one) => (await one.status()).configuration.hash));
     fabric.put(strict);
     r1.config.put(router);

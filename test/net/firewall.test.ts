@@ -60,7 +60,7 @@ describeNet("firewall", () => {
   test("Q-4 a source that is not of the interface's networks, tenants or services is refused; a switch turns the check off", async () => {
     await refused(3, udpFrom("10.9.9.9", "10.2.0.10"), udpFrom("10.2.0.77", "10.2.0.10"), udpFrom("fd00:9::9", "fd00:2::10"));
     expect(await r1.sessions()).toEqual([]);
-    await change({ sourceCheck: "Off" });
+    await change({ sourceCheck: "None" });
     const { access = 0 } = await r1.drops();
     await injector.send(udpFrom("10.9.9.9", "10.2.0.10"));
     await waitFor("policy refuses it instead", async () => ((await r1.drops())["access"] ?? 0) > access || ((await r1.drops())["no-service"] ?? 0) > 0);

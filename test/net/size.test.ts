@@ -181,7 +181,7 @@ describeNet("a path of 1,400 bytes between links of 9,216", () => {
   }, 60_000);
 
   test.each(families)("M-1 TCP over IPv%i without a limit of the MSS: segments of 9,216 bytes cross in fragments with one TCP header", async (family) => {
-    await reconfigure((spec) => { spec["mssClamp"] = "Off"; });
+    await reconfigure((spec) => { spec["mssClamp"] = "None"; });
     const { sent, received, wan } = await connection(family, 300_000);
     expect(received).toEqual(sent);
     expect(Math.max(...wan.map(ipLength))).toBeLessThanOrEqual(PATH);

@@ -40,7 +40,7 @@ const transports = fc.oneof(fc.constant([]), fc.uniqueArray(fc.record({ protocol
 const access = fc.uniqueArray(fc.record({ tenant: fc.constantFrom(...tenantNames), permission: fc.constantFrom("Allow", "Allow", "Deny") }), { minLength: 1, maxLength: 3, selector: (one) => one.tenant });
 const service = fc.record({
   name: fc.constantFrom(...serviceNames), addresses: subset(prefixes, 3, 1), transports, access, scope: fc.constantFrom("Private", "Private", "Public"), enabled: fc.constantFrom(true, true, true, false),
-  sourceNat: fc.constantFrom("Off", "Interface", "Pool"), servicePolicyRef: rarely(fc.constantFrom("ordered", "gone").map((name) => ({ name }))), securityPolicyRef: rarely(fc.constantFrom("plain", "strong").map((name) => ({ name }))),
+  sourceNat: fc.constantFrom("None", "Interface", "Pool"), servicePolicyRef: rarely(fc.constantFrom("ordered", "gone").map((name) => ({ name }))), securityPolicyRef: rarely(fc.constantFrom("plain", "strong").map((name) => ({ name }))),
 }).map(({ name, ...spec }) => parsedOf("Service", { name, namespace: "shop" }, without(spec)));
 
 const way = fc.oneof(

@@ -17,7 +17,7 @@ import type { Access } from "./kubeconfig.ts";
 
 const READY_MS = 60_000;
 const STOP_MS = 15_000;
-const KUBECTL_MS = 60_000;
+const KUBECTL_MS = 200_000;
 
 /** KubeOptions of a server. */
 export interface KubeOptions {

@@ -1,0 +1,50 @@
+// Statuses of the kinds: what the operator and the routers write beside conditions, in the form that printer columns show. A column
+// is one value, so n/m and lists are text. Called by served.ts for the CRDs; files ignore statuses.
+import { z } from "zod";
+import type { ServedKind } from "./served.ts";
+
+const text = (description: string, max = 256): z.ZodOptional<z.ZodString> => z.string().max(max).meta({ description }).optional();
+const count = (description: string): z.ZodOptional<z.ZodInt> => z.int().min(0).max(2_147_483_647).meta({ description }).optional();
+const programmed = text("Routers that have programmed the object, of those that use it.", 32);
+
+const conditionStatus = z.strictObject({
+  type: z.string().min(1).max(316).meta({ description: "Type: Accepted, ResolvedRefs, Programmed or Ready." }),
+  status: z.enum(["True", "False", "Unknown"]).meta({ description: "True, False or Unknown." }),
+  reason: z.string().min(1).max(1024).meta({ description: "Reason, one word." }),
+  message: z.string().max(32_768).meta({ description: "Message for people." }),
+  observedGeneration: z.int().min(0).max(Number.MAX_SAFE_INTEGER).meta({ description: "Generation of the object that this is about." }).optional(),
+  lastTransitionTime: z.string().max(35).meta({ description: "Since when the status is so." }),
+}).meta({ description: "One condition." });
+
+const common = {
+  observedGeneration: z.int().min(0).max(Number.MAX_SAFE_INTEGER).meta({ description: "Generation of the object that the conditions are about." }).optional(),
+  conditions: z.array(conditionStatus).max(8).meta({ description: "Conditions.", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] }).optional(),
+};
+
+const acknowledged = z.strictObject({
+  hash: text("Hash of the head.", 64), time: text("When it was in force, RFC 3339.", 35),
+}).meta({ description: "What the router has in force." }).optional();
+
+const refused = z.strictObject({
+  hash: text("Hash of the head.", 64), time: text("When, RFC 3339.", 35), code: text("Code of the error.", 64), message: text("What is wrong and how to fix it.", 1_024),
+}).meta({ description: "Why the router does not have its configuration in force." }).optional();
+
+const peers = z.strictObject({ up: count("Peers that answer."), all: count("Peers.") }).meta({ description: "Peers of the router." }).optional();
+
+/** statusFields are the fields of each kind's status beside the common ones. */
+const statusFields: Readonly<Record<ServedKind, z.core.$ZodLooseShape>> = {
+  Tenant: { routers: programmed, members: count("Members."), parent: text("Tenant above it."), sessions: count("Live sessions on all routers.") },
+  Service: { programmed, tenants: text("Tenants that may open it, the first few."), sessions: count("Live sessions on all routers."), lastDenial: text("Time and reason of the last denial.") },
+  ServiceRoute: { programmed, up: text("Ways that are up, of all.", 32), sessions: count("Live sessions.") },
+  ServicePolicy: { routers: programmed, usedBy: count("Services that name it.") },
+  SecurityPolicy: { routers: programmed, usedBy: count("Services that name it.") },
+  Router: { programmed, acked: text("Hash that the router has in force, its first digits.", 16), version: text("Version of the router.", 64), tier: text("How packets are forwarded.", 64), sessions: count("Live sessions."), peers, peersUp: text("Peers that answer, of all.", 32), boot: text("Changes with each start of the router.", 64), time: text("When the router wrote this, RFC 3339.", 35) },
+  RouterClass: { routers: text("Routers that are ready, of those wanted.", 32), version: text("Image of the routers.", 512) },
+  RouterConfig: { acked: acknowledged, error: refused },
+};
+
+/** statusSchemaOf gives the schema of a kind's status. */
+export function statusSchemaOf(kind: ServedKind): z.ZodType {
+  const own = kind === "RouterConfig" ? {} : common;
+  return z.strictObject({ ...own, ...statusFields[kind] }).meta({ description: "State, written by the operator and by routers." });
+}

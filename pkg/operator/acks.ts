@@ -1,0 +1,55 @@
+// What routers acknowledge: heads of the store are watched, the book is kept, and the objects that wait for a router are looked
+// at again, together and not for each of a thousand acknowledgements. Called by operator.ts.
+import type { KubeObject, KubeStore, WorkQueue } from "../ports/kube.ts";
+import type { Book } from "./book.ts";
+import { headOf } from "./heads.ts";
+
+/** AckParts is what following acknowledgements needs. */
+export interface AckParts {
+  configs: KubeStore;
+  book: Book;
+  heads: WorkQueue;
+  statuses: WorkQueue;
+  /** objects that some router had not programmed when they were looked at last */
+  waiting: ReadonlySet<string>;
+  after: (ms: number, work: () => void) => { stop(): void };
+}
+
+const SOON_MS = 100; // acknowledgements of one edit come together
+const FEW = 1_000;
+const LATER_MS = 5_000; // many objects wait: their statuses are written no more often than that anyway
+
+/** followAcks books what heads say now and from here on. */
+export function followAcks(parts: AckParts): { stop(): void } {
+  const { configs, book, heads, statuses } = parts;
+  let timer: { stop(): void } | undefined;
+  let waitMs = SOON_MS;
+  const look = (): void => {
+    timer = undefined;
+    for (const id of parts.waiting) statuses.add(id);
+    waitMs = parts.waiting.size > FEW ? LATER_MS : SOON_MS;
+  };
+  for (const object of configs.list()) if (headOf(object) !== undefined) book.acked(object.metadata.name, ackedOf(object));
+  const watch = configs.watch(({ before, after }) => {
+    const object = after ?? before;
+    if (object === undefined || headOf(object) === undefined) return;
+    const { name } = object.metadata;
+    if (headOf(after)?.hash !== book.wantedHash(name)) heads.add(name); // somebody else wrote or removed it
+    if (after !== undefined && said(before) === said(after)) return;
+    book.acked(name, after === undefined ? undefined : ackedOf(after));
+    statuses.add(`Router ${name}`);
+    timer ??= parts.after(waitMs, look);
+  });
+  return { stop() { watch.stop(); timer?.stop(); } };
+}
+
+interface HeadStatus { acked?: { hash?: string }; error?: { hash?: string; message?: string } }
+
+function ackedOf(object: KubeObject): string | undefined {
+  return (object["status"] as HeadStatus | undefined)?.acked?.hash;
+}
+
+function said(object: KubeObject | undefined): string {
+  const { acked, error } = (object?.["status"] ?? {}) as HeadStatus;
+  return `${acked?.hash ?? ""} ${error?.hash ?? ""} ${error?.message ?? ""}`;
+}

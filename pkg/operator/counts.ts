@@ -1,0 +1,23 @@
+// The counts and words of a status that printer columns show; a column is one value, so n/m and lists are text. Pure; called by
+// statuses.ts. Sessions and peers are facts of the routers and come from elsewhere.
+import type { ApiObject } from "../api/kinds.ts";
+import { parentOf } from "../api/names.ts";
+import type { Facts } from "./verdicts.ts";
+
+const mostNamed = 3;
+
+/** countsOf gives the fields beside the conditions, for an object as it is in force. */
+export function countsOf({ kind, progress }: Facts, object: ApiObject | undefined): Record<string, unknown> {
+  const programmed = `${progress.done}/${progress.all}`;
+  if (kind === "ServicePolicy" || kind === "SecurityPolicy") return { routers: programmed };
+  if (kind === "Router") return { programmed };
+  if (object?.kind === "Service") return { programmed, tenants: shortList(object.spec.access.filter((one) => one.permission === "Allow").map((one) => one.tenant)) };
+  if (object?.kind === "Tenant") return { routers: programmed, members: object.spec.members.length, parent: parentOf(object.metadata.name) ?? "" };
+  return { programmed };
+}
+
+/** shortList names the first few and counts the rest. */
+export function shortList(names: readonly string[]): string {
+  const more = names.length - mostNamed;
+  return `${names.slice(0, mostNamed).join(",")}${more > 0 ? `,+${more}` : ""}`;
+}

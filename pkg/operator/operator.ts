@@ -1,0 +1,153 @@
+// The operator: follows every kind, compiles what changed, writes RouterConfigs and conditions. Constructed by cmd/operator with
+// its adapters. All replicas follow and compile; only the leader writes, and it checks that it leads before every write.
+import { createPager } from "../plan/pages.ts";
+import { createPlanner } from "../plan/planner.ts";
+import type { Planner } from "../plan/planner.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { EventSink, KubePort, KubeWatcher, Leadership, OpenQueue, Outcome, WorkQueue } from "../ports/kube.ts";
+import type { Log } from "../ports/log.ts";
+import { createBook } from "./book.ts";
+import type { Book } from "./book.ts";
+import { followAcks } from "./acks.ts";
+import { reconcileHead } from "./heads.ts";
+import { configMaps } from "./resources.ts";
+import { createInventory } from "./inventory.ts";
+import type { Inventory } from "./inventory.ts";
+import { plan } from "./planning.ts";
+import { followStores } from "./stores.ts";
+import type { Stores } from "./stores.ts";
+import { createSilence } from "./silence.ts";
+import { pagesOf, readSnapshot, snapshotName, writeSnapshot } from "./snapshot.ts";
+import { reconcileStatus } from "./statuses.ts";
+import type { StatusParts } from "./statuses.ts";
+import { sweepPages } from "./sweep.ts";
+
+/** OperatorOptions are the adapters and settings of one replica. */
+export interface OperatorOptions {
+  kube: KubePort;
+  watcher: KubeWatcher;
+  openQueue: OpenQueue;
+  /** takes part in the election; called once this replica is warm */
+  elect: () => Leadership;
+  events: EventSink;
+  clock: Clock;
+  log: Log;
+  sha256: (text: string) => string;
+  version: string;
+  /** its own: the snapshot is kept there */
+  namespace: string;
+  /** runs work again and again; jitter is the caller's */
+  every: (ms: number, work: () => void) => { stop(): void };
+}
+
+/** RunningOperator is a replica that is warm. */
+export interface RunningOperator {
+  leads: () => boolean;
+  /** ends all work, then gives the lease back */
+  stop(): Promise<void>;
+}
+
+const ALL = "all";
+const WORKERS = 8;
+const RESYNC_MS = 600_000;
+const SWEEP_MS = 60_000;
+const SNAPSHOT_MS = 1_000;
+
+interface Parts {
+  options: OperatorOptions;
+  stores: Stores;
+  inventory: Inventory;
+  planner: Planner;
+  book: Book;
+  waiting: Set<string>;
+  /** pages that nothing names, see sweep.ts */
+  unnamed: Map<string, number>;
+  leads: () => boolean;
+}
+
+interface Queues { plan: WorkQueue; heads: WorkQueue; statuses: WorkQueue; chores: WorkQueue }
+
+/** startOperator resolves when every store has synced and everything is compiled; it rejects when the signal ends that. */
+export async function startOperator(options: OperatorOptions, signal: AbortSignal): Promise<RunningOperator> {
+  const { watcher, clock, kube, namespace } = options;
+  const stores = followStores(watcher);
+  await watcher.synced(signal);
+  const previous = await readSnapshot({ kube, namespace, configs: stores.configs, sha256: options.sha256 });
+  const later: { leadership?: Leadership; queues?: Queues } = {}; // stores speak before either is there
+  const inventory = createInventory({ stores: stores.planned, namespaces: stores.namespaces, changed: () => { later.queues?.plan.add(ALL); } });
+  const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book: createBook(), waiting: new Set(), unnamed: new Map(), leads: () => later.leadership?.leads() ?? false };
+  const silence = createSilence(stores.routers, () => clock.monotonicMs());
+  const made: Queues = openQueues(parts, silence, () => made);
+  later.queues = made;
+  const acks = followAcks({ configs: stores.configs, book: parts.book, heads: made.heads, statuses: made.statuses, waiting: parts.waiting, after: (ms, work) => once(options, ms, work) });
+  plan(planningOf(parts, made)); // before anybody may lead: a whole compile takes longer than a lease
+  const timers = [options.every(RESYNC_MS, () => { addAll(parts, made); }), options.every(SWEEP_MS, () => { made.chores.add("sweep"); })];
+  const elected = later.leadership = options.elect();
+  const leading = elected.watch((leads) => { if (leads) addAll(parts, made); });
+  if (elected.leads()) addAll(parts, made);
+  return {
+    leads: () => elected.leads(),
+    async stop() {
+      for (const one of [...timers, leading, acks, silence, inventory]) one.stop();
+      await Promise.all([made.plan, made.heads, made.statuses, made.chores].map((queue) => queue.drain()));
+      await elected.release();
+      await watcher.stop();
+    },
+  };
+}
+
+function openQueues(parts: Parts, silence: StatusParts["silence"], queues: () => Queues): Queues {
+  const { options, stores, book, leads } = parts;
+  const { kube, openQueue, clock, log, events } = options;
+  const open = (name: string, workers: number, work: (key: string) => Promise<Outcome>): WorkQueue => openQueue({ name, workers, work, told: (key, outcome) => { logOutcome(log, { name, key, outcome }); } });
+  const headParts = { kube, configs: stores.configs, routers: stores.routers, configOf: (router: string) => parts.planner.config(router), book, unnamed: parts.unnamed, leads, pager: createPager(options.sha256), version: options.version };
+  const statusParts: StatusParts = { kube, inventory: parts.inventory, planner: parts.planner, book, configs: stores.configs, silence, events, clock, leads, written: new Map(), waiting: parts.waiting };
+  return {
+    plan: open("plan", 1, () => Promise.resolve(plan(planningOf(parts, queues())))),
+    heads: open("heads", WORKERS, (router) => reconcileHead(headParts, router)),
+    statuses: open("statuses", WORKERS, (id) => reconcileStatus(statusParts, id)),
+    chores: open("chores", 1, (name) => chore(parts, name)),
+  };
+}
+
+/** Work that is nobody's object: pages that no head names any more, and the objects in force. */
+function chore({ options, stores, planner, unnamed, leads }: Parts, name: string): Promise<Outcome> {
+  const { kube, namespace, sha256, clock } = options;
+  const { configs } = stores;
+  if (name === "snapshot") return leads() ? writeSnapshot({ kube, namespace, configs, sha256, leads, unnamed }, planner.accepted()) : Promise.resolve({ done: true });
+  return sweepPages({ kube, configs, kept: async () => pagesOf(await kube.get(configMaps, { namespace, name: snapshotName })), leads, nowMs: () => clock.monotonicMs(), unnamed });
+}
+
+function planningOf(parts: Parts, queues: Queues): Parameters<typeof plan>[0] {
+  const { options, inventory, planner, book } = parts;
+  return {
+    inventory, planner, book, log: options.log, nowMs: () => options.clock.monotonicMs(),
+    concerned(routers, objects) {
+      for (const router of routers) queues.heads.add(router);
+      for (const id of objects) queues.statuses.add(id);
+      queues.chores.addAfter("snapshot", SNAPSHOT_MS);
+    },
+  };
+}
+
+/** Level-based: everything is looked at, and nothing is written where nothing differs. */
+function addAll({ stores, inventory }: Parts, queues: Queues): void {
+  for (const id of inventory.ids()) queues.statuses.add(id);
+  for (const { metadata } of stores.routers.list()) queues.heads.add(metadata.name);
+  for (const { metadata } of stores.configs.list()) if (metadata.name.length < 64) queues.heads.add(metadata.name);
+  queues.chores.add("snapshot");
+}
+
+function once(options: OperatorOptions, ms: number, work: () => void): { stop(): void } {
+  const timer = options.every(ms, () => {
+    timer.stop();
+    work();
+  });
+  return timer;
+}
+
+function logOutcome(log: Log, { name, key, outcome }: { name: string; key: string; outcome: Outcome }): void {
+  if ("retry" in outcome) log.warn({ queue: name, key, code: outcome.retry.code, error: outcome.retry.message }, "tried again later");
+  if ("terminal" in outcome) log.error({ queue: name, key, code: outcome.terminal.code, error: outcome.terminal.message }, "given up until it changes");
+}
+

@@ -1,0 +1,47 @@
+// The stores of the operator: every kind that is compiled, what it writes, and what it makes routers from. Called by operator.ts.
+import type { Kind } from "../api/kinds.ts";
+import type { KubeObject, KubeStore, KubeWatcher } from "../ports/kube.ts";
+import { daemonSets, namespaces, nodes, planned, routerClasses, routerConfigs } from "./resources.ts";
+
+/** managedBy selects what the operator made itself. */
+export const managedBy = "app.kubernetes.io/managed-by=opensvr-operator";
+
+/** Stores are all that the operator follows. */
+export interface Stores {
+  /** by kind, those that are compiled */
+  planned: ReadonlyMap<Kind, KubeStore>;
+  routers: KubeStore;
+  /** pages without their content */
+  configs: KubeStore;
+  classes: KubeStore;
+  namespaces: KubeStore;
+  /** names and labels only */
+  nodes: KubeStore;
+  daemonSets: KubeStore;
+}
+
+/** followStores opens every store; each syncs by itself. */
+export function followStores(watcher: KubeWatcher): Stores {
+  const byKind = new Map([...planned].map(([kind, resource]) => [kind, watcher.follow(resource)]));
+  const routers = byKind.get("Router");
+  if (routers === undefined) throw new TypeError("kind Router is not compiled");
+  return {
+    planned: byKind, routers,
+    configs: watcher.follow(routerConfigs, { trim: withoutContent }),
+    classes: watcher.follow(routerClasses),
+    namespaces: watcher.follow(namespaces, { trim: nameAndLabels }),
+    nodes: watcher.follow(nodes, { trim: nameAndLabels }),
+    daemonSets: watcher.follow(daemonSets, { labelSelector: managedBy }),
+  };
+}
+
+/** A page is known by its name; its content would be in memory for nothing. */
+function withoutContent(object: KubeObject): KubeObject {
+  const spec = object["spec"] as { type?: unknown } | undefined;
+  return spec?.type === "Page" ? { ...object, spec: { type: "Page" } } : object;
+}
+
+function nameAndLabels({ apiVersion, kind, metadata }: KubeObject): KubeObject {
+  const { name, uid, resourceVersion, labels = {} } = metadata;
+  return { apiVersion, kind, metadata: { name, labels, ...(uid !== undefined && { uid }), ...(resourceVersion !== undefined && { resourceVersion }) } };
+}

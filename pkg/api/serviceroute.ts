@@ -44,7 +44,7 @@ const serviceRouteSpec = blockRules.reduce((schema, rule) => ruled(schema, rule)
   vector: wordField("Vector for the path preference of a ServicePolicy; a vector of the peer path goes first.", "mpls").optional(),
   maxSessions: countField({ description: "Most live sessions on this route and router; then the next route of the service is used, or they are refused with reason limit. Default: unlimited.", example: 10_000, min: 1, max: 50_000_000 }).optional(),
   sessionRate: countField({ description: "Most new sessions a second on this route and router; then as with maxSessions. Default: unlimited.", example: 1_000, min: 1, max: 10_000_000 }).optional(),
-})).meta({ description: "Where a service is reached from routers. A router without a route to it refuses its sessions with no-path." });
+})).meta({ description: "Where a service is reached from routers. A service is part of the configuration of routers that a route of it names, and of those where its addresses overlap a service that is routed there; elsewhere its packets find no service (no-service)." });
 
 /** serviceRouteSchema is kind ServiceRoute. */
 export const serviceRouteSchema = namespacedKind("ServiceRoute", nameField, serviceRouteSpec);

@@ -58,7 +58,7 @@ test("P-1 nothing is allowed without a service, without access, by a disabled se
   const web = service("s/web", "10.1.0.9", { access, transports: [{ protocol: "TCP", ports: [80] }] });
   expect(answer(compiled(...tenants, service("s/web", "10.1.0.9", { access, enabled: false }), route("s/web")), "acme", tcp(80))).toBe("no-service");
   expect([answer(compiled(...tenants, web, route("s/web")), "acme", tcp(81)), answer(compiled(...tenants, web, route("s/web")), "acme", udp(80))]).toEqual(["no-service", "no-service"]);
-  expect(answer(compiled(...tenants, web), "acme", tcp(80))).toBe("no-path s/web");
+  expect(answer(compiled(...tenants, web), "acme", tcp(80))).toBe("no-service");
   expect(answer(compiled(...tenants, web, route("s/web")), "acme", tcp(80))).toBe("allow s/web");
 });
 
@@ -117,7 +117,7 @@ test("a neighbourhood member is used where no interface member fits", () => {
 });
 
 test("a destination written in two ways counts once", () => {
-  const config = compiled(line("Service", "s/web", { addresses: ["10.1.0.9", "10.1.0.9/32", "fd00::9", "FD00:0::9/128"] }));
+  const config = compiled(line("Service", "s/web", { addresses: ["10.1.0.9", "10.1.0.9/32", "fd00::9", "FD00:0::9/128"] }), route("s/web"));
   expect(config.services[0]?.addresses.map(({ origin }) => origin.field)).toEqual(["spec.addresses[0]", "spec.addresses[2]"]);
 });
 

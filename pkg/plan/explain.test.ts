@@ -85,7 +85,7 @@ const rows: [desc: string, router: string, asked: WhyQuestion, said: string[]][]
   ]],
   ["P-1 an address of nothing", "branch", question("47", "2001:db8:77::1", eng), [
     "tenant + engineering.acme, as asked [Tenant engineering.acme metadata.name]",
-    "service - GRE to 2001:db8:77::1 fits no service: no service has the address",
+    "service - GRE to 2001:db8:77::1 fits no service: no service that a ServiceRoute leads to from this router has the address",
     "deny no-service",
   ]],
   ["P-6 a source that two tenants have", "branch", question("tcp/443", "10.9.0.10", { from: "10.1.0.7" }), [
@@ -154,7 +154,8 @@ test.each<[desc: string, from: string, said: string]>([
 test("no route, no route of the family, no address to send from, several candidates", () => {
   const wide = service("s", { sourceNat: "None" });
   const tail = (config: RouterConfig, to: string): string[] => lines(config, question("tcp/1", to, acme)).slice(3);
-  expect(tail(small(wide), "10.7.0.9")).toEqual(["route - there is no route to default/s here [Service default/s metadata.name]", "deny no-path default/s"]);
+  const beside = parsedOf("Service", { name: "t" }, { addresses: ["10.7.0.0/24"], transports: [{ protocol: "UDP" }] }); // its route makes the other one part of the configuration
+  expect(tail(small(wide, beside, route("r", { interface: "lan0", vlan: 7 }, { serviceRef: { name: "t" } })), "10.7.0.9")).toEqual(["route - there is no route to default/s here [Service default/s metadata.name]", "deny no-path default/s"]);
   expect(tail(small(wide, route("r", { interface: "lan0", vlan: 7 })), "fd00::1")).toEqual(["route - no route to default/s serves IPv6 here [Service default/s metadata.name]", "deny no-path default/s"]);
   expect(tail(small(service("s", { sourceNat: "Interface" }), route("r", { interface: "lan0", gateway: "fe80::1" })), "fd00::1")).toEqual([
     "route + to hosts at lan0, cost 1 [ServiceRoute default/r spec.local]", "nat - lan0 has no IPv6 address to send from [ServiceRoute default/r spec.local]", "deny nat default/s",
@@ -168,14 +169,14 @@ test("destination NAT without source NAT; an entry for every protocol; one for e
   const host = parsedOf("ServiceRoute", { name: "h" }, { serviceRef: { name: "s" }, routers: ["one"], type: "Host", host: { interface: "lan0", targets: ["10.1.0.9"] } });
   const said = lines(small(service("s", {}), host), question("99", "10.7.0.9", acme));
   expect([said[1], said[4]]).toEqual(["service + default/s by 10.7.0.9/32, every protocol [Service default/s spec.addresses[0]]", "nat + the destination becomes 10.1.0.9, the source stays [ServiceRoute default/h spec.host]"]);
-  const tcp = lines(small(service("s", { transports: [{ protocol: "TCP" }, { protocol: 99 }] })), question("tcp/9", "10.7.0.9", acme));
+  const tcp = lines(small(service("s", { transports: [{ protocol: "TCP" }, { protocol: 99 }] }), host), question("tcp/9", "10.7.0.9", acme));
   expect(tcp[1]).toBe("service + default/s by 10.7.0.9/32, TCP, every port [Service default/s spec.transports[0]]");
-  const other = lines(small(service("s", { transports: [{ protocol: "TCP" }, { protocol: 99 }] })), question("99", "10.7.0.9", acme));
+  const other = lines(small(service("s", { transports: [{ protocol: "TCP" }, { protocol: 99 }] }), host), question("99", "10.7.0.9", acme));
   expect(other[1]).toBe("service + default/s by 10.7.0.9/32, protocol 99 [Service default/s spec.transports[1]]");
 });
 
 test("many services that come near are counted, not listed", () => {
   const services = ["a", "b", "c", "d", "e", "f", "g"].map((name) => service(name, { transports: [{ protocol: "TCP", ports: [1] }] }));
-  expect(lines(small(...services), question("tcp/2", "10.7.0.9", acme))[1]).toBe(
+  expect(lines(small(...services, route("r", { interface: "lan0", vlan: 7 }, { serviceRef: { name: "a" } })), question("tcp/2", "10.7.0.9", acme))[1]).toBe(
     "service - TCP to 10.7.0.9:2 fits no service: default/a, default/b, default/c, default/d, default/e and 2 more has the address, with other protocols or ports [Service default/a metadata.name]");
 });

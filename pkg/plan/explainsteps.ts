@@ -22,7 +22,7 @@ export function missSteps(config: RouterConfig, miss: { question: WhyQuestion; t
     ];
   }
   const near = enabled.filter((service) => service.addresses.some(({ prefix }) => containsAddress(prefix, question.destination)));
-  const hint = near.length === 0 ? "no service has the address" : `${namesOf(near)} has the address, with other protocols or ports`;
+  const hint = near.length === 0 ? "no service that a ServiceRoute leads to from this router has the address" : `${namesOf(near)} has the address, with other protocols or ports`;
   return [{ stage: "service", ok: false, text: `${packetText(question)} fits no service: ${hint}`, ...originOfFirst(near) }];
 }
 

@@ -198,7 +198,7 @@ describe("tests of services", () => {
     ["one that must be denied and is not", lines({ expect: "Deny" }, local()), '5 {"tenant" error test Service s/web spec.tests[0]: Router one allows it: s/web admits acme; correct what decides it, or write expect: Allow'],
     ["one for a router that does not exist", lines({ router: "too" }, local()), '5 "router" warning reference Service s/web spec.tests[0].router: there is no Router "too"; known: one'],
     ["one for another router", [...lines({ router: "one" }, local()), router({}, "two")], []],
-    ["one for every router", [...lines({}, local()), router({}, "two")], '5 {"tenant" error test Service s/web spec.tests[0]: Router two denies it: there is no route to s/web here; correct what decides it, or write expect: Deny'],
+    ["one for every router", [...lines({}, local()), router({}, "two")], '5 {"tenant" error test Service s/web spec.tests[0]: Router two denies it: TCP to 10.1.0.9:80 fits no service: no service that a ServiceRoute leads to from this router has the address; correct what decides it, or write expect: Deny'],
   ];
   test.each(rows)("%s", check);
 });

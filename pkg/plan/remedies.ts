@@ -2,9 +2,10 @@
 // candidate may be wrong, but what is right and small should be among the first.
 import type { ParsedObject } from "../api/document.ts";
 import type { ApiObject } from "../api/kinds.ts";
-import { hasPorts, protocolNames } from "../api/network.ts";
+import { hasPorts, protocolNames, protocolNumber } from "../api/network.ts";
 import { formatAddress } from "../base/addresstext.ts";
 import { containsAddress } from "../base/prefix.ts";
+import { acceptedPrefix } from "./accepted.ts";
 import type { Change } from "./change.ts";
 import { globalTenant } from "./config.ts";
 import type { RouterConfig, ServiceConfig } from "./config.ts";
@@ -22,6 +23,7 @@ export interface RemedyAsk {
 }
 
 const mostServices = 6; // of one kind of change
+const mostWays = 4; // to a service that no route leads to
 
 /** candidatesOf lists changes to try. */
 export function candidatesOf(ask: RemedyAsk): Change[] {
@@ -29,8 +31,8 @@ export function candidatesOf(ask: RemedyAsk): Change[] {
   const question = inside === undefined ? ask.question : { ...ask.question, destination: inside.address };
   switch (ask.refusal.reason) {
     case "access": return accessChanges(ask, question);
-    case "no-service": return serviceChanges(ask.config, question);
-    case "no-path": return pathChanges(ask, question);
+    case "no-service": return [...unroutedChanges(ask, question), ...serviceChanges(ask.config, question)];
+    case "no-path": return [...pathChanges(ask, question, ask.refusal.service ?? ""), { object: idOf(ask.refusal.service), op: "remove", field: "servicePolicyRef" }];
     case "nat": return ["Interface", "None"].map((value) => ({ object: idOf(ask.refusal.service), op: "set", field: "sourceNat", value }));
     default: return [];
   }
@@ -88,15 +90,24 @@ function transportChange(service: ServiceConfig, { proto, port, destination }: W
   return { object, op: "add", field: "transports", value: { protocol, ...(hasPorts(proto) && port > 0 ? { ports: [port] } : {}) } };
 }
 
-/** The router gets a way to the service: one that others have, a new one, or one that its policy left out. */
-function pathChanges({ objects, config, refusal }: RemedyAsk, question: WhyQuestion): Change[] {
-  const [namespace = "", name = ""] = (refusal.service ?? "").split("/");
+/** Services with the address that are no part of the configuration, because no ServiceRoute leads to them from this router. */
+function unroutedChanges(ask: RemedyAsk, question: WhyQuestion): Change[] {
+  const known = new Set(ask.config.services.map(({ name }) => name));
+  const unrouted = ask.objects.flatMap(({ object }) => (object.kind === "Service" && object.spec.enabled && !known.has(`${object.metadata.namespace}/${object.metadata.name}`) ? [object] : []));
+  const fits = unrouted.filter(({ spec }) => spec.addresses.some((text) => containsAddress(acceptedPrefix(text), question.destination))
+    && (spec.transports.length === 0 || spec.transports.some(({ protocol }) => protocolNumber(protocol, question.destination.family) === question.proto)));
+  return fits.slice(0, mostServices).flatMap(({ metadata }) => pathChanges(ask, question, `${metadata.namespace}/${metadata.name}`).slice(0, mostWays));
+}
+
+/** The router gets a way to the service: one that others have, or a new one. */
+function pathChanges({ objects, config }: RemedyAsk, question: WhyQuestion, service: string): Change[] {
+  const [namespace = "", name = ""] = service.split("/");
   const routes = objects.flatMap(({ object }) => (object.kind === "ServiceRoute" && object.metadata.namespace === namespace && object.spec.serviceRef.name === name ? [object] : []));
   const joined = routes.filter(({ spec }) => !spec.routers.includes(config.name))
     .map((route): Change => ({ object: `ServiceRoute ${namespace}/${route.metadata.name}`, op: "add", field: "routers", value: config.name }));
   const object = `ServiceRoute ${namespace}/${freeName(objects, `${namespace}/${name}-${config.name}`)}`;
   const made = waysOf(config, question, routes).map((way): Change => ({ object, op: "create", field: "", value: { serviceRef: { name }, routers: [config.name], ...way } }));
-  return [...joined, ...made, { object: idOf(refusal.service), op: "remove", field: "servicePolicyRef" }];
+  return [...joined, ...made];
 }
 
 /** Networks that the destination is on, peers that have a way themselves, then every other peer and network with hosts. */

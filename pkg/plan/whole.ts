@@ -12,6 +12,8 @@ import { compileInterfaces } from "./interfaces.ts";
 import { reportLoops } from "./loops.ts";
 import { compileMembers, reportUnusedMembers } from "./members.ts";
 import { compileNat } from "./natrules.ts";
+import { createOverlapIndex } from "./overlap.ts";
+import type { OverlapIndex } from "./overlap.ts";
 import { compilePeers } from "./peers.ts";
 import { createReport, originIn } from "./report.ts";
 import type { Report } from "./report.ts";
@@ -21,6 +23,7 @@ import { runServiceTests } from "./servicetests.ts";
 import { compileSessionTypes } from "./sessiontypes.ts";
 import { warnWithoutEffect } from "./support.ts";
 import { compileTenants, knownTenants } from "./tenants.ts";
+import { servicesInUse } from "./use.ts";
 
 /** Whole is what objects make: routers in name order, and what is wrong. */
 export interface Whole {
@@ -28,7 +31,7 @@ export interface Whole {
   report: Report;
 }
 
-interface Shared { inputs: PlanInputs; known: ReadonlySet<string>; services: ServiceConfig[]; tenants: TenantConfig[]; report: Report }
+interface Shared { inputs: PlanInputs; known: ReadonlySet<string>; services: ReadonlyMap<string, ServiceConfig>; overlap: OverlapIndex; tenants: TenantConfig[]; report: Report }
 
 /** compileWhole compiles every Router among the objects; `problems` of reading tell which other objects there would be. */
 export function compileWhole(objects: readonly ParsedObject[], problems: readonly Problem[] = []): Whole {
@@ -48,12 +51,15 @@ function prepare(objects: readonly ParsedObject[], problems: readonly Problem[])
   const services = compileServices(inputs, known, report);
   warnWithoutEffect(inputs, report);
   reportRoutes(inputs, report);
-  return { inputs, known, services, tenants: compileTenants(inputs, services), report };
+  const overlap = createOverlapIndex();
+  for (const { name, addresses } of services) for (const { prefix } of addresses) overlap.add(prefix, name);
+  return { inputs, known, services: new Map(services.map((service) => [service.name, service])), overlap, tenants: compileTenants(inputs, services), report };
 }
 
 function compileOne(shared: Shared, input: Input<"Router">): RouterConfig {
-  const { inputs, known, report, services, tenants } = shared;
+  const { inputs, known, report, tenants } = shared;
   const { name } = input.object.metadata;
+  const services = servicesInUse({ ...shared, routed: routedAt(name, inputs) });
   const { spec } = input.object;
   const { interfaces, locals, nexthops: links } = compileInterfaces(input, report);
   const peering = compilePeers({ input, inputs, tenants: known, interfaces, locals, nexthops: links, report });
@@ -68,6 +74,10 @@ function compileOne(shared: Shared, input: Input<"Router">): RouterConfig {
     limits: limitsOf(spec.limits), timers: timersOf(spec), ...(sessionTypes.length > 0 && { sessionTypes }), mssClamp: spec.mssClamp,
     pathMtu: { discovery: spec.pathMtuDiscovery.enabled, intervalMs: millisOf(spec.pathMtuDiscovery.interval) }, shards: spec.shards ?? 0, ...icmpOf(spec.icmp),
   };
+}
+
+function routedAt(router: string, inputs: PlanInputs): string[] {
+  return [...inputs.ServiceRoute.values()].flatMap(({ object: { spec, metadata } }) => (spec.routers.includes(router) ? [`${metadata.namespace}/${spec.serviceRef.name}`] : []));
 }
 
 /** Only what differs from the defaults. */

@@ -40,7 +40,7 @@ function packageOf(name: string): string {
 export function checkDeclared(sources: readonly Source[]): string[] {
   const { dependencies, devDependencies } = manifestOf(sources);
   return sources.flatMap((file) => importsOf(file).filter(({ name }) => !/^(\.|node:)/.test(name)).flatMap(({ name, where }) => {
-    const wanted = packageOf(name), tool = isTest(file.path) || file.path.startsWith("scripts/");
+    const wanted = packageOf(name), tool = isTest(file.path) || /^(scripts|deploy)\//.test(file.path);
     if (wanted in dependencies || tool && wanted in devDependencies) return [];
     return [`${where}: ${wanted} is not declared in ${tool ? "package.json" : "dependencies"}`];
   }));

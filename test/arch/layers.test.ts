@@ -22,6 +22,8 @@ describe("layers", () => {
     { desc: "scripts to cmd", path: "scripts/a.ts", text: 'import { x } from "../cmd/svrctl/main.ts";', why: "cmd/" },
     { desc: "product to test", path: "pkg/cli/a.ts", text: 'import { x } from "../../test/support/x.ts";', why: "test/" },
     { desc: "product to scripts", path: "pkg/cli/a.ts", text: 'import { x } from "../../scripts/x.ts";', why: "scripts/" },
+    { desc: "product to deploy", path: "pkg/cli/a.ts", text: 'import { x } from "../../deploy/topologies/x.ts";', why: "deploy/" },
+    { desc: "deploy beyond the kinds", path: "deploy/constructs/a.ts", text: 'import { x } from "../../pkg/plan/x.ts";', why: "pkg/api only" },
     { desc: "unknown folder", path: "pkg/other/a.ts", text: 'import { x } from "../base/x.ts";', why: "layer map" },
     { desc: "package out of place", path: "pkg/datapath/a.ts", text: 'import koffi from "koffi";', why: "pkg/native only" },
     { desc: "development package in a product", path: "pkg/svr/a.ts", text: 'import fc from "fast-check";', why: "tests and scripts" },

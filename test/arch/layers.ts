@@ -26,15 +26,17 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   koffi: ["pkg/native"],
   pino: ["cmd", "pkg/router"],
   yaml: ["pkg/api", "pkg/files", "pkg/cli", "cmd"],
-  zod: ["pkg/api", "pkg/cli"],
+  cdk8s: ["deploy"],
+  constructs: ["deploy"],
+  zod: ["pkg/api", "pkg/cli", "deploy"],
 };
 
 /** Import is one module named by a source, by `import`, `export from`, `import()` or `new URL(..., import.meta.url)`. */
 interface Import { readonly name: string; readonly where: string; readonly typeOnly: boolean }
 
-/** folderOf is the layer folder of a path: `pkg/x`, `cmd`, `test`, `scripts`, or nothing. */
+/** folderOf is the layer folder of a path: `pkg/x`, `cmd`, `test`, `scripts`, `deploy`, or nothing. */
 export function folderOf(path: string): string {
-  return /^(pkg\/[^/]+|cmd|test|scripts)(?=\/)/.exec(path)?.[1] ?? "";
+  return /^(pkg\/[^/]+|cmd|test|scripts|deploy)(?=\/)/.exec(path)?.[1] ?? "";
 }
 
 function isTypeOnly(node: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
@@ -62,6 +64,8 @@ function refusal(from: string, to: string, inTest: boolean): string | undefined 
   if (from === to || from === "test") return undefined;
   if (to === "test") return inTest || from === "scripts" ? undefined : "only tests and scripts import test/";
   if (to === "cmd") return "nothing imports cmd/";
+  if (from === "deploy") return to === "pkg/api" || inTest ? undefined : "deploy/ uses the types of pkg/api only";
+  if (to === "deploy") return from === "scripts" ? undefined : "product files do not import deploy/";
   if (from === "cmd" || from === "scripts") return undefined;
   if (to === "scripts") return "product files do not import scripts/";
   const upper = ranks[from], lower = ranks[to];

@@ -73,11 +73,11 @@ export function ackAs(kube: Kube, router: string): void {
 }
 
 /** headChanges waits for a head with another hash and gives it. */
-export async function headChanges(kube: Kube, router: string, from: string | undefined): Promise<Head> {
+export async function headChanges(kube: Kube, router: string, from: string | undefined, deadlineMs = 20_000): Promise<Head> {
   return waitFor(`a head of ${router} other than ${from ?? "none"}`, () => {
     const head = headOf(kube, router);
     return head === undefined || head.hash === from ? undefined : head;
-  }, { everyMs: 100 });
+  }, { everyMs: 100, deadlineMs });
 }
 
 /** readText reads a file of the repository. */

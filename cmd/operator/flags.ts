@@ -15,6 +15,7 @@ export interface Flags {
   routerImage: string;
   routerNamespace: string;
   routerRole: string;
+  defaultClass: boolean;
   logLevel: string;
 }
 
@@ -38,6 +39,7 @@ export function readFlags(args: readonly string[], surroundings: { version: stri
     .option("--router-image <image>", "image of the router pods", "opensvr/router:latest")
     .option("--router-namespace <name>", "namespace of the router pods (default: that of the operator)")
     .option("--router-role <name>", "ClusterRole of the router pods' accounts", "opensvr-router")
+    .option("--no-default-class", "make no RouterClass \"default\" when there is none")
     .addOption(new Option("--log-level <level>", "least severe messages of the JSON log on the standard output").choices(["error", "warn", "info", "debug"]).default("info"))
     .version(surroundings.version, "--version", "print the version and end")
     .addHelpText("after", help)

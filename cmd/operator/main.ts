@@ -41,7 +41,8 @@ async function main(): Promise<void> {
   const access = openAccess({ pod: process.env["KUBERNETES_SERVICE_HOST"] !== undefined && flags.kubeconfig === undefined, ...(flags.kubeconfig !== undefined && { kubeconfig: flags.kubeconfig }), ...(flags.context !== undefined && { context: flags.context }) });
   const kube = openKubeClient({ access });
   const operator = await startOperator({
-    kube, clock, log, sha256, version, every, namespace: flags.namespace,
+    kube, clock, log, sha256, version, every, namespace: flags.namespace, makesDefault: flags.defaultClass,
+    classes: { namespace: flags.routerNamespace, image: flags.routerImage, role: flags.routerRole, sha256 },
     watcher: createWatcher({ access, ...times, restarted: (resource, cause) => { log.info({ resource, cause }, "watch begun again"); } }),
     openQueue: createOpenQueue({ nowMs: times.nowMs, after }),
     elect: () => electLeader({ kube, namespace: flags.namespace, name: flags.leaseName, identity: flags.identity, ...times, failed: (error) => { log.warn({ error }, "the lease could not be asked for"); } }),

@@ -9,6 +9,10 @@ import type { Log } from "../ports/log.ts";
 import { createBook } from "./book.ts";
 import type { Book } from "./book.ts";
 import { followAcks } from "./acks.ts";
+import { makeDefaultClass, reconcileClass } from "./classes.ts";
+import type { ClassParts } from "./classes.ts";
+import { followClasses } from "./classevents.ts";
+import type { ClassSettings } from "./daemonset.ts";
 import { reconcileHead } from "./heads.ts";
 import { configMaps } from "./resources.ts";
 import { createInventory } from "./inventory.ts";
@@ -36,6 +40,9 @@ export interface OperatorOptions {
   version: string;
   /** its own: the snapshot is kept there */
   namespace: string;
+  classes: ClassSettings;
+  /** makes RouterClass default when there is none */
+  makesDefault: boolean;
   /** runs work again and again; jitter is the caller's */
   every: (ms: number, work: () => void) => { stop(): void };
 }
@@ -65,7 +72,7 @@ interface Parts {
   leads: () => boolean;
 }
 
-interface Queues { plan: WorkQueue; heads: WorkQueue; statuses: WorkQueue; chores: WorkQueue }
+interface Queues { plan: WorkQueue; heads: WorkQueue; statuses: WorkQueue; classes: WorkQueue; chores: WorkQueue }
 
 /** startOperator resolves when every store has synced and everything is compiled; it rejects when the signal ends that. */
 export async function startOperator(options: OperatorOptions, signal: AbortSignal): Promise<RunningOperator> {
@@ -80,6 +87,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   const made: Queues = openQueues(parts, silence, () => made);
   later.queues = made;
   const acks = followAcks({ configs: stores.configs, book: parts.book, heads: made.heads, statuses: made.statuses, waiting: parts.waiting, after: (ms, work) => once(options, ms, work) });
+  const classes = followClasses(stores, made.classes);
   plan(planningOf(parts, made)); // before anybody may lead: a whole compile takes longer than a lease
   const timers = [options.every(RESYNC_MS, () => { addAll(parts, made); }), options.every(SWEEP_MS, () => { made.chores.add("sweep"); })];
   const elected = later.leadership = options.elect();
@@ -88,8 +96,8 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   return {
     leads: () => elected.leads(),
     async stop() {
-      for (const one of [...timers, leading, acks, silence, inventory]) one.stop();
-      await Promise.all([made.plan, made.heads, made.statuses, made.chores].map((queue) => queue.drain()));
+      for (const one of [...timers, leading, acks, classes, silence, inventory]) one.stop();
+      await Promise.all([made.plan, made.heads, made.statuses, made.classes, made.chores].map((queue) => queue.drain()));
       await elected.release();
       await watcher.stop();
     },
@@ -106,16 +114,23 @@ function openQueues(parts: Parts, silence: StatusParts["silence"], queues: () =>
     plan: open("plan", 1, () => Promise.resolve(plan(planningOf(parts, queues())))),
     heads: open("heads", WORKERS, (router) => reconcileHead(headParts, router)),
     statuses: open("statuses", WORKERS, (id) => reconcileStatus(statusParts, id)),
+    classes: open("classes", 1, (name) => reconcileClass(classPartsOf(parts), name)),
     chores: open("chores", 1, (name) => chore(parts, name)),
   };
 }
 
 /** Work that is nobody's object: pages that no head names any more, and the objects in force. */
-function chore({ options, stores, planner, unnamed, leads }: Parts, name: string): Promise<Outcome> {
+function chore(parts: Parts, name: string): Promise<Outcome> {
+  const { options, stores, planner, unnamed, leads } = parts;
   const { kube, namespace, sha256, clock } = options;
   const { configs } = stores;
+  if (name === "default") return options.makesDefault ? makeDefaultClass(classPartsOf(parts)).then(() => ({ done: true })) : Promise.resolve({ done: true });
   if (name === "snapshot") return leads() ? writeSnapshot({ kube, namespace, configs, sha256, leads, unnamed }, planner.accepted()) : Promise.resolve({ done: true });
   return sweepPages({ kube, configs, kept: async () => pagesOf(await kube.get(configMaps, { namespace, name: snapshotName })), leads, nowMs: () => clock.monotonicMs(), unnamed });
+}
+
+function classPartsOf({ options, stores, leads }: Parts): ClassParts {
+  return { kube: options.kube, stores, settings: options.classes, clock: options.clock, leads };
 }
 
 function planningOf(parts: Parts, queues: Queues): Parameters<typeof plan>[0] {
@@ -135,7 +150,8 @@ function addAll({ stores, inventory }: Parts, queues: Queues): void {
   for (const id of inventory.ids()) queues.statuses.add(id);
   for (const { metadata } of stores.routers.list()) queues.heads.add(metadata.name);
   for (const { metadata } of stores.configs.list()) if (metadata.name.length < 64) queues.heads.add(metadata.name);
-  queues.chores.add("snapshot");
+  for (const { metadata } of stores.classes.list()) queues.classes.add(metadata.name);
+  for (const name of ["default", "snapshot"]) queues.chores.add(name);
 }
 
 function once(options: OperatorOptions, ms: number, work: () => void): { stop(): void } {

@@ -32,9 +32,11 @@ export const daemonSets: KubeResource = { group: "apps", version: "v1", plural: 
 /** clusterRoleBindings is the resource of RBAC. */
 export const clusterRoleBindings: KubeResource = { group: "rbac.authorization.k8s.io", version: "v1", plural: "clusterrolebindings", kind: "ClusterRoleBinding", namespaced: false };
 
-/** versionText gives `group/version`, as objects carry it. */
-export function versionText({ group, version: one }: KubeResource): string {
-  return group === "" ? one : `${group}/${one}`;
+/** childResource gives the resource of what a RouterClass becomes. */
+export function childResource(kind: string): KubeResource {
+  const found = [serviceAccounts, clusterRoleBindings, daemonSets].find((one) => one.kind === kind);
+  if (found === undefined) throw new TypeError(`${kind} is no child of a RouterClass`);
+  return found;
 }
 
 /** keyOf gives the key of an object in a store: `namespace/name` or `name`. */

@@ -1,0 +1,23 @@
+// Which RouterClasses are concerned when something changes: the class itself, any node, its Routers, its DaemonSet. Called by operator.ts.
+import type { KubeObject, StoreChange, WorkQueue } from "../ports/kube.ts";
+import { classLabel } from "./daemonset.ts";
+import type { Stores } from "./stores.ts";
+
+/** followClasses adds the names of classes to their queue. */
+export function followClasses(stores: Stores, queue: WorkQueue): { stop(): void } {
+  const all = (): void => { for (const { metadata } of stores.classes.list()) queue.add(metadata.name); };
+  const ofLabel = ({ before, after }: StoreChange): void => {
+    const name = classOf(after) ?? classOf(before);
+    if (name !== undefined) queue.add(name);
+  };
+  const watches = [
+    stores.classes.watch(({ key }) => { queue.add(key); }),
+    stores.nodes.watch(({ before, after }) => { if (before === undefined || after === undefined || JSON.stringify(before.metadata.labels) !== JSON.stringify(after.metadata.labels)) all(); }),
+    stores.routers.watch(ofLabel), stores.daemonSets.watch(ofLabel),
+  ];
+  return { stop() { for (const watch of watches) watch.stop(); } };
+}
+
+function classOf(object: KubeObject | undefined): string | undefined {
+  return object?.metadata.labels?.[classLabel];
+}

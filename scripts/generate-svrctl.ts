@@ -34,7 +34,7 @@ function everyCommand(command: SvrCommand): SvrCommand[] {
 
 /** page is the text of the reference page. */
 function page(): string {
-  const program = createProgram({ version: "", run: () => Promise.resolve(), help: { width: 100, out: () => undefined, err: () => undefined } });
+  const program = createProgram({ version: "", called: "svrctl", run: () => Promise.resolve(), help: { width: 100, out: () => undefined, err: () => undefined } });
   const [root, ...commands] = everyCommand(program);
   if (root === undefined) throw new Error("the program has no commands");
   return [

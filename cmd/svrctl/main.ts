@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-// svrctl: asks routers, checks configuration, explains decisions. Started by people and scripts. Wiring only: adapters,
+// svrctl, and as kubectl-svr a plugin of kubectl: asks routers and clusters, checks configuration, explains decisions. Started by people and scripts. Wiring only: adapters,
 // streams, signals and the exit code; commands are in pkg/cli.
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import { joinPcapng } from "../../pkg/capture/join.ts";
 import { createAdminPort } from "../../pkg/cli/adminhttp.ts";
@@ -11,7 +11,7 @@ import { Exit } from "../../pkg/cli/failure.ts";
 import { createMachine } from "../../pkg/cli/machine.ts";
 import { runProgram } from "../../pkg/cli/program.ts";
 import { createTextSink } from "../../pkg/cli/sink.ts";
-import type { Surroundings, Terminal } from "../../pkg/cli/surroundings.ts";
+import type { OpenCluster, Surroundings, Terminal } from "../../pkg/cli/surroundings.ts";
 import { createDirectorySource } from "../../pkg/files/directory.ts";
 
 function terminal(): Terminal {
@@ -24,11 +24,22 @@ function version(): string {
   return (JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8")) as { version: string }).version;
 }
 
+/** The Kubernetes client takes a while to load, so only commands that ask a cluster load it. */
+const openCluster: OpenCluster = async ({ timeoutMs, ...who }) => {
+  const [{ openAccess }, { openKubeClient }] = await Promise.all([import("../../pkg/kube/access.ts"), import("../../pkg/kube/client.ts")]);
+  return openKubeClient({ access: openAccess(who), deadlineMs: timeoutMs });
+};
+
+/** The name of the link that was called; scripts/program tells it as the title of the process. */
+const names = [basename(process.argv[1] ?? ""), process.title];
+const isPlugin = names.includes("kubectl-svr"), isCompletion = names.includes("kubectl_complete-svr");
+
 const interrupt = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => { interrupt.abort(); }); // a second one ends at once
 
 const around: Surroundings = {
-  admin: createAdminPort,
+  called: isPlugin || isCompletion ? "kubectl svr" : "svrctl",
+  admin: createAdminPort, cluster: openCluster,
   sockets: createSocketFinder(),
   readConfig: (directory) => createDirectorySource(directory).read(),
   joinCaptures: joinPcapng, ...createMachine(interrupt.signal),
@@ -38,7 +49,7 @@ const around: Surroundings = {
 };
 
 try {
-  process.exitCode = await runProgram(process.argv.slice(2), around);
+  process.exitCode = await runProgram([...(isCompletion ? ["__complete"] : []), ...process.argv.slice(2)], around);
 } catch (error) {
   await around.err.write(`svrctl failed: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
   process.exitCode = Exit.fault;

@@ -41,7 +41,7 @@ function addRun(capture: SvrCommand, run: Run): void {
 }
 
 function addKept(capture: SvrCommand, run: Run): void {
-  capture.command("list").description("List the captures that the routers keep: of users, and those that came with sessions of other routers.")
+  capture.command("list").withNames().description("List the captures that the routers keep: of users, and those that came with sessions of other routers.")
     .withExamples("capture list", "capture list -o json")
     .action((_flags: unknown, command: Command) => run(command, listCaptures));
   const named = (verb: string): SvrCommand => capture.command(verb).argument("<id>", "id of the capture, as list shows it", readId);

@@ -20,7 +20,7 @@ export function capturePath(id: string, action = ""): string {
 export async function listCaptures(context: Context): Promise<ExitCode> {
   const { found, failures } = await askAll(context, { path: "/api/v1/captures", schema: captureListSchema, what: "the captures" });
   const items = found.flatMap(({ router, value }) => value.items.map((item): CaptureItem => ({ ...item, router })));
-  if (found.length > 0) await context.show({ data: { items }, text: (style) => capturesText(items, style) });
+  if (found.length > 0) await context.show({ data: { items }, text: (style) => capturesText(items, style), names: [...new Set(items.map(({ id }) => id))] });
   return finish(context, failures);
 }
 

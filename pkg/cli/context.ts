@@ -3,14 +3,10 @@
 import { stringify } from "yaml";
 import { formatFailure } from "./failure.ts";
 import type { Failure } from "./failure.ts";
-import type { Surroundings } from "./surroundings.ts";
+import { evaluateTemplate } from "./jsonpath.ts";
+import type { OutputFormat } from "./outputformat.ts";
+import type { ClusterOptions, ProgramName, Surroundings } from "./surroundings.ts";
 import type { TableStyle } from "./table.ts";
-
-/** outputFormats are the values of `-o`. */
-export const outputFormats = ["table", "wide", "json", "yaml"] as const;
-
-/** OutputFormat is how an answer is shown. */
-export type OutputFormat = (typeof outputFormats)[number];
 
 /** GlobalOptions are the options that every command takes. */
 export interface GlobalOptions {
@@ -19,6 +15,12 @@ export interface GlobalOptions {
   output: OutputFormat;
   noColour: boolean;
   timeoutMs: number;
+  /** namespace of -n; absent: that of the context */
+  namespace?: string;
+  allNamespaces: boolean;
+  /** commands that can ask routers of this machine or a cluster ask the cluster */
+  asksCluster: boolean;
+  cluster: ClusterOptions;
 }
 
 /** Style is how text for people is written. */
@@ -32,6 +34,8 @@ export interface Style extends TableStyle {
 export interface Report {
   data: unknown;
   text(style: Style): string;
+  /** what `-o name` writes, a line each; absent: the answer is no list of things with names, and its data has the text */
+  names?: readonly string[];
 }
 
 /** Context is what a command works with. */
@@ -50,10 +54,15 @@ export interface Context {
 export function createContext(around: Surroundings, options: GlobalOptions): Context {
   return {
     around, options,
-    show: (report) => around.out.write(shown(report, options.output, styleOf(around, options))),
-    note: (text) => around.err.write(`${text}\n`),
-    report: (failure) => around.err.write(`${formatFailure(failure)}\n`),
+    show: (report) => around.out.write(shown(report, around, options)),
+    note: (text) => around.err.write(`${calledText(text, around.called)}\n`),
+    report: (failure) => around.err.write(`${calledText(formatFailure(failure), around.called)}\n`),
   };
+}
+
+/** calledText names the program in commands to copy as it was called; texts are written for svrctl. */
+export function calledText(text: string, called: ProgramName): string {
+  return called === "svrctl" ? text : text.replaceAll(/(?<=["`])svrctl (?=[a-z-])/g, `${called} `);
 }
 
 /** styleOf gives the style of text for the standard output. */
@@ -70,11 +79,14 @@ export function yamlText(data: unknown): string {
   return stringify(data, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-function shown(report: Report, output: OutputFormat, style: Style): string {
+function shown(report: Report, around: Surroundings, options: GlobalOptions): string {
+  const { output } = options;
   switch (output) {
     case "json": return `${JSON.stringify(report.data, undefined, 2)}\n`;
     case "yaml": return yamlText(report.data);
     case "table":
-    case "wide": return report.text(style);
+    case "wide": return calledText(report.text(styleOf(around, options)), around.called);
+    case "name": return (report.names ?? []).map((name) => `${name}\n`).join("");
+    default: return evaluateTemplate(output.template, report.data);
   }
 }

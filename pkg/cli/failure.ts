@@ -16,10 +16,22 @@ const exits = {
   SVR_ADMIN_ANSWER: Exit.fault,
   SVR_INTERRUPTED: Exit.interrupted,
   SVR_CONFIG_INVALID: Exit.fault,
+  SVR_KUBE_CONFIG: Exit.usage,
+  SVR_KUBE_UNREACHABLE: Exit.unreachable,
+  SVR_KUBE_BUSY: Exit.unreachable,
+  SVR_KUBE_DENIED: Exit.notPermitted,
+  SVR_KUBE_CONFLICT: Exit.fault,
+  SVR_KUBE_REFUSED: Exit.fault,
+  SVR_KUBE_ANSWER: Exit.fault,
 } as const satisfies Partial<Record<keyof typeof errorCodes, ExitCode>>;
 
 /** FailureCode is a code of the catalogue that svrctl itself reports. */
 export type FailureCode = keyof typeof exits;
+
+/** isFailureCode tells whether a code of the catalogue is one that svrctl reports. */
+export function isFailureCode(code: keyof typeof errorCodes): code is FailureCode {
+  return Object.hasOwn(exits, code);
+}
 
 /** Failure says what failed and on what (`attempted`), why (`reason`), and what to do next. */
 export interface Failure {

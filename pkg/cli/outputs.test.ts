@@ -3,6 +3,7 @@ import { z } from "zod";
 import { runCli, self, socketOf, statusBody } from "../../test/support/cli.ts";
 import { parseThree, threeFiles } from "../../test/support/config/three.ts";
 import { captureFile } from "../../test/support/pcapng.ts";
+import { threeCluster } from "../../test/support/kube/cluster.ts";
 import { sessionHops, sessionId } from "../../test/support/sessions.ts";
 import { outputSchemas } from "./outputs.ts";
 
@@ -33,8 +34,10 @@ const controls = {
   "/api/v1/captures": { body: capture }, "/api/v1/captures/c1/stop": { body: capture }, "/api/v1/captures/c1/delete": { body: capture },
   "/api/v1/captures/c1/pcap": { body: captureFile("cloud", 1n) },
 };
-const world = { files, folders: { good: Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])) }, sockets: { [socketOf("cloud")]: { ...answers, ...reads }, [socketOf("cloud").replace("admin.sock", "control.sock")]: { ...controls, [`/api/v1/sessions/${sessionId}/end`]: answers[`/api/v1/sessions/${sessionId}`] } } };
+const cluster = await threeCluster();
+const world = { kube: cluster.kube, files, folders: { good: Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])) }, sockets: { [socketOf("cloud")]: { ...answers, ...reads }, [socketOf("cloud").replace("admin.sock", "control.sock")]: { ...controls, [`/api/v1/sessions/${sessionId}/end`]: answers[`/api/v1/sessions/${sessionId}`] } } };
 const lines: readonly [command: keyof typeof outputSchemas, line: string][] = [
+  ["status", "status"], ["check", "check"], ["tenants", "tenants engineering.acme"], ["services", "services -n shop web reports"], ["routers", "routers"],
   ["sessions list", "sessions list"], ["sessions delete", `sessions delete ${sessionId} --dry-run`], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["trace", "trace --proto udp --from 10.1.0.10:5000 --to 10.9.0.10:53"], ["capture run", "capture --tenant acme --write c1.pcapng"], ["capture list", "capture list"], ["capture show", "capture show c1"], ["capture fetch", "capture fetch c1 --write c1.pcapng"], ["capture stop", "capture stop c1"], ["capture delete", "capture delete c1"],
   ["config validate", "config validate three"], ["config diff", "config diff good good --router cloud"],
   ["why", "why --tenant finance.acme --proto tcp --to 10.9.0.10:22 --config-dir three --router cloud"], ["version", "version"],

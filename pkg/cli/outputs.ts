@@ -5,6 +5,7 @@ import type { Problem } from "../api/problem.ts";
 import { reasons } from "../svr/reasons.ts";
 import { captureSchema, countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, traceSchema, verifySchema } from "./answers.ts";
 import type { CaptureData } from "./capture.ts";
+import { clusterOutputs } from "./clusteroutputs.ts";
 import type { CheckData } from "./configcheck.ts";
 import type { DiffData } from "./configdiff.ts";
 import type { VersionData } from "./versions.ts";
@@ -81,6 +82,7 @@ const fetchSchema = z.looseObject({ id: text("of the capture"), file: text("as i
 
 /** outputSchemas are the shapes by command. */
 export const outputSchemas = {
+  ...clusterOutputs,
   "sessions list": z.looseObject({ items: z.array(sessionItem), more: z.boolean().meta({ description: "more may follow: the limit was reached" }) }),
   "sessions delete": z.looseObject({ sessionId: text("UUID as 32 hexadecimal digits"), ended: z.boolean().meta({ description: "false: it was only looked at" }), items: z.array(sessionItem).meta({ description: "the session on each router" }) }),
   "sessions show": z.looseObject({ sessionId: text("UUID as 32 hexadecimal digits"), hops: z.array(sessionItem).meta({ description: "routers in path order" }) }),

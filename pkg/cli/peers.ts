@@ -14,7 +14,7 @@ type Path = PeerView["paths"][number];
 export async function showPeers(context: Context): Promise<ExitCode> {
   const { found, failures } = await askAll(context, { path: "/api/v1/routers/self/peers", schema: peersSchema, what: "the peers" });
   const items = found.flatMap(({ router, value }) => value.map((peer) => ({ ...peer, router })));
-  if (found.length > 0) await context.show({ data: { items }, text: (style) => peersText(items, { style, several: found.length > 1 }) });
+  if (found.length > 0) await context.show({ data: { items }, text: (style) => peersText(items, { style, several: found.length > 1 }), names: [...new Set(items.map(({ name }) => name))] });
   return finish(context, failures);
 }
 

@@ -2,6 +2,7 @@
 import { createProgram } from "./program.ts";
 import type { Work } from "./program.ts";
 import type { GlobalOptions } from "./context.ts";
+import type { ProgramName } from "./surroundings.ts";
 import { commandPath, SvrCommand, UsageFault } from "./usage.ts";
 import { runCli, self, socketOf, statusBody } from "../../test/support/cli.ts";
 
@@ -9,9 +10,9 @@ const sockets = { [socketOf("branch")]: { [self]: statusBody("branch"), [`${self
 
 interface Parsed { options: GlobalOptions; work: Work }
 
-function parse(words: string): Promise<Parsed> {
+function parse(words: string, called: ProgramName = "svrctl"): Promise<Parsed> {
   return new Promise((resolve, reject) => {
-    const program = createProgram({ version: "1", run: (options, work) => Promise.resolve(resolve({ options, work })), help: { width: 100, out: () => undefined, err: () => undefined } });
+    const program = createProgram({ version: "1", called, run: (options, work) => Promise.resolve(resolve({ options, work })), help: { width: 100, out: () => undefined, err: () => undefined } });
     program.parseAsync(words.split(" "), { from: "user" }).catch(reject);
   });
 }
@@ -20,11 +21,11 @@ function everyCommand(program: SvrCommand): SvrCommand[] {
   return [program, ...program.commands.filter((one) => one instanceof SvrCommand).flatMap(everyCommand)];
 }
 
-const all = everyCommand(createProgram({ version: "1", run: () => Promise.resolve(), help: { width: 100, out: () => undefined, err: () => undefined } }));
+const all = everyCommand(createProgram({ version: "1", called: "svrctl", run: () => Promise.resolve(), help: { width: 100, out: () => undefined, err: () => undefined } }));
 
 test.each([
   ["sesions", "unknown command 'sesions', did you mean sessions?", "svrctl"],
-  ["frobnicate", "unknown command 'frobnicate'; there are sessions, counters, tables, peers, verify, trace, capture, config, why, version", "svrctl"],
+  ["frobnicate", "unknown command 'frobnicate'; there are status, check, tenants, services, routers, sessions, counters, tables, peers, verify, trace, capture, config, why, version", "svrctl"],
   ["sessions lst", "unexpected word 'lst', did you mean list?", "svrctl sessions list"],
   ["sessions 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f", "did you mean show 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f?", "svrctl sessions list"],
   ["sessions list more", "unexpected word 'more'", "svrctl sessions list"],
@@ -35,7 +36,14 @@ test.each([
   ["config validat", "unknown command 'validat', did you mean validate?", "svrctl config"],
   ["config validate", "missing required argument 'dir'", "svrctl config validate"],
   ["-o jsn peers", "'-o, --output <format>' cannot be 'jsn': did you mean json?", "svrctl"],
-  ["-o picture peers", "cannot be 'picture': write table, wide, json, yaml", "svrctl"],
+  ["-o picture peers", "cannot be 'picture': write table, wide, json, yaml, name, jsonpath=TEMPLATE", "svrctl"],
+  ["-o jsonpth peers", "did you mean jsonpath=?", "svrctl"],
+  ["-o jsonpath={.a peers", "the template has a { without its partner", "svrctl"],
+  ["counters -o name", "-o name is for lists of things that have a name", "svrctl counters"],
+  ["services -n Shop", "it is no namespace", "svrctl"],
+  ["servces", "did you mean services?", "svrctl"],
+  ["tenants --contxt lab", "did you mean --context?", "svrctl tenants"],
+  ["check --limit 3", "unknown option '--limit'", "svrctl check"],
   ["peers -o", "option '-o, --output <format>' argument missing", "svrctl"],
   ["peers --request-timeout 5", "write a duration from 1ms to 10m", "svrctl"],
   ["peers --request-timeout 11m", "write a duration from 1ms to 10m", "svrctl"],
@@ -64,10 +72,26 @@ test.each([
 });
 
 test("global options stand before and behind the command, and keep their values", async () => {
-  const expected = { output: "wide", routers: ["a", "b"], sockets: ["/x", "/y"], timeoutMs: 300, noColour: true };
+  const cluster = { allNamespaces: false, asksCluster: false, cluster: { asGroups: [], timeoutMs: 300 } };
+  const expected = { ...cluster, output: "wide", routers: ["a", "b"], sockets: ["/x", "/y"], timeoutMs: 300, noColour: true };
   expect((await parse("-o wide --router a --socket /x --request-timeout 300ms --no-color sessions --router b --socket /y")).options).toEqual(expected);
   expect((await parse("sessions list --router a --router b --socket=/x --socket=/y -owide --request-timeout 300ms --no-color")).options).toEqual(expected);
-  expect((await parse("tables")).options).toEqual({ output: "table", routers: [], sockets: [], timeoutMs: 5_000, noColour: false });
+  expect((await parse("tables")).options).toEqual({ ...cluster, cluster: { asGroups: [], timeoutMs: 5_000 }, output: "table", routers: [], sockets: [], timeoutMs: 5_000, noColour: false });
+});
+
+test.each([
+  ["why -n shop", "svrctl", true], ["why -A", "svrctl", true], ["why --context lab", "svrctl", true], ["why --kubeconfig x", "svrctl", true], ["why --as eve", "svrctl", true], ["why --as-group staff", "svrctl", true],
+  ["why", "svrctl", false], ["why --socket /x", "svrctl", false], ["why", "kubectl svr", true], ["why --socket /x", "kubectl svr", false], ["why --socket /x --context lab", "kubectl svr", true],
+] as const)("%s of %s asks a cluster: %s", async (words, called, expected) => {
+  expect((await parse(`${words} --proto tcp --to 10.9.0.10:443`, called)).options.asksCluster).toBe(expected);
+});
+
+test("called as a plugin of kubectl, help, usage errors and hints say so", async () => {
+  const help = await runCli("routers --help", { called: "kubectl svr" });
+  expect(help.out).toContain("Usage: kubectl svr routers [options] [names...]");
+  expect(help.out.split("\nExamples:\n")[1]).toBe("  kubectl svr routers -o wide\n  kubectl svr routers branch cloud\n");
+  expect((await runCli("rooters", { called: "kubectl svr" })).err).toContain('did you mean routers?; run "kubectl svr --help"');
+  expect((await runCli("why --proto tcp --to 10.9.0.10", { called: "kubectl svr" })).err).toContain('run "kubectl svr why --help"');
 });
 
 test.each(["", "config"])("'%s' alone is answered with help on the standard error", async (words) => {
@@ -78,7 +102,7 @@ test.each(["", "config"])("'%s' alone is answered with help on the standard erro
 
 describe("every level", () => {
   test("is known to these tests", () => {
-    expect(all.map(commandPath)).toEqual(["svrctl", "svrctl sessions", "svrctl sessions list", "svrctl sessions show", "svrctl sessions delete", "svrctl counters", "svrctl tables",
+    expect(all.map(commandPath)).toEqual(["svrctl", "svrctl status", "svrctl check", "svrctl tenants", "svrctl services", "svrctl routers", "svrctl sessions", "svrctl sessions list", "svrctl sessions show", "svrctl sessions delete", "svrctl counters", "svrctl tables",
       "svrctl peers", "svrctl verify", "svrctl trace", "svrctl capture", "svrctl capture run", "svrctl capture list", "svrctl capture show", "svrctl capture fetch", "svrctl capture stop", "svrctl capture delete", "svrctl config", "svrctl config validate", "svrctl config diff", "svrctl why", "svrctl version"]);
   });
 

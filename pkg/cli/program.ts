@@ -5,13 +5,14 @@ import type { Command } from "commander";
 import { addCapture } from "./capturecommands.ts";
 import { validateConfig } from "./configcheck.ts";
 import { diffConfig } from "./configdiff.ts";
-import { createContext } from "./context.ts";
+import { calledText, createContext } from "./context.ts";
 import type { Context, GlobalOptions } from "./context.ts";
 import { showCounters } from "./counters.ts";
-import { Exit, formatFailure } from "./failure.ts";
+import { Exit, formatFailure, usageFailure } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
-import { addGlobalOptions, globalOptionsOf } from "./globaloptions.ts";
+import { addClusterOptions, addGlobalOptions, globalOptionsOf, whereHelp } from "./globaloptions.ts";
 import type { GlobalFlags } from "./globaloptions.ts";
+import { addKubeCommands } from "./kubecommands.ts";
 import { showTables } from "./occupancy.ts";
 import { readAddress, readCount, readEndpoint, readProtocol } from "./optionvalues.ts";
 import { showPeers } from "./peers.ts";
@@ -21,8 +22,8 @@ import { listSessions } from "./sessionlist.ts";
 import { deleteSession } from "./sessiondelete.ts";
 import type { DeleteOptions } from "./sessiondelete.ts";
 import { showSession } from "./sessionshow.ts";
-import type { Surroundings } from "./surroundings.ts";
-import { SvrCommand, UsageFault } from "./usage.ts";
+import type { ProgramName, Surroundings } from "./surroundings.ts";
+import { SvrCommand, UsageFault, commandPath } from "./usage.ts";
 import { tracePacket } from "./trace.ts";
 import type { TraceFlags } from "./trace.ts";
 import { verifyRouters } from "./verify.ts";
@@ -36,6 +37,7 @@ export type Work = (context: Context) => Promise<ExitCode>;
 /** ProgramParts is what the program needs to be declared: who runs a command, and where help goes. */
 export interface ProgramParts {
   version: string;
+  called: ProgramName;
   run(options: GlobalOptions, work: Work): Promise<void>;
   help: { width: number; out: (text: string) => void; err: (text: string) => void };
 }
@@ -46,7 +48,7 @@ const plainWidth = 100;
 export async function runProgram(words: readonly string[], around: Surroundings): Promise<ExitCode> {
   const seen: { exit: ExitCode; out: string; err: string } = { exit: Exit.ok, out: "", err: "" };
   const program = createProgram({
-    version: around.version,
+    version: around.version, called: around.called,
     run: async (options, work) => { seen.exit = await work(createContext(around, options)); },
     help: { width: around.terminal.columns ?? plainWidth, out: (text) => { seen.out += text; }, err: (text) => { seen.err += text; } },
   });
@@ -55,7 +57,7 @@ export async function runProgram(words: readonly string[], around: Surroundings)
   } catch (error) {
     if (error instanceof UsageFault) {
       seen.exit = Exit.usage;
-      seen.err += `${formatFailure(error.failure)}\n`;
+      seen.err += `${calledText(formatFailure(error.failure), around.called)}\n`;
     } else if (error instanceof CommanderError) seen.exit = error.exitCode === 0 ? Exit.ok : Exit.usage;
     else throw error;
   }
@@ -66,16 +68,19 @@ export async function runProgram(words: readonly string[], around: Surroundings)
 
 /** createProgram declares all commands; nothing runs before it parses. */
 export function createProgram(parts: ProgramParts): SvrCommand {
-  const program = new SvrCommand("svrctl");
+  const program = new SvrCommand(parts.called);
   program
-    .description("Ask session routers what they do, check a configuration, and explain decisions.")
-    .version(parts.version, "--version", "print the version of svrctl and end")
+    .description("Ask session routers and clusters of them what they do, check a configuration, and explain decisions.")
+    .version(parts.version, "--version", "print the version of this program and end")
     .exitOverride()
     .configureOutput({ writeOut: parts.help.out, writeErr: parts.help.err, getOutHelpWidth: () => parts.help.width, getErrHelpWidth: () => parts.help.width, getOutHasColors: () => false, getErrHasColors: () => false })
     .configureHelp({ showGlobalOptions: true })
+    .addHelpText("after", whereHelp)
     .withExamples("sessions -o wide", "why --tenant engineering.acme --proto tcp --to 10.9.0.10:443");
   addGlobalOptions(program);
+  addClusterOptions(program);
   const run = runnerOf(parts);
+  addKubeCommands(program, run);
   addSessions(program, run);
   addViews(program, run);
   addVerify(program, run);
@@ -91,7 +96,12 @@ export function createProgram(parts: ProgramParts): SvrCommand {
 export type Run = (command: Command, work: Work) => Promise<void>;
 
 function runnerOf(parts: ProgramParts): Run {
-  return (command, work) => parts.run(globalOptionsOf(command.optsWithGlobals<GlobalFlags>()), work);
+  return (command, work) => {
+    const options = globalOptionsOf(command.optsWithGlobals<GlobalFlags>(), parts.called);
+    const isNamed = command instanceof SvrCommand && command.hasNames;
+    if (options.output === "name" && !isNamed) throw new UsageFault(usageFailure("-o name is for lists of things that have a name", commandPath(command)));
+    return parts.run(options, work);
+  };
 }
 
 function addSessions(program: SvrCommand, run: Run): void {
@@ -99,7 +109,7 @@ function addSessions(program: SvrCommand, run: Run): void {
     .withExamples("sessions --tenant engineering.acme", "sessions show 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f");
   const list = sessions.command("list", { isDefault: true }).description("List sessions: live ones and those that ended a moment ago.")
     .withExamples("sessions list --protocol tcp --limit 20", "sessions list --peer transit -o json");
-  addSessionFilters(list);
+  addSessionFilters(list.withNames());
   list.action((flags: SessionFlags, command: Command) => run(command, (context) => listSessions(context, sessionFilterOf(flags))));
   sessions.command("show").argument("<uuid>", "session id: 32 hexadecimal digits, or the form with hyphens")
     .description("Show one session hop by hop, in the order in which its packets meet the routers.")
@@ -123,7 +133,7 @@ function addViews(program: SvrCommand, run: Run): void {
   program.command("tables").description("How full each table is; an alarm stands at 85 %.")
     .withExamples("tables", "tables -o yaml")
     .action((_flags: unknown, command: Command) => run(command, showTables));
-  program.command("peers").description("Peers with their paths, addresses and waypoint ports in use.")
+  program.command("peers").withNames().description("Peers with their paths, addresses and waypoint ports in use.")
     .withExamples("peers", "peers -o wide --socket /var/lib/opensvr/branch/admin.sock")
     .action((_flags: unknown, command: Command) => run(command, showPeers));
 }

@@ -7,6 +7,8 @@ import type { Router } from "./ask.ts";
 import { styleOf, yamlText } from "./context.ts";
 import type { Context } from "./context.ts";
 import type { ExitCode, Failure } from "./failure.ts";
+import { evaluateTemplate } from "./jsonpath.ts";
+import type { Template } from "./jsonpath.ts";
 import { sessionColumns, sessionRow } from "./sessionrow.ts";
 import { createTable } from "./table.ts";
 import type { Cell } from "./table.ts";
@@ -78,11 +80,14 @@ function queryOf(filter: SessionFilter, limit: number, cursor: string | undefine
 }
 
 function writerOf(context: Context, several: boolean): Writer {
-  switch (context.options.output) {
+  const { output } = context.options;
+  switch (output) {
     case "json": return jsonWriter();
     case "yaml": return yamlWriter();
     case "table":
     case "wide": return tableWriter(context, several);
+    case "name": return { start: "", page: (items) => items.map(({ sessionId }) => `${sessionId}\n`).join(""), end: () => "" };
+    default: return templateWriter(output.template);
   }
 }
 
@@ -119,6 +124,19 @@ function jsonWriter(): Writer {
       }).join("");
     },
     end: (more) => `${separator === "\n" ? "" : "\n  "}],\n  "more": ${more}\n}\n`,
+  };
+}
+
+/** A template may ask for any item, so all are kept until the end. */
+function templateWriter(template: Template): Writer {
+  const kept: SessionItem[] = [];
+  return {
+    start: "",
+    page(items) {
+      kept.push(...items);
+      return "";
+    },
+    end: (more) => evaluateTemplate(template, { items: kept, more }),
   };
 }
 

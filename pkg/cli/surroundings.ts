@@ -4,6 +4,7 @@ import type { ParseResult } from "../api/document.ts";
 import type { Result } from "../base/result.ts";
 import type { JoinCaptures } from "../ports/capture.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { KubePort } from "../ports/kube.ts";
 
 /** AdminLimits bound one request: `timeoutMs` from connect to the last byte, and a signal that ends it. */
 export interface AdminLimits {
@@ -47,6 +48,31 @@ export interface SocketFinder {
 /** ConfigReader reads the configuration of a directory; rejects with a SvrError, whose cause is the system's, when it cannot be read. */
 export type ConfigReader = (directory: string) => Promise<ParseResult>;
 
+/** ClusterOptions say which API server, as whom, and how long one call may take; nothing given: the usual kubeconfig with its context. */
+export interface ClusterOptions {
+  kubeconfig?: string;
+  context?: string;
+  /** user and groups to act for */
+  as?: string;
+  asGroups: readonly string[];
+  timeoutMs: number;
+}
+
+/** Cluster is an API server, and the namespace that its context names. */
+export interface Cluster extends KubePort {
+  /** its address */
+  readonly server: string;
+  readonly namespace: string;
+  /** ends what it still waits for */
+  close(): void;
+}
+
+/** OpenCluster makes a Cluster; rejects with SVR_KUBE_CONFIG when no kubeconfig can be used. Nothing is asked before the first call. */
+export type OpenCluster = (options: ClusterOptions) => Promise<Cluster>;
+
+/** ProgramName is how the program was called: it names itself so in help and hints. */
+export type ProgramName = "svrctl" | "kubectl svr";
+
 /** TextSink takes text in order; it resolves when the text is handed over and never throws because a reader went away. */
 export interface TextSink {
   write(text: string): Promise<void>;
@@ -62,6 +88,9 @@ export interface Terminal {
 
 /** Surroundings is everything a command may use. */
 export interface Surroundings {
+  called: ProgramName;
+  /** opens the API server of a cluster; what it takes is not loaded before */
+  cluster: OpenCluster;
   admin(socketPath: string): AdminPort;
   sockets: SocketFinder;
   readConfig: ConfigReader;

@@ -31,8 +31,17 @@ export class SvrCommand extends Command {
   /** withExamples ends the help with command lines to copy; the program's name stands before each. */
   withExamples(...lines: readonly string[]): this {
     this.examples = lines;
-    return this.addHelpText("after", `\nExamples:\n${lines.map((line) => `  svrctl ${line}`).join("\n")}`);
+    return this.addHelpText("after", () => `\nExamples:\n${lines.map((line) => `  ${rootName(this)} ${line}`).join("\n")}`);
   }
+
+  /** withNames says that the answer is a list of things with names, so that -o name can write them. */
+  withNames(): this {
+    this.hasNames = true;
+    return this;
+  }
+
+  /** -o name is understood */
+  hasNames = false;
 
   /** Command lines of the help, without the program's name. */
   examples: readonly string[] = [];
@@ -41,6 +50,10 @@ export class SvrCommand extends Command {
 /** commandPath is the words that lead to a command: `svrctl sessions list`. */
 export function commandPath(command: Command): string {
   return command.parent === null ? command.name() : `${commandPath(command.parent)} ${command.name()}`;
+}
+
+function rootName(command: Command): string {
+  return command.parent === null ? command.name() : rootName(command.parent);
 }
 
 function reasonOf(command: Command, message: string, code: string): string {
@@ -59,5 +72,5 @@ function excessReason(command: Command): string {
 }
 
 function wordsOf(command: Command): string[] {
-  return command.commands.map((one) => one.name());
+  return command.createHelp().visibleCommands(command).map((one) => one.name()).filter((name) => name !== "help");
 }

@@ -4,8 +4,9 @@ import { parseDocuments } from "../../pkg/api/document.ts";
 import { joinPcapng } from "../../pkg/capture/join.ts";
 import { SvrError } from "../../pkg/base/errors.ts";
 import { fail, ok } from "../../pkg/base/result.ts";
-import type { AdminReply, AdminTrouble, Surroundings } from "../../pkg/cli/surroundings.ts";
+import type { AdminReply, AdminTrouble, ClusterOptions, ProgramName, Surroundings } from "../../pkg/cli/surroundings.ts";
 import { runProgram } from "../../pkg/cli/program.ts";
+import type { KubePort } from "../../pkg/ports/kube.ts";
 
 /** nowMs is the time of the tests: 2026-01-01T00:10:00Z. */
 export const nowMs = Date.parse("2026-01-01T00:10:00Z");
@@ -34,14 +35,21 @@ export interface CliWorld {
   interrupted?: boolean;
   /** no file can be written */
   fullDisk?: boolean;
+  called?: ProgramName;
+  /** the API server of the cluster; absent: no kubeconfig can be used */
+  kube?: KubePort;
+  /** namespace of its context; default "default" */
+  kubeNamespace?: string;
+  /** called at each wait */
+  paused?: () => Promise<void>;
 }
 
 /** CliOutcome is what a run left behind. */
-export interface CliOutcome { exit: number; out: string; err: string; asked: string[]; written: Map<string, Uint8Array> }
+export interface CliOutcome { exit: number; out: string; err: string; asked: string[]; written: Map<string, Uint8Array>; /** clusters that were opened and closed */ opened: ClusterOptions[]; closed: number }
 
-/** runCli runs svrctl with these words in this world. */
-export async function runCli(words: string, world: CliWorld = {}): Promise<CliOutcome> {
-  const outcome: CliOutcome = { exit: -1, out: "", err: "", asked: [], written: new Map() };
+/** runCli runs svrctl with these words in this world; words with spaces come as a list. */
+export async function runCli(words: string | readonly string[], world: CliWorld = {}): Promise<CliOutcome> {
+  const outcome: CliOutcome = { exit: -1, out: "", err: "", asked: [], written: new Map(), opened: [], closed: 0 };
   let writes = 0;
   const interrupt = new AbortController();
   if (world.interrupted === true) interrupt.abort();
@@ -55,7 +63,8 @@ export async function runCli(words: string, world: CliWorld = {}): Promise<CliOu
     readConfig: (directory) => (world.folderTrouble === undefined
       ? Promise.resolve(parseDocuments(Object.entries(world.folders?.[directory] ?? world.files ?? {}).map(([path, text]) => ({ path, text }))))
       : Promise.reject(folderError(directory, world.folderTrouble))),
-    pause: () => Promise.resolve(), joinCaptures: joinPcapng,
+    called: world.called ?? "svrctl", cluster: (options) => openCluster(world, options, outcome),
+    pause: () => world.paused?.() ?? Promise.resolve(), joinCaptures: joinPcapng,
     writeFile: (path, bytes) => Promise.resolve(world.fullDisk === true ? "ENOSPC" : void outcome.written.set(path, bytes)),
     clock: { monotonicMs: () => 0, unixMs: () => nowMs },
     out: { isGone: () => writes >= (world.goneAfter ?? Infinity), write: (text) => { writes++; outcome.out += text; return Promise.resolve(); } },
@@ -63,8 +72,19 @@ export async function runCli(words: string, world: CliWorld = {}): Promise<CliOu
     terminal: { colour: world.colour ?? false, ...(world.columns === undefined ? {} : { columns: world.columns }) },
     version: "0.1.0", signal: interrupt.signal,
   };
-  outcome.exit = await runProgram(words.split(" ").filter((word) => word !== ""), around);
+  outcome.exit = await runProgram(typeof words === "string" ? words.split(" ").filter((word) => word !== "") : words, around);
   return outcome;
+}
+
+async function openCluster(world: CliWorld, options: ClusterOptions, outcome: CliOutcome): ReturnType<Surroundings["cluster"]> {
+  const { kube, kubeNamespace = "default" } = world;
+  outcome.opened.push(options);
+  await Promise.resolve();
+  if (kube === undefined) throw new SvrError("SVR_KUBE_CONFIG", { object: "kubeconfig", attempted: "the kubeconfig cannot be used: there is none", fix: "name one with --kubeconfig" });
+  return {
+    server: "https://cluster.test", namespace: kubeNamespace, close: () => { outcome.closed += 1; },
+    get: kube.get.bind(kube), list: kube.list.bind(kube), apply: kube.apply.bind(kube), create: kube.create.bind(kube), remove: kube.remove.bind(kube), read: kube.read.bind(kube),
+  };
 }
 
 function answer(world: CliWorld, at: { socketPath: string; path: string }, outcome: CliOutcome): ReturnType<typeof ok<AdminReply>> | ReturnType<typeof fail<AdminTrouble>> {

@@ -12,7 +12,7 @@ import { createMachine } from "../../pkg/cli/machine.ts";
 import { runProgram } from "../../pkg/cli/program.ts";
 import { createTextSink } from "../../pkg/cli/sink.ts";
 import type { OpenCluster, Surroundings, Terminal } from "../../pkg/cli/surroundings.ts";
-import { createDirectorySource } from "../../pkg/files/directory.ts";
+import { readConfigPath } from "../../pkg/files/directory.ts";
 
 function terminal(): Terminal {
   const { stdout, env } = process;
@@ -41,7 +41,7 @@ const around: Surroundings = {
   called: isPlugin || isCompletion ? "kubectl svr" : "svrctl",
   admin: createAdminPort, cluster: openCluster,
   sockets: createSocketFinder(),
-  readConfig: (directory) => createDirectorySource(directory).read(),
+  readConfig: readConfigPath,
   joinCaptures: joinPcapng, ...createMachine(interrupt.signal),
   clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
   out: createTextSink(process.stdout), err: createTextSink(process.stderr),

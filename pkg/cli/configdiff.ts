@@ -1,5 +1,5 @@
 // `svrctl config diff OLD NEW`: objects and fields that an edit changes, and what it would do to the live sessions of running
-// routers. Called by program.ts. Decides nothing: pkg/plan compares, and each router judges its own sessions.
+// routers; of a cluster see clusterdiff.ts. Called by program.ts. Decides nothing: pkg/plan compares, and each router judges its own sessions.
 import type { ParsedObject, ParseResult } from "../api/document.ts";
 import { objectId } from "../api/kinds.ts";
 import { formatProblem } from "../api/problem.ts";
@@ -7,6 +7,7 @@ import type { PreviewView } from "../api/view.ts";
 import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import { compile, keepLastGood } from "../plan/compile.ts";
+import type { RouterConfig } from "../plan/config.ts";
 import { changedRouters, diffObjects } from "../plan/diff.ts";
 import type { ObjectChange } from "../plan/diff.ts";
 import { objectsSchema, previewSchema } from "./answers.ts";
@@ -40,6 +41,8 @@ export interface DiffData {
   changed: string[];
   /** running routers that were asked */
   routers: DiffRouter[];
+  /** of a cluster: routers whose configuration would be another one, and that have no admin socket here: nothing is known of their sessions */
+  notAsked?: string[];
 }
 
 const command = "svrctl config diff";
@@ -71,8 +74,8 @@ async function readDirectories(context: Context, directories: readonly string[])
   return other.ok ? ok({ old: one.value, next: other.value }) : other;
 }
 
-/** What a file would say is not known while it cannot be read, so nothing true can be said of the edit. */
-function unreadableFailure(files: readonly string[]): Failure {
+/** unreadableFailure says that nothing true can be said of an edit while a file of it cannot be read. */
+export function unreadableFailure(files: readonly string[]): Failure {
   return { code: "SVR_CONFIG_INVALID", attempted: "cannot tell what the edit does", reason: `${files.join(", ")} has a document that cannot be read`, next: 'correct it, see "svrctl config validate DIR"' };
 }
 
@@ -90,7 +93,11 @@ async function askRouter(router: Router, { next, limit }: { next: ParseResult; l
   const before: ParsedObject[] = running.value.map((object) => ({ id: objectId(object), object }));
   const after = keepLastGood({ objects: before }, next);
   const objects = diffObjects(before, after.objects);
-  const config = compile(after).routers.get(router.name);
+  return askPreview(router, { config: compile(after).routers.get(router.name), objects, limit });
+}
+
+/** askPreview lets a router judge its live sessions by another configuration; none: it would keep what it has. */
+export async function askPreview(router: Router, { config, objects, limit }: { config: RouterConfig | undefined; objects: ObjectChange[]; limit: number }): Promise<Result<DiffRouter, Failure>> {
   if (config === undefined) return ok({ router: router.name, objects });
   const sessions = await router.ask({ path: `/api/v1/routers/self/preview?limit=${limit}`, schema: previewSchema, what: "the effect on sessions", body: config, patienceMs });
   return sessions.ok ? ok({ router: router.name, objects, sessions: sessions.value }) : sessions;

@@ -12,7 +12,8 @@ const longestValue = 60;
 export function diffText(data: DiffData, of: { style: Style; hasOld: boolean }): string {
   const { style, hasOld } = of;
   const parts = hasOld ? [objectsText(data.objects, style), `routers with another configuration: ${data.changed.join(", ") || "none"}\n`] : [];
-  return [...parts, ...data.routers.map((one) => routerText(one, { style, hasOld }))].join("\n");
+  const notAsked = data.notAsked === undefined || data.notAsked.length === 0 ? [] : [`live sessions were not looked at on ${data.notAsked.join(", ")}: no admin socket of theirs is here; run this there, or name one with --socket\n`];
+  return [...parts, ...data.routers.map((one) => routerText(one, { style, hasOld })), ...notAsked].join("\n");
 }
 
 function routerText(one: DiffRouter, of: { style: Style; hasOld: boolean }): string {

@@ -47,6 +47,7 @@ const diffSchema = z.looseObject({
     router: text("running router"), objects: changesSchema.meta({ description: "against what it runs" }),
     sessions: previewSchema.exactOptional().meta({ description: "its live sessions; absent when no valid Router object is left" }),
   })),
+  notAsked: z.array(z.string()).exactOptional().meta({ description: "of a cluster: routers with another configuration whose live sessions were not looked at" }),
 }) as unknown as z.ZodType<DiffData>;
 
 const originSchema = z.looseObject({ object: text("Kind namespace/name"), field: text("path of the field") });
@@ -73,6 +74,10 @@ const whySchema = z.looseObject({
 const versionSchema: z.ZodType<VersionData> = z.looseObject({
   client: z.looseObject({ version: text("version of svrctl") }),
   routers: z.array(z.intersection(statusSchema, z.looseObject({ fits: z.boolean().meta({ description: "at most one minor version apart" }) }))),
+  cluster: z.looseObject({
+    server: text("address of the API server"), version: z.string().exactOptional().meta({ description: "of the API server" }),
+    operator: z.looseObject({ version: text("of who compiled last"), fits: z.boolean() }).exactOptional(), routers: z.array(z.looseObject({ name: text("router"), version: text("as it told last"), fits: z.boolean() })),
+  }).exactOptional().meta({ description: "of a cluster; then routers is empty" }),
 });
 
 const captureItems = itemsOf(captureSchema);

@@ -3,6 +3,7 @@
 import { CommanderError } from "commander";
 import type { Command } from "commander";
 import { addCapture } from "./capturecommands.ts";
+import { diffCluster } from "./clusterdiff.ts";
 import { validateConfig } from "./configcheck.ts";
 import { diffConfig } from "./configdiff.ts";
 import { calledText, createContext } from "./context.ts";
@@ -160,19 +161,19 @@ function addVerify(program: SvrCommand, run: Run): void {
 function addConfig(program: SvrCommand, run: Run): void {
   const config = program.command("config").description("Configuration files.")
     .withExamples("config validate /etc/opensvr", "config diff ./edited --router branch");
-  config.command("validate").argument("<dir>", "directory with the YAML files")
+  config.command("validate").argument("<dir>", "directory with the YAML files, or one file")
     .description("Check a configuration directory for all its routers: each problem with file, line, column and fix. Key files are not read. Exit 1 when there are errors.")
     .withExamples("config validate /etc/opensvr", "config validate ./config -o yaml")
     .action((directory: string, _flags: unknown, command: Command) => run(command, (context) => validateConfig(context, directory)));
-  config.command("diff").argument("<dirs...>", "OLD and NEW directory, or NEW alone to compare with what the routers run")
-    .description("Show what an edit changes, object by object, and the live sessions that it would cut, move or leave on running routers: with one directory, or with --router or --socket. Exit 3 when it would cut one.")
+  config.command("diff").argument("<paths...>", "directories or files: OLD and NEW, or NEW alone to compare with what the routers run; of a cluster any number, compared with its objects")
+    .description("Show what an edit changes, object by object, and the live sessions that it would cut, move or leave on running routers: with one path, or with --router or --socket. Of a cluster also which routers would get another configuration; nothing is written. Exit 3 when it would cut a session.")
     .option("--limit <count>", "name at most this many sessions a router", readCount, 20)
-    .withExamples("config diff /etc/opensvr ./edited", "config diff ./edited --router branch -o json")
-    .action((directories: string[], flags: { limit: number }, command: Command) => run(command, (context) => diffConfig(context, { directories, limit: flags.limit })));
+    .withExamples("config diff /etc/opensvr ./edited", "config diff ./edited --context lab -o json")
+    .action((directories: string[], flags: { limit: number }, command: Command) => run(command, (context) => (context.options.asksCluster ? diffCluster : diffConfig)(context, { directories, limit: flags.limit })));
 }
 
 function addWhy(program: SvrCommand, run: Run): void {
-  program.command("why").description("Explain why a connection is allowed or refused. Exit 3 when the answer is no.")
+  program.command("why").withNames().description("Explain why a connection is allowed or refused: by what a running router has, by a directory, or by the objects of a cluster for each of its routers, or those that --router names. Exit 3 when the answer is no.")
     .option("--tenant <name>", "who asks, by tenant")
     .option("--from <address>", "who asks, by the address of the host; its tenant is looked up", readAddress)
     .requiredOption("--proto <protocol>", "tcp, udp, icmp or a protocol number", readProtocol)
@@ -183,7 +184,7 @@ function addWhy(program: SvrCommand, run: Run): void {
 }
 
 function addVersion(program: SvrCommand, run: Run): void {
-  program.command("version").description("Versions of svrctl and of the routers, and whether they fit together.")
+  program.command("version").description("Versions of this program, of the routers, and of a cluster also of API server and operator, and whether they fit together.")
     .withExamples("version", "version -o json")
     .action((_flags: unknown, command: Command) => run(command, showVersion));
 }

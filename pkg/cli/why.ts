@@ -1,24 +1,21 @@
-// `svrctl why`: why a connection is allowed or refused, step by step, by the configuration in force at routers or by that of
-// a directory. Called by program.ts. Decides nothing itself: pkg/plan explains.
-import type { ParsedObject } from "../api/document.ts";
-import { objectId } from "../api/kinds.ts";
-import { suggestWord } from "../api/suggest.ts";
+// `svrctl why`: why a connection is allowed or refused, step by step, by the configuration in force at routers, by that of
+// a directory, or by the objects of a cluster. Called by program.ts. Decides nothing itself: pkg/plan explains.
 import type { IpAddress } from "../base/address.ts";
 import { formatAddress } from "../base/addresstext.ts";
 import { changeText } from "../plan/change.ts";
 import type { Change } from "../plan/change.ts";
-import type { Origin, RouterConfig } from "../plan/config.ts";
+import type { Origin } from "../plan/config.ts";
 import { explain } from "../plan/explain.ts";
 import type { Explanation, WhyQuestion } from "../plan/explain.ts";
 import { findRemedy } from "../plan/remedy.ts";
-import { configurationSchema, objectsSchema } from "./answers.ts";
-import { connect, finish } from "./ask.ts";
-import type { Router } from "./ask.ts";
-import { readPlan } from "./configread.ts";
+import { finish } from "./ask.ts";
+import { withCluster } from "./cluster.ts";
 import type { Context } from "./context.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Exit, usageFailure } from "./failure.ts";
-import type { ExitCode, Failure } from "./failure.ts";
+import type { ExitCode } from "./failure.ts";
+import { clusterConfigs, compiledConfigs, runningConfigs } from "./whyconfigs.ts";
+import type { WhyConfigs } from "./whyconfigs.ts";
 import { explanationText } from "./whyview.ts";
 import { protocolWord } from "./wording.ts";
 
@@ -40,9 +37,6 @@ export interface WhyAsked { tenant?: string; from?: string; protocol: number; to
 /** WhyData is the answer for programs. */
 export interface WhyData { question: WhyAsked; items: WhyItem[] }
 
-/** Objects are asked for only when a connection is refused; none: nothing is proposed. */
-interface Configs { configs: readonly { config: RouterConfig; objects: () => Promise<readonly ParsedObject[] | undefined> }[]; failures: readonly Failure[] }
-
 const command = "svrctl why";
 const icmp4 = 1;
 const icmp6 = 58;
@@ -52,16 +46,21 @@ const withPorts: ReadonlySet<number> = new Set([6, 17]);
 export async function explainWhy(context: Context, flags: WhyFlags): Promise<ExitCode> {
   const question = questionOf(flags);
   if (typeof question === "string") return finish(context, [usageFailure(question, command)]);
-  const { configs, failures } = flags.configDir === undefined ? await runningConfigs(context) : await compiledConfigs(context, flags.configDir);
+  if (flags.configDir !== undefined) return explainBy(context, question, await compiledConfigs(context, flags.configDir));
+  if (context.options.asksCluster) return withCluster(context, async (asked) => explainBy(context, question, await clusterConfigs(context, asked)));
+  return explainBy(context, question, await runningConfigs(context));
+}
+
+async function explainBy(context: Context, question: WhyQuestion, { configs, failures }: WhyConfigs): Promise<ExitCode> {
   const items = await Promise.all(configs.map((one) => itemOf(one, question)));
   const asked = askedOf(question);
   const data: WhyData = { question: asked, items };
-  if (items.length > 0) await context.show({ data, text: (style) => items.map((item) => explanationText(item, asked, style)).join("\n") });
+  if (items.length > 0) await context.show({ data, text: (style) => items.map((item) => explanationText(item, asked, style)).join("\n"), names: items.map((item) => item.router) });
   const vague = items.filter((item) => !item.allow && item.reason === undefined).map((item) => usageFailure(item.steps.at(-1)?.text ?? "the question does not say enough", command));
   return finish(context, [...failures, ...vague], items.some((item) => !item.allow) ? Exit.no : Exit.ok);
 }
 
-async function itemOf({ config, objects }: Configs["configs"][number], question: WhyQuestion): Promise<WhyItem> {
+async function itemOf({ config, objects }: WhyConfigs["configs"][number], question: WhyQuestion): Promise<WhyItem> {
   const answer = explain(config, question);
   const sources = answer.allow || answer.reason === undefined ? undefined : await objects();
   const remedy = sources === undefined ? undefined : findRemedy({ objects: sources, config, question, refusal: answer });
@@ -84,47 +83,5 @@ function askedOf({ tenant, from, proto, destination, port }: WhyQuestion): WhyAs
   return {
     ...(tenant === undefined ? {} : { tenant }), ...(from === undefined ? {} : { from: formatAddress(from) }),
     protocol: proto, to: formatAddress(destination), port,
-  };
-}
-
-async function runningConfigs(context: Context): Promise<Configs> {
-  const { routers, failures } = await connect(context, { single: true });
-  const results = await Promise.all(routers.map((router) => router.ask({ path: "/api/v1/routers/self/configuration", schema: configurationSchema, what: "the configuration" })));
-  const objectsOf = async (router: Router): Promise<readonly ParsedObject[] | undefined> => {
-    const found = await router.ask({ path: "/api/v1/routers/self/objects", schema: objectsSchema, what: "the configuration objects" });
-    return found.ok ? found.value.map((object) => ({ id: objectId(object), object })) : undefined;
-  };
-  return {
-    configs: results.flatMap((result, index) => (result.ok ? [{ config: result.value, objects: () => objectsOf(routers[index] as Router) }] : [])),
-    failures: [...failures, ...results.flatMap((result) => (result.ok ? [] : [result.error]))],
-  };
-}
-
-async function compiledConfigs(context: Context, directory: string): Promise<Configs> {
-  const { options, around } = context;
-  if (options.sockets.length > 0) return { configs: [], failures: [usageFailure("--socket asks a running router and --config-dir none: give one of them", command)] };
-  const read = await readPlan(around.readConfig, directory);
-  if (!read.ok) return { configs: [], failures: [read.error] };
-  const { routers, problems } = read.value;
-  if (problems.some((problem) => problem.severity === "error")) await context.note(`note: the configuration has errors, see "svrctl config validate ${directory}"`);
-  const known = [...routers.keys()];
-  if (options.routers.length === 0 && known.length !== 1) return { configs: [], failures: [noName(directory, known)] };
-  const chosen = (options.routers.length === 0 ? known : options.routers).map((name) => ({ name, config: routers.get(name) }));
-  return {
-    configs: chosen.flatMap(({ config }) => (config === undefined ? [] : [{ config, objects: () => Promise.resolve(read.value.sources) }])),
-    failures: chosen.filter(({ config }) => config === undefined).map(({ name }) => noRouter(directory, name, known)),
-  };
-}
-
-function noName(directory: string, known: readonly string[]): Failure {
-  if (known.length === 0) return { code: "SVR_NOT_FOUND", attempted: `cannot explain by ${directory}`, reason: "it has no valid Router object", next: `run "svrctl config validate ${directory}"` };
-  return usageFailure(`--config-dir ${directory} has several routers: add --router with one of ${known.join(", ")}`, command);
-}
-
-function noRouter(directory: string, name: string, known: readonly string[]): Failure {
-  const near = suggestWord(name, known);
-  return {
-    code: "SVR_NOT_FOUND", attempted: `cannot explain by ${directory}`, reason: `it has no valid Router "${name}"`,
-    next: near === undefined ? `there are: ${known.join(", ") || "none"}` : `did you mean "${near}"?`,
   };
 }

@@ -7,7 +7,7 @@ import { apiVersion } from "../api/names.ts";
 import { formatProblem } from "../api/problem.ts";
 import type { ParseResult } from "../api/document.ts";
 import type { ConfigSource } from "../ports/config.ts";
-import { createDirectorySource, readSettled } from "./directory.ts";
+import { createDirectorySource, readConfigPath, readSettled } from "./directory.ts";
 import type { DirectoryOptions } from "./directory.ts";
 import type { FolderEntry } from "./folder.ts";
 
@@ -62,6 +62,13 @@ test("a directory that is missing is a failure, never an empty configuration", a
 
 test("a file in the place of the directory is a failure", async () => {
   await expect(read(join(fresh({ a: "" }), "a"))).rejects.toMatchObject({ code: "SVR_CONFIG_DIR", message: expect.stringContaining("ENOTDIR") });
+});
+
+test("a path may name one file, whatever its name is, or a directory", async () => {
+  const folder = fresh({ "edit.txt": tenant("b"), "a.yaml": tenant("a") });
+  expect(idsIn(await readConfigPath(join(folder, "edit.txt")))).toEqual(["Tenant b"]);
+  expect(idsIn(await readConfigPath(folder))).toEqual(["Tenant a"]);
+  await expect(readConfigPath(join(folder, "gone"))).rejects.toMatchObject({ code: "SVR_CONFIG_DIR" });
 });
 
 test("bounds on files, nesting and bytes are failures that name the bound", async () => {

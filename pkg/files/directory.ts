@@ -1,6 +1,7 @@
 // A directory of YAML files as a source of configuration: every *.yaml and *.yml below it. Constructed by cmd/router and
 // cmd/svrctl. A file that cannot be read is a problem of that file; a directory that cannot is a failure, never an empty configuration.
-import { open } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SvrError } from "../base/errors.ts";
 import { documentBounds, parseDocuments } from "../api/document.ts";
@@ -51,6 +52,17 @@ export function createDirectorySource(folder: string, options: DirectoryOptions 
       });
     },
   };
+}
+
+/** readConfigPath reads a directory, or one file whatever its name is; rejects with SVR_CONFIG_DIR when it cannot be read. */
+export async function readConfigPath(path: string): Promise<ParseResult> {
+  let found: Stats;
+  try {
+    found = await stat(path);
+  } catch {
+    return createDirectorySource(path).read(); // which says why not
+  }
+  return found.isFile() ? readFile(path, found.size) : createDirectorySource(path).read();
 }
 
 /**

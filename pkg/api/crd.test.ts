@@ -61,12 +61,19 @@ test("each format and each rule of a schema is a rule of CEL", () => {
   for (const kind of kindNames) {
     walk((jsonSchemaOf(kind).properties?.["spec"] ?? {}) as Node, "spec", (node, path) => {
       const rules = (structuralOf(node)["x-kubernetes-validations"] ?? []) as unknown[];
-      const wanted = (node["x-svr-format"] === undefined ? 0 : 1) + ((node["x-svr-cel"] ?? []) as unknown[]).length + (node["anyOf"] === undefined || node["x-svr-format"] !== undefined ? 0 : 1);
+      const wanted = (node["x-svr-format"] === undefined ? 0 : 1) + ((node["x-svr-cel"] ?? []) as unknown[]).length + (node["anyOf"] === undefined || node["x-svr-format"] !== undefined ? 0 : 1) + (node["x-svr-what"] === undefined ? 0 : 1);
       expect([path, rules.length]).toEqual([path, wanted]);
       if (typeof node["x-svr-format"] === "string") formats.add(node["x-svr-format"]);
     });
   }
   expect([...formats].sort()).toEqual(["address", "duration", "interface-address", "lengths", "ports", "prefix"]);
+});
+
+test("a pattern is a rule with words, and stays a pattern where it would be checked too often", () => {
+  const node = { type: "string", maxLength: 253, pattern: "^[a-z]*$", "x-svr-what": "a word", examples: ["web"] };
+  expect(structuralOf(node)).toMatchObject({ "x-kubernetes-validations": [{ rule: "self.matches(r'^[a-z]*$')", message: "is not a word; write for example web" }] });
+  expect(structuralOf(node)).not.toHaveProperty("pattern");
+  expect(structuralOf(node, 1_000_000)).toMatchObject({ pattern: "^[a-z]*$" });
 });
 
 test("labels are bounded, and blocks go with their source", () => {

@@ -20,7 +20,7 @@ export function textField(text: FieldText & { max: number; min?: number }): z.Zo
 
 /** patternField is a string that fits a pattern; `what` completes "is not ...". */
 export function patternField(text: FieldText & { max: number; pattern: RegExp; what: string }): z.ZodString {
-  return z.string().min(1).max(text.max).regex(text.pattern, { error: `is not ${text.what}` }).meta(metaOf(text));
+  return z.string().min(1).max(text.max).regex(text.pattern, { error: `is not ${text.what}` }).meta({ ...metaOf(text), "x-svr-what": text.what });
 }
 
 /** checkedField is a string that a total parser accepts; `format` names the parser for generators of other schemas. */

@@ -37,7 +37,7 @@ const routerConfigSpec = ruled(ruled(z.strictObject({
 export const routerConfigSchema = ruled(clusterKind("RouterConfig", configNameField, routerConfigSpec), {
   holds: ({ metadata, spec }) => (spec.type === "Head" ? metadata.name === spec.head?.router : digest.pattern.test(metadata.name)),
   cel: "self.spec.type == 'Head' ? !has(self.spec.head) || self.metadata.name == self.spec.head.router : self.metadata.name.matches('^[0-9a-f]{64}$')",
-  error: "metadata.name is not that of the router of the head, or the SHA-256 of the content of the page", fix: "leave RouterConfigs to the operator",
+  path: "metadata.name", error: "metadata.name is not that of the router of the head, or the SHA-256 of the content of the page", fix: "leave RouterConfigs to the operator",
 });
 
 /** RouterConfigObject is a head or a page. */

@@ -22,7 +22,8 @@ export interface CelRule { rule: string; message: string; fieldPath?: string }
 /** ruled adds a rule to a schema. */
 export function ruled<T extends z.ZodType>(schema: T, rule: Rule<z.output<T>>): T {
   const { holds, cel, error, fix, path, code = "value" } = rule;
-  const told: CelRule = { rule: cel, message: `${error}; ${fix}`, ...(path !== undefined && { fieldPath: `.${path}` }) };
+  const isBelow = path !== undefined && !path.startsWith("metadata."); // the API server knows no path into metadata
+  const told: CelRule = { rule: cel, message: `${error}; ${fix}`, ...(isBelow && { fieldPath: `.${path}` }) };
   const before = (schema.meta()?.["x-svr-cel"] ?? []) as CelRule[];
-  return schema.refine(holds, { error, params: { code, fix }, ...(path !== undefined && { path: [path] }) }).meta({ ...schema.meta(), "x-svr-cel": [...before, told] });
+  return schema.refine(holds, { error, params: { code, fix }, ...(path !== undefined && { path: path.split(".") }) }).meta({ ...schema.meta(), "x-svr-cel": [...before, told] });
 }

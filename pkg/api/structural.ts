@@ -7,8 +7,8 @@ export interface Node { [key: string]: unknown }
 
 const plain = ["type", "enum", "default", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern", "required", "x-kubernetes-list-type", "x-kubernetes-list-map-keys"];
 
-/** structuralOf gives the structural form of a schema; keys in a fixed order, so that equal input gives equal text. */
-export function structuralOf(node: Node): Node {
+/** structuralOf gives the structural form of a schema; keys in a fixed order, so that equal input gives equal text. `times`: how often the value may be in an object. */
+export function structuralOf(node: Node, times = 1): Node {
   const own: Node = {};
   const description = describedWith(node);
   if (description !== undefined) own["description"] = description;
@@ -17,10 +17,12 @@ export function structuralOf(node: Node): Node {
   if (node["const"] !== undefined) Object.assign(own, { type: typeof node["const"], enum: [node["const"]] });
   if (own["type"] === "integer") own["format"] = "int64";
   if (node["anyOf"] !== undefined) Object.assign(own, eitherOf(node["anyOf"] as Node[]));
-  if (isNode(node["properties"])) own["properties"] = Object.fromEntries(Object.entries(node["properties"]).filter(([, child]) => isNode(child)).map(([name, child]) => [name, structuralOf(child as Node)]));
-  if (isNode(node["additionalProperties"])) Object.assign(own, { type: "object", additionalProperties: structuralOf(node["additionalProperties"]), maxProperties: node["x-svr-most"] });
-  if (isNode(node["items"])) own["items"] = structuralOf(node["items"]);
-  const rules = [...formatRules(node), ...(node["x-svr-cel"] ?? []) as CelRule[]];
+  if (isNode(node["properties"])) own["properties"] = Object.fromEntries(Object.entries(node["properties"]).filter(([, child]) => isNode(child)).map(([name, child]) => [name, structuralOf(child as Node, times)]));
+  if (isNode(node["additionalProperties"])) Object.assign(own, { type: "object", additionalProperties: structuralOf(node["additionalProperties"], times * Number(node["x-svr-most"])), maxProperties: node["x-svr-most"] });
+  if (isNode(node["items"])) own["items"] = structuralOf(node["items"], times * Number(node["maxItems"]));
+  const pattern = patternRule(node, times);
+  if (pattern !== undefined) delete own["pattern"];
+  const rules = [...(pattern === undefined ? [] : [pattern]), ...formatRules(node), ...(node["x-svr-cel"] ?? []) as CelRule[]];
   if (rules.length > 0) own["x-kubernetes-validations"] = rules;
   return withoutGaps(own);
 }
@@ -47,6 +49,17 @@ function eitherOf(ways: readonly Node[]): Node {
     "x-kubernetes-int-or-string": true, anyOf: [{ type: "integer" }, { type: "string" }], maxLength: longest, type: undefined,
     "x-kubernetes-validations": [{ rule: `type(self) == int ? self >= ${String(number["minimum"])} && self <= ${String(number["maximum"])} : ${textRule}`, message: `is not one of the values allowed; write ${says}a number from ${String(number["minimum"])} to ${String(number["maximum"])}` }],
   };
+}
+
+const mostCost = 2_000_000; // of the API server's limit of 10,000,000 a rule
+
+/** A pattern as a rule, whose message says what is wrong; where it could be checked too often for the API server's limit it stays a pattern. */
+function patternRule(node: Node, times: number): CelRule | undefined {
+  const { pattern, maxLength } = node;
+  const what = node["x-svr-what"];
+  if (typeof pattern !== "string" || typeof what !== "string" || times * Number(maxLength) * 0.1 * pattern.length * 0.25 > mostCost) return undefined;
+  const example = (node["examples"] as unknown[] | undefined)?.[0];
+  return { rule: `self.matches(r'${pattern}')`, message: `is not ${what}; write for example ${String(example)}` };
 }
 
 /** What a format means, in CEL; the same as the parser that the format names. */

@@ -1,5 +1,5 @@
 // What each account of the chart may do, verb by verb, with the reason. The chart's rules and docs/reference/rbac.md are written
-// from here. Called by scripts/generate-chart.ts and tests; data only.
+// from here; test/kube/rbac shows that the operator needs each of its verbs and no other. Data only.
 
 /** Role names a role of the chart: who has it, and where it holds. */
 export interface Role {
@@ -21,7 +21,7 @@ export interface Rule {
   readonly why: string;
 }
 
-const opensvr = "opensvr.io";
+const opensvr = "opensvr.io", rbac = "rbac.authorization.k8s.io";
 const compiled = ["tenants", "services", "serviceroutes", "servicepolicies", "securitypolicies"];
 
 /** routerRoleName is the ClusterRole of the router accounts, as the chart names it. */
@@ -32,12 +32,15 @@ const operator: Role = {
   rules: [
     ...compiled.map((resource): Rule => ({ group: opensvr, resource, verbs: ["list", "watch"], why: "compiled" })),
     ...compiled.map((resource): Rule => ({ group: opensvr, resource: `${resource}/status`, verbs: ["patch"], why: "conditions" })),
-    { group: opensvr, resource: "routers", verbs: ["list", "watch"], why: "compiled" },
+    { group: opensvr, resource: "routers", verbs: ["list", "watch", "create", "patch", "delete"], why: "compiled; one for each node that a RouterClass selects" },
     { group: opensvr, resource: "routers/status", verbs: ["patch"], why: "conditions" },
     { group: opensvr, resource: "routerconfigs", verbs: ["get", "list", "watch", "create", "patch", "delete"], why: "what was compiled: pages are created, heads are applied, what nobody names any more is deleted; read for what routers acknowledged and, at the start, for the objects in force" },
-    { group: opensvr, resource: "routerclasses", verbs: ["list", "watch"], why: "which nodes have routers" },
-    { group: "", resource: "nodes", verbs: ["list", "watch"], why: "one Router for each node that a RouterClass selects" },
-    { group: "apps", resource: "daemonsets", verbs: ["list", "watch"], why: "the pods of a RouterClass" },
+    { group: opensvr, resource: "routerclasses", verbs: ["list", "watch", "create", "patch"], why: "which nodes have routers; `default` is made when there is none" },
+    { group: opensvr, resource: "routerclasses/status", verbs: ["patch"], why: "conditions" },
+    { group: "", resource: "nodes", verbs: ["list", "watch"], why: "names and labels" },
+    { group: "apps", resource: "daemonsets", verbs: ["list", "watch"], why: "whether the pods of a RouterClass are as they should be" },
+    { group: rbac, resource: "clusterrolebindings", verbs: ["create", "patch"], why: "the rights of the account of a RouterClass" },
+    { group: rbac, resource: "clusterroles", names: [routerRoleName], verbs: ["bind"], why: "to give rights that the operator has not itself" },
     { group: "", resource: "namespaces", verbs: ["list", "watch"], why: "their labels decide whose Services may name a Tenant" },
     { group: "events.k8s.io", resource: "events", verbs: ["create", "patch"], why: "changes of Ready" },
   ],
@@ -49,6 +52,14 @@ const own: Role = {
     { group: "coordination.k8s.io", resource: "leases", verbs: ["create"], why: "the election; a new object cannot be limited by name" },
     { group: "coordination.k8s.io", resource: "leases", names: ["opensvr-operator"], verbs: ["get", "update"], why: "who leads" },
     { group: "", resource: "configmaps", names: ["opensvr-accepted"], verbs: ["get", "create", "patch"], why: "the list of the objects in force" },
+  ],
+};
+
+const children: Role = {
+  key: "operator-routers", title: "Operator, the namespace of the routers", where: "Role, in `routers.namespace`",
+  rules: [
+    { group: "", resource: "serviceaccounts", verbs: ["create", "patch"], why: "the account of a RouterClass" },
+    { group: "apps", resource: "daemonsets", verbs: ["create", "patch"], why: "the pods of a RouterClass" },
   ],
 };
 
@@ -72,4 +83,4 @@ const test: Role = {
 };
 
 /** roles lists the roles in the order of the page. */
-export const roles: readonly Role[] = [operator, own, router, test];
+export const roles: readonly Role[] = [operator, own, children, router, test];

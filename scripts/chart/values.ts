@@ -27,6 +27,7 @@ export const valuesSchema = z.strictObject({
   routers: z.strictObject({
     image: z.strictObject(image("router")),
     namespace: name.default("").describe("Namespace of the router pods; they need more than the operator. Empty: the namespace of the release."),
+    defaultClass: z.boolean().default(true).describe("Makes RouterClass default, a router in the pod network of each node, when there is no RouterClass."),
     createNamespace: z.boolean().default(true).describe("Makes routers.namespace, labelled for privileged pods, when it is not the namespace of the release. It is kept at uninstall: routers go on."),
   }),
   serviceAccount: z.strictObject({

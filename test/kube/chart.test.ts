@@ -12,7 +12,7 @@ const namespace = "opensvr";
 /** Every switch the other way. */
 const full = {
   fullnameOverride: "svr", replicas: 3, image: { repository: "example.test/operator", digest: `sha256:${"0".repeat(64)}`, pullPolicy: "Always" }, imagePullSecrets: [{ name: "registry" }],
-  logLevel: "debug", healthPort: 9999, routers: { namespace: "routers" }, serviceAccount: { name: "keeper", annotations: { "example.test/role": "x" } }, networkPolicy: { enabled: true },
+  logLevel: "debug", healthPort: 9999, routers: { namespace: "routers", defaultClass: false }, serviceAccount: { name: "keeper", annotations: { "example.test/role": "x" } }, networkPolicy: { enabled: true },
   resources: { limits: { cpu: "1" } }, podAnnotations: { a: "b" }, podLabels: { c: "d" }, nodeSelector: { e: "f" }, tolerations: [{ operator: "Exists" }], affinity: { nodeAffinity: {} },
   priorityClassName: "system-cluster-critical", extraEnv: [{ name: "HTTPS_PROXY", value: "http://proxy:3128" }],
 };
@@ -58,7 +58,7 @@ describe("what the chart renders", () => {
     const objects = render(full), { spec } = podOf(objects);
     expect(spec).toMatchObject({ serviceAccountName: "keeper", priorityClassName: "system-cluster-critical", nodeSelector: { e: "f" }, tolerations: [{ operator: "Exists" }], affinity: { nodeAffinity: {} }, imagePullSecrets: [{ name: "registry" }] });
     expect(spec.containers[0]).toMatchObject({ image: `example.test/operator@sha256:${"0".repeat(64)}`, imagePullPolicy: "Always", resources: { limits: { cpu: "1" } }, ports: [{ containerPort: 9999 }] });
-    expect(spec.containers[0]?.["args"]).toEqual(expect.arrayContaining(["--router-namespace=routers", "--router-role=svr-router", "--health-port=9999", "--log-level=debug"]));
+    expect(spec.containers[0]?.["args"]).toEqual(expect.arrayContaining(["--router-namespace=routers", "--router-role=svr-router", "--health-port=9999", "--no-default-class", "--log-level=debug"]));
     expect(objects.find(({ kind }) => kind === "Namespace")?.metadata).toMatchObject({ name: "routers", labels: { "pod-security.kubernetes.io/enforce": "privileged" } });
     expect(names(render(off), "ServiceAccount").concat(names(render(off), "ClusterRole"), names(render(off), "CustomResourceDefinition"), names(render(off), "FlowSchema"), names(render(off), "PodDisruptionBudget"))).toEqual([]);
     expect(podOf(render(off)).spec["serviceAccountName"]).toBe("default");

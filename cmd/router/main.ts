@@ -2,19 +2,14 @@
 import { randomBytes, randomFillSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import pino from "pino";
 import { SvrError } from "../../pkg/base/errors.ts";
 import { writePcapng } from "../../pkg/capture/pcapng.ts";
 import { openDatapath } from "../../pkg/datapath/open.ts";
 import type { EbpfDatapath } from "../../pkg/datapath/open.ts";
 import { slotsFor } from "../../pkg/datapath/settings.ts";
-import { createDirectorySource } from "../../pkg/files/directory.ts";
-import { createKeySource } from "../../pkg/files/keys.ts";
-import { createLastGoodFile } from "../../pkg/files/lastgoodfile.ts";
 import { createRecordFile } from "../../pkg/files/recordfile.ts";
 import { openPeeringSockets } from "../../pkg/netio/peeringsockets.ts";
-import { compileKeeping } from "../../pkg/plan/compile.ts";
 import type { RouterConfig } from "../../pkg/plan/config.ts";
 import { startRouter } from "../../pkg/router/app.ts";
 import { replayMemoryBytes } from "../../pkg/router/shard.ts";
@@ -24,6 +19,7 @@ import { derivePairKeys } from "../../pkg/security/peerkeys.ts";
 import { createRandomSource } from "../../pkg/security/random.ts";
 import { programVersion } from "../version.ts";
 import { systemClock } from "./clock.ts";
+import { openConfiguration } from "./configuration.ts";
 import { readFlags } from "./flags.ts";
 import { keepTurnsYoung } from "./heap.ts";
 import type { ShardData } from "./shard.ts";
@@ -47,8 +43,7 @@ async function main(): Promise<void> {
   const replayMemory = new SharedArrayBuffer(replayMemoryBytes);
   const router = await startRouter({
     name: flags.name, stateDir: flags.stateDir, pid: process.pid, isAlive: isRouter, boot: randomBytes(8).toString("hex"), version: programVersion(),
-    source: createDirectorySource(flags.configDir), keys: createKeySource(flags.configDir), lastGood: createLastGoodFile(join(flags.stateDir, "last-good.json")), sink: createRecordFile({ path: flags.records }),
-    compiler: compileKeeping, clock: systemClock, log, derive: derivePairKeys,
+    ...openConfiguration(flags, log), sink: createRecordFile({ path: flags.records }), clock: systemClock, log, derive: derivePairKeys,
     openDatapath: (config) => (datapath = openDatapath({
       name: flags.name, pinDir: flags.pinDir, sessions: slotsFor(config.limits.sessions), liveLimit: config.limits.sessions, shards: shardsOf(config),
       random: (count) => randomFillSync(new Uint8Array(count)),

@@ -1,6 +1,37 @@
-// Where a router's configuration comes from: a directory of YAML in this version, later also the operator; and where what was
-// in force waits for the next start. Implemented by pkg/files and by tests; the app compiles what it gives.
+// Where a router's configuration comes from: a directory of YAML that the router compiles, or an API server where it is compiled
+// already; and where what was in force waits for the next start. Implemented by pkg/files, pkg/router (over other ports) and tests.
 import type { ParsedObject, ParseResult } from "../api/document.ts";
+import type { ApiObject } from "../api/kinds.ts";
+import type { Problem } from "../api/problem.ts";
+import type { RouterConfig } from "../plan/config.ts";
+
+/** Reading is what a router is to run, as its source says now. */
+export interface Reading {
+  config: RouterConfig;
+  /** what it was compiled from, for everything that is broken its last good version; empty when it came compiled */
+  objects: ApiObject[];
+  problems: readonly Problem[];
+}
+
+/** CompiledSource gives a router its compiled configuration, and is told what became of it. Its methods are called one after the other. */
+export interface CompiledSource {
+  /** at the start: what is newest, or what was in force when the router ran last; may wait until there is something; rejects with the signal's reason */
+  first(signal: AbortSignal): Promise<Reading>;
+  /** what is newest; rejects when nothing could be read: what is in force stays */
+  read(): Promise<Reading>;
+  /** `changed` is called, debounced, when read may say something else; stop ends it */
+  watch(changed: () => void): { stop(): void };
+  /** this reading is in force, in the data plane and in every shard */
+  programmed(reading: Reading): void;
+  /** the last reading could not be put in force: what was before it, when the source knows */
+  refused(error: unknown): Reading | undefined;
+  /** true while there is something newer that cannot be given */
+  stale(): boolean;
+  /** tries again to write what a disk refused; never rejects */
+  retry(): Promise<void>;
+  /** what is wrong besides the problems of the reading, one line each */
+  troubles(): string[];
+}
 
 /** ConfigSource reads all objects now and tells when they changed; a failing read rejects and the old configuration stays. */
 export interface ConfigSource {

@@ -2,7 +2,7 @@
 // cmd/router with its adapters. Established packets need none of it; a fault here ends the process, not the forwarding.
 import type { RouterConfig } from "../plan/config.ts";
 import type { Clock, RandomSource } from "../ports/clock.ts";
-import type { ConfigSource, KeySource, LastGoodStore } from "../ports/config.ts";
+import type { CompiledSource, KeySource } from "../ports/config.ts";
 import type { WriteCapture } from "../ports/capture.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import type { Log } from "../ports/log.ts";
@@ -20,9 +20,10 @@ import type { ShardConfig } from "./build.ts";
 import { createCounters } from "./counters.ts";
 import type { Counters } from "./counters.ts";
 import { createFill } from "./fill.ts";
+import type { Fill } from "./fill.ts";
 import { controlRoutes } from "./controlroutes.ts";
 import { createIntake } from "./intake.ts";
-import type { Applied, Compiler, Intake } from "./intake.ts";
+import type { Applied, Intake } from "./intake.ts";
 import { createJudging } from "./judging.ts";
 import type { Judging } from "./judging.ts";
 import { lockState } from "./lock.ts";
@@ -36,6 +37,8 @@ import { createQuestions } from "./questions.ts";
 import type { Questions } from "./questions.ts";
 import { createRecordPump } from "./pump.ts";
 import type { RecordPump } from "./pump.ts";
+import { createSettling } from "./settle.ts";
+import type { Settling } from "./settle.ts";
 import type { PeerKeyPair } from "./tables.ts";
 
 /** RouterOptions are the adapters and settings of one router. */
@@ -47,10 +50,8 @@ export interface RouterOptions {
   isAlive(pid: number): boolean;
   boot: string;
   version: string;
-  source: ConfigSource;
-  compiler: Compiler;
+  source: CompiledSource;
   keys: KeySource;
-  lastGood: LastGoodStore;
   /** owned by the router from here on */
   sink: RecordSink;
   clock: Clock;
@@ -66,6 +67,8 @@ export interface RouterOptions {
   writeCapture: WriteCapture;
   /** hears peers on UDP 1280, owned by the router from here on; and what signs messages there */
   peering: { port: PeeringPort; engine: SealEngine };
+  /** ends a start that waits for its first configuration */
+  ending?: AbortSignal;
 }
 
 const PUMP_MS = 50;
@@ -107,6 +110,7 @@ interface Parts {
   started: Promise<unknown>;
   mtus: PathMtus;
   judging: Judging;
+  settling: Settling;
   /** what is in force but for path MTUs */
   posted?: ShardConfig;
   /** a path MTU is not in force yet */
@@ -120,18 +124,20 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const lock = lockState(options.stateDir, options.pid, (pid) => options.isAlive(pid));
   undo.defer(() => lock.release());
   const intake = createIntake(options);
-  const first = await intake.first();
+  const first = await intake.first(options.ending ?? new AbortController().signal);
   const datapath = options.openDatapath(first.config);
   undo.defer(() => datapath.close());
   undo.defer(() => { options.peering.port.close(); });
   const mtus = createPathMtus({ ...options, ...options.peering, datapath, changed: () => { parts.isStale = true; } });
   const running = startShards({ options, datapath, first, tooBig: (path) => { mtus.tooBig(path); } }, undo);
   const judging = createJudging({ datapath, ...running, nowMs: () => clock.monotonicMs(), log });
-  const parts: Parts = { options, datapath, intake, mtus, judging, isStale: false, ...running };
+  const parts: Parts = { options, datapath, intake, mtus, judging, isStale: false, settling: createSettling({ ...running, intake, log }), ...running };
   undo.defer(endingWith(parts));
-  applyConfig(parts, first);
+  applyFirst(parts, first);
   const failed = Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
   await Promise.race([parts.started, failed]); // before anybody is told that the router is up
+  undo.defer(() => { parts.settling.stop(); });
+  void parts.settling.follow(intake.current());
   const fill = createFill({ ...parts, config: () => intake.current().config, log });
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void once(options, ms, () => { resolve(); }));
   const pace = createPace({ nowMs: () => clock.monotonicMs(), wait: pause });
@@ -139,6 +145,15 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   undo.defer(() => admin.close());
   const control = await listenAdmin(`${options.stateDir}/control.sock`, controlRoutes({ ...parts, pace, random: options.random, write: options.writeCapture }), (error) => { log.error({ error }, "the control API could not answer"); });
   undo.defer(() => control.close());
+  workRegularly(parts, fill, undo);
+  followSource(parts, undo);
+  log.info({ adopted: datapath.adopted(), shards: parts.shards.length, configuration: first.hash }, "router started");
+  return { failed };
+}
+
+/** What is done again and again beside the packets. */
+function workRegularly(parts: Parts, fill: Fill, undo: AsyncDisposableStack): void {
+  const { options, intake, options: { clock, log } } = parts;
   const looking = options.every(ALARM_MS, () => void fill.tables());
   undo.defer(() => looking.stop());
   const keeping = options.every(KEEP_MS, () => void intake.retry());
@@ -156,9 +171,12 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   undo.defer(() => pumping.stop());
   const measuring = options.every(MTU_MS, () => { measure(parts); });
   undo.defer(() => measuring.stop());
+}
+
+function followSource(parts: Parts, undo: AsyncDisposableStack): void {
   let reloading = Promise.resolve(); // one after the other, so that the last change is what stays
   let isDue = false; // changes that come during one reload are one reload
-  const watch = options.source.watch(() => {
+  const watch = parts.options.source.watch(() => {
     if (isDue) return;
     isDue = true;
     reloading = reloading.then(() => {
@@ -170,8 +188,6 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
     watch.stop();
     await reloading;
   });
-  log.info({ adopted: datapath.adopted(), shards: parts.shards.length, configuration: first.hash }, "router started");
-  return { failed };
 }
 
 function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied; tooBig(path: string): void }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "captures" | "started"> {
@@ -223,21 +239,36 @@ function once(options: RouterOptions, ms: number, work: () => void): { stop(): v
 
 /** A configuration that cannot be put in force leaves the one before, and says so; the data plane may have taken half of it. */
 async function reload(parts: Parts): Promise<void> {
-  const { intake } = parts;
-  const before = intake.current();
+  const { intake, options: { log } } = parts;
   const next = await intake.again();
-  if (next === undefined || tryApply(parts, next, "configuration could not be programmed; the last good one stays in force")) return;
-  intake.back(before);
-  tryApply(parts, before, "the last good configuration could not be programmed again; sessions go on as the data plane has it");
+  if (next === undefined) return;
+  try {
+    applyConfig(parts, next);
+    void parts.settling.follow(next); // the next change need not wait for it
+  } catch (error) {
+    log.error({ error }, "configuration could not be programmed; the last good one stays in force");
+    const before = intake.refused(error);
+    if (before !== undefined) applyAgain(parts, before);
+  }
 }
 
-function tryApply(parts: Parts, applied: Applied, otherwise: string): boolean {
+/** A start goes back to what was in force when the router ran last, where the source has that. */
+function applyFirst(parts: Parts, first: Applied): void {
   try {
-    applyConfig(parts, applied);
-    return true;
+    applyConfig(parts, first);
   } catch (error) {
-    parts.options.log.error({ error }, otherwise);
-    return false;
+    const before = parts.intake.refused(error);
+    if (before === undefined) throw error;
+    parts.options.log.error({ error }, "configuration could not be programmed; the router starts with the last good one");
+    applyConfig(parts, before);
+  }
+}
+
+function applyAgain(parts: Parts, before: Applied): void {
+  try {
+    applyConfig(parts, before);
+  } catch (error) {
+    parts.options.log.error({ error }, "the last good configuration could not be programmed again; sessions go on as the data plane has it");
   }
 }
 

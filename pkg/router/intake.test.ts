@@ -4,6 +4,7 @@ import { SvrError } from "../base/errors.ts";
 import { compileKeeping } from "../plan/compile.ts";
 import type { LastGood } from "../ports/config.ts";
 import type { PeerKeys } from "../svr/keys.ts";
+import { compilingSource } from "./compiling.ts";
 import { createIntake } from "./intake.ts";
 import type { Applied, Intake } from "./intake.ts";
 
@@ -18,8 +19,10 @@ spec:
     - { name: west, psk: { file: west.psk }, paths: [{ name: a, interface: wan0, remoteAddress: 192.0.2.2 }] }
 ${more}`;
 
+const never = new AbortController().signal;
+
 interface World {
-  intake: Intake;
+  intake: Omit<Intake, "first"> & { first(): Promise<Applied> };
   files: Record<string, string>;
   keys: Record<string, string>;
   unreadable: boolean;
@@ -38,8 +41,9 @@ function makeWorld(files: Record<string, string>, disk: Disk = { state: undefine
   const key = (from: string, to: string, text: string): PeerKeys => ({
     keyId: text.charCodeAt(1) * 100 + from.charCodeAt(0), hmac: new Uint8Array(32), meta: new Uint8Array(32), salt: new Uint8Array(8), sender: from, receiver: to, generation: 1,
   });
-  const intake = createIntake({
-    compiler: compileKeeping, name: "branch",
+  const clock = { monotonicMs: () => 0, unixMs: () => world.now }, log = { info: say, warn: say, error: say };
+  const source = compilingSource({
+    compiler: compileKeeping, name: "branch", clock, log,
     source: {
       read: () => (world.unreadable ? Promise.reject(new Error("gone")) : Promise.resolve(parseDocuments(Object.entries(world.files).map(([path, text]) => ({ path, text }))))),
       watch: () => ({ stop: () => undefined }),
@@ -53,6 +57,9 @@ function makeWorld(files: Record<string, string>, disk: Disk = { state: undefine
         return Promise.resolve();
       },
     },
+  });
+  const inner = createIntake({
+    source, clock, log,
     keys: {
       psk(file) {
         const text = world.keys[file];
@@ -60,9 +67,9 @@ function makeWorld(files: Record<string, string>, disk: Disk = { state: undefine
         return new TextEncoder().encode(text);
       },
     },
-    clock: { monotonicMs: () => 0, unixMs: () => world.now }, log: { info: say, warn: say, error: say },
     derive: (own, peer, psk) => ({ send: key(own, peer, new TextDecoder().decode(psk.key)), receive: key(peer, own, new TextDecoder().decode(psk.key)) }),
   });
+  const intake = { ...inner, first: () => inner.first(never) };
   return Object.assign(world, { intake });
 }
 
@@ -174,7 +181,7 @@ test("a configuration that could not be programmed is taken back", async () => {
   const first = await world.intake.first();
   world.files = { ...world.files, "t.yaml": tenant("acme") };
   await world.intake.again();
-  world.intake.back(first);
+  expect(world.intake.refused(new Error("full"))).toBe(first);
   expect([world.intake.current(), world.intake.stale()]).toEqual([first, true]);
 });
 
@@ -270,7 +277,7 @@ describe("over a restart", () => {
     const kept = world.disk.state;
     world.files = { ...good, "t.yaml": `${tenant("acme")}spec: { budgets: { sessions: 7 } }\n` };
     await world.intake.again();
-    world.intake.back(first);
+    expect(world.intake.refused(new Error("full"))).toBe(first);
     await world.intake.retry();
     expect(world.disk.state).toEqual(kept);
     world.files = { ...good, "t.yaml": "{" };

@@ -1,18 +1,15 @@
-// Configuration intake: read the source, compile this router's configuration, keep the last good version of what became
-// invalid, read the peers' keys. Called by the app at start and on each change; programs nothing.
+// Configuration intake: take the newest compiled configuration, read the peers' keys, remember what is in force. Called by the
+// app at start and on each change; programs nothing.
 import { createHash } from "node:crypto";
 import { SvrError } from "../base/errors.ts";
 import { formatProblem } from "../api/problem.ts";
-import type { Problem } from "../api/problem.ts";
-import type { ParseResult } from "../api/document.ts";
 import type { ApiObject } from "../api/kinds.ts";
 import { canonicalJson } from "../plan/canonical.ts";
 import type { RouterConfig } from "../plan/config.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ConfigSource, KeySource, LastGoodStore } from "../ports/config.ts";
+import type { CompiledSource, KeySource, Reading } from "../ports/config.ts";
 import type { Log } from "../ports/log.ts";
 import { equalKeyIds } from "../svr/keys.ts";
-import { createKeeper } from "./lastgood.ts";
 import { numberNames } from "./names.ts";
 import type { Ids } from "./names.ts";
 import type { PeerKeyPair } from "./tables.ts";
@@ -20,7 +17,7 @@ import type { PeerKeyPair } from "./tables.ts";
 /** Applied is one configuration as it is to be put in force. */
 export interface Applied {
   config: RouterConfig;
-  /** what it was compiled from: for everything that is broken its last good version */
+  /** what it was compiled from: for everything that is broken its last good version; empty when it came compiled */
   objects: ApiObject[];
   keys: Record<string, PeerKeyPair>;
   /** one line each, with file, line, field and fix */
@@ -35,12 +32,15 @@ export interface Applied {
 
 /** Intake remembers what is in force. */
 export interface Intake {
-  first(): Promise<Applied>;
+  /** rejects with the signal's reason */
+  first(signal: AbortSignal): Promise<Applied>;
   /** undefined when nothing changed or nothing could be read; the reason is logged */
   again(): Promise<Applied | undefined>;
   current(): Applied;
-  /** the configuration given out last could not be put in force: this one is */
-  back(before: Applied): void;
+  /** this configuration is in force, in the data plane and in every shard; one that is not the current one any more does not matter */
+  programmed(applied: Applied): void;
+  /** the configuration given out last could not be put in force: what was before it, which is the current one again; undefined when nothing was */
+  refused(error: unknown): Applied | undefined;
   /** true while the source says something that is not in force */
   stale(): boolean;
   /** writes what is not kept on disk yet; never rejects */
@@ -49,80 +49,73 @@ export interface Intake {
   troubles(): string[];
 }
 
-/** Compiler turns objects into the configuration of each router; `kept` has the last good version of what became invalid, out of `previous`. */
-export type Compiler = (previous: Pick<ParseResult, "objects">, next: ParseResult) => { kept: ParseResult; routers: ReadonlyMap<string, RouterConfig>; problems: readonly Problem[] };
-
 interface IntakeOptions {
-  compiler: Compiler;
-  name: string;
-  source: ConfigSource;
+  source: CompiledSource;
   keys: KeySource;
-  /** what is in force, over a restart: an object that is broken at the start is as it was */
-  lastGood: LastGoodStore;
   clock: Clock;
   log: Log;
   derive(router: string, peer: string, psk: { key: Uint8Array; generation: number }): PeerKeyPair;
 }
 
+/** What was given out, by which reading. */
+interface Given { applied: Applied; reading: Reading; isProgrammed: boolean }
+
 /** createIntake makes an intake that has read nothing yet. */
 export function createIntake(options: IntakeOptions): Intake {
-  const keeper = createKeeper(options);
-  let good: ParseResult | undefined;
-  let goodBefore: ParseResult | undefined;
-  let current: Applied | undefined;
+  const { source, log } = options;
+  let now: Given | undefined;
+  let before: Given | undefined;
   let isStale = false;
-  const take = async (): Promise<Applied> => {
-    const parsed = await options.source.read();
-    const { kept, routers, problems } = options.compiler(good ?? { objects: [] }, parsed);
-    const config = routers.get(options.name);
-    if (config === undefined) throw noRouter(options.name, [...routers.keys()], problems);
-    goodBefore = good;
-    good = kept;
-    const next = applied(options, { config, problems: keeper.date(problems), objects: kept.objects.map(({ object }) => object) }, current?.keys ?? {});
-    void keeper.keep(kept); // a slow disk keeps nothing from force
-    isStale = next.isPartial;
-    return next;
+  const given = (reading: Reading): Given => ({ applied: applied(options, reading, now?.applied.keys ?? {}), reading, isProgrammed: false });
+  const give = (next: Given): Applied => {
+    before = now;
+    now = next;
+    isStale = next.applied.isPartial;
+    return next.applied;
+  };
+  const again = (next: Given): Applied | undefined => {
+    if (now === undefined || next.applied.hash !== now.applied.hash || next.applied.problems.join("\n") !== now.applied.problems.join("\n")) return give(next);
+    isStale = next.applied.isPartial;
+    now.applied.objects = next.applied.objects; // of other routers, say: nothing to put in force
+    now.reading = next.reading;
+    if (now.isProgrammed) source.programmed(now.reading);
+    return undefined;
   };
   return {
-    async first() {
-      good = await keeper.recall();
-      current = await take();
-      return current;
-    },
+    async first(signal) { return give(given(await source.first(signal))); },
     async again() {
       try {
-        const next = await take();
-        if (next.hash === current?.hash && next.problems.join("\n") === current.problems.join("\n")) {
-          current.objects = next.objects; // of other routers, say: nothing to put in force
-          return undefined;
-        }
-        current = next;
-        return next;
+        return again(given(await source.read()));
       } catch (error) {
         isStale = true;
-        options.log.error({ error }, "configuration refused; the last good one stays in force");
+        log.error({ error }, "configuration refused; the last good one stays in force");
         return undefined;
       }
     },
     current() {
-      if (current === undefined) throw noRouter(options.name, [], []);
-      return current;
+      if (now === undefined) throw new SvrError("SVR_CONFIG_EMPTY", { object: "configuration", attempted: "no configuration was read yet", fix: "wait until the router has started" });
+      return now.applied;
     },
-    back(before) {
-      current = before;
+    programmed(one) {
+      if (now?.applied !== one) return;
+      now.isProgrammed = true;
+      source.programmed(now.reading);
+    },
+    refused(error) {
+      const reading = source.refused(error);
+      now = before ?? (reading === undefined ? now : given(reading));
+      const isBack = before !== undefined || reading !== undefined;
+      before = undefined;
       isStale = true;
-      if (goodBefore === undefined) return;
-      good = goodBefore;
-      void keeper.keep(good);
+      return isBack ? now?.applied : undefined;
     },
-    stale: () => isStale,
-    retry: () => keeper.retry(),
-    troubles: () => [keeper.trouble()].flatMap((one) => (one === undefined ? [] : [`the last good configuration is not kept on disk, a broken object would be gone after a restart: ${one}`])),
+    stale: () => isStale || source.stale(),
+    retry: () => source.retry(),
+    troubles: () => source.troubles(),
   };
 }
 
-function applied(options: IntakeOptions, compiled: { config: RouterConfig; problems: readonly Problem[]; objects: ApiObject[] }, before: Applied["keys"]): Applied {
-  const { config, problems, objects } = compiled;
+function applied(options: IntakeOptions, { config, problems, objects }: Reading, before: Applied["keys"]): Applied {
   const { keys, troubles } = peerKeys(options, config, before);
   const hash = createHash("sha256").update(canonicalJson(config)).update(keyIds(keys)).digest("hex").slice(0, 16);
   return {
@@ -162,13 +155,4 @@ function peerKeys(options: IntakeOptions, config: RouterConfig, before: Applied[
 /** Key ids change when a key does; key bytes stay out of the hash. */
 function keyIds(keys: Record<string, PeerKeyPair>): string {
   return Object.entries(keys).map(([peer, pair]) => `${peer} ${pair.send.keyId} ${pair.receive.keyId}`).sort().join("\n");
-}
-
-function noRouter(name: string, others: readonly string[], problems: readonly Problem[]): SvrError {
-  const known = others.length === 0 ? "none is valid" : `there are ${others.join(", ")}`;
-  const first = problems[0] === undefined ? "" : `; first problem: ${formatProblem(problems[0])}`;
-  return new SvrError("SVR_CONFIG_EMPTY", {
-    object: `Router ${name}`, attempted: `the configuration has no valid Router ${name} (${known}${first})`,
-    fix: `add or correct the Router object, see "svrctl config validate DIR"`,
-  });
 }

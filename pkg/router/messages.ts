@@ -68,6 +68,8 @@ export type FromShard =
 
 /** ShardQuestion is what the app may ask a shard. */
 export type ShardQuestion =
+  /** whether everything told before is in effect: answered when it is */
+  | { kind: "settled" }
   /** used pairs of the shard's slice of a path, a page from `from` on */
   | { kind: "pairs"; path: number; from: number }
   /** what would become of this first packet of a host: from its IP header on, as it arrives */
@@ -75,6 +77,7 @@ export type ShardQuestion =
 
 /** ShardAnswer is what a shard says to a question. */
 export type ShardAnswer =
+  | { kind: "settled" }
   /** `pairs` is absent when the shard has no pool of that path */
   | { kind: "pairs"; pairs?: { used: WaypointPair[]; size: number; next?: number } }
   | { kind: "trace"; traced: Traced };

@@ -137,6 +137,7 @@ export class Shard {
   }
 
   #answer(question: ShardQuestion): ShardAnswer {
+    if (question.kind === "settled") return { kind: "settled" }; // messages are taken in order
     if (question.kind === "pairs") {
       const pairs = this.#ports.page(question.path, question.from);
       return { kind: "pairs", ...(pairs === undefined ? {} : { pairs }) };

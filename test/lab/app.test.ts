@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocuments } from "../../pkg/api/document.ts";
+import type { ParseResult } from "../../pkg/api/document.ts";
 import type { SessionRecord } from "../../pkg/api/record.ts";
 import { SvrError } from "../../pkg/base/errors.ts";
 import { writePcapng } from "../../pkg/capture/pcapng.ts";
@@ -13,6 +14,7 @@ import type { ModelDatapath } from "../../pkg/datapath/model.ts";
 import { createLastGoodFile } from "../../pkg/files/lastgoodfile.ts";
 import { compileKeeping } from "../../pkg/plan/compile.ts";
 import { startRouter } from "../../pkg/router/app.ts";
+import { compilingSource } from "../../pkg/router/compiling.ts";
 import type { RouterOptions, RunningRouter } from "../../pkg/router/app.ts";
 import type { FromShard, ShardHost } from "../../pkg/router/messages.ts";
 import { Shard, replayMemoryBytes } from "../../pkg/router/shard.ts";
@@ -71,6 +73,8 @@ interface Bench {
   listeners: ((message: FromShard) => void)[];
   /** the thread of the shard comes up */
   rise(listener: (message: FromShard) => void): void;
+  /** reads the directory */
+  read(): Promise<ParseResult>;
   changed(): void;
   timers: (() => void)[];
   options: RouterOptions;
@@ -97,6 +101,7 @@ function startShard(bench: Bench, counterSecond: number): ShardHost[] {
   const post: ShardHost["post"] = (message) => {
     if (bench.unread !== undefined) return void bench.unread.push(() => { post(message); });
     shard.tell(message);
+    for (const answer of shard.answers()) for (const listener of bench.listeners) listener(answer);
     if (!shard.stopped) return;
     bench.events.push("shard");
     ended.resolve(undefined);
@@ -106,16 +111,18 @@ function startShard(bench: Bench, counterSecond: number): ShardHost[] {
 
 function createBench(): Bench {
   const log = (level: string) => (fields: object, message: string) => void bench.logs.push({ level, fields: fields as Record<string, unknown>, message });
-  const source = { read: async () => parseDocuments([{ path: "edge.yaml", text: bench.text }]), watch: (changed: () => void) => { bench.changed = changed; return { stop: () => void bench.events.push("watch") }; } };
+  const logs = { info: log("info"), warn: log("warn"), error: log("error") };
+  const clock = { monotonicMs: () => bench.nowMs, unixMs: () => START_UNIX_MS + bench.nowMs };
+  const source = { watch: (changed: () => void) => { bench.changed = changed; return { stop: () => void bench.events.push("watch") }; } };
   const bench: Bench = {
     text: yaml("Allow"), refuse: false, broken: false, nowMs: 1_000_000, unread: undefined, logs: [], records: [], events: [], datapath: undefined, shard: undefined, listeners: [], timers: [], rise: (listener) => { listener({ kind: "started", engine: "node" }); },
-    changed: () => { throw new Error("nobody watches"); },
+    read: async () => parseDocuments([{ path: "edge.yaml", text: bench.text }]), changed: () => { throw new Error("nobody watches"); },
     options: {
-      name: "edge", stateDir: join(folder, "state"), pid: process.pid, isAlive: () => true, boot: "b1", version: "0.0.0", source,
-      compiler: compileKeeping, keys: { psk: () => new Uint8Array(32) }, lastGood: createLastGoodFile(join(folder, "last-good.json")), derive: derivePairKeys,
+      name: "edge", stateDir: join(folder, "state"), pid: process.pid, isAlive: () => true, boot: "b1", version: "0.0.0",
+      source: compilingSource({ name: "edge", compiler: compileKeeping, source: { ...source, read: () => bench.read() }, lastGood: createLastGoodFile(join(folder, "last-good.json")), clock, log: logs }),
+      keys: { psk: () => new Uint8Array(32) }, derive: derivePairKeys,
       sink: { write: async (batches) => void bench.records.push(...batches.flatMap(recordsIn)), close: async () => void bench.events.push("sink") },
-      clock: { monotonicMs: () => bench.nowMs, unixMs: () => START_UNIX_MS + bench.nowMs },
-      log: { info: log("info"), warn: log("warn"), error: log("error") },
+      clock, log: logs,
       openDatapath: () => {
         const model = modelDatapath({ nowMs: () => bench.nowMs });
         bench.datapath = { ...model, close: () => void bench.events.push("datapath"), program: (config) => { refuseIf(bench.refuse); model.program(config); } };
@@ -222,7 +229,7 @@ test("changes that follow each other quickly are taken in order: the last one st
   const bench = createBench();
   await start(bench);
   const gates: PromiseWithResolvers<void>[] = [];
-  bench.options.source.read = async () => {
+  bench.read = async () => {
     const read = bench.text;
     const gate = Promise.withResolvers<void>();
     gates.push(gate);
@@ -272,8 +279,8 @@ test("two routers never share a state directory", async () => {
 test("RB-29 changes that come during a reload are one reload more", async () => {
   const bench = createBench();
   let reads = 0;
-  const { source } = bench.options;
-  bench.options = { ...bench.options, source: { ...source, read: () => { reads += 1; return source.read(); } } };
+  const { read } = bench;
+  bench.read = () => { reads += 1; return read(); };
   await start(bench);
   bench.text = yaml("Deny");
   for (let change = 0; change < 9; change++) bench.changed();

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -121,4 +121,26 @@ test("a reader that goes away ends an endless list without a failure", async () 
   expect(await exited).toEqual([0, null]);
   expect(await said).toBe("");
   expect(pagesAsked).toBeGreaterThan(0);
+}, 60_000);
+
+test.each([
+  ["svrctl sessi", ["sessions"]], ["svrctl --output=js", ["json", "jsonpath="]], ["svrctl --output js", ["json", "jsonpath="]], ["svrctl config ", ["validate", "diff"]], ["svrctl tabels", ["tables"]],
+])("bash completes '%s' by its script", async (line, expected) => {
+  const bin = mkdtempSync(join(folder, "bin-"));
+  symlinkSync(join(root, "scripts/program"), join(bin, "svrctl"));
+  const words = line.split(/(=)| /).filter((word) => word !== undefined);
+  const script = 'source <(svrctl completion bash); COMP_LINE=$1 COMP_POINT=${#1}; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _svrctl 2>/dev/null; printf "%s\\n" "${COMPREPLY[@]}"';
+  const child = spawn("bash", ["-c", script, "bash", line, ...words], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, PATH: `${bin}:${process.env["PATH"] ?? ""}` } });
+  expect((await text(child.stdout)).trimEnd().split("\n")).toEqual(expected);
+}, 60_000);
+
+test("called as kubectl-svr, the program says so", async () => {
+  const link = join(folder, "kubectl-svr");
+  symlinkSync(join(root, "cmd/svrctl/main.ts"), link);
+  const shell = join(mkdtempSync(join(folder, "bin-")), "kubectl-svr");
+  symlinkSync(join(root, "scripts/program"), shell);
+  for (const [program = "", ...words] of [[process.execPath, link], [shell]]) {
+    const child = spawn(program, [...words, "routers", "--help"], { stdio: ["ignore", "pipe", "inherit"] });
+    expect(await text(child.stdout)).toContain("Usage: kubectl svr routers");
+  }
 }, 60_000);

@@ -49,7 +49,9 @@ const around: Surroundings = {
 };
 
 try {
-  process.exitCode = await runProgram([...(isCompletion ? ["__complete"] : []), ...process.argv.slice(2)], around);
+  const words = [...(isCompletion ? ["__complete"] : []), ...process.argv.slice(2)];
+  process.exitCode = await runProgram(words, around);
+  if (words[0] === "__complete") process.exit(); // whoever types does not wait for an answer that came too late
 } catch (error) {
   await around.err.write(`svrctl failed: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
   process.exitCode = Exit.fault;

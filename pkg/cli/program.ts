@@ -4,6 +4,9 @@ import { CommanderError } from "commander";
 import type { Command } from "commander";
 import { addCapture } from "./capturecommands.ts";
 import { diffCluster } from "./clusterdiff.ts";
+import { completeLine } from "./completion.ts";
+import { completionScript, readShell, shells } from "./completionscripts.ts";
+import type { Shell } from "./completionscripts.ts";
 import { validateConfig } from "./configcheck.ts";
 import { diffConfig } from "./configdiff.ts";
 import { calledText, createContext } from "./context.ts";
@@ -44,6 +47,8 @@ export interface ProgramParts {
 }
 
 const plainWidth = 100;
+/** The first word by which shells ask what may follow; no command, so that nothing behind it is read as an option. */
+const completeWord = "__complete";
 
 /** runProgram reads the words behind the program's name, runs the command and gives the exit code; only faults throw. */
 export async function runProgram(words: readonly string[], around: Surroundings): Promise<ExitCode> {
@@ -53,6 +58,10 @@ export async function runProgram(words: readonly string[], around: Surroundings)
     run: async (options, work) => { seen.exit = await work(createContext(around, options)); },
     help: { width: around.terminal.columns ?? plainWidth, out: (text) => { seen.out += text; }, err: (text) => { seen.err += text; } },
   });
+  if (words[0] === completeWord) {
+    await around.out.write(await completeLine(program, words.slice(1), around));
+    return Exit.ok;
+  }
   try {
     await program.parseAsync([...words], { from: "user" });
   } catch (error) {
@@ -90,6 +99,7 @@ export function createProgram(parts: ProgramParts): SvrCommand {
   addConfig(program, run);
   addWhy(program, run);
   addVersion(program, run);
+  addCompletion(program, run);
   return program;
 }
 
@@ -187,4 +197,14 @@ function addVersion(program: SvrCommand, run: Run): void {
   program.command("version").description("Versions of this program, of the routers, and of a cluster also of API server and operator, and whether they fit together.")
     .withExamples("version", "version -o json")
     .action((_flags: unknown, command: Command) => run(command, showVersion));
+}
+
+function addCompletion(program: SvrCommand, run: Run): void {
+  program.command("completion").argument("<shell>", `shell that reads the script: ${shells.join(", ")}`, readShell)
+    .description("Write the script by which a shell completes the words of svrctl, names of objects too. kubectl finds kubectl_complete-svr beside kubectl-svr by itself.")
+    .withExamples("completion bash", "completion powershell")
+    .action((shell: Shell, _flags: unknown, command: Command) => run(command, async (context) => {
+      await context.around.out.write(completionScript(shell));
+      return Exit.ok;
+    }));
 }

@@ -8,7 +8,7 @@ import { configurationSchema, objectsSchema } from "./answers.ts";
 import { connect } from "./ask.ts";
 import type { Router } from "./ask.ts";
 import type { Asked } from "./cluster.ts";
-import { planObjects, readClusterObjects } from "./clusterplan.ts";
+import { planCluster } from "./clusterplan.ts";
 import { readPlan } from "./configread.ts";
 import type { Context } from "./context.ts";
 import { usageFailure } from "./failure.ts";
@@ -52,13 +52,13 @@ export async function compiledConfigs(context: Context, directory: string): Prom
 /** clusterConfigs compiles what the API server has; without --router for every router. */
 export async function clusterConfigs(context: Context, asked: Asked): Promise<WhyConfigs> {
   if (context.options.sockets.length > 0) return { configs: [], failures: [usageFailure("--socket asks a running router, and an option of a cluster its API server: give one of them", command)] };
-  const read = await readClusterObjects(asked);
-  if (!("objects" in read)) return { configs: [], failures: read };
-  const { routers, problems, objects } = planObjects(read);
-  const broken = new Set(problems.flatMap((problem) => (problem.severity === "error" ? problem.object ?? [] : [])));
+  const plan = await planCluster(context, asked);
+  if (!("objects" in plan)) return { configs: [], failures: plan };
+  const routers = plan.routers();
+  const broken = new Set(plan.problemsOf(plan.ids).flatMap((problem) => (problem.severity === "error" ? problem.object ?? [] : [])));
   if (broken.size > 0) await context.note(`note: ${broken.size} objects have errors and are left out here, an operator keeps what they said before: ${shortList([...broken])}; see "svrctl status"`);
   if (routers.size === 0) return { configs: [], failures: [{ code: "SVR_NOT_FOUND", attempted: "cannot explain by the objects of the cluster", reason: "it has no valid Router object", next: 'see "svrctl status"' }] };
-  const chosen = chosenConfigs({ names: context.options.routers, routers, sources: objects, where: "the objects of the cluster" });
+  const chosen = chosenConfigs({ names: context.options.routers, routers, sources: plan.inForce(), where: "the objects of the cluster" });
   await noteBehind(context, asked, chosen.configs.map(({ config }) => config.name));
   return chosen;
 }

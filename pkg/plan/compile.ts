@@ -1,14 +1,15 @@
-// The compiler: configuration objects in, one RouterConfig per router out. Pure and deterministic: the same objects in any
-// order give the same bytes of canonical JSON. Called by routers, by the command line and later by the operator.
+// The compiler for everything at once: configuration objects in, one RouterConfig per router out. Pure and deterministic: the same objects
+// in any order give the same bytes of canonical JSON. Called by routers that read files, and by the command line. The work is the planner's.
 import type { ParsedObject, ParseResult } from "../api/document.ts";
 import { compareProblems } from "../api/problem.ts";
 import type { Problem } from "../api/problem.ts";
 import { canonicalJson } from "./canonical.ts";
 import type { RouterConfig } from "./config.ts";
-import { sortInputs } from "./inputs.ts";
-import { createReport } from "./report.ts";
-import type { Refusal } from "./report.ts";
-import { compileWhole } from "./whole.ts";
+import { withoutCopies } from "./inputs.ts";
+import { createPlanner } from "./planner.ts";
+import { putBackProblem } from "./putback.ts";
+import { createReport, toldProblems } from "./report.ts";
+import { sameValue } from "./same.ts";
 
 /** Compiled is the configuration of every router, and every problem of the input, those of parsing included. */
 export interface Compiled {
@@ -20,9 +21,9 @@ export interface Compiled {
 export type CompileInput = Pick<ParseResult, "objects"> & Partial<Pick<ParseResult, "problems">>;
 
 /** compile compiles every Router of the input. What is invalid is reported and left out; the rest is compiled. */
-export function compile(input: CompileInput): Compiled {
-  const { routers, report } = compileWhole(input.objects, input.problems);
-  return { routers, problems: mergeProblems(input.problems ?? [], report.problems) };
+export function compile({ objects, problems = [] }: CompileInput): Compiled {
+  const { routers, problems: all } = compileKeeping({ objects: [] }, { objects: [...objects], problems: [...problems], unreadable: [] });
+  return { routers, problems: all };
 }
 
 /**
@@ -40,37 +41,25 @@ export interface KeptCompiled extends Compiled { kept: ParseResult }
 
 /** compileKeeping is compile of what keepLastGood gives, in one go: each compilation of all routers takes its time. */
 export function compileKeeping(previous: CompileInput, next: ParseResult): KeptCompiled {
-  const before = objectsInForce(previous.objects);
-  const unread = unreadObjects(previous, next);
+  const before = new Map(withoutCopies(previous.objects, createReport()).map((one) => [one.id, one]));
+  const unread = unreadObjects([...before.values()], next);
+  const report = createReport();
+  const chosen = withoutCopies(next.objects, report);
   const copies = copiedObjects(next.objects, before);
-  const problems = [...unread.map(keptProblem), ...copyProblems(next.objects, copies)];
-  let objects = [...next.objects.filter((one) => !copies.has(one.id)), ...copies.values(), ...unread];
-  // Each round puts at least one object back, so there are at most as many rounds as objects.
-  for (;;) {
-    const { report, routers } = compileWhole(objects, next.problems);
-    const back = objectsToPutBack(report.refused, new Map(objects.map((one) => [one.id, one])), before);
-    if (back.size === 0) {
-      const kept = { objects, problems: mergeProblems(next.problems, problems), unreadable: next.unreadable };
-      return { kept, routers, problems: mergeProblems(kept.problems, report.problems) };
-    }
-    problems.push(...report.problems.filter((problem) => back.has(problem.object ?? "") || back.has(problem.beside ?? "")));
-    problems.push(...[...back].map(([id, old]) => (old === undefined ? leftOutProblem(id) : keptProblem(old))));
-    objects = [...objects.filter((one) => !back.has(one.id)), ...[...back.values()].filter((old) => old !== undefined)];
-  }
+  const present = new Set([...chosen, ...unread].map(({ id }) => id));
+  const planner = createPlanner({ previous: [...before.values()] });
+  planner.update({ put: [...chosen.map((one) => copies.get(one.id) ?? one), ...unread], remove: [], refused: next.problems.filter(({ object = "" }) => !present.has(object)) });
+  const own = toldProblems([...report.findings.problems, ...[...unread, ...copies.values()].map((one) => putBackProblem(one.id, one))]);
+  const problems = mergeProblems(next.problems, own, planner.problems());
+  return { kept: { objects: [...planner.accepted()], problems: mergeProblems(next.problems, own, planner.keptProblems()), unreadable: next.unreadable }, routers: planner.configs(), problems };
 }
 
 /** Objects of the last version whose document cannot be read any more: by its name if it has one, else by its file. */
-function unreadObjects(previous: CompileInput, next: ParseResult): ParsedObject[] {
+function unreadObjects(previous: readonly ParsedObject[], next: ParseResult): ParsedObject[] {
   const present = new Set(next.objects.map((one) => one.id));
   const broken = new Set(next.problems.flatMap((problem) => (problem.severity === "error" ? problem.object ?? [] : [])));
   const unreadable = new Set(next.unreadable);
-  return previous.objects.filter((one) => !present.has(one.id) && (broken.has(one.id) || unreadable.has(one.source?.file ?? "")));
-}
-
-/** Each object by its id; of several with one name the one that the compiler takes. */
-function objectsInForce(objects: readonly ParsedObject[]): Map<string, ParsedObject> {
-  const kinds: ReadonlyMap<string, ParsedObject>[] = Object.values(sortInputs(objects, createReport()));
-  return new Map(kinds.flatMap((kind) => [...kind.values()]).map((one) => [one.id, one]));
+  return previous.filter((one) => !present.has(one.id) && (broken.has(one.id) || unreadable.has(one.source?.file ?? "")));
 }
 
 /** Objects that were in force and are defined several times now: as they are in force. */
@@ -78,40 +67,8 @@ function copiedObjects(objects: readonly ParsedObject[], before: ReadonlyMap<str
   const several = [...Map.groupBy(objects, (one) => one.id)].filter(([, list]) => list.length > 1);
   return new Map(several.flatMap(([id, list]) => {
     const old = before.get(id);
-    return old === undefined ? [] : [[id, list.find((one) => sameSpec(one, old)) ?? old] as const];
+    return old === undefined ? [] : [[id, list.find((one) => sameValue(one.object.spec, old.object.spec)) ?? old] as const];
   }));
-}
-
-function copyProblems(objects: readonly ParsedObject[], copies: ReadonlyMap<string, ParsedObject>): Problem[] {
-  if (copies.size === 0) return [];
-  const told = compileWhole(objects.filter((one) => copies.has(one.id))).report.problems.filter((problem) => problem.code === "duplicate");
-  return [...told, ...[...copies.values()].map(keptProblem)];
-}
-
-function sameSpec(one: ParsedObject, other: ParsedObject | undefined): boolean {
-  return canonicalJson(one.object.spec) === canonicalJson(other?.object.spec);
-}
-
-/** The changed ones among refused objects and those in conflict with them, with their old version; new winners with none. */
-function objectsToPutBack(refused: readonly Refusal[], now: ReadonlyMap<string, ParsedObject>, before: ReadonlyMap<string, ParsedObject>): Map<string, ParsedObject | undefined> {
-  const back = new Map<string, ParsedObject | undefined>();
-  for (const { object, beside } of refused) {
-    for (const id of [object, ...(beside === undefined ? [] : [beside])]) {
-      const old = before.get(id);
-      if (old !== undefined && !sameSpec(old, now.get(id))) back.set(id, old);
-    }
-    if (beside !== undefined && before.has(object) && !before.has(beside)) back.set(beside, undefined);
-  }
-  return back;
-}
-
-function keptProblem(one: ParsedObject): Problem {
-  const file = one.source === undefined ? {} : { file: one.source.file };
-  return { severity: "warning", code: "kept", object: one.id, ...file, message: "the last good version stays in force", fix: "correct the object, or remove it" };
-}
-
-function leftOutProblem(id: string): Problem {
-  return { severity: "warning", code: "kept", object: id, message: "is left out, because an object in force has the same already", fix: "correct one of the two" };
 }
 
 /** Problems sorted, each once. */

@@ -1,4 +1,5 @@
-// Objects sorted by kind and name, each once. First step of the compiler: after it the order of the input has no effect.
+// The objects that the compiler reads, by kind and name; and of several documents with one name the one that counts, so that the order of
+// the input has no effect. Called by the steps of the compiler.
 import type { ParsedObject } from "../api/document.ts";
 import type { ApiObject, Kind } from "../api/kinds.ts";
 import { canonicalJson } from "./canonical.ts";
@@ -8,22 +9,25 @@ import type { Report } from "./report.ts";
 /** Input is a parsed object of one kind. */
 export type Input<K extends Kind> = ParsedObject & { object: Extract<ApiObject, { kind: K }> };
 
-/** PlanInputs holds the objects by kind; maps are by `namespace/name` or name, in name order. */
-export type PlanInputs = { readonly [K in Kind]: ReadonlyMap<string, Input<K>> };
+/** Names is a set of names: `has` asks for one, and who looks for a near name walks over all, when it is told. */
+export interface Names extends Iterable<string> { has(name: string): boolean }
 
-/** sortInputs sorts objects; of two with one name the first by file and line stays, the other is reported. */
-export function sortInputs(objects: readonly ParsedObject[], report: Report): PlanInputs {
+/** Table is the objects of a kind by `namespace/name` or name. */
+export interface Table<K extends Kind> extends Names { get(name: string): Input<K> | undefined }
+
+/** PlanInputs holds the objects by kind. */
+export type PlanInputs = { readonly [K in Kind]: Table<K> };
+
+/** withoutCopies sorts objects; of several with one name the first by file and line stays, the others are reported. */
+export function withoutCopies(objects: readonly ParsedObject[], report: Report): ParsedObject[] {
   const sorted = [...objects].sort((a, b) => compareNames(a.id, b.id) || compareSources(a, b));
-  const inputs: { [K in Kind]: Map<string, Input<K>> } = {
-    Tenant: new Map(), Service: new Map(), ServiceRoute: new Map(), ServicePolicy: new Map(), SecurityPolicy: new Map(), Router: new Map(),
-  };
-  let before: ParsedObject | undefined;
+  const kept: ParsedObject[] = [];
   for (const one of sorted) {
+    const before = kept.at(-1);
     if (one.id === before?.id) report.errorOfCopy(one, copyComplaint(before));
-    else (inputs[one.object.kind] as Map<string, ParsedObject>).set(inputName(one), one);
-    before = before?.id === one.id ? before : one;
+    else kept.push(one);
   }
-  return inputs;
+  return kept;
 }
 
 /** inputName is the name of an object without its kind: `namespace/name` or name. */

@@ -1,4 +1,4 @@
-// Interfaces of one router with their numbers, networks, own addresses and next hops. Called by compile.ts for each router.
+// Interfaces of one router with their numbers, networks, own addresses and next hops. Called by graph.ts for each router.
 import type { IpAddress } from "../base/address.ts";
 import { sameAddress } from "../base/address.ts";
 import type { Prefix } from "../base/prefix.ts";

@@ -1,5 +1,5 @@
 // Who is behind the interfaces of one router: member lines of tenants as one flat table (behaviour 2.1 (2), (3)).
-// Called by compile.ts for each router. Longest prefix match on the result gives exactly the order of the text.
+// Called by graph.ts for each router. Longest prefix match on the result gives exactly the order of the text.
 import { createPrefixTable } from "../base/lpm.ts";
 import type { PrefixNode } from "../base/lpm.ts";
 import { comparePrefixes, formatPrefix } from "../base/prefix.ts";
@@ -7,19 +7,19 @@ import type { Prefix } from "../base/prefix.ts";
 import type { Tenant } from "../api/tenant.ts";
 import { acceptedPrefix } from "./accepted.ts";
 import type { InterfaceConfig, MemberConfig } from "./config.ts";
-import type { Input, PlanInputs } from "./inputs.ts";
+import type { Input, Names } from "./inputs.ts";
 import { attachedAt } from "./links.ts";
 import type { Attached } from "./links.ts";
 import { originIn, unknownName } from "./report.ts";
 import type { Report } from "./report.ts";
 
 type Member = Tenant["spec"]["members"][number];
-interface MemberWork { router: string; interfaces: readonly InterfaceConfig[]; inputs: PlanInputs; report: Report }
+interface MemberWork { router: string; interfaces: readonly InterfaceConfig[]; tenants: readonly Input<"Tenant">[]; report: Report }
 interface Line extends MemberConfig { input: Input<"Tenant"> }
 
 const everything: readonly Prefix[] = ["0.0.0.0/0", "::/0"].map(acceptedPrefix);
 
-/** compileMembers gives the member lines of a router, sorted by interface, VLAN and prefix. */
+/** compileMembers gives the member lines of a router, sorted by interface, VLAN and prefix; tenants are given in name order. */
 export function compileMembers(work: MemberWork): MemberConfig[] {
   const own = linesOf(work, (member, input, field) => interfaceLines(work, { member, input, field }));
   const firstOwn = withoutRepeats(own, work.report);
@@ -30,21 +30,18 @@ export function compileMembers(work: MemberWork): MemberConfig[] {
 }
 
 /** reportUnusedMembers warns of members whose router or interface exists nowhere. */
-export function reportUnusedMembers(inputs: PlanInputs, interfaces: ReadonlyMap<string, readonly InterfaceConfig[]>, report: Report): void {
-  const names = new Set([...interfaces.values()].flat().map((one) => one.name));
-  for (const input of inputs.Tenant.values()) {
-    for (const [index, member] of input.object.spec.members.entries()) {
-      const field = `spec.members[${index}]`;
-      if (member.router !== undefined && !interfaces.has(member.router)) report.warn(input, `${field}.router`, report.unknown("Router", member.router, interfaces.keys()));
-      else if (member.router === undefined && member.interface !== undefined && !names.has(member.interface)) {
-        report.warn(input, `${field}.interface`, unknownName("interface on any Router", member.interface, names));
-      }
+export function reportUnusedMembers(input: Input<"Tenant">, { routers, interfaces, report }: { routers: Names; interfaces: Names; report: Report }): void {
+  for (const [index, member] of input.object.spec.members.entries()) {
+    const field = `spec.members[${index}]`;
+    if (member.router !== undefined && !routers.has(member.router)) report.warn(input, `${field}.router`, report.unknown("Router", member.router, routers));
+    else if (member.router === undefined && member.interface !== undefined && !interfaces.has(member.interface)) {
+      report.warn(input, `${field}.interface`, unknownName("interface on any Router", member.interface, interfaces));
     }
   }
 }
 
 function linesOf(work: MemberWork, make: (member: Member, input: Input<"Tenant">, field: string) => Line[]): Line[] {
-  return [...work.inputs.Tenant.values()].flatMap((input) => input.object.spec.members.flatMap((member, index) =>
+  return work.tenants.flatMap((input) => input.object.spec.members.flatMap((member, index) =>
     member.router !== undefined && member.router !== work.router ? [] : make(member, input, `spec.members[${index}]`)));
 }
 

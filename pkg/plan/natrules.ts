@@ -1,5 +1,5 @@
 // NAT rules of one router: pools and static 1:1 prefixes, checked against each other and against own addresses (behaviour 5).
-// Called by whole.ts for each router. A rule with an error is left out alone.
+// Called by graph.ts for each router. A rule with an error is left out alone.
 import { containsAddress, containsPrefix } from "../base/prefix.ts";
 import type { Prefix } from "../base/prefix.ts";
 import type { Router } from "../api/router.ts";
@@ -7,7 +7,7 @@ import { acceptedPrefix } from "./accepted.ts";
 import { globalTenant } from "./config.ts";
 import type { InterfaceConfig, LocalConfig, NatPoolConfig, RouteConfig, ServiceConfig, StaticNatConfig } from "./config.ts";
 import { matchersOf } from "./entries.ts";
-import type { Input } from "./inputs.ts";
+import type { Input, Names } from "./inputs.ts";
 import { attachedAt } from "./links.ts";
 import { originIn } from "./report.ts";
 import type { Complaint, Report } from "./report.ts";
@@ -15,7 +15,7 @@ import type { Complaint, Report } from "./report.ts";
 /** NatWork is what the NAT rules of a router are compiled from. */
 export interface NatWork {
   input: Input<"Router">;
-  tenants: ReadonlySet<string>;
+  tenants: Names;
   interfaces: readonly InterfaceConfig[];
   locals: readonly LocalConfig[];
   services: readonly ServiceConfig[];

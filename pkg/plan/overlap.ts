@@ -10,6 +10,8 @@ export interface Slot { readonly prefix: Prefix; readonly text: string; readonly
 export interface OverlapIndex {
   add(prefix: Prefix, owner: string): void;
   remove(prefix: Prefix, owner: string): void;
+  /** Those that have exactly this prefix, as a slot writes it; in no order. */
+  ownersOf(text: string): ReadonlySet<string>;
   /** Slots that share an address with a prefix, in order. */
   overlapping(prefix: Prefix): Slot[];
 }
@@ -56,6 +58,7 @@ export function createOverlapIndex(): OverlapIndex {
       slots.delete(slot.text);
       count(prefix, -1);
     },
+    ownersOf: (text) => slots.get(text)?.owners ?? new Set(),
     overlapping(written) {
       settle();
       const prefix = networkOf(written);

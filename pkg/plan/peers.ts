@@ -1,4 +1,4 @@
-// Peers of one router and the paths to them (protocol 2, 7, 15.4). Called by compile.ts for each router. A broken path or
+// Peers of one router and the paths to them (protocol 2, 7, 15.4). Called by graph.ts for each router. A broken path or
 // peer is left out alone; the other peers of the router stay.
 import { sameAddress } from "../base/address.ts";
 import type { IpAddress } from "../base/address.ts";
@@ -9,7 +9,7 @@ import { acceptedAddress, acceptedPorts } from "./accepted.ts";
 import type { InterfaceConfig, LocalConfig, NexthopConfig, PathConfig, PeerConfig, PortRange } from "./config.ts";
 import { globalTenant } from "./config.ts";
 import { compareNames } from "./entries.ts";
-import type { Input, PlanInputs } from "./inputs.ts";
+import type { Input, Names, PlanInputs } from "./inputs.ts";
 import { rangesOverlap } from "./interfaces.ts";
 import { attachedAt, isOnLink, nexthopOf, pathNexthopKey } from "./links.ts";
 import type { Attached } from "./links.ts";
@@ -20,7 +20,7 @@ import type { Complaint, Report } from "./report.ts";
 export interface PeerWork {
   input: Input<"Router">;
   inputs: PlanInputs;
-  tenants: ReadonlySet<string>;
+  tenants: Names;
   interfaces: readonly InterfaceConfig[];
   locals: readonly LocalConfig[];
   /** next hops of the interfaces, for gateways */

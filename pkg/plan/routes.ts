@@ -1,4 +1,4 @@
-// Candidate ways to each service from one router, by cost (behaviour 6.1-6.3). Called by compile.ts for each router.
+// Candidate ways to each service from one router, by cost (behaviour 6.1-6.3). Called by graph.ts for each router.
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import { formatPrefix } from "../base/prefix.ts";
 import { orderedCosts } from "../api/servicepolicy.ts";
@@ -19,6 +19,8 @@ import type { Report } from "./report.ts";
 export interface RouteWork {
   router: string;
   inputs: PlanInputs;
+  /** that name the router, in name order */
+  routes: readonly Input<"ServiceRoute">[];
   services: readonly ServiceConfig[];
   interfaces: readonly InterfaceConfig[];
   peers: readonly PeerConfig[];
@@ -34,31 +36,32 @@ interface RoutePlace { work: RouteWork; input: Input<"ServiceRoute">; service: S
 /** compileRoutes gives the candidates of a router, sorted by service, cost, route and path. */
 export function compileRoutes(work: RouteWork): RouteConfig[] {
   const services = new Map(work.services.map((service) => [service.name, service]));
-  const routes = [...work.inputs.ServiceRoute.values()].flatMap((input) => {
-    const { spec, metadata } = input.object;
-    const service = services.get(`${metadata.namespace}/${spec.serviceRef.name}`);
-    if (service === undefined || !spec.routers.includes(work.router)) return [];
+  const routes = work.routes.flatMap((input) => {
+    const service = services.get(routedService(input));
+    if (service === undefined) return [];
     const policy = work.inputs.ServicePolicy.get(service.servicePolicy ?? "")?.object;
     return candidatesOf({ work, input, service, policy });
   });
   return routes.sort((a, b) => compareNames(a.service, b.service) || a.cost - b.cost || compareNames(a.route, b.route) || compareNames(pathKey(a), pathKey(b)));
 }
 
-/** reportRoutes checks what does not depend on one router: services and routers that exist, and services that no route reaches. */
-export function reportRoutes(inputs: PlanInputs, report: Report): void {
-  const reached = new Set<string>();
-  for (const input of inputs.ServiceRoute.values()) {
-    const { spec, metadata } = input.object;
-    const service = `${metadata.namespace}/${spec.serviceRef.name}`;
-    reached.add(service);
-    if (!inputs.Service.has(service)) report.error(input, "spec.serviceRef.name", report.unknown("Service", service, inputs.Service.keys()));
-    for (const [index, router] of spec.routers.entries()) {
-      if (!inputs.Router.has(router)) report.warn(input, `spec.routers[${index}]`, report.unknown("Router", router, inputs.Router.keys()));
-    }
+/** routedService names the service that a route leads to. */
+export function routedService({ object: { metadata, spec } }: Input<"ServiceRoute">): string {
+  return `${metadata.namespace}/${spec.serviceRef.name}`;
+}
+
+/** reportRoute checks what does not depend on one router: that service and routers exist. */
+export function reportRoute(input: Input<"ServiceRoute">, inputs: PlanInputs, report: Report): void {
+  const service = routedService(input);
+  if (!inputs.Service.has(service)) report.error(input, "spec.serviceRef.name", report.unknown("Service", service, inputs.Service));
+  for (const [index, router] of input.object.spec.routers.entries()) {
+    if (!inputs.Router.has(router)) report.warn(input, `spec.routers[${index}]`, report.unknown("Router", router, inputs.Router));
   }
-  for (const [name, input] of inputs.Service) {
-    if (input.object.spec.enabled && !reached.has(name)) report.warn(input, "metadata.name", { code: "reference", message: "no ServiceRoute leads to this service", fix: "add a ServiceRoute with its serviceRef" });
-  }
+}
+
+/** reportUnreached warns of a service that no route leads to. */
+export function reportUnreached(input: Input<"Service">, report: Report): void {
+  if (input.object.spec.enabled) report.warn(input, "metadata.name", { code: "reference", message: "no ServiceRoute leads to this service", fix: "add a ServiceRoute with its serviceRef" });
 }
 
 function candidatesOf(place: RoutePlace): RouteConfig[] {

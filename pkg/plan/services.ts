@@ -1,36 +1,33 @@
-// Services with their lookup lines and policies (behaviour 2.2, 2.3). Called once per compile; the same for every router.
+// A service with its lookup lines and policies (behaviour 2.2, 2.3). Called by graph.ts for each service; the same for every router.
 // A service that cannot run as asked denies everybody: its traffic must not fall through to a wider service.
-import { formatPrefix } from "../base/prefix.ts";
+import { formatPrefix, networkOf } from "../base/prefix.ts";
 import { millisOf } from "../api/duration.ts";
 import { protocolNumber } from "../api/network.ts";
 import type { ServicePolicy } from "../api/servicepolicy.ts";
 import { acceptedPorts, acceptedPrefix } from "./accepted.ts";
 import { globalTenant } from "./config.ts";
 import type { AccessConfig, ServiceConfig, TransportConfig } from "./config.ts";
-import { compareNames, entriesOf, expansionOf, largestExpansion } from "./entries.ts";
+import { entriesOf, expansionOf, largestExpansion } from "./entries.ts";
 import type { LookupEntry } from "./entries.ts";
-import type { Input, PlanInputs } from "./inputs.ts";
+import type { Input, Names, PlanInputs } from "./inputs.ts";
 import { originIn } from "./report.ts";
 import type { Report } from "./report.ts";
 import { checkSecurityPolicy } from "./support.ts";
 
 type ServiceInput = Input<"Service">;
 
-/** compileServices compiles every service, sorted by name in byte order. */
-export function compileServices(inputs: PlanInputs, tenants: ReadonlySet<string>, report: Report): ServiceConfig[] {
-  const services = [...inputs.Service].sort(([a], [b]) => compareNames(a, b)).flatMap(([name, input]) => {
-    const service = compileService({ name, input, inputs, tenants, report });
-    if (expansionOf(service) <= largestExpansion) return [service];
-    report.error(input, "spec", { code: "size", message: `addresses x transports x access make more than ${largestExpansion} entries`, fix: "split the service" });
-    return [];
-  });
-  reportEqualEntries(services, inputs, report);
-  return services;
+/** ServiceWork is what a service is compiled from; `grants` tells whether a tenant lets its namespace give access, absent without namespaces. */
+export interface ServiceWork { name: string; input: ServiceInput; inputs: PlanInputs; tenants: Names; grants?: ((tenant: string) => boolean) | undefined; report: Report }
+
+/** compileService compiles one service; undefined when it is too large. */
+export function compileService(work: ServiceWork): ServiceConfig | undefined {
+  const service = serviceOf(work);
+  if (expansionOf(service) <= largestExpansion) return service;
+  work.report.error(work.input, "spec", { code: "size", message: `addresses x transports x access make more than ${largestExpansion} entries`, fix: "split the service" });
+  return undefined;
 }
 
-interface ServiceWork { name: string; input: ServiceInput; inputs: PlanInputs; tenants: ReadonlySet<string>; report: Report }
-
-function compileService(work: ServiceWork): ServiceConfig {
+function serviceOf(work: ServiceWork): ServiceConfig {
   const { name, input, inputs } = work;
   const { spec } = input.object;
   const { servicePolicy, securityPolicy, runs } = policiesOf(work);
@@ -74,13 +71,19 @@ function transportsOf(input: ServiceInput): TransportConfig[] {
   });
 }
 
-function accessOf({ input, tenants, report }: ServiceWork): AccessConfig[] {
+function accessOf({ input, tenants, grants, report }: ServiceWork): AccessConfig[] {
   const { access, scope } = input.object.spec;
+  const isGranted = (tenant: string, field: string): boolean => {
+    if (grants === undefined || grants(tenant)) return true;
+    const { namespace } = input.object.metadata;
+    report.error(input, field, { code: "grant", message: `Tenant ${tenant} does not let Services of namespace ${namespace} give it access; the line is left out`, fix: `add "${namespace}" to spec.serviceNamespaces.names of the Tenant` });
+    return false;
+  };
   const lines = access.flatMap(({ tenant, permission }, index): AccessConfig[] => {
     const field = `spec.access[${index}]`;
     const known = tenants.has(tenant);
     if (!known) report.error(input, `${field}.tenant`, report.unknown("Tenant", tenant, tenants));
-    return known || permission === "Deny" ? [{ tenant, permission, origin: originIn(input, field) }] : [];
+    return permission === "Deny" || (known && isGranted(tenant, `${field}.tenant`)) ? [{ tenant, permission, origin: originIn(input, field) }] : [];
   });
   return scope === "Public" ? [...lines, { tenant: globalTenant, permission: "Allow", origin: originIn(input, "spec.scope") }] : lines;
 }
@@ -94,7 +97,7 @@ function policiesOf({ input, inputs, report }: ServiceWork): { servicePolicy?: s
     const policy = inputs.ServicePolicy.get(name);
     if (policy !== undefined) found.servicePolicy = name;
     else {
-      report.error(input, "spec.servicePolicyRef.name", report.unknown("ServicePolicy", name, inputs.ServicePolicy.keys()));
+      report.error(input, "spec.servicePolicyRef.name", report.unknown("ServicePolicy", name, inputs.ServicePolicy));
       found.runs = false;
     }
   }
@@ -102,29 +105,37 @@ function policiesOf({ input, inputs, report }: ServiceWork): { servicePolicy?: s
     const name = `${metadata.namespace}/${spec.securityPolicyRef.name}`;
     const policy = inputs.SecurityPolicy.get(name);
     found.securityPolicy = name;
-    if (policy === undefined) report.error(input, "spec.securityPolicyRef.name", report.unknown("SecurityPolicy", name, inputs.SecurityPolicy.keys()));
+    if (policy === undefined) report.error(input, "spec.securityPolicyRef.name", report.unknown("SecurityPolicy", name, inputs.SecurityPolicy));
     found.runs &&= policy !== undefined && checkSecurityPolicy({ service: input, policy, report });
   }
   return found;
 }
 
-/** Two services with one entry: the lower name in byte order wins every lookup, so the other is told, once per pair. */
-function reportEqualEntries(services: readonly ServiceConfig[], inputs: PlanInputs, report: Report): void {
+/** Owners is the first service by name of each entry at one prefix. */
+export type Owners = ReadonlyMap<string, string>;
+
+/** ownersAt finds the owners among the services that have a prefix, given in name order; host bits count. */
+export function ownersAt(text: string, services: readonly ServiceConfig[]): Owners {
   const owners = new Map<string, string>();
   for (const service of services) {
-    const told = new Set<string>();
-    for (const entry of entriesOf(service)) {
-      const key = entryKey(entry);
-      const owner = owners.get(key) ?? service.name;
-      owners.set(key, owner);
-      const input = inputs.Service.get(service.name);
-      if (owner === service.name || told.has(owner) || input === undefined) continue;
-      told.add(owner);
-      report.error(input, (entry.transport ?? entry.address).field, {
-        code: "conflict", beside: `Service ${owner}`, message: `Service ${owner} has the same entry for ${entry.access.tenant} and ${formatPrefix(entry.prefix)}, and wins`,
-        fix: "narrow the addresses or ports of one of the two, or remove one",
-      });
-    }
+    const addresses = service.addresses.filter(({ prefix }) => formatPrefix(networkOf(prefix)) === text);
+    for (const entry of entriesOf({ ...service, addresses })) if (!owners.has(entryKey(entry))) owners.set(entryKey(entry), service.name);
+  }
+  return owners;
+}
+
+/** reportEqualEntries tells a service of others with the same entry: the lower name in byte order wins every lookup. Once for each of them. */
+export function reportEqualEntries(input: ServiceInput, { service, owners, report }: { service: ServiceConfig; owners: (text: string) => Owners | undefined; report: Report }): void {
+  const told = new Set<string>([service.name]);
+  const shared = service.addresses.filter(({ prefix }) => owners(formatPrefix(networkOf(prefix))) !== undefined);
+  for (const entry of shared.length === 0 ? [] : entriesOf({ ...service, addresses: shared })) {
+    const owner = owners(formatPrefix(networkOf(entry.prefix)))?.get(entryKey(entry)) ?? service.name;
+    if (told.has(owner)) continue;
+    told.add(owner);
+    report.error(input, (entry.transport ?? entry.address).field, {
+      code: "conflict", beside: `Service ${owner}`, message: `Service ${owner} has the same entry for ${entry.access.tenant} and ${formatPrefix(entry.prefix)}, and wins`,
+      fix: "narrow the addresses or ports of one of the two, or remove one",
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-// Session types of a Router, one for each port range (behaviour 3.5). Called by whole.ts.
+// Session types of a Router, one for each port range (behaviour 3.5). Called by graph.ts.
 import { millisOf } from "../api/duration.ts";
 import { protocolNumber } from "../api/network.ts";
 import type { Router } from "../api/router.ts";
@@ -10,7 +10,7 @@ import type { Report } from "./report.ts";
 /** compileSessionTypes keeps the order of the list; a service that does not exist is reported, and its type matches nothing. */
 export function compileSessionTypes(input: Input<"Router">, inputs: PlanInputs, report: Report): SessionTypeConfig[] {
   return input.object.spec.sessionTypes.flatMap((type, index) => {
-    if (type.service !== undefined && !inputs.Service.has(type.service)) report.warn(input, `spec.sessionTypes[${index}].service`, report.unknown("Service", type.service, inputs.Service.keys()));
+    if (type.service !== undefined && !inputs.Service.has(type.service)) report.warn(input, `spec.sessionTypes[${index}].service`, report.unknown("Service", type.service, inputs.Service));
     return type.ports.length === 0 ? [typeOf(type)] : type.ports.map((ports) => ({ ...typeOf(type), ports: acceptedPorts(ports) }));
   });
 }

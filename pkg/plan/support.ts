@@ -1,8 +1,7 @@
 // What this version does not do yet, asked for in configuration. A wish for protection is refused, so that nothing runs weaker
-// than asked; a wish for convenience is a warning. Called by services.ts and whole.ts.
-import type { ParsedObject } from "../api/document.ts";
+// than asked; a wish for convenience is a warning. Called by services.ts and graph.ts.
 import type { ServicePolicy } from "../api/servicepolicy.ts";
-import type { Input, PlanInputs } from "./inputs.ts";
+import type { Input } from "./inputs.ts";
 import type { Report } from "./report.ts";
 
 /** checkSecurityPolicy tells whether a service may run under a policy; if not, the service is reported. */
@@ -22,14 +21,11 @@ export function checkSecurityPolicy(ask: { service: Input<"Service">; policy: In
   return false;
 }
 
-/** warnWithoutEffect reports fields of policies that have no effect in this version. */
-export function warnWithoutEffect(inputs: PlanInputs, report: Report): void {
-  const warn = (input: ParsedObject, fields: Record<string, boolean>): void => {
-    for (const [field, asked] of Object.entries(fields)) {
-      if (asked) report.warn(input, `spec.${field}`, { code: "unsupported", message: "has no effect in this version", fix: "leave it out, or keep it for a later version" });
-    }
-  };
-  for (const input of inputs.ServicePolicy.values()) warn(input, policyFields(input.object.spec));
+/** warnWithoutEffect reports fields of a policy that have no effect in this version. */
+export function warnWithoutEffect(input: Input<"ServicePolicy">, report: Report): void {
+  for (const [field, asked] of Object.entries(policyFields(input.object.spec))) {
+    if (asked) report.warn(input, `spec.${field}`, { code: "unsupported", message: "has no effect in this version", fix: "leave it out, or keep it for a later version" });
+  }
 }
 
 /** Each field that differs from what this version does. */

@@ -1,25 +1,39 @@
-// The tenant tree: names, parents, budgets (behaviour 2.1). Called once per compile; the same for every router.
+// The tenant tree: names, parents, budgets (behaviour 2.1). Called by graph.ts; the same for every router.
 import { parentOf } from "../api/names.ts";
 import { globalTenant } from "./config.ts";
-import type { ServiceConfig, TenantConfig } from "./config.ts";
+import type { Origin, TenantConfig } from "./config.ts";
 import { compareNames } from "./entries.ts";
-import type { PlanInputs } from "./inputs.ts";
+import type { Input, Names, PlanInputs } from "./inputs.ts";
 import { brokenName, originIn } from "./report.ts";
 import type { Complaint, Report } from "./report.ts";
 
-type TenantDraft = Omit<TenantConfig, "id">;
+/** TenantDraft is a tenant before it has its number. */
+export type TenantDraft = Omit<TenantConfig, "id">;
 
-/** knownTenants gives the names of tenants whose ancestors all exist; the others are reported, and nobody can allow them anything. */
-export function knownTenants(inputs: PlanInputs, report: Report): Set<string> {
-  const known = new Set<string>();
-  const byDepth = [...inputs.Tenant.keys()].sort((a, b) => a.split(".").length - b.split(".").length);
-  for (const name of byDepth) {
-    const parent = parentOf(name);
-    const input = inputs.Tenant.get(name);
-    if (parent === undefined || known.has(parent)) known.add(name);
-    else if (input !== undefined) report.error(input, "metadata.name", orphaned(parent, inputs, report));
-  }
-  return known;
+/** DenyLine is a line that denies a name. */
+export interface DenyLine { tenant: string; origin: Origin }
+
+/** isKnownTenant tells whether a tenant and all its ancestors exist; nobody can allow another one anything. `known` answers for its parent. */
+export function isKnownTenant(name: string, inputs: PlanInputs, known: Names): boolean {
+  const parent = parentOf(name);
+  return inputs.Tenant.has(name) && (parent === undefined || known.has(parent));
+}
+
+/** reportOrphan tells a tenant without ancestors so. */
+export function reportOrphan(input: Input<"Tenant">, { inputs, known, report }: { inputs: PlanInputs; known: Names; report: Report }): void {
+  const parent = parentOf(input.object.metadata.name);
+  if (parent !== undefined && !known.has(parent)) report.error(input, "metadata.name", orphaned(parent, inputs, report));
+}
+
+/** tenantDraft compiles a tenant. */
+export function tenantDraft(input: Input<"Tenant">): TenantDraft {
+  const { metadata: { name }, spec: { budgets } } = input.object;
+  return { name, maxSessions: budgets.sessions ?? 0, firstPacketsPerSecond: budgets.firstPacketsPerSecond ?? 0, origin: originIn(input, "metadata.name") };
+}
+
+/** denyLinesOf lists the names that a service denies. */
+export function denyLinesOf(input: Input<"Service">): DenyLine[] {
+  return input.object.spec.access.flatMap(({ tenant, permission }, index) => (permission === "Deny" ? [{ tenant, origin: originIn(input, `spec.access[${index}]`) }] : []));
 }
 
 function orphaned(parent: string, inputs: PlanInputs, report: Report): Complaint {
@@ -32,20 +46,15 @@ function orphaned(parent: string, inputs: PlanInputs, report: Report): Complaint
  * tenants that are refused are among them: so a removed Tenant gets no access through its parent, and the hosts of a refused
  * one do not become those of a wider prefix.
  */
-export function compileTenants(inputs: PlanInputs, services: readonly ServiceConfig[]): TenantConfig[] {
-  const own = [...inputs.Tenant].map(([name, input]): TenantDraft => {
-    const { budgets } = input.object.spec;
-    return { name, maxSessions: budgets.sessions ?? 0, firstPacketsPerSecond: budgets.firstPacketsPerSecond ?? 0, origin: originIn(input, "metadata.name") };
-  });
-  const all = [...own, ...deniedTenants(services, inputs)].sort((a, b) => compareNames(a.name, b.name));
+export function compileTenants(own: readonly TenantDraft[], denied: readonly DenyLine[]): TenantConfig[] {
+  const all = [...own, ...deniedTenants(own, denied)].sort((a, b) => compareNames(a.name, b.name));
   const global: TenantDraft = { name: globalTenant, maxSessions: 0, firstPacketsPerSecond: 0, origin: { object: `Tenant ${globalTenant}`, field: "built in" } };
   return [global, ...all].map((draft, id) => ({ ...draft, id }));
 }
 
 /** Each name that a deny line is for and no Tenant has, once. */
-function deniedTenants(services: readonly ServiceConfig[], inputs: PlanInputs): TenantDraft[] {
-  const denied = services.flatMap((service) => service.access)
-    .filter((access) => access.permission === "Deny" && !inputs.Tenant.has(access.tenant) && access.tenant !== globalTenant);
-  const byName = new Map(denied.toReversed().map((access) => [access.tenant, access]));
+function deniedTenants(own: readonly TenantDraft[], denied: readonly DenyLine[]): TenantDraft[] {
+  const names = new Set([globalTenant, ...own.map(({ name }) => name)]);
+  const byName = new Map(denied.filter(({ tenant }) => !names.has(tenant)).toReversed().map((line) => [line.tenant, line]));
   return [...byName.values()].map(({ tenant, origin }) => ({ name: tenant, maxSessions: 0, firstPacketsPerSecond: 0, origin }));
 }

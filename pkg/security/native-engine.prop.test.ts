@@ -96,7 +96,7 @@ describe.each([["room for all keys", 1024], ["room for few keys", FEW_KEYS]])("e
       expect(results).toEqual(node.open(theirsOpened).map(plainResult));
       for (const result of results) seen.add(result.ok ? "ok" : result.reason);
       expect(differing(oursOpened, theirsOpened)).toEqual([]);
-    }), { numRuns: 150 });
+    }), { numRuns: 400 });
     expect([...seen].sort()).toEqual(["decrypt-failure", "hmac-failure", "ok"]);
   });
 

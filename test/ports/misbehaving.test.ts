@@ -1,0 +1,139 @@
+// The list-watch and the client against a server that misbehaves, one case a row: whatever happened, the store has in the end what the
+// server has, the cause was counted, and nothing was listed again that a watch could mend.
+import { openKubeClient } from "../../pkg/kube/client.ts";
+import { createWatcher } from "../../pkg/kube/watcher.ts";
+import type { KubeResource, KubeStore, KubeWatcher } from "../../pkg/ports/kube.ts";
+import { openMisbehaving } from "../support/kube/misbehaving.ts";
+import type { Misbehaving } from "../support/kube/misbehaving.ts";
+import { passes, waitFor } from "../support/wait.ts";
+
+const configMaps: KubeResource = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap", namespaced: true };
+const times = { firstPauseMs: 10, longestPauseMs: 100, idleMs: 300, answerMs: 300 };
+
+let server: Misbehaving;
+let watcher: KubeWatcher;
+let store: KubeStore;
+
+async function start(): Promise<void> {
+  watcher = createWatcher({ access: server.access, unixMs: () => Date.now(), random: () => 0.5, times });
+  store = watcher.follow(configMaps);
+  await watcher.synced(AbortSignal.timeout(5_000));
+}
+
+beforeEach(async () => {
+  server = await openMisbehaving();
+  server.put("a", "1");
+});
+afterEach(async () => {
+  await watcher.stop();
+  await server.close();
+});
+
+const textOf = (): string => [...store.list()].map((object) => `${object.metadata.name}=${(object["data"] as { value: string }).value}`).sort().join(" ");
+const has = (text: string): Promise<unknown> => waitFor(`the store has ${text}`, () => textOf() === text, { show: () => `${textOf()}; ${server.asked.join(", ")}` });
+const counted = (cause: string): number => watcher.gauges()[0]?.restarts[cause] ?? 0;
+const lists = (): number => server.asked.filter((one) => one.startsWith("list")).length;
+const event = (type: string, name: string, version: number, value = "x"): string => `${JSON.stringify({ type, object: { metadata: { name, namespace: "d", uid: `uid-${name}`, resourceVersion: String(version) }, data: { value } } })}\n`;
+
+test.each<[string, string, boolean, () => void]>([
+  ["a clean close", "closed", false, () => { server.end("close"); }],
+  ["a reset", "reset", false, () => { server.end("reset"); }],
+  ["a line that is no JSON", "line", true, () => { server.say("{rubbish\n"); }],
+  ["an event of an unknown type", "line", true, () => { server.say('{"type":"MAYBE","object":{"metadata":{"name":"z"}}}\n'); }],
+  ["an event without an object", "line", true, () => { server.say('{"type":"ADDED"}\n'); }],
+  ["an object without a name", "line", true, () => { server.say('{"type":"ADDED","object":{"metadata":{}}}\n'); }],
+  ["half a line, then a reset", "reset", false, () => { server.say('{"type":"ADDED","obj'); server.end("reset"); }],
+  ["half a line, then a close", "reset", false, () => { server.say('{"type":"ADDED","obj'); server.end("close"); }],
+  ["an error event of gone versions", "gone", true, () => { server.say('{"type":"ERROR","object":{"kind":"Status","code":410}}\n'); }],
+  ["an error event of a busy server", "busy", true, () => { server.say('{"type":"ERROR","object":{"kind":"Status","code":429,"details":{"retryAfterSeconds":0}}}\n'); }],
+  ["silence", "idle", false, () => undefined],
+])("%s", async (_desc, cause, isListed, mishap) => {
+  await start();
+  await waitFor("a watch", () => server.asked.length === 2);
+  mishap();
+  await waitFor(`${cause} is counted`, () => counted(cause) >= 1, { show: () => JSON.stringify(watcher.gauges()) });
+  server.put("b", "2");
+  server.remove("a");
+  await has("b=2");
+  expect(lists()).toBe(isListed ? 2 : 1);
+});
+
+test.each<[string, string, () => void]>([
+  ["a watch that is refused as gone", "gone", () => { server.watches.push({ kind: "status", code: 410 }); }],
+  ["a watch that is refused by 500", "answer", () => { server.watches.push({ kind: "status", code: 500 }); }],
+  ["a watch that is refused by 401", "denied", () => { server.watches.push({ kind: "status", code: 401 }); }],
+  ["a watch that is answered 429 with a time", "busy", () => { server.watches.push({ kind: "status", code: 429, retryAfter: "0" }); }],
+  ["a watch that is never answered", "idle", () => { server.watches.push({ kind: "silence" }); }],
+  ["a list that is refused by 503", "busy", () => { server.lists.push({ kind: "status", code: 503 }); }],
+  ["a list that is cut within its body", "reset", () => { server.lists.push({ kind: "halfBody" }); }],
+  ["a list that is never answered", "reset", () => { server.lists.push({ kind: "silence" }); }],
+  ["a list that is no JSON", "line", () => { server.lists.push({ kind: "lines", lines: ["<html>"], then: "close" }); }],
+  ["a list without a version", "line", () => { server.lists.push({ kind: "lines", lines: ['{"items":[]}'], then: "close" }); }],
+])("%s", async (_desc, cause, mishap) => {
+  mishap();
+  await start();
+  server.put("b", "2");
+  await has("a=1 b=2");
+  expect(counted(cause)).toBeGreaterThanOrEqual(1);
+});
+
+test("bookmarks alone keep a watch alive and move its version on", async () => {
+  await start();
+  for (let count = 0; count < 6; count += 1) {
+    await passes(100); // within the idle time
+    server.bookmark();
+  }
+  expect(counted("idle")).toBe(0);
+  server.end("close");
+  await waitFor("a watch from the last bookmark", () => server.asked.at(-1) === "watch 107", { show: () => server.asked.join(", ") });
+});
+
+test("what is repeated or comes late changes nothing, and nobody is told", async () => {
+  server.put("a", "2"); // version 102
+  await start();
+  await waitFor("a watch", () => server.asked.length === 2);
+  let told = 0;
+  store.watch(() => { told += 1; });
+  server.say(event("MODIFIED", "a", 102, "2"));
+  server.say(event("MODIFIED", "a", 101, "older"));
+  server.say(event("ADDED", "c", 110, "new"));
+  await has("a=2 c=new");
+  expect(told).toBe(1);
+  server.say(event("DELETED", "c", 111));
+  await has("a=2");
+  expect(Object.isFrozen(store.get("d/a"))).toBe(true);
+  expect(Object.isFrozen((store.get("d/a")?.["data"]))).toBe(true);
+});
+
+test("a list that begins again tells the difference only", async () => {
+  server.put("b", "1");
+  await start();
+  const told: string[] = [];
+  store.watch(({ key, before, after }) => { told.push(`${key} ${before === undefined ? "new" : after === undefined ? "gone" : "changed"}`); });
+  server.watches.push({ kind: "status", code: 410 });
+  server.lists.push({ kind: "status", code: 500 });
+  server.end("reset");
+  server.put("b", "2");
+  server.put("c", "1");
+  server.remove("a");
+  server.compact();
+  await has("b=2 c=1");
+  expect(told.sort()).toEqual(["d/a gone", "d/b changed", "d/c new"]);
+});
+
+test("calls: a busy server is asked again after its time, a few times; a cut answer is told", async () => {
+  await start();
+  const client = openKubeClient({ access: server.access, deadlineMs: 3_000 });
+  server.lists.push({ kind: "status", code: 429, retryAfter: "0" }, { kind: "status", code: 503, retryAfter: "0" });
+  expect(await client.list(configMaps)).toHaveLength(1);
+  server.lists.push(...Array.from({ length: 4 }, () => ({ kind: "status", code: 429, retryAfter: "0" }) as const));
+  await expect(client.list(configMaps)).rejects.toMatchObject({ code: "SVR_KUBE_BUSY" });
+  server.lists.push({ kind: "status", code: 429, retryAfter: "3600" });
+  await expect(client.list(configMaps)).rejects.toMatchObject({ code: "SVR_KUBE_BUSY" }); // nobody waits an hour
+  server.lists.push({ kind: "status", code: 500 });
+  await expect(client.list(configMaps)).rejects.toMatchObject({ code: "SVR_KUBE_ANSWER" });
+  server.lists.push(...Array.from({ length: 4 }, () => ({ kind: "halfBody" }) as const));
+  await expect(client.list(configMaps)).rejects.toMatchObject({ code: "SVR_KUBE_UNREACHABLE" });
+  server.lists.push({ kind: "silence" });
+  await expect(openKubeClient({ access: server.access, deadlineMs: 200 }).list(configMaps)).rejects.toMatchObject({ code: "SVR_KUBE_UNREACHABLE" });
+});

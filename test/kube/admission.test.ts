@@ -39,11 +39,11 @@ beforeAll(async () => {
 afterAll(async () => { await kube.close(); }, 60_000);
 
 /** Writes a status as a router does; gives what the server refuses. */
-async function refusal(resource: KubeResource, name: string, kubeconfig: string): Promise<string> {
+async function refusal(resource: KubeResource, name: string, kubeconfig: string, more: object = {}): Promise<string> {
   const client = openKubeClient({ access: openAccess({ kubeconfig }) });
   const status = resource.kind === "Router" ? { version: "0.1.0" } : { acked: { hash: digest, time: "2026-01-01T00:00:00Z" } };
   try {
-    await client.apply(resource, { apiVersion: "opensvr.io/v1alpha1", kind: resource.kind, metadata: { name }, status }, { manager: "opensvr-router", force: true, status: true });
+    await client.apply(resource, { apiVersion: "opensvr.io/v1alpha1", kind: resource.kind, metadata: { name }, status: { ...status, ...more } }, { manager: "opensvr-router", force: true, status: true });
     return "";
   } catch (error) {
     return (error as Error).message;
@@ -60,6 +60,17 @@ test("a router writes the statuses of its own node, and of no other", async () =
     expect(await refusal(resource, "edge-n2", router)).toMatch(/SVR_KUBE_DENIED.*a router on node "n1" may not write the status of an object for node "n2"; use a token/);
     expect(await refusal(resource, "edge-n1", unbound)).toMatch(/a router on node "" may not/);
   }
+}, 60_000);
+
+test("a router of another class on the same node is another's, and conditions are the operator's", async () => {
+  for (const [kind, spec] of [["Router", { nodeName: "n1", interfaces: [{ name: "lan0", type: "LAN" }] }], ["RouterConfig", { type: "Head", head: { router: "core-n1", nodeName: "n1", format: 1, version: "0.1.0", hash: digest, pages: [] } }]] as const) {
+    kube.kubectl(["apply", "-f", "-"], JSON.stringify(ours(kind, { name: "core-n1" }, spec)));
+    expect(await refusal(resourceOf(kind), "core-n1", router)).toMatch(/SVR_KUBE_DENIED.*a router of class "edge" may not write the status of "core-n1"/);
+  }
+  const conditions = [{ type: "Ready", status: "True", reason: "Programmed", message: "", observedGeneration: 1, lastTransitionTime: "2026-01-01T00:00:00Z" }];
+  expect(await refusal(resourceOf("Router"), "edge-n1", router, { conditions })).toMatch(/SVR_KUBE_DENIED.*a router writes facts; conditions are the operator's/);
+  kube.kubectl(["patch", "routers.opensvr.io", "edge-n1", "--subresource=status", "--type=merge", "-p", JSON.stringify({ status: { conditions } })]); // in the operator's hands
+  expect(await refusal(resourceOf("Router"), "edge-n1", router)).toBe(""); // facts beside conditions that are there
 }, 60_000);
 
 test("a router may not write specs, pages, or make itself another's", () => {

@@ -9,14 +9,14 @@ import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 
 const namespace = "opensvr";
-const examples = join(chartFolder, "../../deploy/examples/two-routers");
+const examples = join(chartFolder, "../../deploy/examples/kube/cluster.yaml");
 
 let kube: Kube, helm: Helm;
 
 beforeAll(async () => {
   kube = await openKube();
   helm = openHelm(kube);
-  for (const name of [namespace, "shop"]) kube.kubectl(["create", "namespace", name]);
+  kube.kubectl(["create", "namespace", namespace]);
 }, 120_000);
 afterAll(async () => { await kube.close(); }, 60_000);
 
@@ -37,7 +37,7 @@ describe("a release", () => {
     kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
     kube.kubectl(["apply", "-f", examples]);
     objects = living();
-    expect(objects.map((one) => one.split(" ")[0])).toEqual(expect.arrayContaining(["Router/east", "Router/west", "Service/web", "Tenant/office"]));
+    expect(objects.map((one) => one.split(" ")[0])).toEqual(expect.arrayContaining(["Router/default-a", "Router/default-b", "Router/default-c", "Service/orders", "Tenant/shop"]));
     expect([deployment(), columns()]).toEqual([{ replicas: 2, version: "0.0.9" }, ""]);
   });
 
@@ -67,7 +67,7 @@ describe("a release", () => {
     const told = helm.run(["uninstall", "opensvr", ...place]);
     for (const name of readdirSync(join(chartFolder, "files/crds"))) expect(told).toContain(`[CustomResourceDefinition] ${name.replace(/yaml$/, "opensvr.io")}`);
     expect(living()).toEqual(objects);
-    const kinds = "deployments,serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,poddisruptionbudgets,flowschemas,prioritylevelconfigurations,secrets,pods";
+    const kinds = "deployments,serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,poddisruptionbudgets,flowschemas,prioritylevelconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings,secrets,pods";
     expect(kube.kubectl(["get", kinds, "-A", "-l", "app.kubernetes.io/instance=opensvr", "-o", "name"])).toBe("");
   });
 

@@ -1,12 +1,16 @@
 // The rights in the chart against what the operator really does: the operator runs with the account that the chart made, and the API
-// server writes down each of its requests. No request is refused, no right is left over, and each right that is taken away is missed.
+// server writes down each of its requests. No request is refused, no right is left over, and each right that is taken away is missed. The same
+// for the check that `helm test` starts.
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { openAccess } from "../../pkg/kube/access.ts";
 import { roles } from "../../scripts/chart/rbac.ts";
 import type { Role } from "../../scripts/chart/rbac.ts";
-import { chartFolder, openHelm } from "../support/kube/chart.ts";
+import { chartFolder, objectsIn, openHelm, templateWords } from "../support/kube/chart.ts";
+import type { Helm } from "../support/kube/chart.ts";
 import { ackAs, headChanges, headOf, itemOf, operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
 import { askedIn, auditWords, needsOf, rightsOf, textOf, without } from "../support/kube/rights.ts";
 import type { Asked, Right } from "../support/kube/rights.ts";
@@ -14,23 +18,26 @@ import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import { waitFor } from "../support/wait.ts";
 
-const three = join(import.meta.dirname, "../support/config/three");
+const onramp = join(import.meta.dirname, "../../deploy/examples/kube/onramp.yaml"), routers = ["cloud-1", "cloud-2", "north", "south"];
 const user = `system:serviceaccount:${namespace}:opensvr-operator`;
 const wide = roles.filter(({ key }) => key === "operator"), own = roles.filter(({ key }) => key === "operator-own"), children = roles.filter(({ key }) => key === "operator-routers");
 const rights = rightsOf([...wide, ...own, ...children]);
 const routersNamespace = "routers";
+const svrctl = join(import.meta.dirname, "../../cmd/svrctl/main.ts");
 const folder = mkdtempSync(join(tmpdir(), "opensvr-audit-"));
 const slow = { deadlineMs: 30_000, everyMs: 200 };
 
-let kube: Kube;
+let kube: Kube, helm: Helm;
 let asked: Asked[];
 
 beforeAll(async () => {
   kube = await openKube({ arguments: auditWords(folder) });
-  for (const name of [namespace, "shop"]) kube.kubectl(["create", "namespace", name]);
-  openHelm(kube).run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", `routers.namespace=${routersNamespace}`]);
+  kube.kubectl(["create", "namespace", namespace]);
+  helm = openHelm(kube);
+  helm.run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", `routers.namespace=${routersNamespace}`]);
   kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
-  kube.kubectl(["apply", "-f", three]);
+  kube.kubectl(["apply", "-f", onramp]);
+  for (const kind of ["ServicePolicy", "SecurityPolicy"]) kube.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "opensvr.io/v1alpha1", kind, metadata: { name: "one", namespace: "acme" }, spec: {} }));
   await live(kube);
   asked = askedIn(folder).filter((one) => one.user === user);
 }, 180_000);
@@ -44,15 +51,16 @@ async function live(on: Kube): Promise<void> {
   const kubeconfig = on.configFor("operator", { token: on.token(namespace, "opensvr-operator") });
   const args = argsOf(on);
   const first = await startOperator(on, { kubeconfig, args });
-  for (const name of ["branch", "cloud", "transit"]) await headChanges(on, name, undefined);
-  for (const name of ["branch", "cloud", "transit"]) ackAs(on, name);
-  on.kubectl(["wait", "--for=condition=Ready", "--timeout=30s", "tenants.opensvr.io,services.opensvr.io,serviceroutes.opensvr.io,servicepolicies.opensvr.io,securitypolicies.opensvr.io", "-A", "--all"]);
+  for (const name of routers) await headChanges(on, name, undefined);
+  for (const name of routers) ackAs(on, name);
+  on.kubectl(["wait", "--for=condition=Ready", "--timeout=30s", "tenants.opensvr.io,services.opensvr.io,serviceroutes.opensvr.io", "-A", "--all"]);
+  on.kubectl(["wait", "--for=condition=Accepted", "--timeout=30s", "servicepolicies.opensvr.io,securitypolicies.opensvr.io", "-A", "--all"]);
   for (const name of ["n1", "n2"]) on.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "Node", metadata: { name } }));
   await waitFor("each node has a Router", () => ["n1", "n2"].every((name) => itemOf(on, "routers.opensvr.io", `default-${name}`) !== undefined), slow);
   on.kubectl(["delete", "node", "n1"]);
   await waitFor("the Router of the node is gone", () => itemOf(on, "routers.opensvr.io", "default-n1") === undefined, slow);
-  on.kubectl(["delete", "routers.opensvr.io", "branch"]);
-  await waitFor("the head of branch is gone", () => headOf(on, "branch") === undefined, slow);
+  on.kubectl(["delete", "routers.opensvr.io", "north"]);
+  await waitFor("the head of north is gone", () => headOf(on, "north") === undefined, slow);
   await waitFor("the objects in force are listed", () => on.tryKubectl(["get", "configmap", "opensvr-accepted", "-n", namespace]).status === 0, slow);
   await first.stop(15_000);
   const second = await startOperator(on, { kubeconfig, args, identity: "operator-2" });
@@ -87,6 +95,27 @@ describe("a right that is taken away is missed", () => {
     expect(await statusAs(whole, request)).not.toMatchObject({ status: 403 });
     expect(await statusAs(`without-${at}`, request)).toMatchObject({ status: 403, message: expect.stringContaining(right.verb === "bind" ? "not currently held" : `cannot ${right.verb} resource "${right.resource}"`) as string });
   });
+});
+
+describe("the check that helm test starts", () => {
+  const [role] = roles.filter(({ key }) => key === "test");
+  const account = "opensvr-test";
+
+  test("needs each right of its account and no other", () => {
+    const hooks = objectsIn(helm.run([...templateWords(), "--show-only", "templates/tests/check.yaml"], ""));
+    kube.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items: hooks.filter(({ kind }) => kind !== "Pod") }));
+    const [check] = (hooks.find(({ kind }) => kind === "Pod")?.["spec"] as { containers: { command: string[] }[] }).containers;
+    // The holder of a Lease that is not renewed is looked at again: nobody leads any more here.
+    kube.kubectl(["patch", "lease", "opensvr-operator", "-n", namespace, "--type=merge", "-p", JSON.stringify({ spec: { holderIdentity: "gone", renewTime: "2026-01-01T00:00:00.000000Z" } })]);
+    const kubeconfig = kube.configFor("check", { token: kube.token(namespace, account) });
+    const { stdout } = spawnSync(process.execPath, [svrctl, ...check?.command.slice(1) ?? [], "--kubeconfig", kubeconfig, "-o", "json"], { encoding: "utf8", timeout: 60_000 });
+    const answer = JSON.parse(stdout) as { unknown: number; checks: { name: string; result: string }[] };
+    expect(answer.unknown).toBe(0);
+    expect(Object.fromEntries(answer.checks.map(({ name, result }) => [name, result]))).toMatchObject({ api: "pass", kinds: "pass", lease: "fail", operator: "fail" });
+    const requests = askedIn(folder).filter((one) => one.user === `system:serviceaccount:${namespace}:${account}`);
+    expect(requests.filter(({ status }) => status === 403)).toEqual([]);
+    expect([...new Set(requests.map(textOf))].sort()).toEqual(rightsOf(role === undefined ? [] : [role]).map(textOf).sort());
+  }, 60_000);
 });
 
 function roleObjects(name: string, right: Right | undefined): object[] {

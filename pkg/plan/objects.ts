@@ -39,7 +39,6 @@ export interface Objects {
 export interface ObjectsEdit {
   /** Gives the version that was there. */
   set(id: string, one: ParsedObject | undefined): ParsedObject | undefined;
-  get(id: string): ParsedObject | undefined;
   setBroken(id: string, isBroken: boolean): void;
   setNamespaces(namespaces: NamespaceLabels): void;
   flush(): void;
@@ -80,7 +79,6 @@ export function createObjects(memo: Memo): { objects: Objects; edit: ObjectsEdit
         names.get(id.slice(0, id.indexOf(" ")))?.[one === undefined ? "delete" : "add"](nameOf(before, one));
         return before;
       },
-      get: (id) => known.get(id),
       setBroken: (id, isBroken) => refused.set(id, isBroken ? true : undefined),
       setNamespaces(next) {
         scope.set("", next === undefined ? undefined : true);

@@ -1,5 +1,6 @@
 // All benchmarks in the order in which they run. Data only; read by main.ts and by the smoke test.
 import { bulk } from "./bulk.ts";
+import { compile } from "./compile.ts";
 import type { Measure } from "./measure.ts";
 import { checks } from "./checks.ts";
 import { edit } from "./edit.ts";
@@ -12,4 +13,4 @@ import { sessions } from "./sessions.ts";
 import { testrun } from "./testrun.ts";
 
 /** measures lists them all. */
-export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, edit, memory, reading, restart];
+export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, edit, memory, reading, restart, compile];

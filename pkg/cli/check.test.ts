@@ -40,7 +40,7 @@ pass     conditions  all 24 objects are ready
 
   describe("each thing that can be broken fails its check and the status", () => {
     test.each<[string, (world: TestCluster) => Promise<unknown>, string, string]>([
-      ["a kind is not served", (one) => Promise.resolve(Object.assign(one, { served: one.served.slice(0, 7) })), "kinds", "not served in v1alpha1: routerclasses"],
+      ["a kind is not served", (one) => Promise.resolve(Object.assign(one, { served: one.served.slice(0, 7) })), "kinds", "not served in v1alpha1: routerconfigs"],
       ["no operator has ever led", ({ memory }) => memory.remove(leases, { namespace: "opensvr", name: "opensvr-operator" }), "lease", "no operator leads"],
       ["nobody holds the lease", ({ memory }) => putLease(memory, nowMs, ""), "lease", "no operator leads"],
       ["the lease is not renewed", ({ memory }) => putLease(memory, nowMs - 60_000), "lease", "operator-1 led last and does not renew its Lease in namespace opensvr any more"],

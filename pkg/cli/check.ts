@@ -1,6 +1,7 @@
 // `svrctl check`: whether a cluster works, one line a check, and as JUnit for machines that run tests. Called by kubecommands.ts. Exit 3 when
 // a check fails; 5 or 6 when one could not be made.
 import type { Result } from "../base/result.ts";
+import { servedVersion } from "../api/served.ts";
 import { finish } from "./ask.ts";
 import { withCluster } from "./cluster.ts";
 import { viewCluster } from "./clusterview.ts";
@@ -9,7 +10,6 @@ import type { Context, Style } from "./context.ts";
 import { Exit } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 import { junitText } from "./junit.ts";
-import { servedVersion } from "./resources.ts";
 import { skewNote } from "./skew.ts";
 import { failuresOf, operatorVersion, shortList } from "./status.ts";
 import { paint, printable } from "./table.ts";

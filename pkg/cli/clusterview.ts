@@ -2,8 +2,8 @@
 // ready. Read once, for `svrctl status` and `svrctl check`. Each part is its own answer: what may not be read hides nothing else.
 import { ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
-import { kindNames } from "../api/kinds.ts";
 import { apiGroup } from "../api/names.ts";
+import { servedVersion } from "../api/served.ts";
 import type { KubeObject } from "../ports/kube.ts";
 import type { Asked } from "./cluster.ts";
 import type { Context } from "./context.ts";
@@ -11,7 +11,7 @@ import type { Failure } from "./failure.ts";
 import { isRecord, stateOf } from "./objectstate.ts";
 import { readDeployments, readLease } from "./operators.ts";
 import type { DeploymentView, LeaseView } from "./operators.ts";
-import { idOf, ourResources, planned, servedVersion } from "./resources.ts";
+import { conditioned, idOf, ourResources, planned } from "./resources.ts";
 import { routerItems } from "./routers.ts";
 import type { RouterItem } from "./routers.ts";
 
@@ -45,7 +45,7 @@ export async function viewCluster(context: Context, asked: Asked, operatorNamesp
   const lists = await readObjects(context, asked);
   const found = lists.flatMap((one) => (one.ok ? one.value : []));
   const failure = lists.find((one) => !one.ok);
-  const routers = lists[kindNames.indexOf("Router")] ?? ok([]);
+  const routers = lists[conditioned.findIndex(({ kind }) => kind === planned.Router.kind)] ?? ok([]);
   const items = routers.ok ? await routerItems(asked, routers.value) : { items: [], failures: [] };
   return { version, kinds, lease, deployments, routers: routers.ok ? ok(items.items) : routers, objects: failure ?? ok(objectsView(found)), failures: items.failures };
 }
@@ -69,8 +69,7 @@ async function readKinds(asked: Asked): Promise<Result<{ served: string[]; missi
 
 /** Every namespace, unless -n names one. */
 function readObjects({ options }: Context, asked: Asked): Promise<Result<readonly KubeObject[], Failure>[]> {
-  return Promise.all(kindNames.map((kind) => {
-    const resource = planned[kind];
+  return Promise.all(conditioned.map((resource) => {
     const selection = resource.namespaced && options.namespace !== undefined && !options.allNamespaces ? { namespace: options.namespace } : {};
     return asked.ask(`the ${resource.plural}`, (kube) => kube.list(resource, selection));
   }));

@@ -54,6 +54,16 @@ describe("the objects of a cluster", () => {
       expect(err).toContain('see "kubectl svr status"');
     });
 
+    test("a tenant that does not grant the namespace is refused, as by the operator", async () => {
+      const acme = await cluster.memory.get(planned.Tenant, { name: "acme" });
+      if (acme === undefined) throw new Error("the example has no tenant acme");
+      await cluster.memory.apply(planned.Tenant, { ...acme, spec: { members: [] } }, { manager: "svrctl" });
+      const words = "why --tenant acme --proto tcp --to 10.9.0.10:443 --router cloud";
+      expect((await ask(words)).exit).toBe(3);
+      cluster.deny = (call) => (call === "list namespaces" ? "SVR_KUBE_DENIED" : undefined);
+      expect(await ask(words)).toMatchObject({ exit: 0, err: expect.stringContaining("which tenants grant a namespace is not checked") as string });
+    });
+
     test("routers that are behind are named", async () => {
       await cluster.memory.status(routerConfigs, { name: "cloud" }, { acked: { hash: "0".repeat(64), time: "2026-01-01T00:00:00.000Z" } });
       expect((await ask("why --tenant acme --proto tcp --to 10.9.0.10:443")).err).toBe('note: not programmed yet on cloud: until then they go by what they had; see "kubectl svr routers"\n');
@@ -113,7 +123,7 @@ describe("the objects of a cluster", () => {
     });
 
     test("an edit of labels is none for routers", async () => {
-      const files = { "acme.yaml": "apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { name: acme, labels: { team: web } }\n" };
+      const files = { "acme.yaml": "apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { name: acme, labels: { team: web } }\nspec: { serviceNamespaces: { names: [shop] } }\n" };
       expect((await ask("config diff acme.yaml", { files })).out).toBe("no object differs\n\nrouters with another configuration: none\n");
     });
 

@@ -1,9 +1,9 @@
 // `svrctl __complete WORDS...`: what may follow on the command line, for the shells that completionscripts.ts writes for and for kubectl, which
 // both read the form of cobra: a candidate a line with its meaning behind a tab, then `:4` for nothing else or `:0` for files. Called by
-// program.ts. Live names of objects come from the cluster with the rights of who types, in a second at most, and nothing is said of failures.
+// program.ts. Live names of objects come from the cluster with the rights of who types; it has a second to answer, and nothing is said of failures.
 import type { Command } from "commander";
 import { suggestWord } from "../api/suggest.ts";
-import type { KubeResource, KubeSelection } from "../ports/kube.ts";
+import type { KubeObject, KubeResource, KubeSelection } from "../ports/kube.ts";
 import { readLine } from "./completionline.ts";
 import type { Candidate, ReadLine } from "./completionline.ts";
 import { globalOptionsOf } from "./globaloptions.ts";
@@ -52,8 +52,7 @@ async function liveNames({ flags }: ReadLine, value: string, around: Surrounding
   const list = lists[value];
   if (value === "--router" && !options.asksCluster) return localRouters(around);
   if (list === undefined || (!ofArgument && !options.asksCluster)) return [];
-  const late = AbortSignal.timeout(patienceMs);
-  const names = await Promise.race([namesOf(around, options, list), new Promise<string[]>((resolve) => { late.addEventListener("abort", () => { resolve([]); }); })]);
+  const names = await namesOf(around, options, list);
   return names.map((word) => ({ word, about: "" }));
 }
 
@@ -62,7 +61,7 @@ async function namesOf(around: Surroundings, options: GlobalOptions, { resource,
     const cluster = await around.cluster(options.cluster);
     try {
       const selection: KubeSelection = resource.namespaced && full !== true && !options.allNamespaces ? { namespace: options.namespace ?? cluster.namespace } : {};
-      const objects = await cluster.list(resource, selection);
+      const objects = await Promise.race([cluster.list(resource, selection), nobody()]);
       return objects.map(({ metadata }) => (full === true ? `${metadata.namespace ?? ""}/${metadata.name}` : metadata.name)).sort();
     } finally {
       cluster.close();
@@ -70,6 +69,12 @@ async function namesOf(around: Surroundings, options: GlobalOptions, { resource,
   } catch {
     return []; // whoever types sees the reason when the command runs
   }
+}
+
+/** No object, when the cluster had its second; loading the client before is no time of the cluster's. */
+function nobody(): Promise<readonly KubeObject[]> {
+  const late = AbortSignal.timeout(patienceMs);
+  return new Promise((resolve) => { late.addEventListener("abort", () => { resolve([]); }); });
 }
 
 /** Routers of this machine by the folders of their sockets. */

@@ -1,26 +1,22 @@
 // The resources of the API server that commands read, with how their objects are named for people and programs. Data only;
 // called by the commands that ask a cluster.
-import { kindNames, kinds } from "../api/kinds.ts";
 import type { Kind } from "../api/kinds.ts";
 import { apiGroup } from "../api/names.ts";
+import { namings, served, servedKinds, servedVersion } from "../api/served.ts";
+import type { ServedKind } from "../api/served.ts";
 import type { KubeObject, KubeResource } from "../ports/kube.ts";
 
-/** servedVersion is the version of our API that this program speaks. */
-export const servedVersion = "v1alpha1";
-
-const ours = (kind: string, plural: string, namespaced = false): KubeResource => ({ group: apiGroup, version: servedVersion, plural, kind, namespaced });
+const ours = (kind: ServedKind): KubeResource => ({ group: apiGroup, version: servedVersion, plural: namings[kind].plural, kind, namespaced: served[kind].namespaced });
 
 /** planned are the resources that the compiler reads, by kind. */
 export const planned: Readonly<Record<Kind, KubeResource>> = {
-  Tenant: ours("Tenant", "tenants", kinds.Tenant.namespaced), Service: ours("Service", "services", kinds.Service.namespaced),
-  ServiceRoute: ours("ServiceRoute", "serviceroutes", kinds.ServiceRoute.namespaced), ServicePolicy: ours("ServicePolicy", "servicepolicies", kinds.ServicePolicy.namespaced),
-  SecurityPolicy: ours("SecurityPolicy", "securitypolicies", kinds.SecurityPolicy.namespaced), Router: ours("Router", "routers", kinds.Router.namespaced),
+  Tenant: ours("Tenant"), Service: ours("Service"), ServiceRoute: ours("ServiceRoute"), ServicePolicy: ours("ServicePolicy"), SecurityPolicy: ours("SecurityPolicy"), Router: ours("Router"),
 };
 
-/** routerConfigs and routerClasses are our resources beside them. */
-export const routerConfigs: KubeResource = ours("RouterConfig", "routerconfigs");
+/** routerConfigs is the resource of compiled configurations. */
+export const routerConfigs = ours("RouterConfig");
 /** routerClasses is the resource of templates of routers. */
-export const routerClasses: KubeResource = ours("RouterClass", "routerclasses");
+export const routerClasses = ours("RouterClass");
 /** namespaces is the core resource. */
 export const namespaces: KubeResource = { group: "", version: "v1", plural: "namespaces", kind: "Namespace", namespaced: false };
 /** leases is the resource by which one of several operators leads. */
@@ -28,11 +24,11 @@ export const leases: KubeResource = { group: "coordination.k8s.io", version: "v1
 /** deployments is the resource of group apps. */
 export const deployments: KubeResource = { group: "apps", version: "v1", plural: "deployments", kind: "Deployment", namespaced: true };
 
-/** plannedResources lists the resources that the compiler reads. */
-export const plannedResources: readonly KubeResource[] = kindNames.map((kind) => planned[kind]);
-
 /** ourResources lists every resource that a cluster with OpenSVR serves. */
-export const ourResources: readonly KubeResource[] = [...plannedResources, routerConfigs, routerClasses];
+export const ourResources: readonly KubeResource[] = servedKinds.map(ours);
+
+/** conditioned lists those whose objects have conditions. */
+export const conditioned: readonly KubeResource[] = ourResources.filter(({ kind }) => kind !== routerConfigs.kind);
 
 /** keyOf gives `namespace/name` or `name` of an object. */
 export function keyOf({ metadata }: KubeObject): string {

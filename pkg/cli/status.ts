@@ -1,6 +1,7 @@
 // `svrctl status`: a cluster on one screen, and what is not as it should be with the next command. Called by kubecommands.ts. Exit 3 when
 // something is not as it should be.
 import type { Result } from "../base/result.ts";
+import { servedVersion } from "../api/served.ts";
 import { finish } from "./ask.ts";
 import { withCluster } from "./cluster.ts";
 import { viewCluster } from "./clusterview.ts";
@@ -12,7 +13,6 @@ import { renderFacts } from "./facts.ts";
 import { ageWord } from "./objectlist.ts";
 import { readyCell } from "./objectstate.ts";
 import type { LeaseView } from "./operators.ts";
-import { servedVersion } from "./resources.ts";
 import { renderTable } from "./table.ts";
 import type { Cell } from "./table.ts";
 

@@ -48,9 +48,18 @@ afterAll(async () => {
 
 /** What an operator does in its life: begin, elect, compile, tell, forget, end; and begin again with what was in force. */
 async function live(on: Kube): Promise<void> {
-  const kubeconfig = on.configFor("operator", { token: on.token(namespace, "opensvr-operator") });
-  const args = argsOf(on);
-  const first = await startOperator(on, { kubeconfig, args });
+  const start = { kubeconfig: on.configFor("operator", { token: on.token(namespace, "opensvr-operator") }), args: argsOf(on) };
+  const first = await startOperator(on, start);
+  try {
+    await work(on);
+  } finally {
+    await first.stop(15_000);
+  }
+  const second = await startOperator(on, { ...start, identity: "operator-2" });
+  await second.stop(15_000);
+}
+
+async function work(on: Kube): Promise<void> {
   for (const name of routers) await headChanges(on, name, undefined);
   for (const name of routers) ackAs(on, name);
   on.kubectl(["wait", "--for=condition=Ready", "--timeout=30s", "tenants.opensvr.io,services.opensvr.io,serviceroutes.opensvr.io", "-A", "--all"]);
@@ -62,9 +71,6 @@ async function live(on: Kube): Promise<void> {
   on.kubectl(["delete", "routers.opensvr.io", "north"]);
   await waitFor("the head of north is gone", () => headOf(on, "north") === undefined, slow);
   await waitFor("the objects in force are listed", () => on.tryKubectl(["get", "configmap", "opensvr-accepted", "-n", namespace]).status === 0, slow);
-  await first.stop(15_000);
-  const second = await startOperator(on, { kubeconfig, args, identity: "operator-2" });
-  await second.stop(15_000);
 }
 
 /** The arguments of the Deployment, without those that differ for each process. */

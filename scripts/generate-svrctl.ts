@@ -2,6 +2,7 @@
 // Run by hand after a change of a command; with --check (used by the tests) it only compares and exits 1 when it is stale.
 import type { Command } from "commander";
 import { Exit } from "../pkg/cli/failure.ts";
+import { whereHelp } from "../pkg/cli/globaloptions.ts";
 import { createProgram } from "../pkg/cli/program.ts";
 import { SvrCommand, commandPath } from "../pkg/cli/usage.ts";
 import { emit, origin, table } from "./generated.ts";
@@ -10,7 +11,7 @@ const generator = "generate-svrctl.ts";
 const fence = "```";
 const exitMeanings: Readonly<Record<keyof typeof Exit, string>> = {
   ok: "success", fault: "fault, or errors in a configuration", usage: "the command line is not understood", no: "answered, and the answer is no",
-  notFound: "not found", notPermitted: "not permitted", unreachable: "a router is unreachable or did not answer in time", interrupted: "interrupted",
+  notFound: "not found", notPermitted: "not permitted", unreachable: "a router or the API server of a cluster is unreachable, or did not answer in time", interrupted: "interrupted",
 };
 
 function optionRows(command: Command, which: "visibleOptions" | "visibleGlobalOptions"): string[][] {
@@ -43,6 +44,8 @@ function page(): string {
     "failed and what to do next, after a code that never changes. Tables fold to the width of the terminal, elsewhere to `COLUMNS`",
     "of the environment.", "",
     "In a checkout of the sources:", "", `${fence}sh`, "npm run -s svrctl -- sessions", fence, "",
+    "`kubectl svr` is the same program, found by kubectl as `kubectl-svr` in the path, with completion by `kubectl_complete-svr`:", "",
+    `${fence}text`, whereHelp.trim(), fence, "",
     "Options of every command:", "", ...table(["option", "meaning"], optionRows(root, "visibleOptions")),
     ...table(["exit code", "meaning"], Object.entries(Exit).map(([name, code]) => [String(code), exitMeanings[name as keyof typeof Exit]])),
     ...commands.flatMap(section),

@@ -1,19 +1,60 @@
 // Where this router's configuration comes from, by its flags. Called by main.ts once; constructs adapters only.
 import { join } from "node:path";
-import { createDirectorySource } from "../../pkg/files/directory.ts";
+import { createCompiledFile } from "../../pkg/files/compiledfile.ts";
+import { createDirectorySource, watchFolder } from "../../pkg/files/directory.ts";
 import { createKeySource } from "../../pkg/files/keys.ts";
 import { createLastGoodFile } from "../../pkg/files/lastgoodfile.ts";
+import { openAccess } from "../../pkg/kube/access.ts";
+import { openKubeClient } from "../../pkg/kube/client.ts";
+import { createWatcher } from "../../pkg/kube/watcher.ts";
 import { compileKeeping } from "../../pkg/plan/compile.ts";
 import type { CompiledSource, KeySource } from "../../pkg/ports/config.ts";
 import type { Log } from "../../pkg/ports/log.ts";
+import { routerConfigs } from "../../pkg/router/clusterhead.ts";
+import { createClusterReport } from "../../pkg/router/clusterreport.ts";
+import type { RouterFacts } from "../../pkg/router/clusterreport.ts";
+import { createClusterSource } from "../../pkg/router/clustersource.ts";
 import { compilingSource } from "../../pkg/router/compiling.ts";
-import { systemClock } from "./clock.ts";
+import { systemClock as clock } from "./clock.ts";
 import type { Flags } from "./flags.ts";
 
-/** openConfiguration gives the source of the configuration, and of the keys that it names. */
-export function openConfiguration({ configDir, name, stateDir }: Flags, log: Log): { source: CompiledSource; keys: KeySource } {
+/** Configuration is the source of the configuration and of the keys that it names, and who hears of facts; close after the router. */
+export interface Configuration { source: CompiledSource; keys: KeySource; report?: (facts: RouterFacts) => void; close(): Promise<void> }
+
+/** pkg/datapath attaches at TC ingress only. */
+const TIER = "TC";
+
+/** openConfiguration opens what the flags name; nothing is asked yet. */
+export function openConfiguration(flags: Flags, of: { version: string; boot: string; log: Log }): Configuration {
+  const { from, name, stateDir, keyDir } = flags;
+  const keys = createKeySource(keyDir);
+  if ("kube" in from) return { keys, ...openCluster(flags, from, of) };
+  const source = compilingSource({ name, compiler: compileKeeping, source: createDirectorySource(from.configDir), lastGood: createLastGoodFile(join(stateDir, "last-good.json")), clock, log: of.log });
+  return { source, keys, close: () => Promise.resolve() };
+}
+
+function openCluster({ name, stateDir, keyDir }: Flags, from: { kubeconfig?: string; context?: string }, { version, boot, log }: { version: string; boot: string; log: Log }): Omit<Configuration, "keys"> {
+  const access = openAccess({ ...from, ...(from.kubeconfig === undefined && { pod: true }) });
+  const kube = openKubeClient({ access, perSecond: 10, burst: 100 });
+  const random = (): number => Math.random();
+  const watcher = createWatcher({ access, unixMs: () => clock.unixMs(), random, restarted: (resource, cause) => { log.info({ resource, cause }, "following the API server again"); } });
+  const common = { name, kube, clock, log, random, after };
+  const source = createClusterSource({
+    ...common, version, store: watcher.follow(routerConfigs, { fieldSelector: `metadata.name=${name}` }), disk: createCompiledFile(join(stateDir, "compiled.json")), watchKeys: (changed) => watchFolder(keyDir, changed),
+  });
+  const report = createClusterReport({ ...common, fixed: { version, tier: TIER, boot } });
   return {
-    source: compilingSource({ name, compiler: compileKeeping, source: createDirectorySource(configDir), lastGood: createLastGoodFile(join(stateDir, "last-good.json")), clock: systemClock, log }),
-    keys: createKeySource(configDir),
+    source, report: (facts) => { report.tell(facts); },
+    async close() {
+      source.stop();
+      report.stop();
+      await watcher.stop();
+      kube.close();
+    },
   };
+}
+
+function after(ms: number, work: () => void): { stop(): void } {
+  const timer = setTimeout(work, ms);
+  return { stop: () => { clearTimeout(timer); } };
 }

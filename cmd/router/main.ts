@@ -1,6 +1,5 @@
 // The router process: reads flags, constructs adapters, starts the app, handles signals. Logic is in pkg/router.
 import { randomBytes, randomFillSync } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import pino from "pino";
 import { SvrError } from "../../pkg/base/errors.ts";
@@ -12,12 +11,14 @@ import { createRecordFile } from "../../pkg/files/recordfile.ts";
 import { openPeeringSockets } from "../../pkg/netio/peeringsockets.ts";
 import type { RouterConfig } from "../../pkg/plan/config.ts";
 import { startRouter } from "../../pkg/router/app.ts";
+import { listenProbes } from "../../pkg/router/probes.ts";
 import { replayMemoryBytes } from "../../pkg/router/shard.ts";
 import { startWorker } from "../../pkg/router/workers.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
 import { derivePairKeys } from "../../pkg/security/peerkeys.ts";
 import { createRandomSource } from "../../pkg/security/random.ts";
 import { programVersion } from "../version.ts";
+import { isRouter } from "./alive.ts";
 import { systemClock } from "./clock.ts";
 import { openConfiguration } from "./configuration.ts";
 import { readFlags } from "./flags.ts";
@@ -29,21 +30,24 @@ const flags = readFlags(process.argv.slice(2), programVersion());
 const log = pino({ level: flags.logLevel, base: { router: flags.name }, serializers: { error: pino.stdSerializers.err } });
 const shardsOf = (config: RouterConfig): number => config.shards || availableParallelism();
 
-function isRouter(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--config-dir");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
-}
+/** A signal came while the router waited for its first configuration. */
+class Ended extends Error {}
 
 async function main(): Promise<void> {
   let datapath: EbpfDatapath;
+  const boot = randomBytes(8).toString("hex"), version = programVersion();
+  const ending = new AbortController();
+  const signalled = new Promise<string>((resolve) => { for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, resolve); });
+  void signalled.then((signal) => { ending.abort(new Ended(signal)); });
+  await using undo = new AsyncDisposableStack();
+  const configuration = openConfiguration(flags, { version, boot, log });
+  undo.defer(() => configuration.close());
+  const probes = flags.healthPort === 0 ? undefined : await listenProbes(flags.healthPort);
+  undo.defer(() => probes?.close());
   const replayMemory = new SharedArrayBuffer(replayMemoryBytes);
   const router = await startRouter({
-    name: flags.name, stateDir: flags.stateDir, pid: process.pid, isAlive: isRouter, boot: randomBytes(8).toString("hex"), version: programVersion(),
-    ...openConfiguration(flags, log), sink: createRecordFile({ path: flags.records }), clock: systemClock, log, derive: derivePairKeys,
+    name: flags.name, stateDir: flags.stateDir, pid: process.pid, isAlive: isRouter, boot, version, ending: ending.signal,
+    ...configuration, sink: createRecordFile({ path: flags.records }), clock: systemClock, log, derive: derivePairKeys,
     openDatapath: (config) => (datapath = openDatapath({
       name: flags.name, pinDir: flags.pinDir, sessions: slotsFor(config.limits.sessions), liveLimit: config.limits.sessions, shards: shardsOf(config),
       random: (count) => randomFillSync(new Uint8Array(count)),
@@ -59,15 +63,13 @@ async function main(): Promise<void> {
       return { stop: () => { clearInterval(timer); } };
     },
   });
-  const signalled = new Promise<string>((resolve) => { for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, resolve); });
-  try {
-    log.info({ signal: await Promise.race([signalled, router.failed]) }, "stopping");
-  } finally {
-    await router.stop();
-  }
+  undo.defer(() => router.stop());
+  probes?.ready(true);
+  log.info({ signal: await Promise.race([signalled, router.failed]) }, "stopping");
 }
 
 main().catch((error: unknown) => {
+  if (error instanceof Ended) return log.info({ signal: error.message }, "stopped before there was a configuration");
   const why = error instanceof SvrError ? error.message : "the router ended by a fault";
   log.error({ error }, why);
   process.stderr.write(`router ${flags.name}: ${why}\n`); // for whoever started it by hand

@@ -65,6 +65,15 @@ export async function readConfigPath(path: string): Promise<ParseResult> {
   return found.isFile() ? readFile(path, found.size) : createDirectorySource(path).read();
 }
 
+/** watchFolder tells when anything in a folder changed, key files that are mounted, say; a folder that is not there is one that may come. */
+export function watchFolder(folder: string, changed: () => void): { stop(): void } {
+  let known: string | undefined;
+  return watchStamp({
+    pollMs: defaults.pollMs, changed, known: () => known, tell: (stamp) => { known = stamp; },
+    look: () => listFolder(folder, defaults.bounds).then((entries) => ({ stamp: stampOf(entries), files: entries.length }), (cause: unknown) => ({ stamp: codeOf(cause), files: 0 })),
+  });
+}
+
 /**
  * readSettled lists, reads and lists again until nothing changed in between, so that one reading never mixes two versions of
  * a directory; rejects with SVR_CONFIG_DIR after five vain tries.

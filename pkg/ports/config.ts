@@ -58,3 +58,26 @@ export interface LastGoodStore {
   /** as a whole or not at all; rejects with SVR_LAST_GOOD */
   write(state: LastGood): Promise<void>;
 }
+
+/** CompiledHead names one compiled configuration: what it is for, who compiled it, and its pages by the SHA-256 of their content. */
+export interface CompiledHead {
+  readonly router: string;
+  readonly format: number;
+  readonly version: string;
+  readonly hash: string;
+  readonly pages: readonly string[];
+}
+
+/** CompiledState is what a router keeps of configurations that came compiled: the newest, then the one before it, with the pages of both. */
+export interface CompiledState {
+  readonly heads: readonly CompiledHead[];
+  readonly pages: ReadonlyMap<string, string>;
+}
+
+/** CompiledStore keeps it over restarts. It names key files and holds no key. */
+export interface CompiledStore {
+  /** undefined when nothing was kept yet; rejects with SVR_LAST_GOOD when what was kept cannot be read */
+  read(): Promise<CompiledState | undefined>;
+  /** as a whole or not at all; rejects with SVR_LAST_GOOD */
+  write(state: CompiledState): Promise<void>;
+}

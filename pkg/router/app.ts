@@ -17,6 +17,7 @@ import type { Captures } from "./captures.ts";
 import { createClockWatch } from "./clockstep.ts";
 import { openCounterBound } from "./counterbound.ts";
 import type { ShardConfig } from "./build.ts";
+import type { RouterFacts } from "./clusterreport.ts";
 import { createCounters } from "./counters.ts";
 import type { Counters } from "./counters.ts";
 import { createFill } from "./fill.ts";
@@ -67,6 +68,8 @@ export interface RouterOptions {
   writeCapture: WriteCapture;
   /** hears peers on UDP 1280, owned by the router from here on; and what signs messages there */
   peering: { port: PeeringPort; engine: SealEngine };
+  /** is told what this router knows of itself, every second */
+  report?(facts: RouterFacts): void;
   /** ends a start that waits for its first configuration */
   ending?: AbortSignal;
 }
@@ -154,7 +157,10 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
 /** What is done again and again beside the packets. */
 function workRegularly(parts: Parts, fill: Fill, undo: AsyncDisposableStack): void {
   const { options, intake, options: { clock, log } } = parts;
-  const looking = options.every(ALARM_MS, () => void fill.tables());
+  const looking = options.every(ALARM_MS, () => {
+    void fill.tables();
+    options.report?.(factsOf(parts));
+  });
   undo.defer(() => looking.stop());
   const keeping = options.every(KEEP_MS, () => void intake.retry());
   undo.defer(async () => {
@@ -171,6 +177,11 @@ function workRegularly(parts: Parts, fill: Fill, undo: AsyncDisposableStack): vo
   undo.defer(() => pumping.stop());
   const measuring = options.every(MTU_MS, () => { measure(parts); });
   undo.defer(() => measuring.stop());
+}
+
+function factsOf({ datapath, intake }: Parts): RouterFacts {
+  const { config, keys } = intake.current();
+  return { sessions: datapath.gauges().live, peers: { up: config.peers.filter(({ name }) => Object.hasOwn(keys, name)).length, all: config.peers.length } };
 }
 
 function followSource(parts: Parts, undo: AsyncDisposableStack): void {

@@ -24,6 +24,7 @@ export const bounds: Bounds = {
   "shard.ts REPLAY_SLOTS": "first packets seen in 2 s, about", "shard.ts MAX_BATCH": "- of one turn", "shard.ts MAX_ROUNDS": "- of one turn", "trace.ts MAX_ROUNDS": "- of one turn",
   "batch.ts MAX_WAITING": "- of one turn", "batch.ts MAX_WAITING_ROUTER": "- of one turn", "say.ts MAX_CANDIDATES": "- of one packet",
   "admin.ts MAX_BODY": "- bytes of one request", "admin.ts MAX_CONNECTIONS": "- who comes when all are in use is refused, and sees it",
+  "probes.ts MAX_PROBES": "- who comes when all are in use is refused, and sees it",
   "adminroutes.ts MAX_SCANNED_PAGES": "- of one request", "verify.ts MOST_FAULTS": "- of one answer", "linebytes.ts DIGITS_MAX": "- digits of a number", "linebytes.ts SMALL_MAX": "- a number",
   "handing.ts MOST_WAITING": "SVR fragments of other shards",
   "native-engine.ts KEY_SLOTS": "- a cache: the key set that was used longest ago makes room", "jobs.ts JOBS_MAX": "- of one call",

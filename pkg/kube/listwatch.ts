@@ -9,6 +9,7 @@ import { withKind } from "./client.ts";
 import { eventsOf } from "./events.ts";
 import { collectionPath, queryText } from "./paths.ts";
 import { rest } from "./pause.ts";
+import { isOlder } from "./store.ts";
 import type { FedStore } from "./store.ts";
 
 /** RestartCause says why a list or a watch was begun again. */
@@ -23,7 +24,7 @@ export interface ListWatchTimes {
   watchSeconds: number;
   /** a watch that says nothing for so long is dead: the server sends a bookmark every minute */
   idleMs: number;
-  /** longest wait for one page of a list, and for the head of a watch */
+  /** longest wait for one page of a list */
   answerMs: number;
   firstPauseMs: number;
   longestPauseMs: number;
@@ -73,7 +74,6 @@ export async function runListWatch(options: ListWatchOptions, signal: AbortSigna
     let events = 0;
     try {
       version ??= await list(options, signal);
-      failures = 0;
       await watch(options, { version, signal, seen: (next) => { version = next; events += 1; } });
       throw new Ended("closed");
     } catch (error) {
@@ -81,12 +81,19 @@ export async function runListWatch(options: ListWatchOptions, signal: AbortSigna
       const ended = error instanceof Ended ? error : new Ended("reset", { cause: error });
       if (ended.relist) version = undefined;
       options.restarted(ended.why);
-      const isWell = ended.why === "closed" && (events > 0 || performance.now() - started > SHORT_MS);
-      failures = isWell ? 0 : failures + 1;
-      const ms = Math.max(ended.waitMs ?? 0, isWell ? 0 : Math.min(times.longestPauseMs, times.firstPauseMs * 2 ** Math.min(failures - 1, 16)));
-      await rest(ms * (0.5 + random() / 2), signal);
+      const lasted = performance.now() - started;
+      const isWell = ended.why === "closed" && (events > 0 || lasted > SHORT_MS);
+      // A list that succeeds is no recovery: a server whose watches fail each time would be listed twice a second for ever.
+      failures = isWell ? 0 : lasted > times.longestPauseMs ? 1 : failures + 1;
+      await rest(pauseMs(ended, failures, times) * (0.5 + random() / 2), signal);
     }
   }
+}
+
+/** At least what the server asks for, but for the longest pause: nobody is away for an hour because of one answer. */
+function pauseMs({ waitMs = 0 }: Ended, failures: number, { firstPauseMs, longestPauseMs }: ListWatchTimes): number {
+  const own = failures === 0 ? 0 : firstPauseMs * 2 ** Math.min(failures - 1, 16);
+  return Math.min(longestPauseMs, Math.max(2 * waitMs, own)); // the caller waits for half of it or more
 }
 
 async function list({ access, resource, what, store, times, heard }: ListWatchOptions, signal: AbortSignal): Promise<string> {
@@ -142,6 +149,7 @@ async function watch(options: ListWatchOptions, { version, signal, seen }: Watch
       if (event.type === "DELETED") store.drop(withKind(resource, event.object));
       else if (event.type !== "BOOKMARK") store.put(withKind(resource, event.object));
       const next = event.object.metadata.resourceVersion;
+      if (event.type === "BOOKMARK" && next !== undefined && isOlder(next, version)) throw new Ended("gone", { relist: true }); // restored from a backup
       if (next !== undefined) seen(next);
     }
   } catch (error) {

@@ -1,42 +1,10 @@
 // The work queue: what every controller relies on. Time is a number that tests move.
+import { HandClock as Clock, settled } from "../../test/support/kube/timers.ts";
 import { SvrError } from "../base/errors.ts";
 import type { Outcome, WorkQueue } from "../ports/kube.ts";
 import { createOpenQueue } from "./queue.ts";
-import type { QueueSettings } from "./queue.ts";
 
 const fault = new SvrError("SVR_KUBE_BUSY", { object: "x", attempted: "x is busy", fix: "wait" });
-
-/** A clock with timers that run when it is moved past them. */
-class Clock {
-  now = 0;
-  #timers: { at: number; work: () => void }[] = [];
-  readonly settings: QueueSettings = {
-    nowMs: () => this.now,
-    after: (ms, work) => {
-      const timer = { at: this.now + ms, work };
-      this.#timers.push(timer);
-      return { stop: () => { this.#timers = this.#timers.filter((one) => one !== timer); } };
-    },
-  };
-
-  async move(ms: number): Promise<void> {
-    const end = this.now + ms;
-    for (;;) {
-      await settled();
-      const next = this.#timers.filter((one) => one.at <= end).sort((a, b) => a.at - b.at)[0];
-      if (next === undefined) break;
-      this.#timers = this.#timers.filter((one) => one !== next);
-      this.now = next.at;
-      next.work();
-    }
-    this.now = end;
-    await settled();
-  }
-}
-
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
-}
 
 /** Work that stays open until the test ends it. */
 function opened(clock: Clock, workers = 1): { queue: WorkQueue; begun: string[]; end: (key: string, outcome?: Outcome) => Promise<void> } {

@@ -99,6 +99,7 @@ class Queue implements WorkQueue {
     this.#failures.delete(key);
     if ("after" in outcome) {
       this.#outcomes.after += 1;
+      if (outcome.after <= 0) return void this.#again.add(key); // with what came meanwhile it is one run, not two
       return this.addAfter(key, outcome.after);
     }
     this.#outcomes["done" in outcome ? "done" : "terminal"] += 1;

@@ -28,13 +28,9 @@ export function createStore(resource: KubeResource, what: KubeFollow = {}): FedS
     const told: StoreChange = { key, ...(before && { before }), ...(after && { after }) };
     for (const listener of [...listeners]) listener(told);
   };
-  const put = (object: KubeObject): void => {
-    const key = keyOf(object);
-    if (!isNews(objects.get(key), object)) return;
-    change(key, frozen(trimmed(object, what)));
-  };
+  const set = (object: KubeObject): void => { change(keyOf(object), frozen(trimmed(object, what))); };
   return {
-    resource, put,
+    resource, put: (object) => { if (isNews(objects.get(keyOf(object)), object)) set(object); },
     synced: () => isSynced, size: () => objects.size, get: (key) => objects.get(key), list: () => objects.values(),
     by: (index, value) => [...indexes.get(index)?.get(value) ?? nothing].sort().flatMap((key) => objects.get(key) ?? []),
     watch(listener) {
@@ -46,7 +42,7 @@ export function createStore(resource: KubeResource, what: KubeFollow = {}): FedS
       const present = new Set<string>();
       for (const object of all) {
         present.add(keyOf(object));
-        put(object);
+        if (!isSame(objects.get(keyOf(object)), object)) set(object); // a list is right also where it is older: the server was restored
       }
       for (const key of [...objects.keys()]) if (!present.has(key)) change(key, undefined);
       isSynced = true;
@@ -66,9 +62,16 @@ function keyOf({ metadata }: KubeObject): string {
 /** The same version, or an earlier one of the same object that came late, is no news. */
 function isNews(before: KubeObject | undefined, after: KubeObject): boolean {
   if (before?.metadata.uid !== after.metadata.uid || before?.metadata.resourceVersion === undefined || after.metadata.resourceVersion === undefined) return true;
-  const [old, now] = [before.metadata.resourceVersion, after.metadata.resourceVersion];
-  if (!/^\d{1,20}$/.test(old) || !/^\d{1,20}$/.test(now)) return old !== now;
-  return BigInt(now) > BigInt(old);
+  return !isSame(before, after) && !isOlder(after.metadata.resourceVersion, before.metadata.resourceVersion);
+}
+
+function isSame(before: KubeObject | undefined, { metadata: { uid, resourceVersion } }: KubeObject): boolean {
+  return before !== undefined && before.metadata.uid === uid && resourceVersion !== undefined && before.metadata.resourceVersion === resourceVersion;
+}
+
+/** isOlder tells whether a resourceVersion comes before another; false when they cannot be compared. */
+export function isOlder(one: string, other: string): boolean {
+  return /^\d{1,20}$/.test(one) && /^\d{1,20}$/.test(other) && BigInt(one) < BigInt(other);
 }
 
 function trimmed(object: KubeObject, { trim }: KubeFollow): KubeObject {

@@ -121,6 +121,35 @@ test("a list that begins again tells the difference only", async () => {
   expect(told.sort()).toEqual(["d/a gone", "d/b changed", "d/c new"]);
 });
 
+test("after a restore from a backup, with smaller versions, the store has what was restored", async () => {
+  server.put("b", "1");
+  await start();
+  await waitFor("a watch", () => server.asked.length === 2);
+  server.restore(50, "a", "old");
+  server.bookmark();
+  await has("a=old");
+  server.put("a", "new");
+  await has("a=new");
+});
+
+test("a busy server is left alone for as long as it asks", async () => {
+  server.watches.push({ kind: "status", code: 429, retryAfter: "0.4" });
+  watcher = createWatcher({ access: server.access, unixMs: () => Date.now(), random: () => 0, times: { ...times, longestPauseMs: 5_000 } });
+  store = watcher.follow(configMaps);
+  await waitFor("the watch that is refused", () => server.asked.length === 2, { everyMs: 1 });
+  const refused = performance.now();
+  await waitFor("the next watch", () => server.asked.length === 3, { everyMs: 1 });
+  expect(performance.now() - refused).toBeGreaterThan(350);
+});
+
+test("lists that succeed before watches that fail each time do not shorten the pauses", async () => {
+  for (let count = 0; count < 6; count += 1) server.watches.push({ kind: "lines", lines: ["rubbish\n"], then: "stay" });
+  const started = performance.now();
+  await start();
+  await waitFor("six lines are counted, and a watch", () => counted("line") === 6 && server.watches.length === 0 && server.asked.filter((one) => one.startsWith("watch")).length === 7);
+  expect(performance.now() - started).toBeGreaterThan(0.75 * (10 + 20 + 40 + 80 + 100 + 100) - 10);
+});
+
 test("calls: a busy server is asked again after its time, a few times; a cut answer is told", async () => {
   await start();
   const client = openKubeClient({ access: server.access, deadlineMs: 3_000 });

@@ -27,6 +27,8 @@ export interface Misbehaving {
   /** ends every open watch */
   end(how: "close" | "reset"): void;
   bookmark(): void;
+  /** goes back to another state with smaller versions, as from a backup; watches stay open */
+  restore(version: number, name: string, value: string): void;
   /** versions before this are gone: watches from there are answered 410 */
   compact(): void;
   close(): Promise<void>;
@@ -34,12 +36,12 @@ export interface Misbehaving {
 
 /** openMisbehaving starts a server without objects. */
 export async function openMisbehaving(): Promise<Misbehaving> {
-  const objects = new Map<string, KubeObject>();
-  const log: { version: number; line: string }[] = [];
+  const world = createWorld();
+  const { objects, log } = world;
   const open = new Set<ServerResponse>();
   const [watches, lists]: [Mishap[], Mishap[]] = [[], []];
   const asked: string[] = [];
-  let version = 100, oldest = 0;
+  let oldest = 0;
   const server = createServer((ask, answer) => {
     const url = new URL(ask.url ?? "", "http://fake");
     const isWatch = url.searchParams.get("watch") === "true";
@@ -47,7 +49,7 @@ export async function openMisbehaving(): Promise<Misbehaving> {
     asked.push(isWatch ? `watch ${from}` : `list${url.searchParams.has("continue") ? " more" : ""}`);
     const mishap = (isWatch ? watches : lists).shift();
     if (mishap !== undefined) return misbehave(answer, mishap);
-    if (!isWatch) return void answer.end(JSON.stringify({ metadata: { resourceVersion: String(version) }, items: [...objects.values()] }));
+    if (!isWatch) return void answer.end(JSON.stringify({ metadata: { resourceVersion: String(world.version) }, items: [...objects.values()] }));
     if (from < oldest) return void answer.writeHead(410).end(JSON.stringify({ kind: "Status", code: 410 }));
     answer.writeHead(200);
     answer.flushHeaders();
@@ -58,7 +60,7 @@ export async function openMisbehaving(): Promise<Misbehaving> {
   const say = (line: string): void => { for (const answer of open) answer.write(line); };
   const tell = (type: string, object: object): void => {
     const line = `${JSON.stringify({ type, object })}\n`;
-    log.push({ version, line });
+    log.push({ version: world.version, line });
     say(line);
   };
   await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve); });
@@ -66,29 +68,48 @@ export async function openMisbehaving(): Promise<Misbehaving> {
   return {
     asked, watches, lists, access: plainAccess(port),
     put(name, value) {
-      version += 1;
-      const before = objects.get(name);
-      const object: KubeObject = { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "d", uid: `uid-${name}`, resourceVersion: String(version) }, data: { value } };
-      objects.set(name, object);
-      tell(before === undefined ? "ADDED" : "MODIFIED", object);
+      const type = objects.has(name) ? "MODIFIED" : "ADDED";
+      const object = world.set(name, value);
+      tell(type, object);
       return object;
     },
+    restore: (at, name, value) => { world.restore(at, name, value); },
     remove(name) {
-      version += 1;
+      world.version += 1;
       const before = objects.get(name);
       objects.delete(name);
-      if (before !== undefined) tell("DELETED", { ...before, metadata: { ...before.metadata, resourceVersion: String(version) } });
+      if (before !== undefined) tell("DELETED", { ...before, metadata: { ...before.metadata, resourceVersion: String(world.version) } });
     },
     say,
     end: (how) => { for (const answer of [...open]) endAnswer(answer, how); },
     bookmark() {
-      version += 1;
-      say(`${JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: String(version) } } })}\n`);
+      world.version += 1;
+      say(`${JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: String(world.version) } } })}\n`);
     },
-    compact: () => { oldest = version + 1; },
+    compact: () => { oldest = world.version + 1; },
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => { server.close(resolve); });
+    },
+  };
+}
+
+interface World { version: number; objects: Map<string, KubeObject>; log: { version: number; line: string }[]; set(name: string, value: string): KubeObject; restore: Misbehaving["restore"] }
+
+function createWorld(): World {
+  return {
+    version: 100, objects: new Map(), log: [],
+    set(name, value) {
+      this.version += 1;
+      const object: KubeObject = { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "d", uid: `uid-${name}`, resourceVersion: String(this.version) }, data: { value } };
+      this.objects.set(name, object);
+      return object;
+    },
+    restore(at, name, value) {
+      this.version = at;
+      this.objects.clear();
+      this.log.length = 0;
+      this.set(name, value);
     },
   };
 }

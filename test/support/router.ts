@@ -65,6 +65,8 @@ export class Router {
   readonly stateDir: string;
   /** of the process, when it starts the next time */
   readonly environment: Record<string, string> = {};
+  /** where the process takes its configuration from, when it starts the next time */
+  from: string[];
   readonly #net: Net;
   #process: TestProcess | undefined;
 
@@ -72,6 +74,7 @@ export class Router {
     this.#net = net;
     this.name = name;
     this.config = new ConfigDirectory(join(net.folder, "config", name));
+    this.from = ["--config-dir", this.config.folder];
     this.stateDir = join(net.folder, "state", name);
     mkdirSync(this.stateDir, { recursive: true });
   }
@@ -83,7 +86,7 @@ export class Router {
 
   /** launch starts the process without waiting for anything. */
   launch(): TestProcess {
-    const words = ["--config-dir", this.config.folder, "--name", this.name, "--state-dir", this.stateDir, "--pin-dir", this.#net.pinFolder(this.name), "--records", this.#recordFile];
+    const words = [...this.from, "--name", this.name, "--state-dir", this.stateDir, "--pin-dir", this.#net.pinFolder(this.name), "--records", this.#recordFile];
     this.#process = this.#net.start(this.name, [process.execPath, "--disable-warning=ExperimentalWarning", main, ...words], { env: this.environment });
     return this.#process;
   }

@@ -81,6 +81,8 @@ test("labels are bounded, and blocks go with their source", () => {
   const object = (spec: object): object => ({ apiVersion: "opensvr.io/v1alpha1", kind: "RouterClass", metadata: { name: "edge" }, spec });
   const labels = Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`l${index}`, "x"]));
   expect(schema.safeParse(object({ nodeSelector: labels })).success).toBe(false);
+  expect(["", "yes", "a.b_c-d"].map((zone) => schema.safeParse(object({ nodeSelector: { zone } })).success)).toEqual([true, true, true]);
+  expect([{ zone: "two words" }, { zone: "-" }, { "": "x" }, { ["k".repeat(318)]: "x" }].map((nodeSelector) => schema.safeParse(object({ nodeSelector })).success)).toEqual([false, false, false, false]);
   expect(schema.parse(object({}))).toMatchObject({ spec: { interfaces: [{ name: "pod0", type: "Shared", source: "PodNetwork" }], priorityClassName: "system-node-critical", resources: { cpu: "1", memory: "1Gi" }, paused: false } });
   expect(schema.safeParse(object({ interfaces: [{ name: "w", type: "WAN", source: "Multus" }] })).error?.issues[0]).toMatchObject({ path: ["spec", "interfaces", 0, "multus"], message: "is required with source Multus" });
   expect(schema.safeParse(object({ interfaces: [{ name: "w", type: "WAN", host: { device: "eth1" } }] })).error?.issues[0]).toMatchObject({ message: "does not belong to this source" });
@@ -92,5 +94,6 @@ test("a RouterConfig is a head or a page", () => {
   expect(schema.safeParse(object({ type: "Page", page: { content: "config {}" } })).success).toBe(true);
   expect(schema.safeParse({ ...object({ type: "Page", page: { content: "config {}" } }), metadata: { name: "branch" } }).error?.issues[0]?.message).toMatch(/metadata.name/);
   expect(schema.safeParse(object({ type: "Page" })).success).toBe(false);
+  expect(JSON.stringify(rootOf("RouterConfig"))).toContain("neither the type nor the content of a page ever changes; leave RouterConfigs to the operator");
   expect(schema.safeParse(object({ type: "Head", page: { content: "x" } })).error?.issues.map((issue) => issue.path.join("."))).toEqual(expect.arrayContaining(["spec.head", "spec.page"]));
 });

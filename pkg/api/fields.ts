@@ -1,6 +1,7 @@
 // Building blocks of the schemas: bounded text, numbers, lists with keys. Every kind is made of these, so that every field
 // has bounds, a description and an example, and can become JSON Schema. Checks never change a value: text stays text.
 import { z } from "zod";
+import { ruled } from "./rules.ts";
 
 /** FieldText says what a field is for and shows one good value; both reach `kubectl explain`. */
 export interface FieldText {
@@ -16,6 +17,11 @@ export function metaOf(text: FieldText): Record<string, unknown> {
 /** textField is a string of at most `max` characters; `format` names the rule for generators of other schemas. */
 export function textField(text: FieldText & { max: number; min?: number }): z.ZodString {
   return z.string().min(text.min ?? 1).max(text.max).meta(metaOf(text));
+}
+
+/** deviceField is the name of a network device in the kernel. */
+export function deviceField(text: FieldText): z.ZodString {
+  return patternField({ ...text, max: 15, pattern: /^[!-.0-9;-~]+$/, what: "a device name: no space, slash or colon, ASCII only" });
 }
 
 /** patternField is a string that fits a pattern; `what` completes "is not ...". */
@@ -44,12 +50,17 @@ export function switchField(text: FieldText): z.ZodBoolean {
 }
 
 const mostLabels = 16;
+const longestLabelKey = 317; // 253 of a prefix, slash, 63
+const labelValue = { description: "Value of a label.", max: 63, pattern: /^([a-zA-Z0-9]([-_.a-zA-Z0-9]*[a-zA-Z0-9])?)?$/, what: "the value of a label: letters, digits, -, _ and . between letters or digits" };
 
 /** labelsField is a few labels with their values, as Kubernetes has them. */
 export function labelsField(description: string, example: Record<string, string>): z.ZodRecord<z.ZodString, z.ZodString> {
-  const value = z.string().max(63).meta(metaOf({ description: "Value of a label.", example: Object.values(example)[0] }));
-  return z.record(z.string().min(1).max(317), value).refine((labels) => Object.keys(labels).length <= mostLabels, { error: `has more than ${mostLabels} labels`, params: { code: "range", fix: "select by fewer" } })
-    .meta({ ...metaOf({ description, example }), "x-svr-most": mostLabels });
+  const value = z.string().max(labelValue.max).regex(labelValue.pattern, { error: `is not ${labelValue.what}` }).meta({ ...metaOf({ description: labelValue.description, example: Object.values(example)[0] }), "x-svr-what": labelValue.what });
+  const labels = z.record(z.string(), value).refine((all) => Object.keys(all).length <= mostLabels, { error: `has more than ${mostLabels} labels`, params: { code: "range", fix: "select by fewer" } });
+  return ruled(labels.meta({ ...metaOf({ description, example }), "x-svr-most": mostLabels }), {
+    holds: (all) => Object.keys(all).every((key) => key !== "" && key.length <= longestLabelKey), cel: `self.all(key, key != '' && size(key) <= ${longestLabelKey})`,
+    error: `has a key that is empty or longer than ${longestLabelKey} characters`, fix: "write the keys of labels",
+  });
 }
 
 /** listField is a list of at most `max` elements; two equal ones are refused when `unique`. */

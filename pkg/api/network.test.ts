@@ -1,7 +1,7 @@
-// Ports, protocols and durations as people write them, accepted forms and the message of each refused one.
+// Addresses, ports, protocols and durations as people write them, accepted forms and the message of each refused one.
 import { millisOf, parseDuration } from "./duration.ts";
 import { parentOf } from "./names.ts";
-import { hasPorts, parsePorts, protocolNumber } from "./network.ts";
+import { addressField, hasPorts, interfaceAddressField, parsePorts, prefixField, protocolNumber } from "./network.ts";
 
 test.each([["443", [443, 443]], [443, [443, 443]], ["8000-8010", [8000, 8010]], ["1-65535", [1, 65_535]]])("ports %p", (text, range) => {
   expect(Object.values(parsePorts(text) ?? {})).toEqual(range);
@@ -18,6 +18,12 @@ test.each([["200ms", 200], ["30s", 30_000], ["5m", 300_000], ["24h", 86_400_000]
 test.each(["", "5", "5 s", "1.5s", "-1s", "05s", "1d", "1h30m"])("%p is no duration", (text) => {
   expect(parseDuration(text)).toBeUndefined();
   expect(millisOf(text)).toBe(0);
+});
+
+test("IPv4 addresses in IPv6 form are refused, as the API server does", () => {
+  const accepts = (text: string): boolean[] => [addressField("An address."), prefixField("A prefix."), interfaceAddressField("An address with a length.")].map((field) => field.safeParse(text).success);
+  expect(["::ffff:192.0.2.1", "::ffff:c000:201", "::ffff:192.0.2.0/120", "::ffff:0:0/96"].map(accepts)).toEqual(Array(4).fill([false, false, false]));
+  expect(["::192.0.2.1", "64:ff9b::192.0.2.1/128", "::/0"].map(accepts)).toEqual([[true, true, false], [false, true, true], [false, true, true]]);
 });
 
 test("the parent of a tenant is the name after the first dot", () => {

@@ -1,8 +1,10 @@
 // Fields that speak of networks: addresses, prefixes, protocols, ports, VLANs, MTU. Called by the kinds and by the compiler.
 // Text stays as written in the objects; the readers here are total and give undefined for anything else.
 import { z } from "zod";
+import type { IpAddress } from "../base/address.ts";
 import { parseAddress } from "../base/addresstext.ts";
 import { formatPrefix, networkOf, parsePrefix } from "../base/prefix.ts";
+import type { Prefix } from "../base/prefix.ts";
 import { checkedField, countField, metaOf } from "./fields.ts";
 
 const longestPrefixText = 49; // 45 of an address, slash, 3 digits
@@ -42,14 +44,14 @@ export function parsePorts(value: string | number): { first: number; last: numbe
 
 /** addressField is one IPv4 or IPv6 address. */
 export function addressField(description: string, example = "192.0.2.1"): z.ZodString {
-  return checkedField({ description, example, max: longestAddressText, format: "address", what: "an IPv4 or IPv6 address", accepts: (text) => parseAddress(text) !== undefined });
+  return checkedField({ description, example, max: longestAddressText, format: "address", what: "an IPv4 or IPv6 address", accepts: (text) => isSpoken(parseAddress(text)) });
 }
 
 /** interfaceAddressField is an address with the length of its network, such as 192.0.2.1/24. */
 export function interfaceAddressField(description: string): z.ZodString {
   return checkedField({
     description, example: "192.0.2.1/24", max: longestPrefixText, format: "interface-address", what: "an address with a prefix length",
-    accepts: (text) => text.includes("/") && parsePrefix(text) !== undefined,
+    accepts: (text) => text.includes("/") && isSpoken(parsePrefix(text)?.address),
   });
 }
 
@@ -62,7 +64,7 @@ export function prefixField(description: string, example = "10.1.0.0/16"): z.Zod
 }
 
 function prefixIssue(text: string): { message: string; fix: string; code: string } | undefined {
-  const prefix = parsePrefix(text);
+  const prefix = spokenPrefix(text);
   if (prefix === undefined) {
     if (!/[a-z]/i.test(text) || text.includes(":")) return { message: "is not an IPv4 or IPv6 prefix", fix: 'write ADDRESS/LENGTH, for example "10.1.0.0/16" or "2001:db8::/32"', code: "value" };
     return { message: `names are not supported in this version: ${JSON.stringify(text)}`, fix: "write the addresses that the name stands for", code: "unsupported" };
@@ -70,6 +72,16 @@ function prefixIssue(text: string): { message: string; fix: string; code: string
   const network = formatPrefix(networkOf(prefix));
   if (network === formatPrefix(prefix)) return undefined;
   return { message: "has bits set after the prefix length", fix: `write "${network}" for the network, or the address alone for one host`, code: "value" };
+}
+
+/** IPv4 addresses in IPv6 form are on no link; the API server refuses them too. */
+function isSpoken(address: IpAddress | undefined): address is IpAddress {
+  return address !== undefined && !(address.family === 6 && address.w0 === 0 && address.w1 === 0 && address.w2 === 0xffff);
+}
+
+function spokenPrefix(text: string): Prefix | undefined {
+  const prefix = parsePrefix(text);
+  return isSpoken(prefix?.address) ? prefix : undefined;
 }
 
 /** protocolField is a protocol by name or number. */

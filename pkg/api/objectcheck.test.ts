@@ -23,6 +23,8 @@ const rows: [desc: string, value: unknown, finding: string][] = [
   ["no kind", { apiVersion }, "required kind: kind is missing; known kinds: Tenant, Service, ServiceRoute, ServicePolicy, SecurityPolicy, Router"],
   ["mistyped kind", { apiVersion, kind: "Tennant" }, 'document kind: kind "Tennant" does not exist; did you mean Tenant?'],
   ["strange kind", { apiVersion, kind: 5 }, "document kind: kind 5 does not exist; known kinds: Tenant, Service, ServiceRoute, ServicePolicy, SecurityPolicy, Router"],
+  ["RouterClass", { apiVersion, kind: "RouterClass" }, 'unsupported kind: kind "RouterClass" has a meaning in a cluster only; remove it, and write a Router for each router'],
+  ["RouterConfig", { apiVersion, kind: "RouterConfig" }, 'unsupported kind: kind "RouterConfig" has a meaning in a cluster only; remove it; it is compiled from the other objects'],
   ["missing metadata", { apiVersion, kind: "Tenant" }, "required metadata: is required; it needs name"],
   ["mistyped field", service({ adresses: [] }), 'unknown-field spec.adresses: there is no field "adresses" here; did you mean "addresses"?'],
   ["strange field", service({ access: [{ tenant: "acme", zebra: 1 }] }), 'unknown-field spec.access[0].zebra: there is no field "zebra" here; known fields: tenant, permission'],

@@ -47,7 +47,14 @@ function refuse(code: ProblemCode, message: string, fix: string, field?: string)
   return { ok: false, findings: [{ severity: "error", code, message, fix, ...(field === undefined ? {} : { field }) }] };
 }
 
+/** Kinds that an export of a cluster has, and what to do about them. */
+const clusterKinds: ReadonlyMap<string, string> = new Map([
+  ["RouterClass", "remove it, and write a Router for each router"], ["RouterConfig", "remove it; it is compiled from the other objects"],
+]);
+
 function refuseKind(kind: unknown): CheckedObject {
+  const ofClusters = typeof kind === "string" ? clusterKinds.get(kind) : undefined;
+  if (ofClusters !== undefined) return refuse("unsupported", `kind ${show(kind)} has a meaning in a cluster only`, ofClusters, "kind");
   const near = typeof kind === "string" ? suggestWord(kind, kindNames) : undefined;
   const message = kind === undefined ? "kind is missing" : `kind ${show(kind)} does not exist`;
   return refuse(kind === undefined ? "required" : "document", message, near === undefined ? `known kinds: ${kindNames.join(", ")}` : `did you mean ${near}?`, "kind");
@@ -126,8 +133,8 @@ function exampleFix(schema: Schema | undefined): string {
 function schemaAt(schema: Schema, path: readonly PropertyKey[]): Schema | undefined {
   let at: unknown = schema;
   for (const part of path) {
-    const { items, properties } = isRecord(at) ? at : {};
-    at = typeof part === "number" ? items : isRecord(properties) ? properties[String(part)] : undefined;
+    const { items, properties, additionalProperties } = isRecord(at) ? at : {};
+    at = typeof part === "number" ? items : isRecord(properties) ? properties[String(part)] : additionalProperties;
   }
   return isRecord(at) ? at : undefined;
 }

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { durationField } from "./duration.ts";
 import { clusterKind } from "./envelope.ts";
-import { choiceField, countField, keyedField, listField, patternField, switchField, textField } from "./fields.ts";
+import { choiceField, countField, deviceField, keyedField, listField, patternField, switchField, textField } from "./fields.ts";
 import { filterRuleField, ipOptionsField, mostRules } from "./filter.ts";
 import { routerNameField, wordField } from "./names.ts";
 import { natField } from "./nat.ts";
@@ -28,7 +28,7 @@ const waypointField = z.strictObject({
 
 const interfaceField = z.strictObject({
   name: wordField("The router's own name of the interface.", "wan0"),
-  device: ruled(patternField({ description: "Device name in the kernel. Default: the name.", example: "eth0", max: 15, pattern: /^[^/\s:]+$/, what: "a device name: no space, slash or colon" }), {
+  device: ruled(deviceField({ description: "Device name in the kernel. Default: the name.", example: "eth0" }), {
     holds: (name) => name !== "." && name !== "..", cel: "self != '.' && self != '..'", error: "is not a device name", fix: "write a name other than . and ..",
   }).optional(),
   id: countField({ description: "The router's own number of the interface; keeps sessions when the list is edited. Default: the lowest free number, by place in the list.", example: 1, min: 1, max: highestIfnum }).optional(),

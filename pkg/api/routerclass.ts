@@ -2,13 +2,12 @@
 // operator makes a Router object for each of them. Fields only.
 import { z } from "zod";
 import { clusterKind } from "./envelope.ts";
-import { choiceField, countField, keyedField, labelsField, listField, patternField, switchField, textField } from "./fields.ts";
+import { choiceField, countField, deviceField, keyedField, labelsField, listField, patternField, switchField, textField } from "./fields.ts";
 import { nameField, namespaceField, wordField } from "./names.ts";
 import { mtuField } from "./network.ts";
 import { ruled } from "./rules.ts";
 import type { Rule } from "./rules.ts";
 
-const device = /^[^/\s:]+$/;
 const multusField = z.strictObject({
   name: nameField.meta({ description: "NetworkAttachmentDefinition.", examples: ["wan"] }),
   namespace: namespaceField.optional().meta({ description: "Its namespace. Default: that of the router pods.", examples: ["networks"] }),
@@ -20,7 +19,7 @@ const sriovField = z.strictObject({
 }).meta({ description: "A virtual function of an SR-IOV card, given by its device plugin." });
 
 const hostField = z.strictObject({
-  device: patternField({ description: "Network card of the node, by its device name; the pod is in the network of the node then.", example: "eth1", max: 15, pattern: device, what: "a device name: no space, slash or colon" }),
+  device: deviceField({ description: "Network card of the node, by its device name; the pod is in the network of the node then.", example: "eth1" }),
 }).meta({ description: "A network card of the node." });
 
 const sources = { PodNetwork: undefined, Multus: "multus", SRIOV: "sriov", Host: "host" } as const;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { clusterKind } from "./envelope.ts";
 import { choiceField, countField, listField, patternField, textField } from "./fields.ts";
 import { routerNameField } from "./names.ts";
-import { ruled } from "./rules.ts";
+import { changeRule, ruled } from "./rules.ts";
 
 const digest = { max: 64, pattern: /^[0-9a-f]{64}$/, what: "a SHA-256 of 64 hex digits", example: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" };
 
@@ -23,7 +23,7 @@ const pageField = z.strictObject({
   content: textField({ description: "Lines of the configuration.", example: "config {}", max: 524_288 }),
 }).meta({ description: "A part of configurations, shared by all heads that name it." });
 
-const routerConfigSpec = ruled(ruled(z.strictObject({
+const routerConfigSpec = changeRule(ruled(ruled(z.strictObject({
   type: choiceField(["Head", "Page"], { description: "Head: what a router is to read. Page: a part of it." }),
   head: headField.optional(),
   page: pageField.optional(),
@@ -31,7 +31,10 @@ const routerConfigSpec = ruled(ruled(z.strictObject({
   holds: (spec) => (spec.type === "Head") === (spec.head !== undefined), cel: "(self.type == 'Head') == has(self.head)", error: "goes with type: Head, and only with it", path: "head", fix: "leave RouterConfigs to the operator",
 }), {
   holds: (spec) => (spec.type === "Page") === (spec.page !== undefined), cel: "(self.type == 'Page') == has(self.page)", error: "goes with type: Page, and only with it", path: "page", fix: "leave RouterConfigs to the operator",
-}).meta({ description: "The compiled configuration of a router. Written by the operator; do not edit." });
+}).meta({ description: "The compiled configuration of a router. Written by the operator; do not edit." }), {
+  cel: "self.type == oldSelf.type && (!has(self.page) || !has(oldSelf.page) || self.page.content == oldSelf.page.content)",
+  error: "neither the type nor the content of a page ever changes", fix: "leave RouterConfigs to the operator",
+});
 
 /** routerConfigSchema is kind RouterConfig. */
 export const routerConfigSchema = ruled(clusterKind("RouterConfig", configNameField, routerConfigSpec), {

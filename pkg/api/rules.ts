@@ -16,6 +16,12 @@ export interface Rule<T> {
   code?: ProblemCode;
 }
 
+/** changeRule adds a rule about changes, which only the API server sees: `self` after, `oldSelf` before. */
+export function changeRule<T extends z.ZodType>(schema: T, { cel, error, fix }: Pick<Rule<unknown>, "cel" | "error" | "fix">): T {
+  const before = (schema.meta()?.["x-svr-cel"] ?? []) as CelRule[];
+  return schema.meta({ ...schema.meta(), "x-svr-cel": [...before, { rule: cel, message: `${error}; ${fix}` }] });
+}
+
 /** CelRule is a rule as a CRD has it. */
 export interface CelRule { rule: string; message: string; fieldPath?: string }
 

@@ -65,7 +65,7 @@ test("every kind has good and bad examples, and every rule of a CRD is broken by
   for (const kind of servedKinds) expect([kind, good.some((file) => exampleOf("good", file).kind === kind), bad.some((file) => exampleOf("bad", file).kind === kind)]).toEqual([kind, true, true]);
   const said = [...refusals.values()].join("\n");
   const messages = servedKinds.flatMap((kind) => [...readFileSync(join(folder("../.."), `crds/${namings[kind].plural}.yaml`), "utf8").matchAll(/^ *(?:- )?message: (.*)$/gm)].map((match) => match[1]?.replace(/^"(.*)"$/, "$1").replaceAll('\\"', '"') ?? ""));
-  const rules = [...new Set(messages)].filter((message) => !message.includes("; write for example ")); // those come from patterns, all in one way
+  const rules = [...new Set(messages)].filter((message) => !message.includes("; write for example ") && !message.includes("ever changes")); // patterns, all in one way; changes: crds.test.ts
   expect(rules.length).toBeGreaterThan(30);
   expect(rules.filter((message) => !said.includes(message))).toEqual([]);
 });

@@ -39,13 +39,14 @@ async function main(): Promise<void> {
   let isWarm = false;
   const health = flags.healthPort === 0 ? undefined : await listenHealth(flags.healthPort, () => isWarm);
   const access = openAccess({ pod: process.env["KUBERNETES_SERVICE_HOST"] !== undefined && flags.kubeconfig === undefined, ...(flags.kubeconfig !== undefined && { kubeconfig: flags.kubeconfig }), ...(flags.context !== undefined && { context: flags.context }) });
-  const kube = openKubeClient({ access });
+  const leaseMs = 5_000; // between the last moment at which a leader writes and the first of the next one
+  const [kube, leases] = [openKubeClient({ access, writeMs: leaseMs }), openKubeClient({ access, deadlineMs: leaseMs })];
   const operator = await startOperator({
     kube, clock, log, sha256, version, every, namespace: flags.namespace, makesDefault: flags.defaultClass,
     classes: { namespace: flags.routerNamespace, image: flags.routerImage, role: flags.routerRole, sha256 },
     watcher: createWatcher({ access, ...times, restarted: (resource, cause) => { log.info({ resource, cause }, "watch begun again"); } }),
     openQueue: createOpenQueue({ nowMs: times.nowMs, after }),
-    elect: () => electLeader({ kube, namespace: flags.namespace, name: flags.leaseName, identity: flags.identity, ...times, failed: (error) => { log.warn({ error }, "the lease could not be asked for"); } }),
+    elect: () => electLeader({ kube: leases, namespace: flags.namespace, name: flags.leaseName, identity: flags.identity, ...times, failed: (error) => { log.warn({ error }, "the lease could not be asked for"); } }),
     events: createEventSink({ kube, controller: "opensvr.io/operator", instance: flags.identity, ...times, digest: (text) => sha256(text).slice(0, 16), failed: (error) => { log.warn({ error }, "an event could not be written"); } }),
   }, stopping.signal);
   isWarm = true;

@@ -34,7 +34,8 @@ const MAX_SOCKETS = 32;
 
 /** openAccess reads the configuration; rejects with SVR_KUBE_CONFIG when there is none that can be used. */
 export function openAccess(options: AccessOptions): KubeAccess {
-  const config = readConfig(options);
+  let config = readConfig(options);
+  let isRefused = false; // the library keeps tokens, those of plugins for ever if they name no end: after a 401 all is read anew
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw configFault(options, "it has no current context with a cluster");
   const server = new URL(cluster.server);
@@ -51,11 +52,16 @@ export function openAccess(options: AccessOptions): KubeAccess {
   return {
     server: cluster.server, namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? "default",
     async send({ method, path, contentType, body, signal }) {
+      if (isRefused) config = readConfig(options);
+      isRefused = false;
       const given: RequestOptions = {};
       await config.applyToHTTPSOptions(given);
       const headers = { accept: "application/json", ...given.headers as Record<string, string>, ...impersonation(options), ...(contentType !== undefined && { "content-type": contentType }), ...(body !== undefined && { "content-length": String(Buffer.byteLength(body)) }) };
       return new Promise((resolve, reject) => {
-        const asked = request({ ...given, agent: agentFor(given), host: server.hostname, port: server.port === "" ? 443 : Number(server.port), method, path: `${server.pathname.replace(/\/$/, "")}${path}`, headers, signal }, resolve);
+        const asked = request({ ...given, agent: agentFor(given), host: server.hostname, port: server.port === "" ? 443 : Number(server.port), method, path: `${server.pathname.replace(/\/$/, "")}${path}`, headers, signal }, (answer) => {
+          isRefused ||= answer.statusCode === 401;
+          resolve(answer);
+        });
         asked.once("error", (error) => { reject(signal.aborted ? signal.reason as Error : error); });
         asked.end(body);
       });

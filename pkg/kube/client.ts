@@ -15,6 +15,8 @@ export interface ClientOptions {
   access: KubeAccess;
   /** longest wait for one call with its tries; default 30 s */
   deadlineMs?: number;
+  /** the same for calls that write; who leads must have ended its writes before another may begin; default as the other */
+  writeMs?: number;
   /** calls a second, and how many at once before; default 200 and 400 */
   perSecond?: number;
   burst?: number;
@@ -39,9 +41,9 @@ const MOST_PAGES = 10_000;
 
 /** openKubeClient makes a client; nothing is asked before the first call. */
 export function openKubeClient(options: ClientOptions): KubeClient {
-  const { access, deadlineMs = 30_000 } = options;
+  const { access, deadlineMs = 30_000, writeMs = deadlineMs } = options;
   const rate = createRate({ perSecond: options.perSecond ?? 200, burst: options.burst ?? 400, nowMs: () => performance.now() });
-  const ask = (one: Ask): Promise<unknown> => askServer({ access, rate, deadlineMs }, one);
+  const ask = (one: Ask): Promise<unknown> => askServer({ access, rate, deadlineMs: one.method === "GET" ? deadlineMs : writeMs }, one);
   return {
     server: access.server, namespace: access.namespace, close: () => { access.close(); },
     async get(resource, at) {
@@ -119,6 +121,7 @@ async function askServer(server: Server, one: Ask): Promise<unknown> {
     }
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) return parsed(body);
+    if (status === 401 && tries === 1) continue; // the access reads its credentials anew
     const wait = retryAfterMs(answer) ?? WAIT_MS * tries;
     if (tries >= TRIES || (status !== 429 && status !== 503) || wait > LONGEST_WAIT_MS) throw statusFault(status, one.about, body);
     await rest(wait, signal);

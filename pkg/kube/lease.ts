@@ -50,12 +50,14 @@ export function electLeader(options: LeaseOptions): Leadership {
     told = leads();
     for (const listener of [...listeners]) listener(told);
   };
+  let alarm: NodeJS.Timeout | undefined;
   const seen: Seen = { mark: "", sinceMs: -Infinity };
   const turn = async (): Promise<void> => {
     const started = nowMs();
     try {
-      if (await hold(options, seen, times)) until = started + times.renewMs;
-      else until = -Infinity;
+      until = await hold(options, seen, times) ? started + times.renewMs : -Infinity;
+      clearTimeout(alarm);
+      if (leads()) alarm = setTimeout(tell, until - nowMs() + 1); // also while the next try hangs
     } catch (error) {
       options.failed?.(error as SvrError);
     }
@@ -64,10 +66,7 @@ export function electLeader(options: LeaseOptions): Leadership {
   const run = async (): Promise<void> => {
     while (!ending.signal.aborted) {
       await turn();
-      // A holder whose time runs out before the next try must be told at that moment.
-      const wait = Math.max(1, Math.min(times.tryMs * (0.9 + random() / 5), until > nowMs() ? until - nowMs() : Infinity));
-      await rest(wait, ending.signal);
-      tell();
+      await rest(times.tryMs * (0.9 + random() / 5), ending.signal);
     }
   };
   const running = run();
@@ -81,6 +80,7 @@ export function electLeader(options: LeaseOptions): Leadership {
       const held = leads();
       ending.abort();
       await running;
+      clearTimeout(alarm);
       until = -Infinity;
       tell();
       if (held) await giveBack(options);

@@ -68,6 +68,17 @@ test("refusals have a code, the fields and a way on", async () => {
   expect(() => openAccess({ kubeconfig: kube.kubeconfig, context: "other" })).toThrow(/no context "other"; there are test/);
 });
 
+test("credentials that are refused are read anew: who is let in again need not start again", async () => {
+  const path = kube.configFor("renewed", { token: "expired" });
+  const { kube: client, watcher } = open(path);
+  await expect(client.list(configMaps)).rejects.toMatchObject({ code: "SVR_KUBE_DENIED" });
+  const store = watcher.follow(configMaps, { namespace });
+  await waitFor("the watch is refused", () => (watcher.gauges()[0]?.restarts["denied"] ?? 0) > 0);
+  expect(kube.configFor("renewed", { token: clientToken() })).toBe(path);
+  expect(Array.isArray(await client.list(configMaps, { namespace }))).toBe(true);
+  await waitFor("the store has synced", () => store.synced());
+});
+
 test("whatever is done to its connections, a store has in the end what the server has", async () => {
   const cutter = await openCutter(kube.port);
   try {

@@ -111,7 +111,7 @@ function container({ spec, metadata }: RouterClass, settings: ClassSettings): ob
   const probe = (path: string): object => ({ httpGet: { path, port: "health" }, periodSeconds: 5 });
   return {
     name: "router", image: spec.image ?? settings.image,
-    args: ["--kube", "--class", metadata.name, "--node", "$(NODE_NAME)", "--state-dir", stateFolder, "--health-port", String(healthPort), ...(spec.keySecret === undefined ? [] : ["--key-dir", keyFolder])],
+    args: ["--kube", "--class", metadata.name, "--node", "$(NODE_NAME)", "--health-port", String(healthPort), ...(spec.keySecret === undefined ? [] : ["--key-dir", keyFolder])],
     env: [{ name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } }],
     ports: [{ name: "health", containerPort: healthPort }],
     resources: { requests: { cpu, memory, ...cards }, limits: { memory, ...cards } },

@@ -1,4 +1,5 @@
-// Routers as processes that take their configuration from a real API server, over a relay that can be taken away.
+// Objects are applied, the operator compiles them, routers as processes take their configuration from the real API server, over a relay
+// that can be taken away, and what they acknowledge is in the conditions.
 //
 //   a --lan0 r1 wan0 == wan0 r2 lan0-- b
 //
@@ -7,25 +8,24 @@ import { connect, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
-import { parseDocuments } from "../../pkg/api/document.ts";
-import { compile } from "../../pkg/plan/compile.ts";
-import { pageConfig } from "../../pkg/plan/pages.ts";
-import { sha256 } from "../../pkg/router/clusterhead.ts";
+import { conditionOf, headOf, itemOf, operatorNamespace, startOperator } from "../support/kube/operator.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import { openNet } from "../support/net.ts";
 import { describeNet } from "../support/probe.ts";
 import { Fabric } from "../support/router.ts";
 import { openSite } from "../support/site.ts";
+import type { TestProcess } from "../support/process.ts";
 import { hostAddress, pair } from "../support/topologies.ts";
 import { startUdpClient, startUdpServer } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
 
 const INSIDE = 6443;
+const siteNamespace = "test"; // of the services in test/support/site.ts
 const relay = "const net = require('node:net'); net.createServer((one) => { const two = net.connect(process.argv[1]); one.pipe(two).pipe(one); for (const end of [one, two]) end.on('error', () => { one.destroy(); two.destroy(); }); }).listen(Number(process.argv[2]), '127.0.0.1', () => console.log('up'));";
 
 describeNet("routers in a cluster", () => {
-  let kube: Kube, fabric: Fabric, away: Server | undefined;
+  let kube: Kube, fabric: Fabric, operator: TestProcess, away: Server | undefined;
   const sockets = new Set<Socket>();
   const path = (): string => join(fabric.net.folder, "api.sock");
 
@@ -47,23 +47,17 @@ describeNet("routers in a cluster", () => {
     await closed;
   }
 
-  /** As the operator will do it. */
-  function publish(more: Record<string, unknown> = {}): void {
-    const objects = fabric.objects.map((one) => (one.kind === "Router" ? { ...one, spec: { ...one.spec, ...more } } : one));
-    const { routers } = compile(parseDocuments([{ path: "all.yaml", text: objects.map((one) => JSON.stringify(one)).join("\n---\n") }]));
-    for (const [name, config] of routers) {
-      const { hash, pages } = pageConfig(config, sha256);
-      const meta = { apiVersion: "opensvr.io/v1alpha1", kind: "RouterConfig" };
-      const items = [...pages.map((page) => ({ ...meta, metadata: { name: page.name }, spec: { type: "Page", page: { content: page.content } } })),
-        { ...meta, metadata: { name }, spec: { type: "Head", head: { router: name, format: 1, version: "0.1.0", hash, pages: pages.map((page) => page.name) } } }];
-      for (const item of items) kube.kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], JSON.stringify(item));
-    }
+  /** Objects as somebody applies them; the operator does the rest. `more` is for every Router. */
+  function apply(more: Record<string, unknown> = {}): void {
+    const items = fabric.objects.map((one) => ({ ...one, spec: { ...one.spec, ...(one.kind === "Router" ? more : one.kind === "Tenant" ? { serviceNamespaces: { names: [siteNamespace] } } : {}) } }));
+    kube.kubectl(["apply", "--server-side", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items }));
   }
 
   const acked = (name: string): boolean => {
     const { spec, status } = JSON.parse(kube.kubectl(["get", "routerconfigs.opensvr.io", name, "-o", "json"])) as { spec: { head: { hash: string } }; status?: { acked?: { hash: string } } };
     return status?.acked?.hash === spec.head.hash;
   };
+  const heads = (): string[] => ["r1", "r2"].map((name) => headOf(kube, name)?.hash ?? "");
   const allAcked = (): Promise<unknown> => waitFor("both routers ack their heads", () => acked("r1") && acked("r2"), { deadlineMs: 60_000, everyMs: 500 });
 
   beforeAll(async () => {
@@ -72,7 +66,9 @@ describeNet("routers in a cluster", () => {
     fabric = new Fabric(await openNet(pair), openSite());
     await connectApi();
     const kubeconfig = kube.configFor("inside", { url: `https://127.0.0.1:${INSIDE}`, token: (JSON.parse(kube.kubectl(["config", "view", "--raw", "-o", "json"])) as { users: { user: { token: string } }[] }).users[0]?.user.token ?? "" });
-    publish();
+    for (const name of [operatorNamespace, siteNamespace]) kube.kubectl(["create", "namespace", name]);
+    operator = await startOperator(kube, { args: ["--no-default-class"] });
+    apply();
     for (const router of fabric.routers) {
       const inside = fabric.net.start(router.name, [process.execPath, "-e", relay, path(), String(INSIDE)]);
       await waitFor("the relay listens", () => inside.lines.includes("up"));
@@ -81,9 +77,13 @@ describeNet("routers in a cluster", () => {
     await Promise.all(fabric.routers.map((router) => router.start()));
   }, 120_000);
   afterAll(async () => {
+    await operator.stop(15_000);
     await cutApi();
-    await fabric.close();
-    await kube.close();
+    try {
+      await fabric.close();
+    } finally {
+      await kube.close();
+    }
   }, 60_000);
 
   async function talks(port: number): Promise<void> {
@@ -93,18 +93,29 @@ describeNet("routers in a cluster", () => {
     expect(await client.send(2)).toMatchObject({ sent: 10, answered: 10 });
   }
 
+  test("what is applied is programmed by routers, says so in its conditions, and carries sessions", async () => {
+    await allAcked();
+    for (const kind of ["routers", "services", "tenants", "serviceroutes"]) kube.kubectl(["wait", "--for=condition=Ready", "--timeout=30s", `${kind}.opensvr.io`, "--all", "-A"]);
+    await waitFor("facts of a router", () => itemOf(kube, "routers.opensvr.io", "r1")?.status?.["version"] !== undefined, { deadlineMs: 40_000, everyMs: 200 });
+    expect(itemOf(kube, "routers.opensvr.io", "r1")?.status).toMatchObject({ programmed: "1/1", peersUp: "1/1", tier: expect.any(String) as string, version: expect.stringMatching(/^\d/) as string });
+    expect(conditionOf(itemOf(kube, "routers.opensvr.io", "r2"), "Programmed")).toBe("True Programmed: on 1 of 1 routers");
+    await talks(2000);
+  }, 150_000);
+
   test("O-7 without the API server new sessions start, a router starts again with its sessions, and both catch up later", async () => {
     await allAcked();
     await talks(2001);
     await cutApi();
     await talks(2002);
     const r1 = fabric.router("r1");
-    const before = (await r1.live()).map((one) => one.sessionId).sort();
+    const live = (await r1.live()).map((one) => one.sessionId).sort();
     await r1.kill();
     await r1.start();
-    expect([(await r1.status()).adopted, (await r1.live()).map((one) => one.sessionId).sort()]).toEqual([true, before]);
+    expect([(await r1.status()).adopted, (await r1.live()).map((one) => one.sessionId).sort()]).toEqual([true, live]);
     await talks(2003);
-    publish({ timers: { udpIdle: "77s" } });
+    const before = heads();
+    apply({ timers: { udpIdle: "77s" } });
+    await waitFor("the operator has written both heads", () => heads().every((hash, index) => hash !== before[index]), { deadlineMs: 30_000, everyMs: 200 });
     expect([acked("r1"), acked("r2")]).toEqual([false, false]);
     await connectApi();
     await allAcked();

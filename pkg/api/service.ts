@@ -56,8 +56,3 @@ export const serviceSchema = namespacedKind("Service", serviceNameField, service
 
 /** Service is what may be talked to. */
 export type Service = z.output<typeof serviceSchema>;
-
-/** serviceName gives the name on the wire: `namespace/name` (protocol 4, TLV 10). */
-export function serviceName(service: { metadata: { namespace: string; name: string } }): string {
-  return `${service.metadata.namespace}/${service.metadata.name}`;
-}

@@ -60,6 +60,11 @@ test("a line that is longer than a page is cut, and comes back", () => {
   expect(back.ok && back.value).toEqual(config);
 });
 
+test("a line that does not fit any more begins the next page", () => {
+  const lines = ["a", "b", "c"].map((letter) => `${letter.repeat(pageBounds.most / 2)}\n`);
+  expect(cutLines(lines).map((text) => text.length)).toEqual([pageBounds.most / 2 + 1, pageBounds.most / 2 + 1, pageBounds.most / 2 + 1]);
+});
+
 test("lines cut anywhere are the same lines", () => {
   fc.assert(fc.property(fc.array(fc.string({ maxLength: 400 }).map((text) => `${text.replaceAll("\n", "")}\n`), { maxLength: 300 }), (lines) => {
     expect(cutLines(lines).join("")).toBe(lines.join(""));

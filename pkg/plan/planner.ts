@@ -151,8 +151,7 @@ function put(state: State, id: string, one: ParsedObject | undefined): void {
   if (!objectsBefore.has(id)) objectsBefore.set(id, before);
   if (one === undefined) inForce.delete(id);
   else inForce.set(id, one);
-  const own = one ?? before;
-  if (own === undefined) return;
+  const own = (one ?? before) as ParsedObject; // they differ, so one of them is there
   const name = inputName(own);
   const watch = one === undefined ? "drop" : "watch";
   graph.checks[watch](id);

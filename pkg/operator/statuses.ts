@@ -102,8 +102,13 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, one]) => [key, sorted(one)]));
 }
 
+/** Waiting for routers is the way of each edit, and no news; neither is its end. */
+function isQuiet(reason: string | undefined): boolean {
+  return reason === undefined || reason === "Pending";
+}
+
 function tell(parts: StatusParts, object: KubeObject, { before, after }: { before: Partial<Status>; after: Status }): void {
   const [old, now] = [before.conditions, after.conditions].map((list) => list?.find((one) => one.type === "Ready"));
-  if (now === undefined || old?.status === now.status || (old === undefined && now.status === "True")) return;
+  if (now === undefined || old?.reason === now.reason || isQuiet(now.reason) || (now.status === "True" && isQuiet(old?.reason))) return;
   parts.events.emit({ regarding: object, type: now.status === "True" ? "Normal" : "Warning", reason: now.reason, action: "Reconcile", note: now.message });
 }

@@ -5,7 +5,7 @@ import { compile } from "./compile.ts";
 const router = (name: string) => parsedOf("Router", { name }, { interfaces: [{ name: "lan0", type: "LAN", addresses: ["10.0.0.1/8"] }] });
 const objects = (test: object) => [
   router("one"), router("two"), parsedOf("Tenant", { name: "acme" }, { members: [{ interface: "lan0" }] }),
-  parsedOf("Service", { name: "web", namespace: "d" }, { addresses: ["10.0.0.9"], access: [{ tenant: "acme" }], tests: [{ tenant: "acme", to: "10.0.0.9", ...test }] }),
+  parsedOf("Service", { name: "web", namespace: "d" }, { addresses: ["10.0.0.9"], access: [{ tenant: "acme" }], tests: [{ tenant: "acme", to: "10.0.0.9", ...test }, { tenant: "acme", to: "10.0.0.9", router: "one" }] }),
   parsedOf("ServiceRoute", { name: "web", namespace: "d" }, { serviceRef: { name: "web" }, routers: ["one"], type: "Local", local: { interface: "lan0" } }),
 ];
 const failures = (test: object): number => compile({ objects: objects(test) }).problems.filter((problem) => problem.code === "test").length;

@@ -1,7 +1,7 @@
 // Configurations that came compiled, as one file of JSON in the state directory. Constructed by cmd/router, called by the router's
 // cluster source, which checks every hash: here only the form is looked at.
 import type { CompiledHead, CompiledState, CompiledStore } from "../ports/config.ts";
-import { createWholeFile } from "./wholefile.ts";
+import { createWholeFile, isRecord, parsedJson } from "./wholefile.ts";
 
 const FORMAT = 1;
 
@@ -17,7 +17,7 @@ export function encodeCompiled({ heads, pages }: CompiledState): string {
 
 /** decodeCompiled reads it again; total: undefined for any other text. */
 export function decodeCompiled(text: string): CompiledState | undefined {
-  const value = parsed(text);
+  const value = parsedJson(text);
   if (!isRecord(value) || value["format"] !== FORMAT) return undefined;
   const { heads, pages } = value;
   if (!Array.isArray(heads) || !heads.every(isHead) || !Array.isArray(pages) || !pages.every(isPage)) return undefined;
@@ -32,16 +32,4 @@ function isHead(value: unknown): value is CompiledHead {
 
 function isPage(value: unknown): value is [string, string] {
   return Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === "string");
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // told by the caller as a file that is not ours
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

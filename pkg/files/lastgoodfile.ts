@@ -4,7 +4,7 @@ import type { ParsedObject } from "../api/document.ts";
 import { objectId } from "../api/kinds.ts";
 import { checkObject } from "../api/objectcheck.ts";
 import type { LastGood, LastGoodStore } from "../ports/config.ts";
-import { createWholeFile } from "./wholefile.ts";
+import { createWholeFile, isRecord, parsedJson } from "./wholefile.ts";
 
 const FORMAT = 1;
 
@@ -24,7 +24,7 @@ export function encodeLastGood({ objects, since }: LastGood): string {
 
 /** decodeLastGood reads it again; total. An object that this version does not accept is left out; undefined for any other text. */
 export function decodeLastGood(text: string): LastGood | undefined {
-  const value = parsed(text);
+  const value = parsedJson(text);
   if (!isRecord(value) || value["format"] !== FORMAT || !Array.isArray(value["objects"]) || !isRecord(value["since"])) return undefined;
   const since = Object.entries(value["since"]).filter((one): one is [string, string] => typeof one[1] === "string");
   return { objects: value["objects"].flatMap(objectOf), since: Object.fromEntries(since) };
@@ -39,16 +39,4 @@ function objectOf(value: unknown): ParsedObject[] {
   if (typeof file !== "string") return [{ id, object: checked.object }];
   const isPlace = typeof line === "number" && typeof column === "number";
   return [{ id, object: checked.object, source: { file, positions: new Map(isPlace ? [["", { line, column }]] : []) } }];
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // told by the caller as a file that is not ours
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -94,3 +94,17 @@ function digest(text: string): string {
 function fault(path: string, why: string, fix: string, cause?: unknown): SvrError {
   return new SvrError("SVR_LAST_GOOD", { object: path, attempted: `the last good configuration cannot be ${why}`, fix, ...(cause !== undefined && { cause }) });
 }
+
+/** parsedJson reads JSON; undefined for any other text, which the caller tells as a file that is not ours. */
+export function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** isRecord tells whether a value is an object with fields. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

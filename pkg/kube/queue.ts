@@ -2,6 +2,7 @@
 // runs is run again afterwards. Retries wait longer each time, and all of them together keep to a rate. Constructed by cmd/.
 import { SvrError } from "../base/errors.ts";
 import type { OpenQueue, Outcome, WorkQueue } from "../ports/kube.ts";
+import { createSpender } from "./rate.ts";
 
 /** QueueSettings: time, a timer, and how retries wait. */
 export interface QueueSettings {
@@ -39,7 +40,7 @@ class Queue implements WorkQueue {
   constructor(settings: QueueSettings, options: Options) {
     this.#settings = settings;
     this.#options = options;
-    this.#spendRetry = createSpender(settings);
+    this.#spendRetry = createSpender({ nowMs: settings.nowMs, perSecond: settings.perSecond ?? 10, burst: settings.burst ?? 100 });
   }
 
   add(key: string): void {
@@ -122,15 +123,4 @@ async function outcomeOf(name: string, key: string, work: Options["work"]): Prom
     const why = cause instanceof Error ? cause.stack ?? cause.message : String(cause);
     return { retry: new SvrError("SVR_INTERNAL", { object: `${name} ${key}`, attempted: `${name} of "${key}" ended by a fault: ${why}`, fix: "it is tried again; report it", cause }) };
   }
-}
-
-/** How long the next retry has to wait so that all together keep to the rate, in milliseconds. */
-function createSpender({ nowMs, perSecond = 10, burst = 100 }: QueueSettings): () => number {
-  const stepMs = 1000 / perSecond;
-  let freeAt = -Infinity;
-  return () => {
-    const now = nowMs();
-    freeAt = Math.max(freeAt, now - burst * stepMs) + stepMs;
-    return Math.max(0, freeAt - now);
-  };
 }

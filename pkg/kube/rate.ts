@@ -7,17 +7,25 @@ export interface Rate { /** resolves in the order of the calls; rejects with the
 /** RateOptions: calls a second, and how many may pass at once after a rest. */
 export interface RateOptions { perSecond: number; burst: number; nowMs: () => number; wait?: (ms: number, signal?: AbortSignal) => Promise<void> }
 
-/** createRate makes a full bucket. */
-export function createRate(options: RateOptions): Rate {
-  const { perSecond, burst, nowMs } = options;
-  const wait = options.wait ?? ((ms, signal) => pause(ms, undefined, signal === undefined ? {} : { signal }));
+/** createSpender makes a full bucket that is asked for tokens: how long the next one has to wait, in milliseconds. */
+export function createSpender({ nowMs, perSecond, burst }: Pick<RateOptions, "nowMs" | "perSecond" | "burst">): () => number {
   const stepMs = 1000 / perSecond;
-  let freeAt = -Infinity; // when the bucket would be full again, minus what a full one holds: the time up to which tokens are spent
+  let freeAt = -Infinity; // up to when tokens are spent
+  return () => {
+    const now = nowMs();
+    freeAt = Math.max(freeAt, now - burst * stepMs) + stepMs;
+    return Math.max(0, freeAt - now);
+  };
+}
+
+/** createRate makes a full bucket that is waited for. */
+export function createRate(options: RateOptions): Rate {
+  const wait = options.wait ?? ((ms, signal) => pause(ms, undefined, signal === undefined ? {} : { signal }));
+  const spend = createSpender(options);
   return {
     async take(signal) {
-      const now = nowMs();
-      freeAt = Math.max(freeAt, now - burst * stepMs) + stepMs;
-      if (freeAt > now) await wait(freeAt - now, signal);
+      const ms = spend();
+      if (ms > 0) await wait(ms, signal);
     },
   };
 }

@@ -3,6 +3,7 @@
 import type { CompiledHead, CompiledState, CompiledStore } from "../ports/config.ts";
 import type { Log } from "../ports/log.ts";
 import { configOf } from "./clusterhead.ts";
+import { createDiskWriter } from "./diskwriter.ts";
 import type { Held } from "./clustersource.ts";
 
 /** CompiledKeeper remembers pages and what is on disk. */
@@ -21,23 +22,7 @@ export interface CompiledKeeper {
 /** createCompiledKeeper makes a keeper over a store. */
 export function createCompiledKeeper({ disk, log, ...of }: { disk: CompiledStore; log: Log; name: string; version: string }): CompiledKeeper {
   let pages: ReadonlyMap<string, string> = new Map();
-  let waiting: CompiledState | undefined;
-  let trouble: string | undefined;
-  let writing = Promise.resolve();
-  const write = async (): Promise<void> => {
-    const state = waiting;
-    if (state === undefined) return;
-    try {
-      await disk.write(state);
-      if (waiting === state) waiting = undefined;
-      if (trouble !== undefined) log.info({}, "the configuration is kept on disk again");
-      trouble = undefined;
-    } catch (error) {
-      if (trouble === undefined) log.error({ error, event: "configuration.unkept" }, "the configuration cannot be kept on disk; it is put in force, and it is tried again");
-      trouble = error instanceof Error ? error.message : String(error);
-    }
-  };
-  const next = (): Promise<void> => (writing = writing.then(write)); // one after the other, the last one stays
+  const writer = createDiskWriter<CompiledState>({ what: "the configuration", log, write: (state) => disk.write(state) });
   return {
     async recall() {
       try {
@@ -56,10 +41,9 @@ export function createCompiledKeeper({ disk, log, ...of }: { disk: CompiledStore
     pages: () => pages,
     keep(heads, all) {
       pages = new Map(heads.flatMap((head) => head.pages).flatMap((page) => { const content = all.get(page); return content === undefined ? [] : [[page, content] as const]; }));
-      waiting = { heads, pages };
-      return next();
+      return writer.write({ heads, pages });
     },
-    retry: () => (waiting === undefined ? Promise.resolve() : next()),
-    troubles: () => (trouble === undefined ? [] : [`the configuration is not kept on disk, a restart without API server would go back: ${trouble}`]),
+    retry: () => writer.retry(),
+    troubles: () => [writer.trouble()].flatMap((trouble) => (trouble === undefined ? [] : [`the configuration is not kept on disk, a restart without API server would go back: ${trouble}`])),
   };
 }

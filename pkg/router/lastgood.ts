@@ -5,6 +5,7 @@ import type { ParseResult } from "../api/document.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { LastGood, LastGoodStore } from "../ports/config.ts";
 import type { Log } from "../ports/log.ts";
+import { createDiskWriter } from "./diskwriter.ts";
 
 /** Keeper remembers what is in force. */
 export interface Keeper {
@@ -24,23 +25,7 @@ export interface Keeper {
 export function createKeeper(options: { lastGood: LastGoodStore; clock: Clock; log: Log }): Keeper {
   const { lastGood, clock, log } = options;
   let since: Record<string, string> = {};
-  let waiting: LastGood | undefined;
-  let trouble: string | undefined;
-  let writing = Promise.resolve();
-  const write = async (): Promise<void> => {
-    const state = waiting;
-    if (state === undefined) return;
-    try {
-      await lastGood.write(state);
-      if (waiting === state) waiting = undefined;
-      if (trouble !== undefined) log.info({}, "the last good configuration is kept on disk again");
-      trouble = undefined;
-    } catch (error) {
-      if (trouble === undefined) log.error({ error, event: "configuration.unkept" }, "the last good configuration cannot be kept on disk; it is in force, and it is tried again");
-      trouble = error instanceof Error ? error.message : String(error);
-    }
-  };
-  const next = (): Promise<void> => (writing = writing.then(write)); // one after the other, the last one stays
+  const writer = createDiskWriter<LastGood>({ what: "the last good configuration", log, write: (state) => lastGood.write(state) });
   return {
     async recall() {
       try {
@@ -59,12 +44,9 @@ export function createKeeper(options: { lastGood: LastGoodStore; clock: Clock; l
       const times = new Map(Object.entries(since));
       return problems.map((one) => (isStandIn(one) ? { ...one, message: `${one.message} (since ${times.get(one.object)})` } : one));
     },
-    keep(good) {
-      waiting = { objects: good.objects, since };
-      return next();
-    },
-    retry: () => (waiting === undefined ? Promise.resolve() : next()),
-    trouble: () => trouble,
+    keep: (good) => writer.write({ objects: good.objects, since }),
+    retry: () => writer.retry(),
+    trouble: () => writer.trouble(),
   };
 }
 

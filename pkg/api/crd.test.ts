@@ -52,6 +52,12 @@ describe.each(servedKinds)("%s", (kind) => {
   });
 });
 
+test("lists are narrowed by fields that are there, each one plain value", () => {
+  const selectable = servedKinds.flatMap((kind) => ((crd(kind).spec.versions[0] as { selectableFields?: { jsonPath: string }[] }).selectableFields ?? []).map(({ jsonPath }) => [kind, jsonPath] as const));
+  expect(selectable).toEqual([["ServiceRoute", ".spec.serviceRef.name"], ["Router", ".spec.nodeName"], ["RouterConfig", ".spec.type"]]);
+  for (const [kind, path] of selectable) expect([path, path.slice(1).split(".").reduce((node, field) => (node["properties"] as Record<string, Node>)[field] ?? {}, rootOf(kind))["type"]]).toEqual([path, "string"]);
+});
+
 test("short names are different", () => {
   expect(new Set(servedKinds.map((kind) => namings[kind].short)).size).toBe(servedKinds.length);
 });

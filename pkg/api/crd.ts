@@ -9,7 +9,7 @@ import type { Node } from "./structural.ts";
 
 /** crdOf gives the definition of a kind as an object. */
 export function crdOf(kind: ServedKind): object {
-  const { plural, singular, short, columns } = namings[kind];
+  const { plural, singular, short, columns, selectable } = namings[kind];
   return {
     apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition",
     metadata: { name: `${plural}.${apiGroup}`, labels: { "app.kubernetes.io/name": "opensvr", "app.kubernetes.io/part-of": "opensvr" } },
@@ -19,6 +19,7 @@ export function crdOf(kind: ServedKind): object {
       versions: [{
         name: servedVersion, served: true, storage: true, subresources: { status: {} }, schema: { openAPIV3Schema: rootOf(kind) },
         additionalPrinterColumns: columns.map(({ name, type, path, wide, description }) => ({ name, type, jsonPath: path, description, ...(wide === true && { priority: 1 }) })),
+        ...(selectable !== undefined && { selectableFields: selectable.map((jsonPath) => ({ jsonPath })) }),
       }],
     },
   };

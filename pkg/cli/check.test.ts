@@ -101,7 +101,7 @@ pass     conditions  all 24 objects are ready
 
   describe("what may not be looked at", () => {
     test.each([
-      ["leases", "lease"], ["deployments", "operator"], ["get routerconfigs", "acks"], ["list services", "conditions"],
+      ["leases", "lease"], ["deployments", "operator"], ["list routerconfigs", "acks"], ["list services", "conditions"],
     ])("%s: check %s cannot be made, the others are", async (call, check) => {
       cluster.deny = (one) => (one.includes(call) ? "SVR_KUBE_DENIED" : undefined);
       const { exit, results } = await resultsOf();

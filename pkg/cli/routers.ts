@@ -1,6 +1,8 @@
 // `svrctl routers`: the routers of a cluster: what they say of themselves, and whether each has programmed the configuration that it
 // should have. Called by kubecommands.ts; status.ts and check.ts read routers by it too.
 import { kinds } from "../api/kinds.ts";
+import { ok } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
 import type { KubeObject } from "../ports/kube.ts";
 import type { Asked } from "./cluster.ts";
 import type { Context } from "./context.ts";
@@ -33,8 +35,6 @@ export interface RouterItem extends ObjectItem {
   programmed?: boolean;
 }
 
-const atOnce = 16;
-
 const listing: Listing<RouterItem> = {
   resource: planned.Router, what: "routers",
   columns: [
@@ -54,16 +54,19 @@ export function showRouters(context: Context, names: readonly string[]): Promise
 
 /** routerItems reads the head of each router beside it; without the right to do so the routers are shown without. */
 export async function routerItems(asked: Asked, objects: readonly KubeObject[]): Promise<{ items: RouterItem[]; failures: Failure[] }> {
-  const heads = new Map<string, KubeObject>();
-  let failure: Failure | undefined;
-  for (let at = 0; at < objects.length && failure === undefined; at += atOnce) {
-    const answers = await Promise.all(objects.slice(at, at + atOnce).map(({ metadata }) => asked.ask("the router configurations", (kube) => kube.get(routerConfigs, { name: metadata.name }))));
-    for (const answer of answers) {
-      if (!answer.ok) failure ??= answer.error;
-      else if (answer.value !== undefined) heads.set(answer.value.metadata.name, answer.value);
-    }
-  }
-  return { items: objects.map((object) => itemOf(object, heads.get(object.metadata.name))), failures: failure === undefined ? [] : [failure] };
+  const read = await readHeads(asked, objects.map(({ metadata }) => metadata.name));
+  const heads = new Map(read.ok ? read.value.map((head) => [head.metadata.name, head]) : []);
+  return { items: objects.map((object) => itemOf(object, heads.get(object.metadata.name))), failures: read.ok ? [] : [read.error] };
+}
+
+/** One by its name, more as one list without the pages, which are large. */
+async function readHeads(asked: Asked, [name, ...more]: readonly string[]): Promise<Result<readonly KubeObject[], Failure>> {
+  if (name === undefined) return ok([]);
+  return asked.ask("the router configurations", async (kube) => {
+    if (more.length > 0) return kube.list(routerConfigs, { fieldSelector: "spec.type=Head" });
+    const head = await kube.get(routerConfigs, { name });
+    return head === undefined ? [] : [head];
+  });
 }
 
 function itemOf(object: KubeObject, config: KubeObject | undefined): RouterItem {

@@ -67,8 +67,8 @@ function specOf(object: KubeObject): Service["spec"] | undefined {
 
 async function detailOf(asked: Asked, object: KubeObject, item: ServiceItem): Promise<ItemDetail<ServiceItem>> {
   const { namespace = asked.namespace } = item;
-  const found = await asked.ask("the service routes", (kube) => kube.list(planned.ServiceRoute, { namespace }));
-  const routes = found.ok ? found.value.flatMap((route) => routeOf(route, item.name)) : undefined;
+  const found = await asked.ask("the service routes", (kube) => kube.list(planned.ServiceRoute, { namespace, fieldSelector: `spec.serviceRef.name=${item.name}` }));
+  const routes = found.ok ? found.value.flatMap(routeOf) : undefined;
   const spec = specOf(object);
   return {
     item: { ...item, ...(routes && { routes }) },
@@ -82,9 +82,9 @@ async function detailOf(asked: Asked, object: KubeObject, item: ServiceItem): Pr
   };
 }
 
-function routeOf(object: KubeObject, service: string): ServiceRouteItem[] {
+function routeOf(object: KubeObject): ServiceRouteItem[] {
   const route = kinds.ServiceRoute.schema.safeParse(object).data;
-  if (route?.spec.serviceRef.name !== service) return [];
+  if (route === undefined) return [];
   const { ready, reason } = stateOf(object);
   const { type, routers, cost, peer } = route.spec;
   return [{ name: object.metadata.name, ready, reason, type: peer === undefined ? type : `${type} ${peer.peer}`, routers, cost }];

@@ -77,6 +77,21 @@ test("a page of the largest size is taken, and its head with the most pages", ()
   expect(apply("RouterConfig", "large", { type: "Head", head: { ...head, pages: [...head.pages, page] } })).toMatchObject({ status: 1, err: expect.stringMatching(/spec\.head\.pages: Too many/) as string });
 });
 
+test("lists are narrowed by the fields that commands and people ask for", async () => {
+  expect(apply("Router", "on-node", { nodeName: "node-1", interfaces: [{ name: "lan0", type: "LAN", addresses: ["10.1.0.1/24"] }] })).toMatchObject({ status: 0 });
+  expect(apply("Router", "elsewhere", { interfaces: [{ name: "lan0", type: "LAN", addresses: ["10.1.0.1/24"] }] })).toMatchObject({ status: 0 });
+  for (const service of ["web", "mail"]) expect(apply("ServiceRoute", `to-${service}`, { serviceRef: { name: service }, routers: ["branch"], type: "Local", local: { interface: "lan0" } }, "default")).toMatchObject({ status: 0 });
+  const names = (plural: string, fields: string): Promise<string[]> => waitFor(`${plural} by ${fields}`, () => {
+    const { status, out } = kube.tryKubectl(["get", `${plural}.opensvr.io`, "--field-selector", fields, "-o", "jsonpath={.items[*].metadata.name}"]);
+    return status === 0 ? out.split(" ") : undefined;
+  }, slow);
+  expect(await names("routerconfigs", "spec.type=Head")).toEqual(["branch", "large"]);
+  expect(await names("routerconfigs", "spec.type=Page")).toEqual([page, "c".repeat(64)]);
+  expect(await names("routers", "spec.nodeName=node-1")).toEqual(["on-node"]);
+  expect(await names("routers", "spec.nodeName=")).toEqual(["elsewhere"]);
+  expect(await names("serviceroutes", "spec.serviceRef.name=web")).toEqual(["to-web"]);
+}, 60_000);
+
 test("a status is written by its own way only, is bounded, and has one condition of a type", () => {
   const condition = { type: "Ready", status: "True", reason: "Ready", message: "", lastTransitionTime: "2026-01-01T00:00:00Z" };
   expect(apply("Tenant", "acme", {})).toMatchObject({ status: 0 });

@@ -124,11 +124,16 @@ function sortedObjects(table: Table): KubeObject[] {
   return [...table.objects].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
 }
 
-function fits({ metadata }: KubeObject, { namespace, labelSelector, fieldSelector }: KubeSelection): boolean {
+function fits(object: KubeObject, { namespace, labelSelector, fieldSelector }: KubeSelection): boolean {
+  const { metadata } = object;
   if (namespace !== undefined && metadata.namespace !== namespace) return false;
-  const labels = (labelSelector ?? "").split(",").filter((one) => one !== "").map((one) => one.split("="));
-  const field = /^metadata\.name=(.*)$/.exec(fieldSelector ?? "")?.[1];
-  return labels.every(([key = "", value]) => metadata.labels?.[key] === value) && (field === undefined || metadata.name === field);
+  const pairs = (selector = ""): string[][] => selector.split(",").filter((one) => one !== "").map((one) => one.split("="));
+  return pairs(labelSelector).every(([key = "", value]) => metadata.labels?.[key] === value) && pairs(fieldSelector).every(([path = "", value]) => fieldOf(object, path) === value);
+}
+
+/** The field at a path with dots; "" when it is absent, as selectable fields have it. */
+function fieldOf(object: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>((inner, field) => (inner as Record<string, unknown> | undefined)?.[field], object) ?? "";
 }
 
 function fault(code: "SVR_NOT_FOUND" | "SVR_KUBE_CONFLICT", { kind, metadata }: KubeObject): SvrError {

@@ -2,6 +2,7 @@
 // is wanted. No timing is asserted, except what reading costs, how long changes take, and the order of magnitude of the deterministic test run in the kernel;
 // and the verifier must stay far from its limit.
 import { describeNet } from "../support/probe.ts";
+import { apply } from "./apply.ts";
 import { edit, endTimes } from "./edit.ts";
 import { measures } from "./measures.ts";
 import type { Sample } from "./measure.ts";
@@ -13,6 +14,7 @@ const LONGEST_NS = 20_000; // a packet takes some hundred; twenty thousand is a 
 const MOST_VERIFIED = 400_000;
 
 const WITHIN_MS = 5_000; // behaviour 1.2
+const EDITED_MS = 5_000; // some hundred milliseconds on a machine with nothing else to do
 
 const numbersOf = (samples: readonly Sample[]): number[] => samples.flatMap((sample) => Object.values(sample.values));
 
@@ -32,7 +34,14 @@ describeNet("benchmarks", () => {
     expect(samples.at(-1)?.values["passed"]).toBe(0);
   }, 120_000);
 
-  test.each(measures.filter((measure) => measure !== reading && measure !== edit).map((measure) => [measure.name, measure.title, measure] as const))("%s runs: %s", async (_name, _title, measure) => {
+  test("one edit of a Service is written to the heads of its ten routers and to nothing else, beside the first statuses of all objects", async () => {
+    const { samples } = await apply.run({ rounds: 1, smoke: true }, () => undefined);
+    const edits = samples.filter(({ variant }) => variant.endsWith("a Service"));
+    expect(edits.map(({ values }) => [values["routers"], (values["ms"] ?? Infinity) <= EDITED_MS])).toEqual(edits.map(() => [10, true]));
+    expect(samples.find(({ variant }) => variant.endsWith("beside"))?.values).toMatchObject({ heads: 10 * edits.length, others: 0, unnamed: 0 });
+  }, 120_000);
+
+  test.each(measures.filter((measure) => ![reading, edit, apply].includes(measure)).map((measure) => [measure.name, measure.title, measure] as const))("%s runs: %s", async (_name, _title, measure) => {
     const { samples, rows } = await measure.run({ rounds: 1, smoke: true }, () => undefined);
     expect(samples.length).toBeGreaterThan(0);
     expect(numbersOf(samples).filter((value) => !Number.isFinite(value))).toEqual([]);

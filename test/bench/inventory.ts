@@ -1,6 +1,6 @@
 // A large inventory, the same each time it is made: Routers in a circle with four peers each; Services, each in use at ten Routers around
 // the one that has its hosts; tenants with members and children; policies; one Service of 25 around the addresses of others. For the
-// bench of the compiler (compile.ts).
+// benches of the compiler (compile.ts) and of the operator (apply.ts).
 import { objectId } from "../../pkg/api/kinds.ts";
 import type { ParsedObject } from "../../pkg/api/document.ts";
 import { apiVersion } from "../../pkg/api/names.ts";
@@ -33,11 +33,24 @@ export function inventoryOf(size: Size): ParsedObject[] {
   ];
 }
 
+/** granted are labels of the namespaces whose Services may name the tenants. */
+export const granted = { "bench.opensvr.io/tenants": "all" } as const;
+
+/** spacesOf names the namespaces of the Services. */
+export function spacesOf(): string[] {
+  return each(NAMESPACES, (index) => `ns${index}`);
+}
+
+/** hostsOf names the Routers at which a Service is in use. */
+export function hostsOf(index: number, size: Size): Set<string> {
+  return new Set(routesOf(index, size).flatMap(({ object }) => (object.kind === "ServiceRoute" ? object.spec.routers : [])));
+}
+
 /** tenantOf makes a Tenant with hosts at two Routers; each tenth one is a child. */
 export function tenantOf(index: number, size: Size, more: object[] = []): ParsedObject {
   const net = (place: number): string => `172.${16 + (place >> 12)}.${(place >> 4) & 255}.${(place & 15) << 4}/28`;
   const members = [0, 1].map((place) => ({ router: routerName(index * 7 + place, size), interface: "lan0", prefixes: [net(index * 2 + place)] }));
-  return objectOf("Tenant", { name: index < size.tenants ? tenantName(index, size) : `t${index}` }, { members: [...members, ...more] });
+  return objectOf("Tenant", { name: index < size.tenants ? tenantName(index, size) : `t${index}` }, { members: [...members, ...more], serviceNamespaces: { matchLabels: granted } });
 }
 
 /** policyOf makes the ServicePolicy of a namespace, which every second Service there has. */

@@ -52,6 +52,11 @@ export function medianOf(samples: readonly Sample[], variant: string, name: stri
   return median(samples.filter((sample) => sample.variant === variant).map((sample) => sample.values[name] ?? Number.NaN));
 }
 
+/** highOf is the highest of one value over the samples of a variant. */
+export function highOf(samples: readonly Sample[], variant: string, name: string): number {
+  return Math.max(...samples.filter((sample) => sample.variant === variant).map((sample) => sample.values[name] ?? Number.NaN));
+}
+
 /** atLeast is a row for a ratio that should be as high as possible. */
 export function atLeast(what: string, ratio: number, more: { target?: number; against?: string }): Row {
   const value = `${ratio.toFixed(2)} x`;

@@ -1,4 +1,5 @@
 // All benchmarks in the order in which they run. Data only; read by main.ts and by the smoke test.
+import { apply } from "./apply.ts";
 import { bulk } from "./bulk.ts";
 import { compile } from "./compile.ts";
 import type { Measure } from "./measure.ts";
@@ -13,4 +14,4 @@ import { sessions } from "./sessions.ts";
 import { testrun } from "./testrun.ts";
 
 /** measures lists them all. */
-export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, edit, memory, reading, restart, compile];
+export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, edit, memory, reading, restart, compile, apply];

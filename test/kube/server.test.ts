@@ -12,7 +12,7 @@ test("an API server starts, keeps its objects over a kill, and leaves nothing", 
     const web = kube.configFor("web", { token: kube.token("shop", "web") });
     expect(kube.tryKubectl(["get", "pods", "-n", "shop"], "", web)).toMatchObject({ status: 1, err: expect.stringContaining("forbidden") as string });
     kube.kubectl(["create", "namespace", "gone"]);
-    kube.kubectl(["delete", "namespace", "gone", "--timeout=180s"]); // needs the controllers
+    kube.kubectl(["delete", "namespace", "gone", "--timeout=60s"]); // needs the controllers
     await kube.stopApi("SIGKILL");
     await kube.startApi();
     expect(kube.kubectl(["get", "serviceaccount", "-n", "shop", "-o", "name"])).toContain("serviceaccount/web");

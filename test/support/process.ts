@@ -1,8 +1,10 @@
 // Processes that tests start: their lines, their end, and a stop that always ends. Made by net.ts, which writes their pids
 // down; nothing here knows namespaces.
 import { spawn } from "node:child_process";
-import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
 import { within, waitFor } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 
@@ -16,23 +18,32 @@ const ENDED = Symbol("ended");
 export interface Exit { code: number | null; signal: NodeJS.Signals | null }
 
 /** StartOptions of a process. */
-export interface StartOptions { cwd?: string; env?: Record<string, string> }
+export interface StartOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  /** file for what it writes to stderr: a process that logs much would block on a pipe while a test runs commands synchronously */
+  errorFile?: string;
+}
 
 /** TestProcess is one started process; the last 200,000 lines of its output are kept. */
 export class TestProcess {
   readonly lines: string[] = [];
   readonly title: string;
   readonly ended: Promise<Exit>;
-  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #child: ChildProcess & { stdin: Writable; stdout: Readable };
+  readonly #errorFile: string | undefined;
   #exit: Exit | undefined;
   #errors = "";
 
   constructor(words: readonly string[], options: StartOptions = {}) {
     const [program = "", ...rest] = words;
     this.title = words.join(" ");
-    this.#child = spawn(program, rest, { stdio: ["pipe", "pipe", "pipe"], ...(options.cwd && { cwd: options.cwd }), env: { ...process.env, ...options.env } });
+    this.#errorFile = options.errorFile;
+    const errors = options.errorFile === undefined ? "pipe" : openSync(options.errorFile, "a", 0o600);
+    this.#child = spawn(program, rest, { stdio: ["pipe", "pipe", errors], ...(options.cwd && { cwd: options.cwd }), env: { ...process.env, ...options.env } }) as ChildProcess & { stdin: Writable; stdout: Readable };
+    if (typeof errors === "number") closeSync(errors);
     createInterface({ input: this.#child.stdout }).on("line", (line) => { this.#keep(line); });
-    this.#child.stderr.on("data", (text: Buffer) => { this.#errors = (this.#errors + text.toString()).slice(-MAX_ERRORS); });
+    this.#child.stderr?.on("data", (text: Buffer) => { this.#errors = (this.#errors + text.toString()).slice(-MAX_ERRORS); });
     this.#child.stdin.on("error", (error) => { this.#errors += `stdin: ${String(error)}\n`; });
     this.ended = new Promise((resolve) => {
       this.#child.once("error", (error) => { this.#errors += String(error); resolve(this.#exit = { code: null, signal: null }); });
@@ -47,7 +58,7 @@ export class TestProcess {
 
   get pid(): number { return this.#child.pid ?? 0; }
   get exit(): Exit | undefined { return this.#exit; }
-  get errors(): string { return this.#errors; }
+  get errors(): string { return this.#errors + (this.#errorFile === undefined ? "" : readFileSync(this.#errorFile, "utf8").slice(-MAX_ERRORS)); }
 
   /** write sends a line to the process. */
   write(line: string): void {
@@ -67,7 +78,7 @@ export class TestProcess {
   /** line waits for a line of the output and gives it; rejects at once when the process ends without it. */
   async line(pattern: RegExp, options: WaitOptions & { from?: number } = {}): Promise<string> {
     const look = (): string | undefined => this.lines.slice(options.from ?? 0).find((line) => pattern.test(line));
-    const last = (): string => `${this.lines.slice(-5).join(" | ")} ${this.#errors.slice(-2000)}`;
+    const last = (): string => `${this.lines.slice(-5).join(" | ")} ${this.errors.slice(-2000)}`;
     const found = await waitFor(`${String(pattern)} from ${this.title}`, () => look() ?? (this.#exit === undefined ? undefined : ENDED), { show: last, ...options });
     if (typeof found === "string") return found;
     throw new Error(`${this.title} ended (${String(this.#exit?.code ?? this.#exit?.signal)}) before ${String(pattern)}: ${last()}`);

@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { TestProcess } from "../process.ts";
 import { leftovers, noteProcess, openRun, removeFolders } from "../run.ts";
 import type { Run } from "../run.ts";
@@ -67,7 +67,7 @@ export async function openKube(options: KubeOptions = {}): Promise<Kube> {
   writeSecrets(parts);
   const stops: (() => Promise<unknown>)[] = [];
   const start = (words: readonly string[]): TestProcess => {
-    const child = new TestProcess(words);
+    const child = new TestProcess(words, { errorFile: join(run.folder, `${basename(words[0] ?? "")}.log`) });
     noteProcess(run, child.pid);
     return child;
   };

@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   const operator = await startOperator({
     kube, clock, log, sha256, version, every, namespace: flags.namespace, makesDefault: flags.defaultClass,
     classes: { namespace: flags.routerNamespace, image: flags.routerImage, role: flags.routerRole, sha256 },
-    watcher: createWatcher({ access, ...times, restarted: (resource, cause) => { log.info({ resource, cause }, "watch begun again"); } }),
+    watcher: createWatcher({ access, ...times, restarted: (resource, cause) => { log.info({ resource, cause }, "watch begun again"); }, failed: (resource, error) => { log.error({ resource, error }, "a fault of this program; report it"); } }),
     openQueue: createOpenQueue({ nowMs: times.nowMs, after }),
     elect: () => electLeader({ kube: leases, namespace: flags.namespace, name: flags.leaseName, identity: flags.identity, ...times, failed: (error) => { log.warn({ error }, "the lease could not be asked for"); } }),
     events: createEventSink({ kube, controller: "opensvr.io/operator", instance: flags.identity, ...times, digest: (text) => sha256(text).slice(0, 16), failed: (error) => { log.warn({ error }, "an event could not be written"); } }),

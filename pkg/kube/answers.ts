@@ -10,13 +10,16 @@ export interface KubeStatus { message?: string; reason?: string; code?: number; 
 /** largestAnswer is the most bytes of one answer; a page of a list of large objects is below it. */
 export const largestAnswer = 268_435_456;
 
-/** readBody reads a whole body; rejects when it is cut off or too large. */
+/** AnswerTooLarge is the fault of a body that is longer than any may be. */
+export class AnswerTooLarge extends Error {}
+
+/** readBody reads a whole body; rejects when it is cut off, and with AnswerTooLarge. */
 export async function readBody(answer: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of answer as AsyncIterable<Buffer>) {
     size += part.length;
-    if (size > largestAnswer) throw new Error(`the answer has more than ${largestAnswer} bytes`);
+    if (size > largestAnswer) throw new AnswerTooLarge(`the answer has more than ${largestAnswer} bytes`); // leaving the loop ends the connection
     parts.push(part);
   }
   if (!answer.complete) throw new Error("the answer was cut off");

@@ -5,6 +5,7 @@ import { SvrError } from "../base/errors.ts";
 import type { KubeObject, KubePort, KubeResource, KubeSelection } from "../ports/kube.ts";
 import type { KubeAccess } from "./access.ts";
 import { connectionFault, readBody, retryAfterMs, statusFault } from "./answers.ts";
+import { firstLimit } from "./limit.ts";
 import { collectionPath, objectPath, queryText, textOf } from "./paths.ts";
 import { rest } from "./pause.ts";
 import { createRate } from "./rate.ts";
@@ -31,13 +32,23 @@ export interface KubeClient extends KubePort {
   close(): void;
 }
 
-interface Ask { method: string; path: string; about: { object: string; attempted: string }; body?: object; contentType?: string }
+interface Ask {
+  method: string;
+  path: string;
+  about: { object: string; attempted: string };
+  body?: object;
+  contentType?: string;
+  /** may be text */
+  text?: boolean;
+  /** 410 is an answer: undefined */
+  mayBeGone?: boolean;
+}
 
 const TRIES = 4;
 const WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 10_000;
-const PAGE = 500;
-const MOST_PAGES = 10_000;
+const MOST_PAGES = 100_000;
+const BEGINNINGS = 3; // of a list whose first page is too old for the next one
 
 /** openKubeClient makes a client; nothing is asked before the first call. */
 export function openKubeClient(options: ClientOptions): KubeClient {
@@ -71,7 +82,7 @@ export function openKubeClient(options: ClientOptions): KubeClient {
       const gone = await orMissing(ask({ method: "DELETE", path: objectPath(resource, at), body, contentType: "application/json", about: { object: textOf(resource, at), attempted: `${textOf(resource, at)} cannot be deleted` } }));
       return gone !== undefined;
     },
-    read: (path) => ask({ method: "GET", path, about: { object: path, attempted: `${path} cannot be read` } }),
+    read: (path) => ask({ method: "GET", path, text: true, about: { object: path, attempted: `${path} cannot be read` } }),
   };
 }
 
@@ -85,12 +96,22 @@ async function orMissing(answer: Promise<unknown>): Promise<KubeObject | undefin
 }
 
 async function listAll(ask: (one: Ask) => Promise<unknown>, resource: KubeResource, selection: KubeSelection): Promise<KubeObject[]> {
+  for (let beginning = 1; ; beginning += 1) {
+    const objects = await listOnce(ask, resource, { selection, mayBeginAgain: beginning < BEGINNINGS });
+    if (objects !== undefined) return objects;
+  }
+}
+
+/** Undefined: the versions that the list began with are gone. */
+async function listOnce(ask: (one: Ask) => Promise<unknown>, resource: KubeResource, { selection, mayBeginAgain }: { selection: KubeSelection; mayBeginAgain: boolean }): Promise<KubeObject[] | undefined> {
   const objects: KubeObject[] = [];
   let next: string | undefined;
   for (let page = 0; page < MOST_PAGES; page += 1) {
-    const path = `${collectionPath(resource, selection.namespace)}${queryText(selection, { limit: PAGE, continue: next })}`;
-    const list = await ask({ method: "GET", path, about: { object: textOf(resource), attempted: `${textOf(resource)} cannot be listed` } }) as { metadata?: { continue?: string }; items?: KubeObject[] };
-    objects.push(...(list.items ?? []).map((item) => withKind(resource, item)));
+    const path = `${collectionPath(resource, selection.namespace)}${queryText(selection, { limit: firstLimit, continue: next })}`;
+    const about = { object: textOf(resource), attempted: `${textOf(resource)} cannot be listed` };
+    const list = await ask({ method: "GET", path, about, mayBeGone: mayBeginAgain && next !== undefined }) as { metadata?: { continue?: string }; items?: KubeObject[] | null } | undefined;
+    if (list === undefined) return undefined;
+    for (const item of list.items ?? []) objects.push(withKind(resource, item));
     next = list.metadata?.continue;
     if (next === undefined || next === "") break;
   }
@@ -120,11 +141,13 @@ async function askServer(server: Server, one: Ask): Promise<unknown> {
       throw connectionFault(about, error);
     }
     const status = answer.statusCode ?? 0;
-    if (status >= 200 && status < 300) return parsed(body);
+    if (status >= 200 && status < 300) return one.text === true ? parsed(body) : parsedObject(one.about, body);
+    if (status === 410 && one.mayBeGone === true) return undefined;
     if (status === 401 && tries === 1) continue; // the access reads its credentials anew
     const wait = retryAfterMs(answer) ?? WAIT_MS * tries;
     if (tries >= TRIES || (status !== 429 && status !== 503) || wait > LONGEST_WAIT_MS) throw statusFault(status, one.about, body);
     await rest(wait, signal);
+    if (signal.aborted) throw statusFault(status, one.about, body);
   }
 }
 
@@ -136,6 +159,13 @@ function send({ access }: Server, { method, path, body, contentType }: Ask, sign
 function isStale(error: unknown, method: string): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return method !== "POST" && (code === "ECONNRESET" || code === "EPIPE");
+}
+
+/** Something else that answers here must not be taken for an API server that has nothing. */
+function parsedObject(about: Ask["about"], body: string): object {
+  const value = parsed(body);
+  if (typeof value === "object" && value !== null) return value;
+  throw new SvrError("SVR_KUBE_ANSWER", { object: about.object, attempted: `${about.attempted}: the answer is no JSON object`, fix: "see whether something else answers at this address" });
 }
 
 function parsed(body: string): unknown {

@@ -48,11 +48,12 @@ function errorEvent(status: { code?: unknown; details?: { retryAfterSeconds?: un
   return { type: "ERROR", code: typeof status.code === "number" ? status.code : 0, ...(typeof seconds === "number" && { waitMs: seconds * 1000 }) };
 }
 
-function hasMetadata(object: object): object is KubeObject {
-  const { metadata } = object as { metadata?: unknown };
+function hasMetadata(object: unknown): object is KubeObject {
+  const { metadata } = (object ?? {}) as { metadata?: unknown };
   return typeof metadata === "object" && metadata !== null;
 }
 
-function hasName(object: object): object is KubeObject {
+/** hasName tells whether something can be an object. */
+export function hasName(object: unknown): object is KubeObject {
   return hasMetadata(object) && typeof object.metadata.name === "string";
 }

@@ -21,9 +21,11 @@ const MOST_WAITING = 256;
 const MOST_KNOWN = 4_096;
 const SERIES_MS = 600_000; // the same thing after ten quiet minutes is a new event
 const COUNT_MS = 60_000; // a count is written at most so often
-const longestNote = 1_024;
+const longestNote = 1_024; // bytes
+const longestInstance = 128;
 
-interface Known { name: string; first: string; count: number; lastMs: number; writtenMs: number }
+/** What never changes in an event, also when its object does, and how often it was. */
+interface Known { name: string; regarding: KubeObject; first: string; count: number; lastMs: number; writtenMs: number }
 
 /** createEventSink makes a sink. */
 export function createEventSink(options: EventOptions): EventSink {
@@ -53,7 +55,7 @@ export function createEventSink(options: EventOptions): EventSink {
       const old = known.get(key);
       known.delete(key); // to the end: what is oldest is forgotten first
       const one: Known = old !== undefined && nowMs() - old.lastMs < SERIES_MS ? { ...old, count: old.count + 1, lastMs: nowMs() }
-        : { name: `${event.regarding.metadata.name.slice(0, 200)}.${digest(`${key}${now}`)}`, first: now, count: 1, lastMs: nowMs(), writtenMs: -Infinity };
+        : { name: `${event.regarding.metadata.name.slice(0, 200).replace(/[-.]+$/, "")}.${digest(`${key}${now}`)}`, regarding: reducedTo(event.regarding), first: now, count: 1, lastMs: nowMs(), writtenMs: -Infinity };
       known.set(key, one);
       if (known.size > MOST_KNOWN) known.delete(known.keys().next().value ?? "");
       if (nowMs() - one.writtenMs < COUNT_MS) return;
@@ -64,10 +66,11 @@ export function createEventSink(options: EventOptions): EventSink {
 }
 
 function eventObject({ controller, instance }: EventOptions, event: KubeEvent, one: Known & { now: string }): KubeObject {
-  const { regarding, related, type, reason, action, note } = event;
+  const { related, type, reason, action, note } = event;
+  const { regarding } = one;
   return {
     apiVersion: "events.k8s.io/v1", kind: "Event", metadata: { name: one.name, namespace: regarding.metadata.namespace ?? "default" },
-    eventTime: one.first, reportingController: controller, reportingInstance: instance, type, reason, action, note: note.slice(0, longestNote), regarding: referenceTo(regarding),
+    eventTime: one.first, reportingController: controller, reportingInstance: instance.slice(0, longestInstance), type, reason, action, note: shortened(note), regarding: referenceTo(regarding),
     ...(related !== undefined && { related: referenceTo(related) }), ...(one.count > 1 && { series: { count: one.count, lastObservedTime: one.now } }),
   };
 }
@@ -75,4 +78,16 @@ function eventObject({ controller, instance }: EventOptions, event: KubeEvent, o
 function referenceTo({ apiVersion, kind, metadata }: KubeObject): object {
   const { name, namespace, uid, resourceVersion } = metadata;
   return { apiVersion, kind, name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }), ...(resourceVersion !== undefined && { resourceVersion }) };
+}
+
+/** The object itself may be large, and the sink remembers thousands. */
+function reducedTo({ apiVersion, kind, metadata: { name, namespace, uid, resourceVersion } }: KubeObject): KubeObject {
+  return { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }), ...(resourceVersion !== undefined && { resourceVersion }) } };
+}
+
+/** The API server counts bytes. */
+function shortened(note: string): string {
+  let text = note.slice(0, longestNote);
+  while (Buffer.byteLength(text) > longestNote) text = text.slice(0, -Math.ceil((Buffer.byteLength(text) - longestNote) / 4));
+  return text;
 }

@@ -4,19 +4,21 @@
 import type { IncomingMessage } from "node:http";
 import type { KubeFollow, KubeObject, KubeResource } from "../ports/kube.ts";
 import type { KubeAccess } from "./access.ts";
-import { readBody, retryAfterMs } from "./answers.ts";
+import { AnswerTooLarge, readBody, retryAfterMs } from "./answers.ts";
 import { withKind } from "./client.ts";
-import { eventsOf } from "./events.ts";
+import { eventsOf, hasName } from "./events.ts";
+import type { WatchEvent } from "./events.ts";
+import { firstLimit, nextLimit } from "./limit.ts";
 import { collectionPath, queryText } from "./paths.ts";
 import { rest } from "./pause.ts";
 import { isOlder } from "./store.ts";
 import type { FedStore } from "./store.ts";
 
-/** RestartCause says why a list or a watch was begun again. */
-export type RestartCause = "closed" | "reset" | "idle" | "line" | "gone" | "busy" | "denied" | "answer";
+/** RestartCause says why a list or a watch was begun again; fault: by a mistake of this program, not of the server or the line. */
+export type RestartCause = "closed" | "reset" | "idle" | "line" | "gone" | "busy" | "denied" | "answer" | "fault";
 
 /** restartCauses lists them all, so that each is counted from the start. */
-export const restartCauses: readonly RestartCause[] = ["closed", "reset", "idle", "line", "gone", "busy", "denied", "answer"];
+export const restartCauses: readonly RestartCause[] = ["closed", "reset", "idle", "line", "gone", "busy", "denied", "answer", "fault"];
 
 /** ListWatchTimes are the times of a list-watch, in milliseconds but for watchSeconds. */
 export interface ListWatchTimes {
@@ -43,6 +45,8 @@ export interface ListWatchOptions {
   /** 0 to 1 */
   random: () => number;
   restarted: (cause: RestartCause) => void;
+  /** told of a mistake of this program */
+  failed: (error: unknown) => void;
   heard: () => void;
 }
 
@@ -60,8 +64,7 @@ class Ended extends Error {
   }
 }
 
-const PAGE = 500;
-const MOST_PAGES = 10_000;
+const MOST_PAGES = 100_000;
 const SHORT_MS = 1_000; // a watch that ends sooner, without an event, is a failure too
 
 /** runListWatch feeds the store until the signal ends it. */
@@ -80,6 +83,7 @@ export async function runListWatch(options: ListWatchOptions, signal: AbortSigna
       if (signal.aborted) return;
       const ended = error instanceof Ended ? error : new Ended("reset", { cause: error });
       if (ended.relist) version = undefined;
+      if (ended.why === "fault") options.failed(ended.cause);
       options.restarted(ended.why);
       const lasted = performance.now() - started;
       const isWell = ended.why === "closed" && (events > 0 || lasted > SHORT_MS);
@@ -99,40 +103,65 @@ function pauseMs({ waitMs = 0 }: Ended, failures: number, { firstPauseMs, longes
 async function list({ access, resource, what, store, times, heard }: ListWatchOptions, signal: AbortSignal): Promise<string> {
   const objects: KubeObject[] = [];
   let next: string | undefined;
+  let limit = firstLimit;
   for (let page = 0; page < MOST_PAGES; page += 1) {
-    const path = `${collectionPath(resource, what.namespace)}${queryText(what, { limit: PAGE, continue: next })}`;
-    const one = AbortSignal.any([signal, AbortSignal.timeout(times.answerMs)]);
-    const answer = await access.send({ method: "GET", path, signal: one });
-    const body = await readBody(answer);
-    if (answer.statusCode !== 200) throw refusal(answer);
+    const path = `${collectionPath(resource, what.namespace)}${queryText(what, { limit, continue: next })}`;
+    const body = await readPage(access, path, AbortSignal.any([signal, AbortSignal.timeout(times.answerMs)]));
+    if (body === undefined && limit === 1) throw new Ended("answer", { relist: true });
+    limit = nextLimit(limit, body?.length);
+    if (body === undefined) continue;
     const read = parsedList(body);
     heard();
-    objects.push(...read.items.map((item) => withKind(resource, item)));
+    for (const item of read.items) objects.push(own(() => store.kept(withKind(resource, item)))); // each page by itself: the whole list as it came may not fit
     next = read.next;
-    if (next === "") {
-      store.replace(objects);
-      return read.version;
-    }
+    if (next !== "") continue;
+    own(() => { store.replace(objects); });
+    return read.version;
   }
   throw new Ended("answer", { relist: true });
 }
 
+/** The text of a page; undefined: it is larger than any answer may be. */
+async function readPage(access: KubeAccess, path: string, signal: AbortSignal): Promise<string | undefined> {
+  const answer = await access.send({ method: "GET", path, signal });
+  if (answer.statusCode !== 200) {
+    answer.destroy();
+    throw refusal(answer);
+  }
+  try {
+    return await readBody(answer);
+  } catch (error) {
+    if (error instanceof AnswerTooLarge) return undefined;
+    throw error;
+  }
+}
+
+/** What is no fault of the connection is not counted as one. */
+function own<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new Ended("fault", { relist: true, cause });
+  }
+}
+
 function parsedList(body: string): { items: KubeObject[]; next: string; version: string } {
-  let list: { metadata?: { continue?: string; resourceVersion?: string }; items?: KubeObject[] | null };
+  let list: { metadata?: { continue?: string; resourceVersion?: string }; items?: unknown[] | null } | null;
   try {
     list = JSON.parse(body) as typeof list;
   } catch (cause) {
     throw new Ended("line", { relist: true, cause });
   }
-  const { continue: next = "", resourceVersion: version = "" } = list.metadata ?? {};
-  if (version === "" || (list.items !== null && !Array.isArray(list.items))) throw new Ended("line", { relist: true });
-  return { items: list.items ?? [], next, version };
+  const { continue: next = "", resourceVersion: version = "" } = list?.metadata ?? {};
+  const items = list?.items ?? [];
+  if (version === "" || !Array.isArray(items) || !items.every(hasName)) throw new Ended("line", { relist: true });
+  return { items, next, version };
 }
 
 interface Watching { version: string; signal: AbortSignal; seen: (version: string) => void }
 
 async function watch(options: ListWatchOptions, { version, signal, seen }: Watching): Promise<void> {
-  const { access, resource, what, store, times, random, heard } = options;
+  const { access, resource, what, times, random, heard } = options;
   const watchSeconds = Math.ceil(times.watchSeconds * (1 - random() / 5));
   const path = `${collectionPath(resource, what.namespace)}${queryText(what, { watch: true, allowWatchBookmarks: true, resourceVersion: version, timeoutSeconds: watchSeconds })}`;
   const idle = createIdle(times.idleMs);
@@ -146,8 +175,7 @@ async function watch(options: ListWatchOptions, { version, signal, seen }: Watch
     for await (const event of eventsOf(answer, () => { idle.touch(); heard(); })) {
       if (event.type === "bad") throw new Ended("line", { relist: true });
       if (event.type === "ERROR") throw new Ended(event.code === 410 ? "gone" : event.code === 429 || event.code === 503 ? "busy" : "answer", { relist: true, waitMs: event.waitMs });
-      if (event.type === "DELETED") store.drop(withKind(resource, event.object));
-      else if (event.type !== "BOOKMARK") store.put(withKind(resource, event.object));
+      own(() => { take(event, options); });
       const next = event.object.metadata.resourceVersion;
       if (event.type === "BOOKMARK" && next !== undefined && isOlder(next, version)) throw new Ended("gone", { relist: true }); // restored from a backup
       if (next !== undefined) seen(next);
@@ -158,6 +186,11 @@ async function watch(options: ListWatchOptions, { version, signal, seen }: Watch
   } finally {
     idle.stop();
   }
+}
+
+function take({ type, object }: Extract<WatchEvent, { object: unknown }>, { resource, store }: ListWatchOptions): void {
+  if (type === "DELETED") store.drop(withKind(resource, object));
+  else if (type !== "BOOKMARK") store.put(withKind(resource, object));
 }
 
 function refusal(answer: IncomingMessage): Ended {

@@ -4,7 +4,9 @@ import type { KubeFollow, KubeObject, KubeResource, KubeStore, StoreChange } fro
 
 /** FedStore is a store with the side that feeds it. */
 export interface FedStore extends KubeStore {
-  /** everything there is; what is the same is not told */
+  /** an object as it is stored: what is not needed is left out, and what the store has already is not there twice */
+  kept(object: KubeObject): KubeObject;
+  /** everything there is, as `kept` gave it; what is the same is not told */
   replace(objects: Iterable<KubeObject>): void;
   put(object: KubeObject): void;
   drop(object: KubeObject): void;
@@ -13,8 +15,8 @@ export interface FedStore extends KubeStore {
 type Index = Map<string, Set<string>>;
 const nothing: ReadonlySet<string> = new Set();
 
-/** createStore makes an empty store that is not synced before its first `replace`. */
-export function createStore(resource: KubeResource, what: KubeFollow = {}): FedStore {
+/** createStore makes an empty store that is not synced before its first `replace`; `failed` is told what a listener throws, which nobody else suffers from. */
+export function createStore(resource: KubeResource, what: KubeFollow = {}, failed: (error: unknown) => void = () => undefined): FedStore {
   const objects = new Map<string, KubeObject>();
   const indexes = new Map<string, Index>(Object.keys(what.indexes ?? {}).map((name) => [name, new Map()]));
   const listeners = new Set<(change: StoreChange) => void>();
@@ -26,11 +28,14 @@ export function createStore(resource: KubeResource, what: KubeFollow = {}): FedS
     else objects.set(key, after);
     for (const [name, valuesOf] of Object.entries(what.indexes ?? {})) reindex(indexes.get(name) ?? new Map<string, Set<string>>(), { key, old: before === undefined ? [] : valuesOf(before), now: after === undefined ? [] : valuesOf(after) });
     const told: StoreChange = { key, ...(before && { before }), ...(after && { after }) };
-    for (const listener of [...listeners]) listener(told);
+    for (const listener of [...listeners]) tell(listener, told, failed);
   };
-  const set = (object: KubeObject): void => { change(keyOf(object), frozen(trimmed(object, what))); };
+  const kept = (object: KubeObject): KubeObject => {
+    const here = objects.get(keyOf(object));
+    return here !== undefined && isSame(here, object) ? here : frozen(trimmed(object, what));
+  };
   return {
-    resource, put: (object) => { if (isNews(objects.get(keyOf(object)), object)) set(object); },
+    resource, kept, put: (object) => { if (isNews(objects.get(keyOf(object)), object)) change(keyOf(object), kept(object)); },
     synced: () => isSynced, size: () => objects.size, get: (key) => objects.get(key), list: () => objects.values(),
     by: (index, value) => [...indexes.get(index)?.get(value) ?? nothing].sort().flatMap((key) => objects.get(key) ?? []),
     watch(listener) {
@@ -42,7 +47,7 @@ export function createStore(resource: KubeResource, what: KubeFollow = {}): FedS
       const present = new Set<string>();
       for (const object of all) {
         present.add(keyOf(object));
-        if (!isSame(objects.get(keyOf(object)), object)) set(object); // a list is right also where it is older: the server was restored
+        if (!isSame(objects.get(keyOf(object)), object)) change(keyOf(object), object); // a list is right also where it is older: the server was restored
       }
       for (const key of [...objects.keys()]) if (!present.has(key)) change(key, undefined);
       isSynced = true;
@@ -53,6 +58,15 @@ export function createStore(resource: KubeResource, what: KubeFollow = {}): FedS
       if (here !== undefined && (here.metadata.uid === object.metadata.uid || isNews(here, object))) change(key, undefined);
     },
   };
+}
+
+/** The store has the change whatever a listener does: the others must hear of it, and it would not be told again. */
+function tell(listener: (change: StoreChange) => void, told: StoreChange, failed: (error: unknown) => void): void {
+  try {
+    listener(told);
+  } catch (error) {
+    failed(error);
+  }
 }
 
 function keyOf({ metadata }: KubeObject): string {

@@ -16,9 +16,11 @@ export interface WatcherOptions {
   times?: Partial<ListWatchTimes>;
   /** told of every restart, for logs; a restart mends itself */
   restarted?: (resource: string, cause: RestartCause) => void;
+  /** told of each mistake of this program: a listener or a trim that threw */
+  failed?: (resource: string, error: unknown) => void;
 }
 
-interface Feed { store: FedStore; restarts: Record<RestartCause, number>; lastEventUnixMs: number; running: Promise<void>; waiting: (() => void)[] }
+interface Feed { store: FedStore; restarts: Record<RestartCause, number>; faults: number; lastEventUnixMs: number; running: Promise<void>; waiting: (() => void)[] }
 
 /** createWatcher makes a watcher that follows nothing yet. */
 export function createWatcher(options: WatcherOptions): KubeWatcher {
@@ -27,11 +29,16 @@ export function createWatcher(options: WatcherOptions): KubeWatcher {
   const feeds: Feed[] = [];
   return {
     follow(resource, what = {}) {
-      const store = createStore(resource, what);
-      const feed: Feed = { store, restarts: Object.fromEntries(restartCauses.map((cause) => [cause, 0])) as Feed["restarts"], lastEventUnixMs: 0, running: Promise.resolve(), waiting: [] };
+      const failed = (error: unknown): void => {
+        feed.faults += 1;
+        options.failed?.(textOf(resource), error);
+      };
+      const store = createStore(resource, what, failed);
+      const feed: Feed = { store, restarts: Object.fromEntries(restartCauses.map((cause) => [cause, 0])) as Feed["restarts"], faults: 0, lastEventUnixMs: 0, running: Promise.resolve(), waiting: [] };
       feeds.push(feed);
       feed.running = runListWatch({
         access, resource, what, store: telling(store, feed), random, times: { ...usualTimes, ...options.times },
+        failed,
         heard: () => { feed.lastEventUnixMs = unixMs(); },
         restarted: (cause) => {
           feed.restarts[cause] += 1;
@@ -48,7 +55,7 @@ export function createWatcher(options: WatcherOptions): KubeWatcher {
         else signal.addEventListener("abort", end, { once: true });
       })));
     },
-    gauges: () => feeds.map(({ store, restarts, lastEventUnixMs }) => ({ resource: textOf(store.resource), objects: store.size(), synced: store.synced(), lastEventUnixMs, restarts })),
+    gauges: () => feeds.map(({ store, restarts, faults, lastEventUnixMs }) => ({ resource: textOf(store.resource), objects: store.size(), synced: store.synced(), lastEventUnixMs, restarts, faults })),
     async stop() {
       ending.abort();
       await Promise.all(feeds.map((feed) => feed.running));

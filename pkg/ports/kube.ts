@@ -100,8 +100,8 @@ export interface KubeWatcher {
   stop(): Promise<void>;
 }
 
-/** KubeWatchGauges is how one store is fed. */
-export interface KubeWatchGauges { readonly resource: string; readonly objects: number; readonly synced: boolean; readonly lastEventUnixMs: number; readonly restarts: Readonly<Record<string, number>> }
+/** KubeWatchGauges is how one store is fed; faults: listeners that threw, and other mistakes of this program. */
+export interface KubeWatchGauges { readonly resource: string; readonly objects: number; readonly synced: boolean; readonly lastEventUnixMs: number; readonly restarts: Readonly<Record<string, number>>; readonly faults: number }
 
 /** Outcome is what became of one piece of work; the queue does the rest. */
 export type Outcome = { readonly done: true } | { readonly after: number } | { readonly retry: SvrError } | { readonly terminal: SvrError };

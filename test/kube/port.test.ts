@@ -139,13 +139,13 @@ test("of three candidates one leads; it hands over at once when it goes, and aft
   await other.release();
 }, 120_000);
 
-test("the same event about the same object is one, with a count", async () => {
+test("the same event about the same object is one, with a count, also when the object changes meanwhile", async () => {
   const { kube: client } = open();
   let now = 0;
   const failures: unknown[] = [];
   const sink = createEventSink({ kube: client, controller: "opensvr.io/operator", instance: "suite", nowMs: () => now, unixMs: () => Date.now(), digest: (text) => createHash("sha256").update(text).digest("hex").slice(0, 16), failed: (error) => failures.push(error) });
-  const regarding = await client.apply(configMaps, map("told", ""), { manager: "opensvr-operator", force: true });
   for (let index = 0; index < 5; index += 1) {
+    const regarding = await client.apply(configMaps, map("told", `${index}`), { manager: "opensvr-operator", force: true });
     now += 61_000;
     sink.emit({ regarding, type: "Warning", reason: "Invalid", action: "Reconcile", note: "spec.x: is bad" });
   }

@@ -68,6 +68,8 @@ test.each<[string, string, () => void]>([
   ["a list that is cut within its body", "reset", () => { server.lists.push({ kind: "halfBody" }); }],
   ["a list that is never answered", "reset", () => { server.lists.push({ kind: "silence" }); }],
   ["a list that is no JSON", "line", () => { server.lists.push({ kind: "lines", lines: ["<html>"], then: "close" }); }],
+  ["a list that is null", "line", () => { server.lists.push({ kind: "lines", lines: ["null"], then: "close" }); }],
+  ["a list with an object without a name", "line", () => { server.lists.push({ kind: "lines", lines: ['{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"z"}},null]}'], then: "close" }); }],
   ["a list without a version", "line", () => { server.lists.push({ kind: "lines", lines: ['{"items":[]}'], then: "close" }); }],
 ])("%s", async (_desc, cause, mishap) => {
   mishap();
@@ -148,6 +150,73 @@ test("lists that succeed before watches that fail each time do not shorten the p
   await start();
   await waitFor("six lines are counted, and a watch", () => counted("line") === 6 && server.watches.length === 0 && server.asked.filter((one) => one.startsWith("watch")).length === 7);
   expect(performance.now() - started).toBeGreaterThan(0.75 * (10 + 20 + 40 + 80 + 100 + 100) - 10);
+});
+
+test("a list whose versions are gone between two pages begins again, for stores and for calls", async () => {
+  for (const name of ["b", "c", "d", "e"]) server.put(name, "1");
+  server.pageSize = 2;
+  server.lists.push({ kind: "well" }, { kind: "well" }, { kind: "status", code: 410 });
+  await start();
+  await has("a=1 b=1 c=1 d=1 e=1");
+  expect(server.asked.slice(0, 6)).toEqual(["list", "list more", "list more", "list", "list more", "list more"]);
+  expect(counted("gone")).toBe(1);
+  const client = openKubeClient({ access: server.access, deadlineMs: 3_000 });
+  server.lists.push({ kind: "well" }, { kind: "status", code: 410 });
+  expect(await client.list(configMaps)).toHaveLength(5);
+  server.lists.push(...Array.from({ length: 3 }, () => [{ kind: "well" }, { kind: "status", code: 410 }] as const).flat());
+  await expect(client.list(configMaps)).rejects.toMatchObject({ code: "SVR_KUBE_ANSWER" }); // not for ever
+});
+
+test("a listener that throws is counted as what it is; the others are told, and the watch goes on", async () => {
+  const faults: unknown[] = [];
+  watcher = createWatcher({ access: server.access, unixMs: () => Date.now(), random: () => 0.5, times, failed: (resource, error) => { faults.push([resource, error]); } });
+  store = watcher.follow(configMaps);
+  await watcher.synced(AbortSignal.timeout(5_000));
+  const told: string[] = [];
+  const mistake = new Error("a mistake");
+  store.watch(() => { throw mistake; });
+  store.watch(({ key }) => { told.push(key); });
+  server.put("b", "2");
+  await has("a=1 b=2");
+  server.put("c", "3");
+  await has("a=1 b=2 c=3");
+  expect(told).toEqual(["d/b", "d/c"]);
+  expect(faults).toEqual([["configmaps", mistake], ["configmaps", mistake]]);
+  expect(watcher.gauges()[0]).toMatchObject({ faults: 2, restarts: { reset: 0, fault: 0 } });
+});
+
+test("what is left out of objects is left out of each page as it comes; a trim that throws is a fault, and no reset", async () => {
+  server.put("b", "2");
+  server.pageSize = 1;
+  let isWrong = true;
+  const trimmedAfter: number[] = [];
+  watcher = createWatcher({ access: server.access, unixMs: () => Date.now(), random: () => 0.5, times });
+  store = watcher.follow(configMaps, {
+    trim(object) {
+      if (isWrong) throw new Error("a mistake");
+      trimmedAfter.push(server.asked.filter((one) => one.startsWith("list")).length);
+      return object;
+    },
+  });
+  await waitFor("a fault is counted", () => counted("fault") > 0);
+  expect(counted("reset")).toBe(0);
+  server.asked.length = 0;
+  isWrong = false;
+  await has("a=1 b=2");
+  const [first = 0, second = 0] = trimmedAfter;
+  expect(second).toBe(first + 1);
+});
+
+test("calls: what is no JSON object is no answer: nothing is taken for missing", async () => {
+  await start();
+  const client = openKubeClient({ access: server.access, deadlineMs: 3_000 });
+  for (const text of ["<html>", '{"items":[', "null", ""]) {
+    server.lists.push({ kind: "lines", lines: [text], then: "close" }, { kind: "lines", lines: [text], then: "close" });
+    await expect(client.list(configMaps)).rejects.toMatchObject({ code: "SVR_KUBE_ANSWER", message: expect.stringContaining("something else answers") as string });
+    await expect(client.get(configMaps, { namespace: "d", name: "a" })).rejects.toMatchObject({ code: "SVR_KUBE_ANSWER" });
+  }
+  server.lists.push({ kind: "status", code: 429, retryAfter: "5" });
+  await expect(openKubeClient({ access: server.access, deadlineMs: 200 }).list(configMaps)).rejects.toMatchObject({ code: "SVR_KUBE_BUSY" }); // it did answer
 });
 
 test("calls: a busy server is asked again after its time, a few times; a cut answer is told", async () => {

@@ -11,6 +11,8 @@ export type Mishap =
   | { kind: "status"; code: number; retryAfter?: string }
   | { kind: "lines"; lines: readonly string[]; then: "close" | "reset" | "stay" }
   | { kind: "silence" }
+  /** nothing happens: the next mishap is for what follows */
+  | { kind: "well" }
   | { kind: "halfBody" };
 
 /** Misbehaving is the server; `asked` lists what was asked, in order. */
@@ -20,6 +22,8 @@ export interface Misbehaving {
   /** what happens to the next watches and lists, in order; after that all is well */
   readonly watches: Mishap[];
   readonly lists: Mishap[];
+  /** objects of one page of a list, also when more are asked for */
+  pageSize: number;
   put(name: string, value: string): KubeObject;
   remove(name: string): void;
   /** sends a line to every open watch */
@@ -48,8 +52,8 @@ export async function openMisbehaving(): Promise<Misbehaving> {
     const from = Number(url.searchParams.get("resourceVersion") ?? 0);
     asked.push(isWatch ? `watch ${from}` : `list${url.searchParams.has("continue") ? " more" : ""}`);
     const mishap = (isWatch ? watches : lists).shift();
-    if (mishap !== undefined) return misbehave(answer, mishap);
-    if (!isWatch) return void answer.end(JSON.stringify({ metadata: { resourceVersion: String(world.version) }, items: [...objects.values()] }));
+    if (mishap !== undefined && mishap.kind !== "well") return misbehave(answer, mishap);
+    if (!isWatch) return void answer.end(pageOf(world, url, misbehaving.pageSize));
     if (from < oldest) return void answer.writeHead(410).end(JSON.stringify({ kind: "Status", code: 410 }));
     answer.writeHead(200);
     answer.flushHeaders();
@@ -65,8 +69,8 @@ export async function openMisbehaving(): Promise<Misbehaving> {
   };
   await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve); });
   const { port } = server.address() as AddressInfo;
-  return {
-    asked, watches, lists, access: plainAccess(port),
+  const misbehaving: Misbehaving = {
+    asked, watches, lists, pageSize: Infinity, access: plainAccess(port),
     put(name, value) {
       const type = objects.has(name) ? "MODIFIED" : "ADDED";
       const object = world.set(name, value);
@@ -92,6 +96,15 @@ export async function openMisbehaving(): Promise<Misbehaving> {
       await new Promise((resolve) => { server.close(resolve); });
     },
   };
+  return misbehaving;
+}
+
+/** A page of what there is now: nothing changes between the pages of the tests. */
+function pageOf({ version, objects }: World, url: URL, most: number): string {
+  const start = Number(url.searchParams.get("continue") ?? 0);
+  const end = start + Math.min(most, Number(url.searchParams.get("limit") ?? Infinity));
+  const items = [...objects.values()].slice(start, end);
+  return JSON.stringify({ metadata: { resourceVersion: String(version), ...(end < objects.size && { continue: String(end) }) }, items });
 }
 
 interface World { version: number; objects: Map<string, KubeObject>; log: { version: number; line: string }[]; set(name: string, value: string): KubeObject; restore: Misbehaving["restore"] }
@@ -114,7 +127,7 @@ function createWorld(): World {
   };
 }
 
-function misbehave(answer: ServerResponse, mishap: Mishap): void {
+function misbehave(answer: ServerResponse, mishap: Exclude<Mishap, { kind: "well" }>): void {
   switch (mishap.kind) {
     case "status": return void answer.writeHead(mishap.code, mishap.retryAfter === undefined ? {} : { "retry-after": mishap.retryAfter }).end("{}");
     case "silence": return;

@@ -3,6 +3,7 @@
 import type { KubeObject, KubeStore, WorkQueue } from "../ports/kube.ts";
 import type { Book } from "./book.ts";
 import { headOf } from "./heads.ts";
+import type { HeadSpec } from "./heads.ts";
 
 /** AckParts is what following acknowledgements needs. */
 export interface AckParts {
@@ -34,13 +35,18 @@ export function followAcks(parts: AckParts): { stop(): void } {
     const object = after ?? before;
     if (object === undefined || headOf(object) === undefined) return;
     const { name } = object.metadata;
-    if (headOf(after)?.hash !== book.wantedHash(name)) heads.add(name); // somebody else wrote or removed it
+    if (headOf(after)?.hash !== book.wantedHash(name) || isMarred(headOf(before), headOf(after))) heads.add(name); // somebody else wrote or removed it
     if (after !== undefined && said(before) === said(after)) return;
     book.acked(name, after === undefined ? undefined : ackedOf(after));
     statuses.add(`Router ${name}`);
     timer ??= parts.after(waitMs, look);
   });
   return { stop() { watch.stop(); timer?.stop(); } };
+}
+
+/** One hash has one list of pages. */
+function isMarred(before: HeadSpec | undefined, after: HeadSpec | undefined): boolean {
+  return before !== undefined && after !== undefined && before.hash === after.hash && JSON.stringify(before) !== JSON.stringify(after);
 }
 
 interface HeadStatus { acked?: { hash?: string }; error?: { hash?: string; message?: string } }

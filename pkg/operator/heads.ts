@@ -35,7 +35,7 @@ export async function reconcileHead(parts: HeadParts, router: string): Promise<O
   const paged = parts.pager.page(config);
   parts.book.wanted(router, paged.hash);
   const spec = specOf(parts, owner, paged);
-  if (!parts.leads() || sameHead(headOf(parts.configs.get(router)), spec)) return { done: true };
+  if (!parts.leads() || (sameHead(headOf(parts.configs.get(router)), spec) && paged.pages.every(({ name }) => parts.configs.get(name) !== undefined))) return { done: true };
   for (const page of paged.pages) await writePage(parts, page);
   if (!parts.leads()) return { done: true };
   await parts.kube.apply(routerConfigs, headObject(router, spec, owner), { manager: "opensvr-operator", force: true });

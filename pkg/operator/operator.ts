@@ -15,6 +15,7 @@ import { followClasses } from "./classevents.ts";
 import type { ClassSettings } from "./daemonset.ts";
 import { reconcileHead } from "./heads.ts";
 import { configMaps } from "./resources.ts";
+import { followLostPages } from "./lostpages.ts";
 import { createInventory } from "./inventory.ts";
 import type { Inventory } from "./inventory.ts";
 import { plan } from "./planning.ts";
@@ -87,6 +88,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   const made: Queues = openQueues(parts, silence, () => made);
   later.queues = made;
   const acks = followAcks({ configs: stores.configs, book: parts.book, heads: made.heads, statuses: made.statuses, waiting: parts.waiting, after: (ms, work) => once(options, ms, work) });
+  const lostPages = followLostPages({ configs: stores.configs, heads: made.heads, after: (ms, work) => once(options, ms, work) });
   const classes = followClasses(stores, made.classes);
   plan(planningOf(parts, made)); // before anybody may lead: a whole compile takes longer than a lease
   const timers = [options.every(RESYNC_MS, () => { addAll(parts, made); }), options.every(SWEEP_MS, () => { made.chores.add("sweep"); })];
@@ -96,7 +98,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   return {
     leads: () => elected.leads(),
     async stop() {
-      for (const one of [...timers, leading, acks, classes, silence, inventory]) one.stop();
+      for (const one of [...timers, leading, acks, lostPages, classes, silence, inventory]) one.stop();
       await Promise.all([made.plan, made.heads, made.statuses, made.classes, made.chores].map((queue) => queue.drain()));
       await elected.release();
       await watcher.stop();

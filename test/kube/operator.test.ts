@@ -119,10 +119,14 @@ test("an object that is broken keeps its last good version, also when nobody run
   expect((await headChanges(kube, "branch", undefined)).hash).toBe(before.hash);
 }, 120_000);
 
-test("a head that somebody else changed or removed is written again; one of a removed Router goes", async () => {
+test("a head or a page that somebody else changed or removed is written again; one of a removed Router goes", async () => {
   const head = await headChanges(kube, "transit", undefined);
   kube.kubectl(["patch", "routerconfigs.opensvr.io", "transit", "--type=merge", "-p", JSON.stringify({ spec: { head: { hash: "0".repeat(64) } } })]);
   await waitFor("the head is right again", () => (itemOf(kube, "routerconfigs.opensvr.io", "transit")?.spec?.["head"] as { hash?: string } | undefined)?.hash === head.hash, slow);
+  kube.kubectl(["patch", "routerconfigs.opensvr.io", "transit", "--type=merge", "-p", JSON.stringify({ spec: { head: { pages: ["0".repeat(64)] } } })]);
+  await waitFor("its pages are right again", () => (itemOf(kube, "routerconfigs.opensvr.io", "transit")?.spec?.["head"] as { pages?: string[] } | undefined)?.pages?.join() === head.pages.join(), slow);
+  kube.kubectl(["delete", "routerconfigs.opensvr.io", ...head.pages]);
+  await waitFor("its pages are there again", () => head.pages.every((page) => itemOf(kube, "routerconfigs.opensvr.io", page) !== undefined), slow);
   kube.kubectl(["delete", "routerconfigs.opensvr.io", "transit"]);
   await waitFor("the head is there again", () => (itemOf(kube, "routerconfigs.opensvr.io", "transit")?.spec?.["head"] as { hash?: string } | undefined)?.hash === head.hash, slow);
   kube.kubectl(["apply", "-f", "-"], "apiVersion: opensvr.io/v1alpha1\nkind: Router\nmetadata: { name: short-lived }\nspec: { interfaces: [{ name: lan0, type: LAN }] }\n");

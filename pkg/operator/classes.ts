@@ -7,10 +7,11 @@ import type { RouterClass } from "../api/routerclass.ts";
 import { served } from "../api/served.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubeObject, KubePort, Outcome } from "../ports/kube.ts";
+import { readyOf } from "./classevents.ts";
 import { covers } from "./covers.ts";
 import { classChildren, classLabel, nodeRouter } from "./daemonset.ts";
 import type { ClassSettings } from "./daemonset.ts";
-import { childResource, resourceOf, routerClasses } from "./resources.ts";
+import { childResource, idOf, keyOf, resourceOf, routerClasses } from "./resources.ts";
 import type { Stores } from "./stores.ts";
 
 /** ClassParts is what reconciling classes needs. */
@@ -20,8 +21,11 @@ export interface ClassParts {
   settings: ClassSettings;
   clock: Clock;
   leads: () => boolean;
+  /** what was applied last and when, of children that no store has; owned by the reconciler */
+  applied: Map<string, { text: string; atMs: number }>;
 }
 
+const UNSEEN_MS = 300_000;
 const defaultClass = "default";
 const AGAIN_MS = 5_000; // counts of many routers are written together
 
@@ -29,6 +33,7 @@ const AGAIN_MS = 5_000; // counts of many routers are written together
 export async function reconcileClass(parts: ClassParts, name: string): Promise<Outcome> {
   const { stores, leads } = parts;
   const object = stores.classes.get(name);
+  if (object === undefined) parts.applied.clear(); // children went with it, and the others are few
   if (object === undefined || !leads()) return { done: true };
   const read = served.RouterClass.schema.safeParse({ apiVersion: object.apiVersion, kind: object.kind, metadata: { name }, spec: object["spec"] ?? {} });
   if (!read.success) return writeStatus(parts, object, [{ type: "Accepted", status: "False", reason: "Invalid", message: read.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).slice(0, 3).join(". ") }]);
@@ -38,7 +43,7 @@ export async function reconcileClass(parts: ClassParts, name: string): Promise<O
     for (const router of routers.values()) await applyRouter(parts, router);
     await removeOthers(parts, name, routers);
   }
-  return writeStatus(parts, object, verdicts(parts, routers), { routers: `${readyOf(parts, routers)}/${routers.size}`, version: read.data.spec.image ?? parts.settings.image });
+  return writeStatus(parts, object, verdicts(parts, routers), { routers: `${countReady(parts, routers)}/${routers.size}`, version: read.data.spec.image ?? parts.settings.image });
 }
 
 /** makeDefaultClass makes a class for the pod network when there is none, so that one command is enough. */
@@ -54,11 +59,18 @@ function wantedRouters({ stores, settings }: ClassParts, one: RouterClass, owner
   return new Map(routers.map((router) => [router.metadata.name, router]));
 }
 
-async function applyChild({ kube, stores, leads }: ClassParts, child: KubeObject): Promise<void> {
-  const { name, namespace = "" } = child.metadata;
-  const here = child.kind === "DaemonSet" ? stores.daemonSets.get(`${namespace}/${name}`) : undefined;
-  if (!leads() || (here !== undefined && covers(here, child))) return;
-  await kube.apply(childResource(child.kind), child, { manager: "opensvr-operator", force: true });
+async function applyChild(parts: ClassParts, child: KubeObject): Promise<void> {
+  if (!parts.leads() || isThere(parts, child)) return;
+  await parts.kube.apply(childResource(child.kind), child, { manager: "opensvr-operator", force: true });
+  parts.applied.set(idOf(child), { text: JSON.stringify(child), atMs: parts.clock.monotonicMs() });
+}
+
+/** A DaemonSet is followed; of an account and a binding we know when we wrote them, and we write them again after a while. */
+function isThere({ stores, applied, clock }: ClassParts, child: KubeObject): boolean {
+  const here = child.kind === "DaemonSet" ? stores.daemonSets.get(keyOf(child)) : undefined;
+  if (here !== undefined) return covers(here, child);
+  const last = applied.get(idOf(child));
+  return child.kind !== "DaemonSet" && last?.text === JSON.stringify(child) && clock.monotonicMs() - last.atMs < UNSEEN_MS;
 }
 
 async function applyRouter({ kube, stores, leads }: ClassParts, router: KubeObject): Promise<void> {
@@ -74,16 +86,16 @@ async function removeOthers({ kube, stores, leads }: ClassParts, name: string, w
   }
 }
 
-function readyOf({ stores }: ClassParts, routers: ReadonlyMap<string, KubeObject>): number {
+function countReady({ stores }: ClassParts, routers: ReadonlyMap<string, KubeObject>): number {
   const isReady = (name: string): boolean => {
     const { conditions = [] } = (stores.routers.get(name)?.["status"] ?? {}) as { conditions?: Condition[] };
-    return conditions.some((one) => one.type === "Ready" && one.status === "True");
+    return readyOf(conditions) === "True";
   };
   return [...routers.keys()].filter(isReady).length;
 }
 
 function verdicts(parts: ClassParts, routers: ReadonlyMap<string, KubeObject>): Verdict[] {
-  const ready = readyOf(parts, routers);
+  const ready = countReady(parts, routers);
   const count = `${ready} of ${routers.size} routers are ready`;
   const programmed: Verdict = routers.size === 0 ? { type: "Programmed", status: "True", reason: "NothingToProgram", message: "no node is selected" }
     : ready === routers.size ? { type: "Programmed", status: "True", reason: "Programmed", message: count } : { type: "Programmed", status: "False", reason: "Pending", message: count };

@@ -70,6 +70,8 @@ interface Parts {
   waiting: Set<string>;
   /** pages that nothing names, see sweep.ts */
   unnamed: Map<string, number>;
+  /** children of classes, see classes.ts */
+  applied: ClassParts["applied"];
   leads: () => boolean;
 }
 
@@ -83,7 +85,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   const previous = await readSnapshot({ kube, namespace, configs: stores.configs, sha256: options.sha256 });
   const later: { leadership?: Leadership; queues?: Queues } = {}; // stores speak before either is there
   const inventory = createInventory({ stores: stores.planned, namespaces: stores.namespaces, changed: () => { later.queues?.plan.add(ALL); } });
-  const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book: createBook(), waiting: new Set(), unnamed: new Map(), leads: () => later.leadership?.leads() ?? false };
+  const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book: createBook(), waiting: new Set(), unnamed: new Map(), applied: new Map(), leads: () => later.leadership?.leads() ?? false };
   const silence = createSilence(stores.routers, () => clock.monotonicMs());
   const made: Queues = openQueues(parts, silence, () => made);
   later.queues = made;
@@ -131,8 +133,8 @@ function chore(parts: Parts, name: string): Promise<Outcome> {
   return sweepPages({ kube, configs, kept: async () => pagesOf(await kube.get(configMaps, { namespace, name: snapshotName })), leads, nowMs: () => clock.monotonicMs(), unnamed });
 }
 
-function classPartsOf({ options, stores, leads }: Parts): ClassParts {
-  return { kube: options.kube, stores, settings: options.classes, clock: options.clock, leads };
+function classPartsOf({ options, stores, leads, applied }: Parts): ClassParts {
+  return { kube: options.kube, stores, settings: options.classes, clock: options.clock, leads, applied };
 }
 
 function planningOf(parts: Parts, queues: Queues): Parameters<typeof plan>[0] {

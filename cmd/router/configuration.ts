@@ -37,7 +37,14 @@ function openCluster({ name, stateDir, keyDir }: Flags, from: { kubeconfig?: str
   const access = openAccess({ ...from, ...(from.kubeconfig === undefined && { pod: true }) });
   const kube = openKubeClient({ access, perSecond: 10, burst: 100 });
   const random = (): number => Math.random();
-  const watcher = createWatcher({ access, unixMs: () => clock.unixMs(), random, restarted: (resource, cause) => { log.info({ resource, cause }, "following the API server again"); }, failed: (resource, error) => { log.error({ resource, error }, "a fault of this program; report it"); } });
+  const watcher = createWatcher({
+    access, unixMs: () => clock.unixMs(), random,
+    restarted: (resource, cause) => {
+      if (cause === "denied") log.warn({ resource, cause }, "the API server refuses to be followed; give this account the rights of a router, docs/reference/rbac.md");
+      else log.info({ resource, cause }, "following the API server again");
+    },
+    failed: (resource, error) => { log.error({ resource, error }, "a fault of this program; report it"); },
+  });
   const common = { name, kube, clock, log, random, after };
   const source = createClusterSource({
     ...common, version, store: watcher.follow(routerConfigs, { fieldSelector: `metadata.name=${name}` }), disk: createCompiledFile(join(stateDir, "compiled.json")), watchKeys: (changed) => watchFolder(keyDir, changed),

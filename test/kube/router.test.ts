@@ -4,11 +4,8 @@
 //   a --lan0 r1 wan0 == wan0 r2 lan0-- b
 //
 // O-7: without the API server sessions go on, new ones start, and a router that starts again takes its sessions over.
-import { connect, createServer } from "node:net";
-import type { Server, Socket } from "node:net";
-import { join } from "node:path";
-import process from "node:process";
 import { conditionOf, headOf, itemOf, operatorNamespace, startOperator } from "../support/kube/operator.ts";
+import { ApiRelay, insideAddress, insidePort } from "../support/kube/relay.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import { openNet } from "../support/net.ts";
@@ -20,32 +17,10 @@ import { hostAddress, pair } from "../support/topologies.ts";
 import { startUdpClient, startUdpServer } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
 
-const INSIDE = 6443;
 const siteNamespace = "test"; // of the services in test/support/site.ts
-const relay = "const net = require('node:net'); net.createServer((one) => { const two = net.connect(process.argv[1]); one.pipe(two).pipe(one); for (const end of [one, two]) end.on('error', () => { one.destroy(); two.destroy(); }); }).listen(Number(process.argv[2]), '127.0.0.1', () => console.log('up'));";
 
 describeNet("routers in a cluster", () => {
-  let kube: Kube, fabric: Fabric, operator: TestProcess, away: Server | undefined;
-  const sockets = new Set<Socket>();
-  const path = (): string => join(fabric.net.folder, "api.sock");
-
-  async function connectApi(): Promise<void> {
-    away = createServer((one) => {
-      const two = connect(kube.port, "127.0.0.1");
-      for (const end of [one, two]) {
-        sockets.add(end);
-        end.on("error", () => { one.destroy(); two.destroy(); }).on("close", () => { one.destroy(); two.destroy(); sockets.delete(end); });
-      }
-      one.pipe(two).pipe(one);
-    });
-    await new Promise<void>((resolve) => { away?.listen(path(), resolve); });
-  }
-
-  async function cutApi(): Promise<void> {
-    const closed = new Promise((resolve) => { away?.close(resolve); });
-    for (const socket of sockets) socket.destroy();
-    await closed;
-  }
+  let kube: Kube, fabric: Fabric, relay: ApiRelay, operator: TestProcess;
 
   /** Objects as somebody applies them; the operator does the rest. `more` is for every Router. */
   function apply(more: Record<string, unknown> = {}): void {
@@ -64,21 +39,21 @@ describeNet("routers in a cluster", () => {
     kube = await openKube();
     kube.applyCrds();
     fabric = new Fabric(await openNet(pair), openSite());
-    await connectApi();
-    const kubeconfig = kube.configFor("inside", { url: `https://127.0.0.1:${INSIDE}`, token: (JSON.parse(kube.kubectl(["config", "view", "--raw", "-o", "json"])) as { users: { user: { token: string } }[] }).users[0]?.user.token ?? "" });
+    relay = new ApiRelay(kube, fabric.net);
+    await relay.connect();
+    const kubeconfig = kube.configFor("inside", { url: `https://${insideAddress}:${insidePort}`, token: (JSON.parse(kube.kubectl(["config", "view", "--raw", "-o", "json"])) as { users: { user: { token: string } }[] }).users[0]?.user.token ?? "" });
     for (const name of [operatorNamespace, siteNamespace]) kube.kubectl(["create", "namespace", name]);
     operator = await startOperator(kube, { args: ["--no-default-class"] });
     apply();
     for (const router of fabric.routers) {
-      const inside = fabric.net.start(router.name, [process.execPath, "-e", relay, path(), String(INSIDE)]);
-      await waitFor("the relay listens", () => inside.lines.includes("up"));
+      await relay.enter(router.name);
       router.from = ["--kube", "--kubeconfig", kubeconfig, "--key-dir", router.config.folder];
     }
     await Promise.all(fabric.routers.map((router) => router.start()));
   }, 120_000);
   afterAll(async () => {
     await operator.stop(15_000);
-    await cutApi();
+    await relay.cut();
     try {
       await fabric.close();
     } finally {
@@ -105,7 +80,7 @@ describeNet("routers in a cluster", () => {
   test("O-7 without the API server new sessions start, a router starts again with its sessions, and both catch up later", async () => {
     await allAcked();
     await talks(2001);
-    await cutApi();
+    await relay.cut();
     await talks(2002);
     const r1 = fabric.router("r1");
     const live = (await r1.live()).map((one) => one.sessionId).sort();
@@ -117,7 +92,7 @@ describeNet("routers in a cluster", () => {
     apply({ timers: { udpIdle: "77s" } });
     await waitFor("the operator has written both heads", () => heads().every((hash, index) => hash !== before[index]), { deadlineMs: 30_000, everyMs: 200 });
     expect([acked("r1"), acked("r2")]).toEqual([false, false]);
-    await connectApi();
+    await relay.connect();
     await allAcked();
     expect(JSON.stringify(await r1.get("/api/v1/routers/self/configuration"))).toContain("77000");
   }, 150_000);

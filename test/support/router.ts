@@ -65,8 +65,11 @@ export class Router {
   readonly stateDir: string;
   /** of the process, when it starts the next time */
   readonly environment: Record<string, string> = {};
-  /** where the process takes its configuration from, when it starts the next time */
+  /** where the process takes its configuration from, and who it is, when it starts the next time */
   from: string[];
+  identity: string[];
+  /** words that start the program, when it is not started as it is */
+  wrapper: string[] = [];
   readonly #net: Net;
   #process: TestProcess | undefined;
 
@@ -75,6 +78,7 @@ export class Router {
     this.name = name;
     this.config = new ConfigDirectory(join(net.folder, "config", name));
     this.from = ["--config-dir", this.config.folder];
+    this.identity = ["--name", name];
     this.stateDir = join(net.folder, "state", name);
     mkdirSync(this.stateDir, { recursive: true });
   }
@@ -86,8 +90,8 @@ export class Router {
 
   /** launch starts the process without waiting for anything. */
   launch(): TestProcess {
-    const words = [...this.from, "--name", this.name, "--state-dir", this.stateDir, "--pin-dir", this.#net.pinFolder(this.name), "--records", this.#recordFile];
-    this.#process = this.#net.start(this.name, [process.execPath, "--disable-warning=ExperimentalWarning", main, ...words], { env: this.environment });
+    const words = [...this.from, ...this.identity, "--state-dir", this.stateDir, "--pin-dir", this.#net.pinFolder(this.name), "--records", this.#recordFile];
+    this.#process = this.#net.start(this.name, [...this.wrapper, process.execPath, "--disable-warning=ExperimentalWarning", main, ...words], { env: this.environment });
     return this.#process;
   }
 

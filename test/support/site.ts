@@ -43,14 +43,15 @@ const VERSION = "opensvr.io/v1alpha1";
 const NAMESPACE = "test";
 const FEW_SESSIONS = 20_000; // small maps, so that a router starts sooner
 
-/** openSite lets hosts on both LANs of r1 and r2 reach each other, one tenant, no source NAT. */
-export function openSite(change: { more?: Record<string, unknown>; routers?: Record<string, SiteRouter> } = {}): Site {
+/** openSite lets hosts on both LANs of r1 and r2, or of two others, reach each other, one tenant, no source NAT. */
+export function openSite(change: { more?: Record<string, unknown>; routers?: Record<string, SiteRouter>; names?: [string, string] } = {}): Site {
+  const { more, routers, names: [first, second] = ["r1", "r2"] } = change;
   const service = (name: string, router: string, network: number): SiteService => ({
-    name, addresses: [`10.${network}.0.0/24`, `fd00:${network}::/64`], at: { router, interface: "lan0" }, ...(change.more && { more: change.more }),
+    name, addresses: [`10.${network}.0.0/24`, `fd00:${network}::/64`], at: { router, interface: "lan0" }, ...(more && { more }),
   });
   return {
-    tenants: [{ name: "corp", members: [{ router: "r1", interface: "lan0" }, { router: "r2", interface: "lan0" }] }],
-    services: [service("west", "r1", 1), service("east", "r2", 2)], ...(change.routers && { routers: change.routers }),
+    tenants: [{ name: "corp", members: [first, second].map((router) => ({ router, interface: "lan0" })) }],
+    services: [service("west", first, 1), service("east", second, 2)], ...(routers && { routers }),
   };
 }
 

@@ -51,11 +51,16 @@ function host(network: number): Node {
   return { kind: "host", gateways: gatewaysOf(network) };
 }
 
+/** pairOf is one router at each site, by their names. */
+export function pairOf(first: string, second: string): Topology {
+  return {
+    nodes: { a: host(1), [first]: { kind: "router" }, [second]: { kind: "router" }, b: host(2) },
+    links: [lan("a", first, 1), wan(1, { node: first, device: "wan0" }, { node: second, device: "wan0" }), lan("b", second, 2)],
+  };
+}
+
 /** pair is one router at each site. */
-export const pair: Topology = {
-  nodes: { a: host(1), r1: { kind: "router" }, r2: { kind: "router" }, b: host(2) },
-  links: [lan("a", "r1", 1), wan(1, { node: "r1", device: "wan0" }, { node: "r2", device: "wan0" }), lan("b", "r2", 2)],
-};
+export const pair: Topology = pairOf("r1", "r2");
 
 /** transit has a router between the two. */
 export const transit: Topology = {

@@ -13,6 +13,8 @@ export interface Asked {
   resource: string;
   uri: string;
   status: number;
+  /** that the token is bound to */
+  pod?: string;
 }
 
 /** Right is one verb on one resource. */
@@ -29,11 +31,12 @@ export function auditWords(folder: string): string[] {
 export function askedIn(folder: string): Asked[] {
   return readFileSync(join(folder, "audit.log"), "utf8").trim().split("\n").flatMap((line) => {
     const { user, verb, objectRef, requestURI, responseStatus } = JSON.parse(line) as {
-      user: { username: string }; verb: string; requestURI: string; responseStatus?: { code?: number }; objectRef?: { apiGroup?: string; resource?: string; subresource?: string };
+      user: { username: string; extra?: Record<string, string[]> }; verb: string; requestURI: string; responseStatus?: { code?: number }; objectRef?: { apiGroup?: string; resource?: string; subresource?: string };
     };
     if (objectRef?.resource === undefined) return [];
+    const pod = user.extra?.["authentication.kubernetes.io/pod-name"]?.[0];
     return [{
-      user: user.username, verb, group: objectRef.apiGroup ?? "", uri: requestURI, status: responseStatus?.code ?? 0,
+      user: user.username, verb, group: objectRef.apiGroup ?? "", uri: requestURI, status: responseStatus?.code ?? 0, ...(pod !== undefined && { pod }),
       resource: objectRef.subresource === undefined ? objectRef.resource : `${objectRef.resource}/${objectRef.subresource}`,
     }];
   });

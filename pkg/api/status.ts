@@ -29,16 +29,32 @@ const refused = z.strictObject({
   hash: text("Hash of the head.", 64), time: text("When, RFC 3339.", 35), code: text("Code of the error.", 64), message: text("What is wrong and how to fix it.", 1_024),
 }).meta({ description: "Why the router does not have its configuration in force." }).optional();
 
-const peers = z.strictObject({ up: count("Peers that answer."), all: count("Peers.") }).meta({ description: "Peers of the router." }).optional();
+/** mostBusy bounds the lists of a router's report; mostPeers is the bound of Router.spec.peers. */
+const mostBusy = 200, mostPeers = 1_024;
+const nameOf = (of: string): z.ZodString => z.string().min(1).max(253).meta({ description: `Name of the ${of}.` });
+const here = { sessions: count("Live sessions on this router."), entered: count("Of these the sessions that entered the routers here: from a host, not from a peer. Sums over routers count these, so that a session counts once.") };
+
+/** What a router reports of one kind, most sessions first; one owner writes all of it, so the lists are atomic. */
+const busy = {
+  services: z.array(z.strictObject({
+    name: nameOf("Service, as namespace/name"), ...here, denied: count("Flows to it that were refused since the start of the router, as its records have them: one of a flow in 10 s."),
+    lastDenial: text("Time, by the clock of the router, and reason of the last one.", 64),
+  }).meta({ description: "A service." })).max(mostBusy).meta({ description: "The busiest services, at most 200: those with most sessions, 50 places of them for those that were denied last." }).optional(),
+  routes: z.array(z.strictObject({ name: nameOf("ServiceRoute, as namespace/name"), ...here }).meta({ description: "A route." })).max(mostBusy).meta({ description: "The busiest ServiceRoutes, at most 200." }).optional(),
+  tenants: z.array(z.strictObject({ name: nameOf("Tenant"), ...here }).meta({ description: "A tenant." })).max(mostBusy).meta({ description: "The busiest tenants, at most 200; children count by themselves." }).optional(),
+  silentPeers: z.array(nameOf("peer")).max(mostPeers).meta({ description: "Peers that are not up." }).optional(),
+};
+
+const peers = z.strictObject({ up: count("Peers that are up: that answered a signed probe of path MTU discovery on some path (asked every 600 s by default, every 30 s while nobody answers); where that is off, that have a usable key. There is no BFD in this version."), all: count("Peers.") }).meta({ description: "Peers of the router." }).optional();
 
 /** statusFields are the fields of each kind's status beside the common ones. */
 const statusFields: Readonly<Record<ServedKind, z.core.$ZodLooseShape>> = {
-  Tenant: { routers: programmed, members: count("Members."), parent: text("Tenant above it."), sessions: count("Live sessions on all routers.") },
-  Service: { programmed, tenants: text("Tenants that may open it, the first few."), sessions: count("Live sessions on all routers."), lastDenial: text("Time and reason of the last denial.") },
-  ServiceRoute: { programmed, up: text("Ways that are up, of all.", 32), sessions: count("Live sessions.") },
+  Tenant: { routers: programmed, members: count("Members."), parent: text("Tenant above it."), sessions: count("Live sessions of it and of its children, each at the router where it entered; above 999 three digits of it. Of tenants that are among the 200 busiest of a router, as of the last minute.") },
+  Service: { programmed, tenants: text("Tenants that may open it, the first few."), sessions: count("Live sessions, each at the router where it entered; above 999 three digits of it. Of services that are among the 200 busiest of a router, as of the last minute."), lastDenial: text("Time and reason of the last denial that a router reported.") },
+  ServiceRoute: { programmed, up: text("Ways that are up, of all: a way is a path to the peer, an address that answers, or the interface, at each router. It is up when the router has it programmed, is heard of, and its peer, if it leads to one, is up.", 32), sessions: count("Live sessions on the route, at each router that has it; above 999 three digits of it.") },
   ServicePolicy: { routers: programmed, usedBy: count("Services that name it.") },
   SecurityPolicy: { routers: programmed, usedBy: count("Services that name it.") },
-  Router: { programmed, acked: text("Hash that the router has in force, its first digits.", 16), version: text("Version of the router.", 64), tier: text("How packets are forwarded.", 64), sessions: count("Live sessions."), peers, peersUp: text("Peers that answer, of all.", 32), boot: text("Changes with each start of the router.", 64), time: text("When the router wrote this, RFC 3339.", 35) },
+  Router: { programmed, acked: text("Hash that the router has in force, its first digits.", 16), version: text("Version of the router.", 64), tier: text("How established packets are forwarded: TC, eBPF at TC ingress, which is the only way of this version.", 64), sessions: count("Live sessions."), peers, peersUp: text("Peers that are up, of all.", 32), ...busy, boot: text("Changes with each start of the router.", 64), time: text("When the router wrote this, RFC 3339.", 35) },
   RouterClass: { routers: text("Routers that are ready, of those wanted.", 32), version: text("Image of the routers.", 512) },
   RouterConfig: { acked: acknowledged, error: refused },
 };

@@ -100,6 +100,11 @@ function datapathPort(world: World): Datapath {
     untold: () => Object.fromEntries(model.refusals.untold),
     sessions: (cursor, max) => page(model, { cursor, max, wanted: isKnown }),
     sift: (judge) => siftOf(world, judge),
+    count: (cursor, max, told) => {
+      const { sessions, next } = page(model, { cursor, max, wanted: ({ life }) => life === Life.live });
+      for (const { state } of sessions) told(state.tenant, state.service, state.route, state.role);
+      return next;
+    },
     resting: (cursor, max) => page(model, { cursor, max, wanted: (session) => session.life === Life.quarantine }),
     findUuid: (uuid) => findUuid(model, uuid),
     gauges: () => gauges(model),

@@ -28,6 +28,7 @@ import { openSettings } from "./settingsmap.ts";
 import type { SettingsMap } from "./settingsmap.ts";
 import { openSender } from "./shardport.ts";
 import type { ShardSpec } from "./shardport.ts";
+import { createCount } from "./counting.ts";
 import { createSift } from "./sift.ts";
 import { createTable } from "./table.ts";
 import type { Table } from "./table.ts";
@@ -166,7 +167,7 @@ function assemble(parts: Parts, { shards, pruneNamesAt = PRUNE_AT }: OpenOptions
     ...createNameTable(names), names: createNameCount(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max), copies: (max) => copies.take(max), lostCopies: (index) => copies.lostCopies(index), forgetCopies: (index) => copies.forgetCopies(index),
     refusals: (max) => refusals.take(max), untold: () => untold.read(),
     sessions: (cursor, max) => table.scan(LIVING, cursor, max), resting: (cursor, max) => table.scan(RESTING, cursor, max),
-    sift: (judge) => createSift(table, judge),
+    sift: (judge) => createSift(table, judge), count: createCount(table),
     findUuid: (uuid) => table.findUuid(uuid), find: (key) => table.find(key), shardOf: (key) => table.shardOf(key),
     fill: () => fill.fill(), gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),
     verify: createLook(native, table.handle, settings.bytes.array), takeRecordsLost: () => table.takeLost(),

@@ -21,11 +21,13 @@ import type { Inventory } from "./inventory.ts";
 import { plan } from "./planning.ts";
 import { followStores } from "./stores.ts";
 import type { Stores } from "./stores.ts";
+import { createReports } from "./reports.ts";
 import { createSilence } from "./silence.ts";
 import { pagesOf, readSnapshot, snapshotName, writeSnapshot } from "./snapshot.ts";
 import { reconcileStatus } from "./statuses.ts";
 import type { StatusParts } from "./statuses.ts";
 import { sweepPages } from "./sweep.ts";
+import { followUsers } from "./users.ts";
 
 /** OperatorOptions are the adapters and settings of one replica. */
 export interface OperatorOptions {
@@ -87,7 +89,12 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   const inventory = createInventory({ stores: stores.planned, namespaces: stores.namespaces, changed: () => { later.queues?.plan.add(ALL); } });
   const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book: createBook(), waiting: new Set(), unnamed: new Map(), applied: new Map(), leads: () => later.leadership?.leads() ?? false };
   const silence = createSilence(stores.routers, () => clock.monotonicMs());
-  const made: Queues = openQueues(parts, silence, () => made);
+  const reports = createReports({
+    routers: stores.routers, silence, every: (ms, work) => options.every(ms, work), exists: (id) => inventory.object(id) !== undefined, turn: (id) => { later.queues?.statuses.add(id); },
+    routesAt: (router) => new Set(parts.planner.config(router)?.routes.map(({ route }) => route)),
+  });
+  const users = followUsers(stores.services, (policy) => { later.queues?.statuses.add(policy); });
+  const made: Queues = openQueues(parts, { silence, reports, users }, () => made);
   later.queues = made;
   const acks = followAcks({ configs: stores.configs, book: parts.book, heads: made.heads, statuses: made.statuses, waiting: parts.waiting, after: (ms, work) => once(options, ms, work) });
   const lostPages = followLostPages({ configs: stores.configs, heads: made.heads, after: (ms, work) => once(options, ms, work) });
@@ -100,7 +107,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   return {
     leads: () => elected.leads(),
     async stop() {
-      for (const one of [...timers, leading, acks, lostPages, classes, silence, inventory]) one.stop();
+      for (const one of [...timers, leading, acks, lostPages, classes, users, reports, silence, inventory]) one.stop();
       await Promise.all([made.plan, made.heads, made.statuses, made.classes, made.chores].map((queue) => queue.drain()));
       await elected.release();
       await watcher.stop();
@@ -108,12 +115,12 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   };
 }
 
-function openQueues(parts: Parts, silence: StatusParts["silence"], queues: () => Queues): Queues {
+function openQueues(parts: Parts, heard: Pick<StatusParts, "silence" | "reports" | "users">, queues: () => Queues): Queues {
   const { options, stores, book, leads } = parts;
   const { kube, openQueue, clock, log, events } = options;
   const open = (name: string, workers: number, work: (key: string) => Promise<Outcome>): WorkQueue => openQueue({ name, workers, work, told: (key, outcome) => { logOutcome(log, { name, key, outcome }); } });
   const headParts = { kube, configs: stores.configs, routers: stores.routers, configOf: (router: string) => parts.planner.config(router), book, unnamed: parts.unnamed, leads, pager: createPager(options.sha256), version: options.version };
-  const statusParts: StatusParts = { kube, inventory: parts.inventory, planner: parts.planner, book, configs: stores.configs, silence, events, clock, leads, written: new Map(), waiting: parts.waiting };
+  const statusParts: StatusParts = { kube, inventory: parts.inventory, planner: parts.planner, book, configs: stores.configs, ...heard, events, clock, leads, written: new Map(), waiting: parts.waiting };
   return {
     plan: open("plan", 1, () => Promise.resolve(plan(planningOf(parts, queues())))),
     heads: open("heads", WORKERS, (router) => reconcileHead(headParts, router)),

@@ -8,15 +8,17 @@ import { createBook } from "./book.ts";
 import { createInventory } from "./inventory.ts";
 import { plan } from "./planning.ts";
 import { namespaces, planned, resourceOf, routerConfigs } from "./resources.ts";
+import { createReports } from "./reports.ts";
 import { createSilence } from "./silence.ts";
 import { reconcileStatus } from "./statuses.ts";
 import type { StatusParts } from "./statuses.ts";
+import { followUsers } from "./users.ts";
 
 const apiVersion = "opensvr.io/v1alpha1";
 const router: KubeObject = { apiVersion, kind: "Router", metadata: { name: "r1" }, spec: { interfaces: [{ name: "lan0", type: "LAN" }] } };
 const id = "Router r1";
 
-async function world(): Promise<{ kube: MemoryKube; parts: StatusParts; now: { ms: number; leads: boolean }; events: KubeEvent[]; run(): Promise<unknown>; ready(): Promise<string>; compile(): void }> {
+async function world(): Promise<{ kube: MemoryKube; parts: StatusParts; now: { ms: number; leads: boolean }; events: KubeEvent[]; turn(): void; run(one?: string): Promise<unknown>; ready(): Promise<string>; compile(): void }> {
   const kube = new MemoryKube();
   const now = { ms: 1_000_000, leads: true };
   const events: KubeEvent[] = [];
@@ -25,8 +27,10 @@ async function world(): Promise<{ kube: MemoryKube; parts: StatusParts; now: { m
   const inventory = createInventory({ stores, namespaces: kube.follow(namespaces), changed: () => undefined });
   const [planner, book] = [createPlanner(), createBook()];
   const clock = { monotonicMs: () => now.ms, unixMs: () => now.ms };
+  const silence = createSilence(stores.get("Router")!, () => now.ms), turns: (() => void)[] = [];
+  const reports = createReports({ routers: stores.get("Router")!, silence, routesAt: (name) => new Set(planner.config(name)?.routes.map(({ route }) => route)), exists: (one) => inventory.object(one) !== undefined, turn: () => undefined, every: (_ms, work) => { turns.push(work); return { stop: () => undefined }; } });
   const parts: StatusParts = {
-    kube, inventory, planner, book, configs: kube.follow(routerConfigs), silence: createSilence(stores.get("Router")!, () => now.ms), clock,
+    kube, inventory, planner, book, configs: kube.follow(routerConfigs), silence, reports, users: followUsers(stores.get("Service")!, () => undefined), clock,
     events: { emit: (event) => { events.push(event); }, dropped: () => 0 }, leads: () => now.leads, written: new Map(), waiting: new Set(),
   };
   const compile = (): void => {
@@ -38,7 +42,7 @@ async function world(): Promise<{ kube: MemoryKube; parts: StatusParts; now: { m
     const conditions = ((await kube.get(resourceOf("Router"), { name: "r1" }))?.["status"] as { conditions?: { type: string; status: string; reason: string }[] } | undefined)?.conditions ?? [];
     return conditions.filter(({ type }) => type === "Ready").map(({ status, reason }) => `${status} ${reason}`).join();
   };
-  return { kube, parts, now, events, compile, ready, run: () => reconcileStatus(parts, id) };
+  return { kube, parts, now, events, compile, ready, turn: () => { for (const work of turns) work(); }, run: (one = id) => reconcileStatus(parts, one) };
 }
 
 test("the first change is written at once, the next in 5 s, and what is the same not at all", async () => {
@@ -119,4 +123,56 @@ test("acknowledgements bring back what waits, together; a head that is not ours 
   await kube.remove(routerConfigs, { name: "r1" });
   expect([heads, parts.book.isCurrent("r1")]).toEqual([["r1", "r1"], false]);
   follow.stop();
+});
+
+const [serviceId, routeId, policyId, tenantId] = ["Service shop/web", "ServiceRoute shop/web", "ServicePolicy shop/gold", "Tenant a"];
+const others: KubeObject[] = [
+  { apiVersion, kind: "Tenant", metadata: { name: "a" }, spec: { members: [{ router: "r1", interface: "lan0" }], serviceNamespaces: { names: ["shop"] } } },
+  { apiVersion, kind: "ServicePolicy", metadata: { name: "gold", namespace: "shop" }, spec: {} },
+  { apiVersion, kind: "Service", metadata: { name: "web", namespace: "shop" }, spec: { addresses: ["10.1.0.10"], access: [{ tenant: "a" }], servicePolicyRef: { name: "gold" } } },
+  { apiVersion, kind: "ServiceRoute", metadata: { name: "web", namespace: "shop" }, spec: { serviceRef: { name: "web" }, routers: ["r1"], type: "Host", host: { interface: "lan0", targets: ["10.9.0.1", "10.9.0.2"] } } },
+];
+
+test("columns that follow reports: sessions and denials when it is the object's turn, ways with what is programmed, and what a silent router said no more", async () => {
+  const { kube, parts, now, run, turn, compile } = await world();
+  const lan = { name: "lan0", type: "LAN", addresses: ["10.9.0.254/24"] };
+  await kube.apply(resourceOf("Router"), { ...router, spec: { interfaces: [lan] } }, { manager: "svrctl" });
+  await kube.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } });
+  for (const one of others) await kube.create(resourceOf(one.kind as "Tenant"), one);
+  compile();
+  const ids = [serviceId, routeId, policyId, tenantId];
+  const rounds = async (): Promise<void> => {
+    now.ms += 6_000;
+    turn();
+    for (const one of ids) await run(one);
+  };
+  const statusOf = async (kind: string, name: string, namespace?: string): Promise<unknown> => {
+    const { observedGeneration, conditions, ...counts } = (await kube.get(resourceOf(kind as "Tenant"), { name, ...(namespace !== undefined && { namespace }) }))?.["status"] as Record<string, unknown>;
+    expect([observedGeneration, (conditions as unknown[]).length]).toEqual([1, 4]);
+    return counts;
+  };
+  const columns = async (): Promise<unknown[]> => [await statusOf("Service", "web", "shop"), await statusOf("ServiceRoute", "web", "shop"), await statusOf("ServicePolicy", "gold", "shop"), await statusOf("Tenant", "a")];
+  await rounds();
+  expect(await columns()).toEqual([{ programmed: "0/1", tenants: "a", sessions: 0 }, { programmed: "0/1", sessions: 0, up: "0/2" }, { routers: "0/1", usedBy: 1 }, { routers: "0/1", members: 1, parent: "", sessions: 0 }]);
+  parts.book.acked("r1", parts.book.wantedHash("r1"));
+  const report = { services: [{ name: "shop/web", sessions: 9, entered: 7, denied: 1, lastDenial: "2026-01-01T00:00:00Z access" }], routes: [{ name: "shop/web", sessions: 9, entered: 7 }], tenants: [{ name: "x.a", sessions: 3, entered: 2 }, { name: "a", sessions: 6, entered: 5 }], silentPeers: [] };
+  await kube.status(resourceOf("Router"), { name: "r1" }, { time: "t1" });
+  await kube.status(resourceOf("Router"), { name: "r1" }, { time: "t2", ...report });
+  await rounds();
+  const lastDenial = "2026-01-01T00:00:00Z access at r1";
+  expect(await columns()).toEqual([{ programmed: "1/1", tenants: "a", sessions: 7, lastDenial }, { programmed: "1/1", sessions: 9, up: "2/2" }, { routers: "1/1", usedBy: 1 }, { routers: "1/1", members: 1, parent: "", sessions: 7 }]);
+  const writes = kube.calls.length;
+  await kube.status(resourceOf("Router"), { name: "r1" }, { time: "t3", ...report, services: [{ name: "shop/web", sessions: 4, entered: 4 }] });
+  now.ms += 6_000;
+  await run(serviceId);
+  expect(kube.calls).toHaveLength(writes); // its turn did not come
+  await rounds();
+  expect([kube.calls.length, await statusOf("Service", "web", "shop")]).toEqual([writes + 1, { programmed: "1/1", tenants: "a", sessions: 4, lastDenial }]);
+  now.ms += 100_000;
+  await rounds();
+  expect((await columns()).slice(0, 2)).toEqual([{ programmed: "1/1", tenants: "a", sessions: 0, lastDenial }, { programmed: "1/1", sessions: 0, up: "0/2" }]);
+  await kube.remove(resourceOf("Service"), { name: "web", namespace: "shop" });
+  compile();
+  await rounds();
+  expect([parts.reports.lastDenial("shop/web"), await statusOf("ServicePolicy", "gold", "shop")]).toEqual([undefined, { routers: "0/0", usedBy: 0 }]);
 });

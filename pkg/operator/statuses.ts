@@ -1,15 +1,20 @@
-// Conditions of one object, written when they changed: the first change at once, then at most once in 5 s an object. Called by
-// operator.ts for the queue "statuses", key is the compiler's name of the object. An event repeats a change of Ready.
+// Conditions and counts of one object, written when they changed: the first change at once, then at most once in 5 s an object; counts
+// of sessions alone when it is the object's turn (reports.ts). Called by operator.ts for the queue "statuses", key is the compiler's
+// name of the object. An event repeats a change of Ready.
 import { datedConditions } from "../api/conditions.ts";
 import type { Condition } from "../api/conditions.ts";
+import type { ApiObject } from "../api/kinds.ts";
 import type { Planner } from "../plan/planner.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventSink, KubeObject, KubePort, KubeStore, Outcome } from "../ports/kube.ts";
 import type { Book } from "./book.ts";
 import { countsOf } from "./counts.ts";
 import type { Inventory } from "./inventory.ts";
+import type { Reports } from "./reports.ts";
 import { planned, splitId } from "./resources.ts";
 import type { Silence } from "./silence.ts";
+import { routeSums, serviceSums, tenantSums } from "./sums.ts";
+import type { Users } from "./users.ts";
 import { verdictsOf } from "./verdicts.ts";
 import type { Facts } from "./verdicts.ts";
 
@@ -21,6 +26,8 @@ export interface StatusParts {
   book: Book;
   configs: KubeStore;
   silence: Silence;
+  reports: Reports;
+  users: Pick<Users, "of">;
   events: EventSink;
   clock: Clock;
   leads: () => boolean;
@@ -33,6 +40,7 @@ export interface StatusParts {
 const STATUS_MS = 5_000; // conventions: at most once in 5 s an object
 const HEARD_MS = 30_000; // a router is looked at again in this time, to see that it still speaks
 const mostTold = 200;
+const shownDigits = 12; // of a hash
 
 /** reconcileStatus writes the conditions of an object if they are not what they should be. */
 export async function reconcileStatus(parts: StatusParts, id: string): Promise<Outcome> {
@@ -43,15 +51,21 @@ export async function reconcileStatus(parts: StatusParts, id: string): Promise<O
   if (object === undefined || split === undefined || resource === undefined) {
     written.delete(id);
     parts.waiting.delete(id);
+    if (split?.kind === "Service") parts.reports.forget(split.key);
     return { done: true };
   }
+  const hasTurn = parts.reports.takeTurn(id);
   const again: Outcome = split.kind === "Router" ? { after: HEARD_MS } : { done: true };
   const facts = factsOf(parts, id, split);
   if (facts.progress.done < facts.progress.all) parts.waiting.add(id);
   else parts.waiting.delete(id);
   const before = statusOf(object);
-  const status = wantedStatus(parts, { id, facts, before });
+  const status = wantedStatus(parts, { id, split, facts, before });
   if (!parts.leads() || isSame(before, status)) return again;
+  if (!hasTurn && isSame(before, { ...status, ...pick(before, ofReports) })) {
+    parts.reports.later(id);
+    return again;
+  }
   const wait = (written.get(id) ?? -Infinity) + STATUS_MS - clock.monotonicMs();
   if (wait > 0) return { after: wait };
   written.set(id, clock.monotonicMs());
@@ -84,11 +98,37 @@ function refusalOf(head: KubeObject | undefined, router: string): { router: stri
   return error === undefined || error.hash !== spec?.hash ? [] : [{ router, message: error.message ?? error.code ?? "refused" }];
 }
 
-function wantedStatus(parts: StatusParts, of: { id: string; facts: Facts; before: Partial<Status> }): Status {
+function wantedStatus(parts: StatusParts, of: { id: string; split: { key: string }; facts: Facts; before: Partial<Status> }): Status {
   const generation = parts.inventory.generationOf(of.id);
   const now = `${new Date(parts.clock.unixMs()).toISOString().slice(0, 19)}Z`;
   const conditions = datedConditions(verdictsOf(of.facts), generation, { before: of.before.conditions ?? [], now });
-  return { observedGeneration: generation, conditions, ...countsOf(of.facts, parts.planner.inForce(of.id)?.object) };
+  const object = parts.planner.inForce(of.id)?.object;
+  return { observedGeneration: generation, conditions, ...countsOf(of.facts, object), ...reportedOf(parts, { ...of, object }) };
+}
+
+/** Fields that follow the reports of routers. */
+const ofReports = ["sessions", "up", "lastDenial"] as const;
+
+function pick(status: Partial<Status>, fields: readonly string[]): Partial<Status> {
+  return Object.fromEntries(fields.flatMap((field) => (status[field] === undefined ? [] : [[field, status[field]]])));
+}
+
+/** What is known from routers, and from other objects. */
+function reportedOf(parts: StatusParts, { id, split: { key }, facts, before, object }: { id: string; split: { key: string }; facts: Facts; before: Partial<Status>; object: ApiObject | undefined }): Record<string, unknown> {
+  const { planner, book } = parts;
+  const routers = planner.usedAt(id);
+  const sums = { ...parts, configOf: (router: string) => planner.config(router), isProgrammed: (router: string) => book.progress(id, [router]).done === 1 };
+  switch (facts.kind) {
+    case "Service": return serviceSums(sums, { name: key, routers, before: before["lastDenial"] });
+    case "Tenant": return tenantSums(sums, { name: key, routers });
+    case "ServiceRoute": return object?.kind === "ServiceRoute" ? routeSums(sums, { name: key, route: object, routers }) : {};
+    case "ServicePolicy": case "SecurityPolicy": return { usedBy: parts.users.of(id) };
+    case "Router": return { acked: ackedHash(parts.configs.get(key)).slice(0, shownDigits) };
+  }
+}
+
+function ackedHash(head: KubeObject | undefined): string {
+  return ((head?.["status"] ?? {}) as { acked?: { hash?: string } }).acked?.hash ?? "";
 }
 
 function isSame(before: Partial<Status>, after: Status): boolean {

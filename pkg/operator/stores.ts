@@ -11,6 +11,7 @@ export interface Stores {
   /** by kind, those that are compiled */
   planned: ReadonlyMap<Kind, KubeStore>;
   routers: KubeStore;
+  services: KubeStore;
   /** pages without their content */
   configs: KubeStore;
   classes: KubeStore;
@@ -23,10 +24,10 @@ export interface Stores {
 /** followStores opens every store; each syncs by itself. */
 export function followStores(watcher: KubeWatcher): Stores {
   const byKind = new Map([...planned].map(([kind, resource]) => [kind, watcher.follow(resource)]));
-  const routers = byKind.get("Router");
-  if (routers === undefined) throw new TypeError("kind Router is not compiled");
+  const [routers, services] = [byKind.get("Router"), byKind.get("Service")];
+  if (routers === undefined || services === undefined) throw new TypeError("kinds Router and Service are not compiled");
   return {
-    planned: byKind, routers,
+    planned: byKind, routers, services,
     configs: watcher.follow(routerConfigs, { trim: withoutContent }),
     classes: watcher.follow(routerClasses),
     namespaces: watcher.follow(namespaces, { trim: nameAndLabels }),

@@ -231,6 +231,8 @@ export interface Datapath {
   sessions(cursor: number, max: number): { sessions: { index: number; state: Session }[]; next?: number };
   /** Begins to look for the live sessions that a question with one answer for all of a kind says yes to; it is asked about few of each kind. */
   sift(judge: (session: Session) => SiftVerdict): Sift;
+  /** Tells of each live session what is counted, at most `max` from `cursor` on: name numbers of tenant, service and route, and its Role; next cursor, undefined at the end. No lock. */
+  count(cursor: number, max: number, told: (tenant: number, service: number, route: number, role: number) => void): number | undefined;
   /** Session with this uuid, live or in guard, through its key in the flow index; a copy. */
   findUuid(uuid: Uint8Array): { index: number; state: Session } | undefined;
   /** Packets that were copied since this was last asked, oldest first, at most `max`. */

@@ -17,6 +17,8 @@ import type { Captures } from "./captures.ts";
 import { createClockWatch } from "./clockstep.ts";
 import { openCounterBound } from "./counterbound.ts";
 import type { ShardConfig } from "./build.ts";
+import { createCensus } from "./census.ts";
+import type { Census } from "./census.ts";
 import type { RouterFacts } from "./clusterreport.ts";
 import { createCounters } from "./counters.ts";
 import type { Counters } from "./counters.ts";
@@ -37,6 +39,7 @@ import { datapathConfig } from "./program.ts";
 import { createQuestions } from "./questions.ts";
 import type { Questions } from "./questions.ts";
 import { createRecordPump } from "./pump.ts";
+import { silentPeersOf } from "./silentpeers.ts";
 import type { RecordPump } from "./pump.ts";
 import { createSettling } from "./settle.ts";
 import type { Settling } from "./settle.ts";
@@ -79,6 +82,7 @@ const FEW_RECORDS = 1024; // a run while sessions are to be ended: their records
 const ALARM_MS = 1_000;
 const MTU_MS = 250; // steps of path MTU discovery
 const RESERVE_MS = 3_600_000;
+const CENSUS_MS = 5_000;
 const KEEP_MS = 10_000; // between tries to write what a disk refused
 
 /** RunningRouter is a started router; stop leaves the pinned maps forwarding. */
@@ -106,6 +110,7 @@ interface Parts {
   shards: ShardHost[];
   intake: Intake;
   pump: RecordPump;
+  census: Census;
   counters: Counters;
   questions: Questions;
   captures: Captures;
@@ -132,9 +137,12 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   undo.defer(() => datapath.close());
   undo.defer(() => { options.peering.port.close(); });
   const mtus = createPathMtus({ ...options, ...options.peering, datapath, changed: () => { parts.isStale = true; } });
-  const running = startShards({ options, datapath, first, tooBig: (path) => { mtus.tooBig(path); } }, undo);
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => void once(options, ms, () => { resolve(); }));
+  const pace = createPace({ nowMs: () => clock.monotonicMs(), wait: pause });
+  const census = createCensus({ datapath, pace, clock });
+  const running = startShards({ options, datapath, first, census, tooBig: (path) => { mtus.tooBig(path); } }, undo);
   const judging = createJudging({ datapath, ...running, nowMs: () => clock.monotonicMs(), log });
-  const parts: Parts = { options, datapath, intake, mtus, judging, isStale: false, settling: createSettling({ ...running, intake, log }), ...running };
+  const parts: Parts = { options, datapath, intake, mtus, judging, census, isStale: false, settling: createSettling({ ...running, intake, log }), ...running };
   undo.defer(endingWith(parts));
   applyFirst(parts, first);
   const failed = Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
@@ -142,13 +150,12 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   undo.defer(() => { parts.settling.stop(); });
   void parts.settling.follow(intake.current());
   const fill = createFill({ ...parts, config: () => intake.current().config, log });
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => void once(options, ms, () => { resolve(); }));
-  const pace = createPace({ nowMs: () => clock.monotonicMs(), wait: pause });
   const admin = await listenAdmin(`${options.stateDir}/admin.sock`, adminRoutes({ ...parts, fill, startedMs: clock.monotonicMs(), pause, pace }), (error) => { log.error({ error }, "the admin API could not answer"); });
   undo.defer(() => admin.close());
   const control = await listenAdmin(`${options.stateDir}/control.sock`, controlRoutes({ ...parts, pace, random: options.random, write: options.writeCapture }), (error) => { log.error({ error }, "the control API could not answer"); });
   undo.defer(() => control.close());
   workRegularly(parts, fill, undo);
+  countRegularly(parts, undo);
   followSource(parts, undo);
   log.info({ adopted: datapath.adopted(), shards: parts.shards.length, configuration: first.hash }, "router started");
   return { failed };
@@ -179,9 +186,20 @@ function workRegularly(parts: Parts, fill: Fill, undo: AsyncDisposableStack): vo
   undo.defer(() => measuring.stop());
 }
 
-function factsOf({ datapath, intake }: Parts): RouterFacts {
+function factsOf({ datapath, intake, mtus, census }: Parts): RouterFacts {
   const { config, keys } = intake.current();
-  return { sessions: datapath.gauges().live, peers: { up: config.peers.filter(({ name }) => Object.hasOwn(keys, name)).length, all: config.peers.length } };
+  const silentPeers = silentPeersOf(config, { keys, verdictOf: (path) => mtus.verdictOf(path) }), all = config.peers.length, busiest = census.latest();
+  return { sessions: datapath.gauges().live, peers: { up: all - silentPeers.length, all }, silentPeers, ...(busiest !== undefined && { busiest }) };
+}
+
+/** Sessions are counted for a report only. */
+function countRegularly({ options, census }: Parts, undo: AsyncDisposableStack): void {
+  if (options.report === undefined) return;
+  const counting = options.every(CENSUS_MS, () => { census.take().catch((error: unknown) => { options.log.error({ error }, "sessions could not be counted"); }); });
+  undo.defer(() => {
+    counting.stop();
+    census.stop();
+  });
 }
 
 function followSource(parts: Parts, undo: AsyncDisposableStack): void {
@@ -201,8 +219,8 @@ function followSource(parts: Parts, undo: AsyncDisposableStack): void {
   });
 }
 
-function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied; tooBig(path: string): void }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "captures" | "started"> {
-  const { options, datapath, first } = of;
+function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied; census: Pick<Census, "denied">; tooBig(path: string): void }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "captures" | "started"> {
+  const { options, datapath, first, census } = of;
   const seconds = (): number => Math.floor(options.clock.unixMs() / 1000);
   const bound = openCounterBound(options.stateDir, seconds());
   const reserving = options.every(RESERVE_MS, () => {
@@ -216,7 +234,7 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
   const shards = options.startShards(first.config, bound.startSecond);
   const counters = createCounters();
   const questions = createQuestions(shards, (ms, work) => once(options, ms, work));
-  const pump = createRecordPump(options, datapath, (uses) => { for (const shard of shards) shard.post({ kind: "release", uses }); });
+  const pump = createRecordPump({ ...options, denied: (denials) => { census.denied(denials); } }, datapath, (uses) => { for (const shard of shards) shard.post({ kind: "release", uses }); });
   const captures = createCaptures({ datapath, shards, nowMs: () => options.clock.unixMs(), every: (ms, work) => options.every(ms, work) });
   const uses = adoptedPairs(datapath);
   const started = shards.map(() => Promise.withResolvers<void>());

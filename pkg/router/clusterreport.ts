@@ -1,4 +1,5 @@
-// Facts of a router in the status of its Router object: at once when one changes, and every 30 s for the number of sessions and the
+// Facts of a router in the status of its Router object: at once when peers begin or cease to answer; else every 30 s or a little less,
+// with its busiest services, the number of sessions and the time; and once in between when there are sessions or denials for the first
 // time. Conditions are the operator's. Constructed by cmd/router; called by the app every second.
 import { apiGroup } from "../api/names.ts";
 import { servedVersion } from "../api/served.ts";
@@ -6,12 +7,13 @@ import { SvrError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubePort } from "../ports/kube.ts";
 import type { Log } from "../ports/log.ts";
+import type { Busiest } from "./census.ts";
 import { routerResource } from "./clusterhead.ts";
 import { createLatest } from "./latest.ts";
 import type { After } from "./latest.ts";
 
-/** RouterFacts are what a router says of itself. */
-export interface RouterFacts { sessions: number; peers: { up: number; all: number } }
+/** RouterFacts are what a router says of itself; `silentPeers` are the names of those that are not up; busiest: absent while nothing was counted. */
+export interface RouterFacts { sessions: number; peers: { up: number; all: number }; silentPeers: readonly string[]; busiest?: Busiest }
 
 /** ClusterReport takes facts; most of them are not written. */
 export interface ClusterReport { tell(facts: RouterFacts): void; stop(): void }
@@ -28,11 +30,12 @@ export interface ReportOptions {
 }
 
 const EVERY_MS = 30_000;
+const JITTER_MS = 5_000; // sooner, so that routers that began together do not write together, and none is taken for silent
 
 /** createClusterReport makes a report that has said nothing. */
 export function createClusterReport(options: ReportOptions): ClusterReport {
-  const { name, fixed, kube, clock } = options;
-  let said = "", saidMs = -Infinity;
+  const { name, fixed, kube, clock, random } = options;
+  let said = "", saidNews = "", dueMs = -Infinity, newsMs = -Infinity;
   const latest = createLatest<object>({
     ...options, what: `the status of Router ${name}`,
     async write(status) {
@@ -44,12 +47,20 @@ export function createClusterReport(options: ReportOptions): ClusterReport {
     },
   });
   return {
-    tell({ sessions, peers }) {
-      const words = `${peers.up}/${peers.all}`, now = clock.monotonicMs();
-      if (words === said && now - saidMs < EVERY_MS) return;
-      [said, saidMs] = [words, now];
-      latest.put({ ...fixed, sessions, peers, peersUp: words, time: new Date(clock.unixMs()).toISOString() });
+    tell({ sessions, peers, silentPeers, busiest }) {
+      const words = [`${peers.up}/${peers.all}`, ...silentPeers].join(), news = newsOf(busiest), now = clock.monotonicMs();
+      const isNews = news !== saidNews && now >= newsMs;
+      if (words === said && now < dueMs && !isNews) return;
+      if (isNews && now < dueMs) newsMs = now + EVERY_MS; // else one session that comes and goes would be a write each second
+      [said, saidNews, dueMs] = [words, news, now + EVERY_MS - JITTER_MS * random()];
+      latest.put({ ...fixed, sessions, peers, peersUp: `${peers.up}/${peers.all}`, silentPeers, ...busiest, time: new Date(clock.unixMs()).toISOString() });
     },
     stop: () => { latest.stop(); },
   };
+}
+
+/** What nobody should wait half a minute for. */
+function newsOf(busiest: Busiest | undefined): string {
+  const { services = [] } = busiest ?? {};
+  return `${services.some((one) => one.sessions > 0)} ${services.reduce((sum, one) => sum + (one.denied ?? 0), 0)}`;
 }

@@ -42,6 +42,8 @@ interface PumpOptions {
   clock: Clock;
   sink: RecordSink;
   log: Log;
+  /** hears of every denial that is reported */
+  denied?(denials: readonly Denial[]): void;
   /** records that wait at most for the sink, MAX_QUEUED by default */
   capacity?: number;
 }
@@ -62,7 +64,11 @@ export function createRecordPump(options: PumpOptions, datapath: Source, release
   const { deliver, isMoving } = createDelivery(options, queue);
   const mayRead = (): boolean => queue.totals().waiting < capacity * READ_BELOW || !isMoving() || isTight(datapath);
   const refusals = createRefusalReports(datapath);
-  const report = (denials: readonly Denial[]): void => { if (denials.length > 0) queue.push(writer.denials(denials)); };
+  const report = (denials: readonly Denial[]): void => {
+    if (denials.length === 0) return;
+    options.denied?.(denials);
+    queue.push(writer.denials(denials));
+  };
   return {
     source,
     run(most = PER_RUN) {

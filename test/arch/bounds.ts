@@ -20,6 +20,7 @@ export const bounds: Bounds = {
   "captureinbox.ts WAITING_MOST": "copies that wait for their capture", "captureinbox.ts LOSERS_MOST": "- counts of losses, for a second; as many as sessions copied by the data plane",
   "captures.ts CAPTURES_MOST": "captures", "captures.ts BYTES_MOST": "captures, bytes", "captureroutes.ts SECONDS_MOST": "- what a request may ask for",
   "pump.ts MAX_QUEUED": "records waiting", "gate.ts MAX_TUPLES": "flows told to use metadata in a second", "gate.ts MAX_KEYS": "peers with a skewed clock in a second",
+  "census.ts DENIED_MOST": "- the service that was denied longest ago is forgotten, nothing is refused",
   "denials.ts MAX_TUPLES": "denied flows of 10 s", "denials.ts MAX_PENDING": "- they wait for the report of the same second; the flows are in denied flows of 10 s",
   "shard.ts REPLAY_SLOTS": "first packets seen in 2 s, about", "shard.ts MAX_BATCH": "- of one turn", "shard.ts MAX_ROUNDS": "- of one turn", "trace.ts MAX_ROUNDS": "- of one turn",
   "batch.ts MAX_WAITING": "- of one turn", "batch.ts MAX_WAITING_ROUTER": "- of one turn", "say.ts MAX_CANDIDATES": "- of one packet",

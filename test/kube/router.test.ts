@@ -71,7 +71,7 @@ describeNet("routers in a cluster", () => {
   test("what is applied is programmed by routers, says so in its conditions, and carries sessions", async () => {
     await allAcked();
     for (const kind of ["routers", "services", "tenants", "serviceroutes"]) kube.kubectl(["wait", "--for=condition=Ready", "--timeout=30s", `${kind}.opensvr.io`, "--all", "-A"]);
-    await waitFor("facts of a router", () => itemOf(kube, "routers.opensvr.io", "r1")?.status?.["version"] !== undefined, { deadlineMs: 40_000, everyMs: 200 });
+    await waitFor("facts of a router whose peer answers", () => itemOf(kube, "routers.opensvr.io", "r1")?.status?.["peersUp"] === "1/1", { deadlineMs: 40_000, everyMs: 200 });
     expect(itemOf(kube, "routers.opensvr.io", "r1")?.status).toMatchObject({ programmed: "1/1", peersUp: "1/1", tier: expect.any(String) as string, version: expect.stringMatching(/^\d/) as string });
     expect(conditionOf(itemOf(kube, "routers.opensvr.io", "r2"), "Programmed")).toBe("True Programmed: on 1 of 1 routers");
     await talks(2000);

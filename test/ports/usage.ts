@@ -44,6 +44,19 @@ export function usageTests(open: OpenWorld): void {
     });
   });
 
+  test("live sessions are counted by tenant, service, route and role, each once; what ended is not", async () => {
+    const world = await open();
+    const { role } = freshSession(world, tcp, 1);
+    const all = [1, 2, 3, 4].map((n) => ofSource(world, n, { service: 910 + n % 2 }));
+    const [ref] = all.map((session) => installed(session, world.shard(0).apply([{ kind: "install", session }])));
+    if (ref !== undefined) world.shard(0).apply([{ kind: "end", ref, reason: reasonNumber("admin"), now: false }]);
+    const told: number[][] = [];
+    let pages = 0;
+    for (let at: number | undefined = 0; at !== undefined && pages < 9; pages++) at = world.datapath.count(at, 2, (...words) => { told.push(words); });
+    expect(told.toSorted()).toEqual([[TENANT, 910, ROUTE, role], [TENANT, 910, ROUTE, role], [TENANT, 911, ROUTE, role]]);
+    expect(pages).toBeGreaterThan(1);
+  });
+
   test("behaviour 3.8 a session that ends, by decision or by time, makes room again", async () => {
     const world = await open();
     const limits = { ...none, source: 2 };

@@ -53,7 +53,7 @@ async function put(memory: MemoryKube, resource: KubeResource, { apiVersion, kin
 }
 
 async function addRouter(memory: MemoryKube, name: string): Promise<void> {
-  await memory.status(planned.Router, { name }, readyStatus({ programmed: "1/1", peersUp: "2/2", tier: "xdp", sessions: 3, version: "0.1.0", boot: "b1", time: "2026-01-01T00:09:50.000Z" }));
+  await memory.status(planned.Router, { name }, readyStatus({ programmed: "1/1", peersUp: "2/2", tier: "TC", sessions: 3, version: "0.1.0", boot: "b1", time: "2026-01-01T00:09:50.000Z" }));
   const head = { router: name, nodeName: "", format: 1, version: "0.1.0", hash: hashOf(name), pages: [] };
   await put(memory, routerConfigs, { apiVersion: "opensvr.io/v1alpha1", kind: "RouterConfig", metadata: { name }, spec: { type: "Head", head } });
   await memory.status(routerConfigs, { name }, { acked: { hash: head.hash, time: "2026-01-01T00:05:00.000Z" } });

@@ -17,8 +17,8 @@ export interface AccessOptions {
   asGroups?: readonly string[];
 }
 
-/** Call is one request; `body` is JSON text. */
-export interface Call { method: string; path: string; contentType?: string; body?: string; signal: AbortSignal }
+/** Call is one request; `body` is JSON text, `accept` the form of the answer where it is not plain JSON. */
+export interface Call { method: string; path: string; accept?: string; contentType?: string; body?: string; signal: AbortSignal }
 
 /** KubeAccess sends requests with credentials; credentials are read anew for each. */
 export interface KubeAccess {
@@ -51,12 +51,12 @@ export function openAccess(options: AccessOptions): KubeAccess {
   };
   return {
     server: cluster.server, namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? "default",
-    async send({ method, path, contentType, body, signal }) {
+    async send({ method, path, accept = "application/json", contentType, body, signal }) {
       if (isRefused) config = readConfig(options);
       isRefused = false;
       const given: RequestOptions = {};
       await config.applyToHTTPSOptions(given);
-      const headers = { accept: "application/json", ...given.headers as Record<string, string>, ...impersonation(options), ...(contentType !== undefined && { "content-type": contentType }), ...(body !== undefined && { "content-length": String(Buffer.byteLength(body)) }) };
+      const headers = { accept, ...given.headers as Record<string, string>, ...impersonation(options), ...(contentType !== undefined && { "content-type": contentType }), ...(body !== undefined && { "content-length": String(Buffer.byteLength(body)) }) };
       return new Promise((resolve, reject) => {
         const asked = request({ ...given, agent: agentFor(given), host: server.hostname, port: server.port === "" ? 443 : Number(server.port), method, path: `${server.pathname.replace(/\/$/, "")}${path}`, headers, signal }, (answer) => {
           isRefused ||= answer.statusCode === 401;

@@ -3,7 +3,7 @@
 // informer of the client library is used: after a reset it reports one error and stays dead. Called by watcher.ts.
 import type { IncomingMessage } from "node:http";
 import type { KubeFollow, KubeObject, KubeResource } from "../ports/kube.ts";
-import type { KubeAccess } from "./access.ts";
+import type { Call, KubeAccess } from "./access.ts";
 import { AnswerTooLarge, readBody, retryAfterMs } from "./answers.ts";
 import { withKind } from "./client.ts";
 import { eventsOf, hasName } from "./events.ts";
@@ -106,7 +106,7 @@ async function list({ access, resource, what, store, times, heard }: ListWatchOp
   let limit = firstLimit;
   for (let page = 0; page < MOST_PAGES; page += 1) {
     const path = `${collectionPath(resource, what.namespace)}${queryText(what, { limit, continue: next })}`;
-    const body = await readPage(access, path, AbortSignal.any([signal, AbortSignal.timeout(times.answerMs)]));
+    const body = await readPage(access, { method: "GET", path, signal: AbortSignal.any([signal, AbortSignal.timeout(times.answerMs)]), ...formOf(what, "PartialObjectMetadataList") });
     if (body === undefined && limit === 1) throw new Ended("answer", { relist: true });
     limit = nextLimit(limit, body?.length);
     if (body === undefined) continue;
@@ -122,8 +122,8 @@ async function list({ access, resource, what, store, times, heard }: ListWatchOp
 }
 
 /** The text of a page; undefined: it is larger than any answer may be. */
-async function readPage(access: KubeAccess, path: string, signal: AbortSignal): Promise<string | undefined> {
-  const answer = await access.send({ method: "GET", path, signal });
+async function readPage(access: KubeAccess, call: Call): Promise<string | undefined> {
+  const answer = await access.send(call);
   if (answer.statusCode !== 200) {
     answer.destroy();
     throw refusal(answer);
@@ -143,6 +143,11 @@ function own<T>(work: () => T): T {
   } catch (cause) {
     throw new Ended("fault", { relist: true, cause });
   }
+}
+
+/** How the answer is asked for: whole, or as metadata. */
+function formOf({ metadataOnly }: KubeFollow, kind: string): { accept?: string } {
+  return metadataOnly === true ? { accept: `application/json;as=${kind};g=meta.k8s.io;v=v1` } : {};
 }
 
 function parsedList(body: string): { items: KubeObject[]; next: string; version: string } {
@@ -167,7 +172,7 @@ async function watch(options: ListWatchOptions, { version, signal, seen }: Watch
   const idle = createIdle(times.idleMs);
   try {
     const one = AbortSignal.any([signal, idle.signal]);
-    const answer = await access.send({ method: "GET", path, signal: one });
+    const answer = await access.send({ method: "GET", path, signal: one, ...formOf(what, "PartialObjectMetadata") });
     if (answer.statusCode !== 200) {
       answer.destroy();
       throw refusal(answer);

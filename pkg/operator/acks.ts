@@ -7,6 +7,7 @@ import type { HeadSpec } from "./heads.ts";
 
 /** AckParts is what following acknowledgements needs. */
 export interface AckParts {
+  /** heads only */
   configs: KubeStore;
   book: Book;
   heads: WorkQueue;
@@ -30,10 +31,10 @@ export function followAcks(parts: AckParts): { stop(): void } {
     for (const id of parts.waiting) statuses.add(id);
     waitMs = parts.waiting.size > FEW ? LATER_MS : SOON_MS;
   };
-  for (const object of configs.list()) if (headOf(object) !== undefined) book.acked(object.metadata.name, ackedOf(object));
+  for (const object of configs.list()) book.acked(object.metadata.name, ackedOf(object));
   const watch = configs.watch(({ before, after }) => {
     const object = after ?? before;
-    if (object === undefined || headOf(object) === undefined) return;
+    if (object === undefined) return;
     const { name } = object.metadata;
     if (headOf(after)?.hash !== book.wantedHash(name) || isMarred(headOf(before), headOf(after))) heads.add(name); // somebody else wrote or removed it
     if (after !== undefined && said(before) === said(after)) return;

@@ -11,7 +11,8 @@ import { routerConfigs } from "./resources.ts";
 /** HeadParts is what writing RouterConfigs needs. */
 export interface HeadParts {
   kube: KubePort;
-  configs: KubeStore;
+  heads: KubeStore;
+  pages: KubeStore;
   /** the Router objects, which own the heads */
   routers: KubeStore;
   configOf: (router: string) => RouterConfig | undefined;
@@ -35,17 +36,16 @@ export async function reconcileHead(parts: HeadParts, router: string): Promise<O
   const paged = parts.pager.page(config);
   parts.book.wanted(router, paged.hash);
   const spec = specOf(parts, owner, paged);
-  if (!parts.leads() || (sameHead(headOf(parts.configs.get(router)), spec) && paged.pages.every(({ name }) => parts.configs.get(name) !== undefined))) return { done: true };
+  if (!parts.leads() || (sameHead(headOf(parts.heads.get(router)), spec) && paged.pages.every(({ name }) => parts.pages.get(name) !== undefined))) return { done: true };
   for (const page of paged.pages) await writePage(parts, page);
   if (!parts.leads()) return { done: true };
   await parts.kube.apply(routerConfigs, headObject(router, spec, owner), { manager: "opensvr-operator", force: true });
   return { done: true };
 }
 
-/** headOf reads the spec of a head; undefined for pages and for anything else. */
+/** headOf reads the spec of a head; undefined when there is none. */
 export function headOf(object: KubeObject | undefined): HeadSpec | undefined {
-  const spec = object?.["spec"] as { type?: unknown; head?: HeadSpec } | undefined;
-  return spec?.type === "Head" ? spec.head : undefined;
+  return (object?.["spec"] as { head?: HeadSpec } | undefined)?.head;
 }
 
 /** nodeOf gives the node that a Router object names, "" for a branch. */
@@ -71,9 +71,9 @@ function headObject(router: string, head: HeadSpec, owner: KubeObject): KubeObje
 }
 
 /** writePage writes a page that is not there; a page is named by its content, so whatever is there under its name is the same. */
-export async function writePage(parts: Pick<HeadParts, "kube" | "configs" | "leads" | "unnamed">, page: { name: string; content: string }): Promise<void> {
+export async function writePage(parts: Pick<HeadParts, "kube" | "pages" | "leads" | "unnamed">, page: { name: string; content: string }): Promise<void> {
   parts.unnamed.delete(page.name);
-  if (parts.configs.get(page.name) !== undefined || !parts.leads()) return;
+  if (parts.pages.get(page.name) !== undefined || !parts.leads()) return;
   try {
     await parts.kube.create(routerConfigs, { apiVersion, kind: "RouterConfig", metadata: { name: page.name }, spec: { type: "Page", page: { content: page.content } } });
   } catch (error) {
@@ -82,7 +82,7 @@ export async function writePage(parts: Pick<HeadParts, "kube" | "configs" | "lea
 }
 
 async function removeHead(parts: HeadParts, router: string): Promise<Outcome> {
-  const head = parts.configs.get(router);
+  const head = parts.heads.get(router);
   parts.book.wanted(router, undefined);
   if (headOf(head) !== undefined && parts.leads()) await parts.kube.remove(routerConfigs, { name: router }, head?.metadata.uid);
   return { done: true };

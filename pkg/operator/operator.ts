@@ -84,7 +84,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   const { watcher, clock, kube, namespace } = options;
   const stores = followStores(watcher);
   await watcher.synced(signal);
-  const previous = await readSnapshot({ kube, namespace, configs: stores.configs, sha256: options.sha256 });
+  const previous = await readSnapshot({ kube, namespace, sha256: options.sha256 });
   const later: { leadership?: Leadership; queues?: Queues } = {}; // stores speak before either is there
   const inventory = createInventory({ stores: stores.planned, namespaces: stores.namespaces, changed: () => { later.queues?.plan.add(ALL); } });
   const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book: createBook(), waiting: new Set(), unnamed: new Map(), applied: new Map(), leads: () => later.leadership?.leads() ?? false };
@@ -96,8 +96,8 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   const users = followUsers(stores.services, (policy) => { later.queues?.statuses.add(policy); });
   const made: Queues = openQueues(parts, { silence, reports, users }, () => made);
   later.queues = made;
-  const acks = followAcks({ configs: stores.configs, book: parts.book, heads: made.heads, statuses: made.statuses, waiting: parts.waiting, after: (ms, work) => once(options, ms, work) });
-  const lostPages = followLostPages({ configs: stores.configs, heads: made.heads, after: (ms, work) => once(options, ms, work) });
+  const acks = followAcks({ configs: stores.heads, book: parts.book, heads: made.heads, statuses: made.statuses, waiting: parts.waiting, after: (ms, work) => once(options, ms, work) });
+  const lostPages = followLostPages({ pages: stores.pages, configs: stores.heads, heads: made.heads, after: (ms, work) => once(options, ms, work) });
   const classes = followClasses(stores, made.classes);
   plan(planningOf(parts, made)); // before anybody may lead: a whole compile takes longer than a lease
   const timers = [options.every(RESYNC_MS, () => { addAll(parts, made); }), options.every(SWEEP_MS, () => { made.chores.add("sweep"); })];
@@ -119,8 +119,8 @@ function openQueues(parts: Parts, heard: Pick<StatusParts, "silence" | "reports"
   const { options, stores, book, leads } = parts;
   const { kube, openQueue, clock, log, events } = options;
   const open = (name: string, workers: number, work: (key: string) => Promise<Outcome>): WorkQueue => openQueue({ name, workers, work, told: (key, outcome) => { logOutcome(log, { name, key, outcome }); } });
-  const headParts = { kube, configs: stores.configs, routers: stores.routers, configOf: (router: string) => parts.planner.config(router), book, unnamed: parts.unnamed, leads, pager: createPager(options.sha256), version: options.version };
-  const statusParts: StatusParts = { kube, inventory: parts.inventory, planner: parts.planner, book, configs: stores.configs, ...heard, events, clock, leads, written: new Map(), waiting: parts.waiting };
+  const headParts = { kube, heads: stores.heads, pages: stores.pages, routers: stores.routers, configOf: (router: string) => parts.planner.config(router), book, unnamed: parts.unnamed, leads, pager: createPager(options.sha256), version: options.version };
+  const statusParts: StatusParts = { kube, inventory: parts.inventory, planner: parts.planner, book, configs: stores.heads, ...heard, events, clock, leads, written: new Map(), waiting: parts.waiting };
   return {
     plan: open("plan", 1, () => Promise.resolve(plan(planningOf(parts, queues())))),
     heads: open("heads", WORKERS, (router) => reconcileHead(headParts, router)),
@@ -134,10 +134,10 @@ function openQueues(parts: Parts, heard: Pick<StatusParts, "silence" | "reports"
 function chore(parts: Parts, name: string): Promise<Outcome> {
   const { options, stores, planner, unnamed, leads } = parts;
   const { kube, namespace, sha256, clock } = options;
-  const { configs } = stores;
+  const { heads, pages } = stores;
   if (name === "default") return options.makesDefault ? makeDefaultClass(classPartsOf(parts)).then(() => ({ done: true })) : Promise.resolve({ done: true });
-  if (name === "snapshot") return leads() ? writeSnapshot({ kube, namespace, configs, sha256, leads, unnamed }, planner.accepted()) : Promise.resolve({ done: true });
-  return sweepPages({ kube, configs, kept: async () => pagesOf(await kube.get(configMaps, { namespace, name: snapshotName })), leads, nowMs: () => clock.monotonicMs(), unnamed });
+  if (name === "snapshot") return leads() ? writeSnapshot({ kube, namespace, pages, sha256, leads, unnamed }, planner.accepted()) : Promise.resolve({ done: true });
+  return sweepPages({ kube, heads, pages, kept: async () => pagesOf(await kube.get(configMaps, { namespace, name: snapshotName })), leads, nowMs: () => clock.monotonicMs(), unnamed });
 }
 
 function classPartsOf({ options, stores, leads, applied }: Parts): ClassParts {
@@ -160,7 +160,7 @@ function planningOf(parts: Parts, queues: Queues): Parameters<typeof plan>[0] {
 function addAll({ stores, inventory }: Parts, queues: Queues): void {
   for (const id of inventory.ids()) queues.statuses.add(id);
   for (const { metadata } of stores.routers.list()) queues.heads.add(metadata.name);
-  for (const { metadata } of stores.configs.list()) if (metadata.name.length < 64) queues.heads.add(metadata.name);
+  for (const { metadata } of stores.heads.list()) queues.heads.add(metadata.name);
   for (const { metadata } of stores.classes.list()) queues.classes.add(metadata.name);
   for (const name of ["default", "snapshot"]) queues.chores.add(name);
 }

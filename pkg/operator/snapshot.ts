@@ -6,7 +6,7 @@ import { objectId } from "../api/kinds.ts";
 import { checkObject } from "../api/objectcheck.ts";
 import { SvrError } from "../base/errors.ts";
 import { cutLines } from "../plan/pages.ts";
-import type { KubeObject, KubePort, KubeStore, Outcome } from "../ports/kube.ts";
+import type { KubeObject, KubePort, Outcome } from "../ports/kube.ts";
 import { writePage } from "./heads.ts";
 import type { HeadParts } from "./heads.ts";
 import { configMaps, routerConfigs } from "./resources.ts";
@@ -18,7 +18,6 @@ export const snapshotName = "opensvr-accepted";
 export interface SnapshotParts {
   kube: KubePort;
   namespace: string;
-  configs: KubeStore;
   sha256: (text: string) => string;
 }
 
@@ -44,7 +43,7 @@ export function pagesOf(list: KubeObject | undefined): string[] {
 }
 
 /** writeSnapshot writes pages that are not there yet, then the list. */
-export async function writeSnapshot(parts: SnapshotParts & Pick<HeadParts, "leads" | "unnamed">, accepted: Iterable<ParsedObject>): Promise<Outcome> {
+export async function writeSnapshot(parts: SnapshotParts & Pick<HeadParts, "pages" | "leads" | "unnamed">, accepted: Iterable<ParsedObject>): Promise<Outcome> {
   const { kube, namespace, sha256, leads } = parts;
   const lines = [...accepted].sort((a, b) => (a.id < b.id ? -1 : 1)).map(({ object }) => `${JSON.stringify(object)}\n`);
   const pages = cutLines(lines).map((content) => ({ name: sha256(content), content }));

@@ -24,6 +24,7 @@ export interface StatusParts {
   inventory: Inventory;
   planner: Planner;
   book: Book;
+  /** heads only */
   configs: KubeStore;
   silence: Silence;
   reports: Reports;

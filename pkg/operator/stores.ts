@@ -12,8 +12,9 @@ export interface Stores {
   planned: ReadonlyMap<Kind, KubeStore>;
   routers: KubeStore;
   services: KubeStore;
-  /** pages without their content */
-  configs: KubeStore;
+  heads: KubeStore;
+  /** metadata only: a page is known by its name, and together they are large */
+  pages: KubeStore;
   classes: KubeStore;
   namespaces: KubeStore;
   /** names and labels only */
@@ -28,18 +29,13 @@ export function followStores(watcher: KubeWatcher): Stores {
   if (routers === undefined || services === undefined) throw new TypeError("kinds Router and Service are not compiled");
   return {
     planned: byKind, routers, services,
-    configs: watcher.follow(routerConfigs, { trim: withoutContent }),
+    heads: watcher.follow(routerConfigs, { fieldSelector: "spec.type=Head" }),
+    pages: watcher.follow(routerConfigs, { fieldSelector: "spec.type=Page", metadataOnly: true, trim: nameAndLabels }),
     classes: watcher.follow(routerClasses),
-    namespaces: watcher.follow(namespaces, { trim: nameAndLabels }),
-    nodes: watcher.follow(nodes, { trim: nameAndLabels }),
+    namespaces: watcher.follow(namespaces, { metadataOnly: true, trim: nameAndLabels }),
+    nodes: watcher.follow(nodes, { metadataOnly: true, trim: nameAndLabels }),
     daemonSets: watcher.follow(daemonSets, { labelSelector: managedBy }),
   };
-}
-
-/** A page is known by its name; its content would be in memory for nothing. */
-function withoutContent(object: KubeObject): KubeObject {
-  const spec = object["spec"] as { type?: unknown } | undefined;
-  return spec?.type === "Page" ? { ...object, spec: { type: "Page" } } : object;
 }
 
 function nameAndLabels({ apiVersion, kind, metadata }: KubeObject): KubeObject {

@@ -16,7 +16,7 @@ async function world(): Promise<{ kube: MemoryKube; parts: SweepParts; now: { ms
   for (const digit of ["a", "b", "c"]) await kube.create(routerConfigs, page(digit));
   await kube.create(routerConfigs, head(["a"]));
   const configs = kube.follow(routerConfigs);
-  const parts: SweepParts = { kube, configs, kept: () => Promise.resolve([name("b")]), leads: () => now.leads, nowMs: () => now.ms, unnamed: new Map() };
+  const parts: SweepParts = { kube, heads: kube.follow(routerConfigs, { fieldSelector: "spec.type=Head" }), pages: kube.follow(routerConfigs, { fieldSelector: "spec.type=Page", metadataOnly: true }), kept: () => Promise.resolve([name("b")]), leads: () => now.leads, nowMs: () => now.ms, unnamed: new Map() };
   return { kube, parts, now, left: () => [...configs.list()].map(({ metadata }) => metadata.name.slice(0, 2)).sort().join(" ") };
 }
 

@@ -1,13 +1,14 @@
 // Pages that nothing names any more are deleted after a while; the while is for routers that still read them, and for heads that
 // are about to name them. Called by operator.ts for the chore "sweep".
-import type { KubeObject, KubePort, KubeStore, Outcome } from "../ports/kube.ts";
+import type { KubePort, KubeStore, Outcome } from "../ports/kube.ts";
 import { headOf } from "./heads.ts";
 import { routerConfigs } from "./resources.ts";
 
 /** SweepParts is what sweeping needs. */
 export interface SweepParts {
   kube: KubePort;
-  configs: KubeStore;
+  heads: KubeStore;
+  pages: KubeStore;
   /** pages of the objects in force */
   kept: () => Promise<readonly string[]>;
   leads: () => boolean;
@@ -21,14 +22,12 @@ const mostAtOnce = 500;
 
 /** sweepPages deletes pages that nothing has named for ten minutes, at most 500 at once. */
 export async function sweepPages(parts: SweepParts): Promise<Outcome> {
-  const { kube, configs, unnamed, nowMs, leads } = parts;
-  const named = new Set([...configs.list()].flatMap((object) => headOf(object)?.pages ?? []));
+  const { kube, heads, pages, unnamed, nowMs, leads } = parts;
+  const named = new Set([...heads.list()].flatMap((object) => headOf(object)?.pages ?? []));
   for (const name of await parts.kept()) named.add(name);
-  const pages = [...configs.list()].filter(isPage);
-  const present = new Set(pages.map(({ metadata }) => metadata.name));
-  for (const name of unnamed.keys()) if (named.has(name) || !present.has(name)) unnamed.delete(name);
+  for (const name of unnamed.keys()) if (named.has(name) || pages.get(name) === undefined) unnamed.delete(name);
   let left = mostAtOnce;
-  for (const { metadata } of pages) {
+  for (const { metadata } of [...pages.list()]) {
     if (named.has(metadata.name)) continue;
     const since = unnamed.get(metadata.name) ?? nowMs();
     unnamed.set(metadata.name, since);
@@ -38,8 +37,4 @@ export async function sweepPages(parts: SweepParts): Promise<Outcome> {
     unnamed.delete(metadata.name);
   }
   return { done: true };
-}
-
-function isPage(object: KubeObject): boolean {
-  return (object["spec"] as { type?: unknown } | undefined)?.type === "Page";
 }

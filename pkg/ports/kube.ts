@@ -85,6 +85,8 @@ export interface KubeStore {
 
 /** KubeFollow says what a store holds: a selection, indexes (object to values), and what is left out to save memory. */
 export interface KubeFollow extends KubeSelection {
+  /** the server sends names, labels and the rest of the metadata, and nothing else: for objects that are large */
+  readonly metadataOnly?: boolean;
   readonly indexes?: Readonly<Record<string, (object: KubeObject) => readonly string[]>>;
   /** applied before an object is stored; managedFields are always dropped */
   readonly trim?: (object: KubeObject) => KubeObject;

@@ -6,13 +6,14 @@ import { waitFor } from "../support/wait.ts";
 const configMaps: KubeResource = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap", namespaced: true };
 const namespaces: KubeResource = { group: "", version: "v1", plural: "namespaces", kind: "Namespace", namespaced: false };
 
-/** runKubeSuite runs the suite on what `open` gives. */
-export function runKubeSuite(title: string, open: () => Promise<{ kube: KubePort; watcher: KubeWatcher }>): void {
-  describe(`KubePort: ${title}`, () => {
-    const namespace = "default";
-    const map = (name: string, text: string, labels?: Record<string, string>) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace, ...(labels && { labels }) }, data: { text } });
-    const textOf = (object: unknown): unknown => (object as { data?: { text?: unknown } } | undefined)?.data?.text;
+const namespace = "default";
+const map = (name: string, text: string, labels?: Record<string, string>) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace, ...(labels && { labels }) }, data: { text } });
+const textOf = (object: unknown): unknown => (object as { data?: { text?: unknown } } | undefined)?.data?.text;
+type Open = () => Promise<{ kube: KubePort; watcher: KubeWatcher }>;
 
+/** runKubeSuite runs the suite on what `open` gives. */
+export function runKubeSuite(title: string, open: Open): void {
+  describe(`KubePort: ${title}`, () => {
     test("an object is created once, read, applied and removed", async () => {
       const { kube } = await open();
       expect(await kube.get(configMaps, { namespace, name: "one" })).toBeUndefined();
@@ -38,26 +39,7 @@ export function runKubeSuite(title: string, open: () => Promise<{ kube: KubePort
       expect(await names({ namespace: "elsewhere" })).toEqual([]);
     });
 
-    test("a store has what is there, hears of each change, and is frozen or unchanged by readers", async () => {
-      const { kube, watcher } = await open();
-      await kube.apply(configMaps, map("store-a", "1", { store: "yes" }), { manager: "opensvr-operator" });
-      const store = watcher.follow(configMaps, { namespace, labelSelector: "store=yes", indexes: { text: (object) => [String(textOf(object))] } });
-      await watcher.synced(AbortSignal.timeout(10_000));
-      expect([store.synced(), store.size(), textOf(store.get("default/store-a"))]).toEqual([true, 1, "1"]);
-      const heard: StoreChange[] = [];
-      const watch = store.watch((change) => { heard.push(change); });
-      await kube.apply(configMaps, map("store-a", "2", { store: "yes" }), { manager: "opensvr-operator" });
-      await kube.apply(configMaps, map("store-b", "2", { store: "yes" }), { manager: "opensvr-operator" });
-      await kube.remove(configMaps, { namespace, name: "store-a" });
-      await waitFor("three changes", () => heard.length === 3);
-      expect(heard.map(({ key, before, after }) => [key, textOf(before), textOf(after)])).toEqual([["default/store-a", "1", "2"], ["default/store-b", undefined, "2"], ["default/store-a", "2", undefined]]);
-      expect(store.by("text", "2").map((one) => one.metadata.name)).toEqual(["store-b"]);
-      expect([...store.list()].map((one) => one.metadata.name)).toEqual(["store-b"]);
-      watch.stop();
-      await kube.remove(configMaps, { namespace, name: "store-b" });
-      await waitFor("an empty store", () => store.size() === 0);
-      expect(heard).toHaveLength(3);
-    });
+    storeCases(open);
 
     test("objects without a namespace, and paths", async () => {
       const { kube } = await open();
@@ -65,5 +47,41 @@ export function runKubeSuite(title: string, open: () => Promise<{ kube: KubePort
       expect((await kube.get(namespaces, { name: "suite" }))?.metadata.name).toBe("suite");
       expect(await kube.read("/version")).toMatchObject({ gitVersion: expect.stringMatching(/^v/) as string });
     });
+  });
+}
+
+function storeCases(open: Open): void {
+  test("a store has what is there, hears of each change, and is frozen or unchanged by readers", async () => {
+    const { kube, watcher } = await open();
+    await kube.apply(configMaps, map("store-a", "1", { store: "yes" }), { manager: "opensvr-operator" });
+    const store = watcher.follow(configMaps, { namespace, labelSelector: "store=yes", indexes: { text: (object) => [String(textOf(object))] } });
+    await watcher.synced(AbortSignal.timeout(10_000));
+    expect([store.synced(), store.size(), textOf(store.get("default/store-a"))]).toEqual([true, 1, "1"]);
+    const heard: StoreChange[] = [];
+    const watch = store.watch((change) => { heard.push(change); });
+    await kube.apply(configMaps, map("store-a", "2", { store: "yes" }), { manager: "opensvr-operator" });
+    await kube.apply(configMaps, map("store-b", "2", { store: "yes" }), { manager: "opensvr-operator" });
+    await kube.remove(configMaps, { namespace, name: "store-a" });
+    await waitFor("three changes", () => heard.length === 3);
+    expect(heard.map(({ key, before, after }) => [key, textOf(before), textOf(after)])).toEqual([["default/store-a", "1", "2"], ["default/store-b", undefined, "2"], ["default/store-a", "2", undefined]]);
+    expect(store.by("text", "2").map((one) => one.metadata.name)).toEqual(["store-b"]);
+    expect([...store.list()].map((one) => one.metadata.name)).toEqual(["store-b"]);
+    watch.stop();
+    await kube.remove(configMaps, { namespace, name: "store-b" });
+    await waitFor("an empty store", () => store.size() === 0);
+    expect(heard).toHaveLength(3);
+  });
+
+  test("a store of metadata has names and labels, hears of changes, and nothing else is sent", async () => {
+    const { kube, watcher } = await open();
+    await kube.apply(configMaps, map("meta-a", "large", { meta: "yes" }), { manager: "opensvr-operator" });
+    const store = watcher.follow(configMaps, { namespace, labelSelector: "meta=yes", metadataOnly: true, trim: (object) => ({ ...object, seen: Object.keys(object).sort() }) });
+    await watcher.synced(AbortSignal.timeout(10_000));
+    expect(store.get("default/meta-a")).toMatchObject({ kind: "ConfigMap", apiVersion: "v1", metadata: { labels: { meta: "yes" } }, seen: ["apiVersion", "kind", "metadata"] });
+    await kube.apply(configMaps, map("meta-b", "large", { meta: "yes" }), { manager: "opensvr-operator" });
+    await waitFor("the second", () => store.size() === 2);
+    expect(store.get("default/meta-b")).toMatchObject({ kind: "ConfigMap", apiVersion: "v1", seen: ["apiVersion", "kind", "metadata"] });
+    for (const name of ["meta-a", "meta-b"]) await kube.remove(configMaps, { namespace, name });
+    await waitFor("an empty store", () => store.size() === 0);
   });
 }

@@ -59,7 +59,8 @@ export class MemoryKube implements KubePort, KubeWatcher {
   follow(resource: KubeResource, what: KubeFollow = {}): KubeStore {
     const table = this.#table(resource);
     const trim = what.trim ?? ((object: KubeObject): KubeObject => object);
-    const shown = (object: KubeObject | undefined): KubeObject | undefined => (object === undefined || !fits(object, what) ? undefined : trim(object));
+    const sent = ({ apiVersion, kind, metadata, ...rest }: KubeObject): KubeObject => ({ apiVersion, kind, metadata, ...(what.metadataOnly !== true && rest) });
+    const shown = (object: KubeObject | undefined): KubeObject | undefined => (object === undefined || !fits(object, what) ? undefined : trim(sent(object)));
     const all = (): KubeObject[] => sortedObjects(table).flatMap((object) => shown(object) ?? []);
     return {
       resource, synced: () => true, size: () => all().length, get: (key) => shown(table.objects.get(key)), list: all,

@@ -4,6 +4,7 @@
 import { datedConditions } from "../api/conditions.ts";
 import type { Condition } from "../api/conditions.ts";
 import type { ApiObject } from "../api/kinds.ts";
+import type { Problem } from "../api/problem.ts";
 import type { Planner } from "../plan/planner.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventSink, KubeObject, KubePort, KubeStore, Outcome } from "../ports/kube.ts";
@@ -87,9 +88,17 @@ function factsOf(parts: StatusParts, id: string, { kind, key }: { kind: Facts["k
   const refusal = routers.slice(0, mostTold).flatMap((router) => refusalOf(parts.configs.get(router), router))[0];
   const silentSeconds = kind === "Router" ? parts.silence.secondsOf(key) : undefined;
   return {
-    kind, problems: parts.planner.problemsOf(id), isInForce: parts.planner.inForce(id) !== undefined, progress: parts.book.progress(id, routers),
+    kind, problems: problemsOf(parts.planner, id), isInForce: parts.planner.inForce(id) !== undefined, progress: parts.book.progress(id, routers),
     ...(refusal !== undefined && { refusal }), ...(silentSeconds !== undefined && { silentSeconds }),
   };
+}
+
+/** Who is in force as it is written is not at fault when another one contradicts it and was put back for that: its owner is warned only. */
+function problemsOf(planner: Planner, id: string): Problem[] {
+  const problems = planner.problemsOf(id);
+  const isPutBack = (of: readonly Problem[]): boolean => of.some(({ code }) => code === "kept");
+  if (isPutBack(problems)) return [...problems];
+  return problems.map((problem) => (problem.beside !== undefined && isPutBack(planner.problemsOf(problem.beside)) ? { ...problem, severity: "warning" } : problem));
 }
 
 /** What a router says about the configuration that it should have now. */

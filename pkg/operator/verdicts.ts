@@ -20,6 +20,8 @@ export interface Facts {
 }
 
 const references: ReadonlySet<string> = new Set(["reference", "grant"]);
+/** In a cluster every object is at hand, so a name of none is a mistake also where files only warn of it; a Service without a route names nobody. */
+const isReference = ({ code, severity, field }: Problem): boolean => references.has(code) && (severity === "error" || field !== "metadata.name");
 const mostTold = 3;
 /** Without a router these do nothing, which is not what their author wants. */
 const wantsRouter: ReadonlySet<Kind> = new Set(["Service", "ServiceRoute", "Router"]);
@@ -31,17 +33,17 @@ export function verdictsOf(facts: Facts): Verdict[] {
 }
 
 function acceptedVerdict({ problems, isInForce }: Facts): Verdict {
-  const errors = errorsOf(problems, (problem) => !references.has(problem.code));
+  const errors = errorsOf(problems, (problem) => !isReference(problem));
   const kept = problems.filter((problem) => problem.code === "kept");
   const type = "Accepted";
-  if (errors.length === 0 && kept.length === 0) return { type, status: "True", reason: "Accepted", message: warningText(problems) };
+  if (errors.length === 0 && kept.length === 0) return { type, status: "True", reason: "Accepted", message: warningText(problems.filter((problem) => !isReference(problem))) };
   const told = textOf(errors.length > 0 ? errors : errorsOf(problems, () => true));
   if (kept.length === 0) return { type, status: "False", reason: "Invalid", message: told };
   return { type, status: "False", reason: isInForce ? "LastGoodInForce" : "LeftOut", message: [told, ...kept.map((one) => one.message)].filter((text) => text !== "").join("; ") };
 }
 
 function resolvedVerdict({ problems }: Facts): Verdict {
-  const errors = errorsOf(problems, (problem) => references.has(problem.code));
+  const errors = problems.filter(isReference);
   const type = "ResolvedRefs";
   if (errors.length === 0) return { type, status: "True", reason: "ResolvedRefs", message: "" };
   return { type, status: "False", reason: errors.every((problem) => problem.code === "grant") ? "NotGranted" : "RefNotFound", message: textOf(errors) };

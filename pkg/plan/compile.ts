@@ -49,7 +49,7 @@ export function compileKeeping(previous: CompileInput, next: ParseResult): KeptC
   const present = new Set([...chosen, ...unread].map(({ id }) => id));
   const planner = createPlanner({ previous: [...before.values()] });
   planner.update({ put: [...chosen.map((one) => copies.get(one.id) ?? one), ...unread], remove: [], refused: next.problems.filter(({ object = "" }) => !present.has(object)) });
-  const own = toldProblems([...report.findings.problems, ...[...unread, ...copies.values()].map((one) => putBackProblem(one.id, one))]);
+  const own = toldProblems([...report.findings.problems, ...[...unread, ...copies.values()].map((one) => putBackProblem(one.id, { old: one }))]);
   const problems = mergeProblems(next.problems, own, planner.problems());
   return { kept: { objects: [...planner.accepted()], problems: mergeProblems(next.problems, own, planner.keptProblems()), unreadable: next.unreadable }, routers: planner.configs(), problems };
 }

@@ -18,6 +18,11 @@ export interface Table<K extends Kind> extends Names { get(name: string): Input<
 /** PlanInputs holds the objects by kind. */
 export type PlanInputs = { readonly [K in Kind]: Table<K> };
 
+/** namesIn narrows names to those of a namespace: what a reference within it may name, and all that its people need to see. */
+export function namesIn(namespace: string, names: Iterable<string>): Iterable<string> {
+  return { * [Symbol.iterator]() { for (const name of names) if (name.startsWith(`${namespace}/`)) yield name; } };
+}
+
 /** withoutCopies sorts objects; of several with one name the first by file and line stays, the others are reported. */
 export function withoutCopies(objects: readonly ParsedObject[], report: Report): ParsedObject[] {
   const sorted = [...objects].sort((a, b) => compareNames(a.id, b.id) || compareSources(a, b));

@@ -61,13 +61,14 @@ describe("of two objects in conflict", () => {
   const here = { interface: "lan0" };
   const there = { interface: "lan0", vlan: 7 };
   const overlap = "overlap Tenant zeta: Tenant acme has 0.0.0.0/0 on the same interface already";
+  const contradicts = `${stays}, because the new one contradicts Tenant zeta`;
   const before = [router, tenant("acme", here), tenant("zeta", there)];
 
   test.each<[desc: string, after: string[], inForce: string[], said: string[]]>([
     ["P-6 the one that changed goes back when it is told", [router, tenant("acme", here), tenant("zeta", here)], before, [`kept Tenant zeta: ${stays}`, overlap]],
-    ["P-6 the one that changed goes back when the other is told", [router, tenant("acme", there), tenant("zeta", there)], before, [`kept Tenant acme: ${stays}`, overlap]],
-    ["P-6 both go back when both changed", [router, tenant("acme", there), tenant("zeta", there, { interface: "lan0", vlan: 7, prefixes: ["10.0.0.0/8"] })], before, [`kept Tenant acme: ${stays}`, `kept Tenant zeta: ${stays}`, overlap]],
-    ["P-6 a new one that would take over is left out", [...before, tenant("aaa", there)], before, ["kept Tenant aaa: is left out, because an object in force has the same already", overlap.replace("Tenant acme", "Tenant aaa")]],
+    ["P-6 the one that changed goes back when the other is told", [router, tenant("acme", there), tenant("zeta", there)], before, [`kept Tenant acme: ${contradicts}`, overlap]],
+    ["P-6 both go back when both changed", [router, tenant("acme", there), tenant("zeta", there, { interface: "lan0", vlan: 7, prefixes: ["10.0.0.0/8"] })], before, [`kept Tenant acme: ${contradicts}`, `kept Tenant zeta: ${stays}`, overlap]],
+    ["P-6 a new one that would take over is left out", [...before, tenant("aaa", there)], before, ["kept Tenant aaa: is left out, because Tenant zeta in force has the same already", overlap.replace("Tenant acme", "Tenant aaa")]],
     ["P-6 a new one that loses stays, without what the other has", [...before, tenant("zz", there)], [...before, tenant("zz", there)], [overlap.replace("Tenant zeta", "Tenant zz").replace("Tenant acme", "Tenant zeta")]],
     ["a swap is no conflict", [router, tenant("acme", there), tenant("zeta", here)], [router, tenant("acme", there), tenant("zeta", here)], []],
   ])("%s", (_desc, after, inForce, said) => {
@@ -79,7 +80,7 @@ describe("of two objects in conflict", () => {
     const moved = [router, tenant("acme", there), tenant("zeta", here, { interface: "lan9", router: "one" })];
     const { inForce, said } = edit(before, moved);
     expect(inForce).toEqual(inForceOf(before));
-    expect(said).toEqual([`kept Tenant acme: ${stays}`, `kept Tenant zeta: ${stays}`, overlap, 'reference Tenant zeta: there is no interface "lan9"']);
+    expect(said).toEqual([`kept Tenant acme: ${contradicts}`, `kept Tenant zeta: ${stays}`, overlap, 'reference Tenant zeta: there is no interface "lan9"']);
   });
 });
 

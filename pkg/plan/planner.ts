@@ -135,7 +135,7 @@ function book(state: State, { put: written, remove, refused = [], namespaces }: 
     waiting.delete(id);
     const isError = list.some(({ severity }) => severity === "error");
     const kept = state.inForce.get(id);
-    told.refuse(id, [...list, ...(isError && kept !== undefined ? [putBackProblem(id, kept)] : [])]);
+    told.refuse(id, [...list, ...(isError && kept !== undefined ? [putBackProblem(id, { old: kept })] : [])]);
     edit.setBroken(id, isError);
   }
   told.forgetKept();
@@ -178,11 +178,11 @@ function putBack(state: State, steps: string): boolean {
   const back = objectsToPutBack(told.refusals(steps), { before: objectsBefore, now: inForce });
   if (back.size === 0) return false;
   told.keep(steps, ({ object = "", beside = "" }) => back.has(object) || back.has(beside));
-  for (const [id, old] of back) {
+  for (const [id, one] of back) {
     const now = inForce.get(id);
     if (now !== undefined) waiting.set(id, now);
-    told.addKept(id, putBackProblem(id, old));
-    put(state, id, old);
+    told.addKept(id, putBackProblem(id, one));
+    put(state, id, one.old);
   }
   return true;
 }

@@ -7,24 +7,29 @@ import { sameValue } from "./same.ts";
 /** Versions are the objects of an edit: `before` has those that it changed, as they were, `now` all that are in force. */
 export interface Versions { before: ReadonlyMap<string, ParsedObject | undefined>; now: ReadonlyMap<string, ParsedObject> }
 
+/** PutBack is what an object goes back to, undefined: it is left out; and the object that it contradicts, where the problem is told of that one. */
+export interface PutBack { old: ParsedObject | undefined; beside?: string }
+
 /** objectsToPutBack gives the changed ones among refused objects and those in conflict with them, with their old version; new winners with none. */
-export function objectsToPutBack(refused: Iterable<Refusal>, { before, now }: Versions): Map<string, ParsedObject | undefined> {
-  const back = new Map<string, ParsedObject | undefined>();
+export function objectsToPutBack(refused: Iterable<Refusal>, { before, now }: Versions): Map<string, PutBack> {
+  const back = new Map<string, PutBack>();
   const isNew = (id: string): boolean => before.has(id) && before.get(id) === undefined;
   for (const { object, beside } of refused) {
     for (const id of [object, ...(beside === undefined ? [] : [beside])]) {
       const old = before.get(id);
       const one = now.get(id);
-      if (old !== undefined && one !== undefined && !sameValue(old.object.spec, one.object.spec)) back.set(id, old);
+      if (old !== undefined && one !== undefined && !sameValue(old.object.spec, one.object.spec)) back.set(id, { old, ...(id !== object && { beside: object }) });
     }
-    if (beside !== undefined && !isNew(object) && isNew(beside) && now.has(beside)) back.set(beside, undefined);
+    if (beside !== undefined && !isNew(object) && isNew(beside) && now.has(beside) && !back.has(beside)) back.set(beside, { old: undefined, beside: object });
   }
   return back;
 }
 
 /** putBackProblem says what became of an object: its old version stays, or it is left out. */
-export function putBackProblem(id: string, old: ParsedObject | undefined): Draft {
-  if (old === undefined) return { severity: "warning", code: "kept", object: id, message: "is left out, because an object in force has the same already", fix: "correct one of the two" };
+export function putBackProblem(id: string, { old, beside }: PutBack): Draft {
+  const common = { severity: "warning", code: "kept", object: id, ...(beside !== undefined && { beside }) } as const;
+  if (old === undefined) return { ...common, message: `is left out, because ${beside ?? "an object"} in force has the same already`, fix: "correct one of the two" };
   const file = old.source === undefined ? {} : { file: old.source.file };
-  return { severity: "warning", code: "kept", object: id, ...file, message: "the last good version stays in force", fix: "correct the object, or remove it" };
+  const why = beside === undefined ? "" : `, because the new one contradicts ${beside}`;
+  return { ...common, ...file, message: `the last good version stays in force${why}`, fix: "correct the object, or remove it" };
 }

@@ -7,7 +7,7 @@ import type { ServiceRoute } from "../api/serviceroute.ts";
 import { acceptedAddress } from "./accepted.ts";
 import type { InterfaceConfig, LocalRouteConfig, NexthopConfig, PathConfig, PeerConfig, PeerRouteConfig, RouteConfig, ServiceConfig } from "./config.ts";
 import { compareNames } from "./entries.ts";
-import { inputName } from "./inputs.ts";
+import { inputName, namesIn } from "./inputs.ts";
 import type { Input, PlanInputs } from "./inputs.ts";
 import { attachedAt, gatewayKey, isOnLink, isPrefixOnLink, nexthopOf } from "./links.ts";
 import type { Attached } from "./links.ts";
@@ -53,7 +53,7 @@ export function routedService({ object: { metadata, spec } }: Input<"ServiceRout
 /** reportRoute checks what does not depend on one router: that service and routers exist. */
 export function reportRoute(input: Input<"ServiceRoute">, inputs: PlanInputs, report: Report): void {
   const service = routedService(input);
-  if (!inputs.Service.has(service)) report.error(input, "spec.serviceRef.name", report.unknown("Service", service, inputs.Service));
+  if (!inputs.Service.has(service)) report.error(input, "spec.serviceRef.name", report.unknown("Service", service, namesIn(input.object.metadata.namespace, inputs.Service)));
   for (const [index, router] of input.object.spec.routers.entries()) {
     if (!inputs.Router.has(router)) report.warn(input, `spec.routers[${index}]`, report.unknown("Router", router, inputs.Router));
   }

@@ -9,6 +9,7 @@ import { globalTenant } from "./config.ts";
 import type { AccessConfig, ServiceConfig, TransportConfig } from "./config.ts";
 import { entriesOf, expansionOf, largestExpansion } from "./entries.ts";
 import type { LookupEntry } from "./entries.ts";
+import { namesIn } from "./inputs.ts";
 import type { Input, Names, PlanInputs } from "./inputs.ts";
 import { originIn } from "./report.ts";
 import type { Report } from "./report.ts";
@@ -97,7 +98,7 @@ function policiesOf({ input, inputs, report }: ServiceWork): { servicePolicy?: s
     const policy = inputs.ServicePolicy.get(name);
     if (policy !== undefined) found.servicePolicy = name;
     else {
-      report.error(input, "spec.servicePolicyRef.name", report.unknown("ServicePolicy", name, inputs.ServicePolicy));
+      report.error(input, "spec.servicePolicyRef.name", report.unknown("ServicePolicy", name, namesIn(metadata.namespace, inputs.ServicePolicy)));
       found.runs = false;
     }
   }
@@ -105,7 +106,7 @@ function policiesOf({ input, inputs, report }: ServiceWork): { servicePolicy?: s
     const name = `${metadata.namespace}/${spec.securityPolicyRef.name}`;
     const policy = inputs.SecurityPolicy.get(name);
     found.securityPolicy = name;
-    if (policy === undefined) report.error(input, "spec.securityPolicyRef.name", report.unknown("SecurityPolicy", name, inputs.SecurityPolicy));
+    if (policy === undefined) report.error(input, "spec.securityPolicyRef.name", report.unknown("SecurityPolicy", name, namesIn(metadata.namespace, inputs.SecurityPolicy)));
     found.runs &&= policy !== undefined && checkSecurityPolicy({ service: input, policy, report });
   }
   return found;

@@ -1,0 +1,91 @@
+// Bad objects for the whole operator on a real API server, once while it runs and once while nobody does: references to nothing, quarrels,
+// objects as large as they may be, a namespace that goes. Each has a condition that says so, routers have what the compiler gives, what was in
+// force stays, and the operator remains the process that it was.
+import { join } from "node:path";
+import type { ParsedObject } from "../../pkg/api/document.ts";
+import { conditionOf, itemOf, operatorNamespace } from "../support/kube/operator.ts";
+import type { Item } from "../support/kube/operator.ts";
+import { headsAreRight, objectsOn } from "../support/kube/programming.ts";
+import { openKube } from "../support/kube/server.ts";
+import type { Kube } from "../support/kube/server.ts";
+import { waitFor } from "../support/wait.ts";
+import { startWatched } from "../support/kube/watched.ts";
+import type { Watched } from "../support/kube/watched.ts";
+
+const folder = join(import.meta.dirname, "mishaps");
+const three = join(import.meta.dirname, "../support/config/three");
+const slow = { deadlineMs: 30_000, everyMs: 200 };
+
+let kube: Kube;
+let operator: Watched;
+let base: ParsedObject[];
+let before: Record<string, string>;
+
+beforeAll(async () => {
+  kube = await openKube({ controllers: true });
+  kube.applyCrds();
+  for (const name of [operatorNamespace, "shop", "maze"]) kube.kubectl(["create", "namespace", name]);
+  kube.kubectl(["apply", "-f", three]);
+  kube.kubectl(["apply", "-f", "-"], "apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { name: mazes }\nspec: { serviceNamespaces: { names: [maze, doomed] } }\n");
+  operator = await startWatched(kube);
+  base = objectsOn(kube);
+  before = await headsAreRight(kube, []);
+}, 120_000);
+afterAll(async () => {
+  await operator.stop();
+  await kube.close();
+}, 60_000);
+
+/** The same process since it was started, and well; and with nothing bad left, routers have what they had. */
+async function allIsWell(): Promise<void> {
+  expect(await operator.health()).toBe("200 ok");
+  expect(operator.process.errors).toBe("");
+  expect(await headsAreRight(kube, base)).toEqual(before);
+}
+
+/** Does something bad while the operator runs, or while nobody does. */
+async function meanwhile(when: "up" | "gone", work: () => void | Promise<void>): Promise<void> {
+  if (when === "gone") expect(await operator.stop()).toBe("0");
+  await work();
+  if (when === "gone") operator = await startWatched(kube);
+}
+
+type Said = Item & { kind: string; metadata: { annotations?: { says?: string; condition?: string } } };
+
+/** Objects of a file of which the condition that is named is not as it should be. */
+function unsaid(file: string, is: (condition: string, says: string) => boolean): string[] {
+  const { items } = JSON.parse(kube.kubectl(["get", "-f", join(folder, file), "-o", "json"])) as { items: Said[] };
+  return items.flatMap((item) => {
+    const { says, condition = "ResolvedRefs" } = item.metadata.annotations ?? {};
+    const there = conditionOf(item, condition);
+    return says === undefined || is(there, says) ? [] : [`${item.kind} ${item.metadata.name}: ${there === "" ? "nothing" : there}, instead of: ${says}`];
+  });
+}
+
+const each = ["up", "gone"] as const;
+
+test.each(each)("references to nothing, the operator %s: each object says what is missing and what to do; it is mended by what comes", async (when) => {
+  await meanwhile(when, () => { kube.kubectl(["apply", "-f", join(folder, "dangling.yaml")]); });
+  const told = (): string[] => unsaid("dangling.yaml", (there, says) => there.startsWith("False RefNotFound: ") && there.includes(says) && there.includes("; "));
+  await waitFor("every reference is told", () => told().length === 0, { ...slow, show: () => told().join("\n") });
+  await headsAreRight(kube, base);
+  await meanwhile(when, () => { kube.kubectl(["apply", "-f", join(folder, "mending.yaml")]); });
+  const mended = (): string[] => unsaid("dangling.yaml", (there) => there.startsWith("True"));
+  await waitFor("every reference is resolved", () => mended().length === 0, { ...slow, show: () => mended().join("\n") });
+  await headsAreRight(kube, base);
+  kube.kubectl(["delete", "-f", join(folder, "dangling.yaml"), "-f", join(folder, "mending.yaml"), "--ignore-not-found"]);
+  await allIsWell();
+}, 120_000);
+
+test.each(each)("circles, hosts of another tenant, entries of another service, names taken twice, the operator %s: told, and what is in force stays", async (when) => {
+  await meanwhile(when, () => { kube.kubectl(["apply", "-f", join(folder, "quarrels.yaml")]); });
+  const told = (): string[] => unsaid("quarrels.yaml", (there, says) => there.includes(says));
+  await waitFor("every quarrel is told", () => told().length === 0, { ...slow, show: () => [...told(), ...operator.process.lines.slice(-30)].join("\n") });
+  const now = await headsAreRight(kube, base);
+  expect(now["cloud"]).not.toBe(before["cloud"]); // zzz-web is beside web there
+  for (const [kind, name, namespace] of [["tenants", "engineering.acme"], ["services", "web", "shop"]] as const) {
+    expect(conditionOf(itemOf(kube, `${kind}.opensvr.io`, name, namespace), "Accepted")).toMatch(/^True/);
+  }
+  kube.kubectl(["delete", "-f", join(folder, "quarrels.yaml")]);
+  await allIsWell();
+}, 120_000);

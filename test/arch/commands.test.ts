@@ -17,14 +17,14 @@ describe("commands of the documents", () => {
 
   test.each([
     "npm run nothing", "npm publish", "npm run demo && npm run nothing", "bash scripts/gone", "node scripts/gone.ts", "./scripts/gone", "svrctl session", "svrctl why --tenannt a",
-    "sudo node cmd/router/main.ts --config-directory x", "frobnicate", "ip link | frobnicate", "node cmd/gone/main.ts",
+    "sudo node cmd/router/main.ts --config-directory x", "frobnicate", "ip link | frobnicate", "node cmd/gone/main.ts", "cat <<'EOF'\nls\nEOF\nfrobnicate",
   ])("refused: %s", (command) => {
     expect(checkCommands([...around, document(command)])).toHaveLength(1);
   });
 
   test.each([
     "npm run demo", "npm test", "npm ci", "$ npm test -- --watch", "bash scripts/setup", "./scripts/setup", "# just a comment", "A=1 ip link show | grep eth", "svrctl sessions list -o wide",
-    "svrctl why \\\n  --tenant a", "sudo node cmd/router/main.ts --config-dir x", "node_modules/.bin/node cmd/svrctl/main.ts sessions", 'echo "a; frobnicate | b"', "cd x; ls", "A=$!", "A=$(svrctl sessions | head -n 1)",
+    "svrctl why \\\n  --tenant a", "sudo node cmd/router/main.ts --config-dir x", "node_modules/.bin/node cmd/svrctl/main.ts sessions", 'echo "a; frobnicate | b"', "cd x; ls", "A=$!", "A=$(svrctl sessions | head -n 1)", "cat <<'EOF' | xargs ls\nfrobnicate: x\nEOF\nls", "kubectl svr status", "helm uninstall a",
   ])("accepted: %s", (command) => {
     expect(checkCommands([...around, document(command)])).toEqual([]);
   });

@@ -6,7 +6,7 @@ import type { Source } from "./source.ts";
 
 /** tools are programs that a Debian machine has, or that scripts/setup installs. */
 const tools = new Set(("apt-get bash bpftool cat cd cp curl diff echo ethtool export find git grep head ip iperf3 jq kill less ln ls make mkdir mount nft nsenter "
-  + "openssl ping printf ps rm sed sleep stat sudo sysctl tail tar tc tee test time timeout touch true tshark umount umask unshare wait watch wc dumpcap nc chmod base64 xargs").split(" "));
+  + "openssl ping printf ps rm sed sleep stat sudo sysctl tail tar tc tee test time timeout touch true tshark umount umask unshare wait watch wc dumpcap nc chmod base64 xargs kubectl helm").split(" "));
 const npmWords = new Set(["ci", "install", "run", "test", "run-script"]);
 
 /** Command is one simple command of a document with its words. */
@@ -35,8 +35,13 @@ function withoutPrefixes(words: readonly string[]): string[] {
   return start < 0 ? [] : words.slice(start);
 }
 
+/** What a command is given to read (`<<'EOF'`) is no command; its lines stay, empty. */
+function withoutInput(body: string): string {
+  return body.replaceAll(/(<<'?(\w+)'?.*)\n([\s\S]*?)^\2$/gm, (_all, first: string, _word: string, input: string) => `${first}${"\n".repeat(input.split("\n").length)}`);
+}
+
 function commandsOf(file: Source): Command[] {
-  return shellBlocks(file.text).flatMap(({ line, body }) => body.replaceAll("\\\n", "  ").split("\n").flatMap((text, index) =>
+  return shellBlocks(file.text).flatMap(({ line, body }) => withoutInput(body).replaceAll("\\\n", "  ").split("\n").flatMap((text, index) =>
     simpleCommands(text).map((words) => ({ where: `${file.path}:${line + index}`, words }))));
 }
 

@@ -19,7 +19,8 @@ test("the script marks each block, and outputs are told apart", () => {
   expect(outputsOf(["noise", "@@block 0", "x", "y", "", "@@block 1", "z"])).toEqual({ outputs: ["x\ny\n\n", "z\n"], done: 1 });
 });
 
-test("words count, numbers and sizes do not", () => {
+test("words count, numbers, sizes and ends of pod names do not", () => {
+  expect(missingWords("opensvr-operator-667f668756-bcdfg leads", "opensvr-operator-5b7d9f6c4d-vwxzt leads")).toEqual([]);
   expect(missingWords("ROUTER  12 sessions of west", "ROUTER 99 sessions of west")).toEqual([]);
   expect(missingWords("17/17  1.4KiB/1.4KiB", "9/9  756B/756B")).toEqual([]);
   expect(missingWords("answer deny, access", "answer allow")).toEqual(["deny", "access"]);

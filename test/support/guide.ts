@@ -1,14 +1,17 @@
 // Reads the guide as a script: blocks marked `sh` are run in order, in one shell, and a block marked `text` right behind one is
-// what a reader will see. Called by test/net/guide.test.ts; runs nothing itself.
+// what a reader will see. Called by test/net/guide.test.ts and test/kube/guide.test.ts; runs nothing itself.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /** GuideBlock is one block to run; `shows` is the output that the page promises, if any. */
 export interface GuideBlock { title: string; body: string; shows?: string }
 
-/** readGuide reads the pages of a folder in the order of their names. */
+/** clusterPage is the page that needs a cluster; test/kube/guide.test.ts runs it. */
+export const clusterPage = "13-kubernetes.md";
+
+/** readGuide reads the pages of a folder in the order of their names, but that for clusters. */
 export function readGuide(folder: string): GuideBlock[] {
-  return readdirSync(folder).filter((name) => /^\d.*\.md$/.test(name)).sort().flatMap((name) => blocksOf(readFileSync(join(folder, name), "utf8"), name));
+  return readdirSync(folder).filter((name) => /^\d.*\.md$/.test(name) && name !== clusterPage).sort().flatMap((name) => blocksOf(readFileSync(join(folder, name), "utf8"), name));
 }
 
 /** blocksOf reads one page. */
@@ -51,10 +54,12 @@ export function outputsOf(lines: readonly string[]): { outputs: string[]; done: 
 
 /** A number of bytes with its unit: both change from run to run (924B, then 1.4KiB). */
 const SIZE = /\b\d[\d.,]*\s?(?:[KMG]i?)?B\b/g;
+/** What the name of a pod ends with. */
+const POD = /-[a-z0-9]{8,10}-[a-z0-9]{5}\b/g;
 
 /** missingWords lists the words of a promised output that the real one does not have. Numbers, sizes, ids and times differ from run to run and are not compared. */
 export function missingWords(shows: string, output: string): string[] {
-  const words = (text: string): string[] => text.replace(SIZE, " ").match(/[A-Za-z][A-Za-z/.-]{2,}/g) ?? [];
+  const words = (text: string): string[] => text.replace(SIZE, " ").replace(POD, " ").match(/[A-Za-z][A-Za-z/.-]{2,}/g) ?? [];
   const seen = new Set(words(output));
   return [...new Set(words(shows))].filter((word) => !seen.has(word));
 }

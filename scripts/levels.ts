@@ -35,7 +35,7 @@ export const levels: readonly Level[] = [
   { name: "kube", kind: "jest", run: ["test/kube"], serial: true, prepare: "scripts/kube/get", limitMinutes: 15 },
   { name: "net", kind: "jest", run: ["test/net"], serial: true, limitMinutes: 30 },
   { name: "bench", kind: "jest", run: ["test/bench"], serial: true, prepare: "scripts/kube/get", limitMinutes: 10 },
-  { name: "chaos", kind: "jest", run: ["test/chaos"], serial: true, limitMinutes: 15 },
+  { name: "chaos", kind: "jest", run: ["test/chaos"], serial: true, prepare: "scripts/kube/get", limitMinutes: 15 },
 ];
 
 function hasTests(root: string, folder: string): boolean {

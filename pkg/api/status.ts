@@ -32,7 +32,8 @@ const refused = z.strictObject({
 /** mostBusy bounds the lists of a router's report; mostPeers is the bound of Router.spec.peers. */
 const mostBusy = 200, mostPeers = 1_024;
 const nameOf = (of: string): z.ZodString => z.string().min(1).max(253).meta({ description: `Name of the ${of}.` });
-const here = { sessions: count("Live sessions on this router."), entered: count("Of these the sessions that entered the routers here: from a host, not from a peer. Sums over routers count these, so that a session counts once.") };
+const sessions = count("Live sessions on this router.");
+const here = { sessions, entered: count("Of these the sessions that entered the routers here: from a host, not from a peer. Sums over routers count these, so that a session counts once. Default: none.") };
 
 /** What a router reports of one kind, most sessions first; one owner writes all of it, so the lists are atomic. */
 const busy = {
@@ -40,7 +41,7 @@ const busy = {
     name: nameOf("Service, as namespace/name"), ...here, denied: count("Flows to it that were refused since the start of the router, as its records have them: one of a flow in 10 s."),
     lastDenial: text("Time, by the clock of the router, and reason of the last one.", 64),
   }).meta({ description: "A service." })).max(mostBusy).meta({ description: "The busiest services, at most 200: those with most sessions, 50 places of them for those that were denied last." }).optional(),
-  routes: z.array(z.strictObject({ name: nameOf("ServiceRoute, as namespace/name"), ...here }).meta({ description: "A route." })).max(mostBusy).meta({ description: "The busiest ServiceRoutes, at most 200." }).optional(),
+  routes: z.array(z.strictObject({ name: nameOf("ServiceRoute, as namespace/name"), sessions }).meta({ description: "A route." })).max(mostBusy).meta({ description: "The busiest ServiceRoutes, at most 200." }).optional(),
   tenants: z.array(z.strictObject({ name: nameOf("Tenant"), ...here }).meta({ description: "A tenant." })).max(mostBusy).meta({ description: "The busiest tenants, at most 200; children count by themselves." }).optional(),
   silentPeers: z.array(nameOf("peer")).max(mostPeers).meta({ description: "Peers that are not up." }).optional(),
 };

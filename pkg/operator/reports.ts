@@ -58,7 +58,7 @@ export function createReports(parts: ReportParts): Reports {
     const before = reports.get(router);
     if (after === undefined) reports.delete(router);
     else reports.set(router, after);
-    for (const id of changedIds(before, after)) later(id);
+    for (const [kind, field] of summed) tellChanges(before?.[field], after?.[field], (name) => { later(`${kind} ${name}`); });
     if (before === undefined || after === undefined || !sameSet(before.silentPeers, after.silentPeers)) for (const route of parts.routesAt(router)) later(`ServiceRoute ${route}`);
     for (const [service, text] of after?.denials ?? []) noteDenial(denials, service, { text: `${text} at ${router}`, isFresh: before !== undefined, isSame: before?.denials.get(service) === text });
   };
@@ -94,24 +94,26 @@ interface Line { name?: unknown; sessions?: unknown; entered?: unknown; lastDeni
 /** reportOf reads a status; what is not as it should be counts as nothing. */
 export function reportOf(object: KubeObject): Report | undefined {
   if (timeOf(object) === undefined) return undefined;
-  const status = object["status"] as Record<string, unknown>;
-  const [services, routes, tenants] = [linesIn(status["services"]), linesIn(status["routes"]), linesIn(status["tenants"])];
+  const { services, routes, tenants, silentPeers } = object["status"] as Record<string, unknown>;
   return {
-    services: countsIn(services, "entered"), routes: countsIn(routes, "sessions"), tenants: withChildren(countsIn(tenants, "entered")),
-    denials: new Map(services.flatMap(({ name, lastDenial }) => (typeof lastDenial === "string" ? [[name, lastDenial] as const] : []))),
-    silentPeers: new Set(Array.isArray(status["silentPeers"]) ? status["silentPeers"].filter((name) => typeof name === "string") : []),
+    services: valuesIn(services, ({ entered }) => countOf(entered)), routes: valuesIn(routes, ({ sessions }) => countOf(sessions)), tenants: withChildren(valuesIn(tenants, ({ entered }) => countOf(entered))),
+    denials: valuesIn(services, ({ lastDenial }) => (typeof lastDenial === "string" ? lastDenial : undefined)),
+    silentPeers: new Set(Array.isArray(silentPeers) ? silentPeers.filter((name) => typeof name === "string") : []),
   };
 }
 
-function linesIn(list: unknown): (Line & { name: string })[] {
-  return Array.isArray(list) ? list.filter((line): line is Line & { name: string } => typeof line === "object" && line !== null && typeof (line as Line).name === "string") : [];
+function countOf(value: unknown): number | undefined {
+  return typeof value === "number" && value > 0 ? value : undefined;
 }
 
-function countsIn(lines: readonly (Line & { name: string })[], field: "sessions" | "entered"): Map<string, number> {
-  return new Map(lines.flatMap((line) => {
-    const count = line[field];
-    return typeof count === "number" && count > 0 ? [[line.name, count] as const] : [];
-  }));
+function valuesIn<T>(list: unknown, valueOf: (line: Line) => T | undefined): Map<string, T> {
+  const values = new Map<string, T>();
+  for (const line of Array.isArray(list) ? list as (Line | null)[] : []) {
+    if (typeof line !== "object" || line === null || typeof line.name !== "string") continue;
+    const value = valueOf(line);
+    if (value !== undefined) values.set(line.name, value);
+  }
+  return values;
 }
 
 function withChildren(counts: ReadonlyMap<string, number>): Map<string, number> {
@@ -120,13 +122,14 @@ function withChildren(counts: ReadonlyMap<string, number>): Map<string, number> 
   return sums;
 }
 
-function changedIds(before: Report | undefined, after: Report | undefined): Set<string> {
-  const of = (kind: string, field: "services" | "routes" | "tenants" | "denials"): string[] => differing(before?.[field] ?? new Map(), after?.[field] ?? new Map()).map((name) => `${kind} ${name}`);
-  return new Set([...of("Service", "services"), ...of("Service", "denials"), ...of("ServiceRoute", "routes"), ...of("Tenant", "tenants")]);
-}
+/** Which objects a list of a report is about. */
+const summed = [["Service", "services"], ["Service", "denials"], ["ServiceRoute", "routes"], ["Tenant", "tenants"]] as const;
 
-function differing(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): string[] {
-  return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));
+const nothing: ReadonlyMap<string, unknown> = new Map();
+
+function tellChanges(before: ReadonlyMap<string, unknown> = nothing, after: ReadonlyMap<string, unknown> = nothing, told: (name: string) => void): void {
+  for (const [name, value] of after) if (before.get(name) !== value) told(name);
+  for (const name of before.keys()) if (!after.has(name)) told(name);
 }
 
 function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {

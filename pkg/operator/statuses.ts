@@ -58,11 +58,12 @@ export async function reconcileStatus(parts: StatusParts, id: string): Promise<O
   }
   const hasTurn = parts.reports.takeTurn(id);
   const again: Outcome = split.kind === "Router" ? { after: HEARD_MS } : { done: true };
-  const facts = factsOf(parts, id, split);
+  const routers = parts.planner.usedAt(id);
+  const facts = factsOf(parts, { id, ...split, routers });
   if (facts.progress.done < facts.progress.all) parts.waiting.add(id);
   else parts.waiting.delete(id);
   const before = statusOf(object);
-  const status = wantedStatus(parts, { id, split, facts, before });
+  const status = wantedStatus(parts, { id, key: split.key, routers, facts, before });
   if (!parts.leads() || isSame(before, status)) return again;
   if (!hasTurn && isSame(before, { ...status, ...pick(before, ofReports) })) {
     parts.reports.later(id);
@@ -83,8 +84,7 @@ function statusOf(object: KubeObject): Partial<Status> {
   return (object["status"] ?? {});
 }
 
-function factsOf(parts: StatusParts, id: string, { kind, key }: { kind: Facts["kind"]; key: string }): Facts {
-  const routers = parts.planner.usedAt(id);
+function factsOf(parts: StatusParts, { id, kind, key, routers }: { id: string; kind: Facts["kind"]; key: string; routers: readonly string[] }): Facts {
   const refusal = routers.slice(0, mostTold).flatMap((router) => refusalOf(parts.configs.get(router), router))[0];
   const silentSeconds = kind === "Router" ? parts.silence.secondsOf(key) : undefined;
   return {
@@ -108,12 +108,15 @@ function refusalOf(head: KubeObject | undefined, router: string): { router: stri
   return error === undefined || error.hash !== spec?.hash ? [] : [{ router, message: error.message ?? error.code ?? "refused" }];
 }
 
-function wantedStatus(parts: StatusParts, of: { id: string; split: { key: string }; facts: Facts; before: Partial<Status> }): Status {
+/** Subject is an object with what is known of it. */
+interface Subject { id: string; key: string; routers: readonly string[]; facts: Facts; before: Partial<Status> }
+
+function wantedStatus(parts: StatusParts, of: Subject): Status {
   const generation = parts.inventory.generationOf(of.id);
   const now = `${new Date(parts.clock.unixMs()).toISOString().slice(0, 19)}Z`;
   const conditions = datedConditions(verdictsOf(of.facts), generation, { before: of.before.conditions ?? [], now });
   const object = parts.planner.inForce(of.id)?.object;
-  return { observedGeneration: generation, conditions, ...countsOf(of.facts, object), ...reportedOf(parts, { ...of, object }) };
+  return { observedGeneration: generation, conditions, ...countsOf(of.facts, object), ...reportedOf(parts, of, object) };
 }
 
 /** Fields that follow the reports of routers. */
@@ -124,9 +127,8 @@ function pick(status: Partial<Status>, fields: readonly string[]): Partial<Statu
 }
 
 /** What is known from routers, and from other objects. */
-function reportedOf(parts: StatusParts, { id, split: { key }, facts, before, object }: { id: string; split: { key: string }; facts: Facts; before: Partial<Status>; object: ApiObject | undefined }): Record<string, unknown> {
+function reportedOf(parts: StatusParts, { id, key, routers, facts, before }: Subject, object: ApiObject | undefined): Record<string, unknown> {
   const { planner, book } = parts;
-  const routers = planner.usedAt(id);
   const sums = { ...parts, configOf: (router: string) => planner.config(router), isProgrammed: (router: string) => book.progress(id, [router]).done === 1 };
   switch (facts.kind) {
     case "Service": return serviceSums(sums, { name: key, routers, before: before["lastDenial"] });

@@ -18,13 +18,13 @@ function censusOf(live: readonly Live[], size = 3): Census {
 const denial = (service: string, reason = "access"): Denial => ({ reason, service } as Denial);
 
 test("sessions are counted where they are, and where they entered; what has no name any more is left out", async () => {
-  const census = censusOf([[1, 1_000, 2_000, Role.ingress], [1, 1_000, 2_000, Role.transit], [2, 1_001, 2_000, Role.single], [1, 1_001, 2_001, Role.egress], [9, 9, 9, Role.single]]);
+  const census = censusOf([[1, 1_000, 2_000, Role.ingress], [1, 1_000, 2_000, Role.transit], [2, 1_001, 2_000, Role.single], [1, 1_001, 2_001, Role.egress], [3, 1_002, 2_002, Role.egress], [9, 9, 9, Role.single]]);
   expect(census.latest()).toBeUndefined();
   await census.take();
   expect(census.latest()).toEqual({
-    services: [{ name: "d/s1000", sessions: 2, entered: 1 }, { name: "d/s1001", sessions: 2, entered: 1 }],
-    routes: [{ name: "d/r2000", sessions: 3, entered: 2 }, { name: "d/r2001", sessions: 1, entered: 0 }],
-    tenants: [{ name: "t1", sessions: 3, entered: 1 }, { name: "t2", sessions: 1, entered: 1 }],
+    services: [{ name: "d/s1000", sessions: 2, entered: 1 }, { name: "d/s1001", sessions: 2, entered: 1 }, { name: "d/s1002", sessions: 1 }],
+    routes: [{ name: "d/r2000", sessions: 3 }, { name: "d/r2001", sessions: 1 }, { name: "d/r2002", sessions: 1 }],
+    tenants: [{ name: "t1", sessions: 3, entered: 1 }, { name: "t2", sessions: 1, entered: 1 }, { name: "t3", sessions: 1 }],
   });
 });
 
@@ -36,7 +36,7 @@ test("the busiest 200, and among the services the 50 that were denied last, by t
   const { services = [], routes = [] } = census.latest() ?? {};
   expect([services.length, routes.length, services[0], services.slice(0, 10).every((one) => one.sessions === 2)]).toEqual([busiestOfKind, busiestOfKind, { name: "d/s1000", sessions: 2, entered: 2 }, true]);
   expect(services.filter((one) => one.denied !== undefined)).toEqual([
-    { name: "d/s1299", sessions: 1, entered: 1, denied: 2, lastDenial: "2026-01-01T00:00:00Z state" }, { name: "d/gone", sessions: 0, entered: 0, denied: 1, lastDenial: "2026-01-01T00:00:00Z limit" },
+    { name: "d/s1299", sessions: 1, entered: 1, denied: 2, lastDenial: "2026-01-01T00:00:00Z state" }, { name: "d/gone", sessions: 0, denied: 1, lastDenial: "2026-01-01T00:00:00Z limit" },
   ]);
   census.denied(Array.from({ length: 2_000 }, (_, n) => denial(`d/n${n}`)));
   await census.take();

@@ -9,14 +9,17 @@ import type { NameKind } from "./names.ts";
 import type { Pace } from "./pace.ts";
 import type { Denial } from "./recordwriter.ts";
 
-/** BusyName is a service, route or tenant: its live sessions here, and those of them that entered here: they came from a host, not from a peer. */
-export interface BusyName { name: string; sessions: number; entered: number }
+/** BusyName is a service, route or tenant with its live sessions here. */
+export interface BusyName { name: string; sessions: number }
+
+/** BusyUser is a service or tenant; `entered`, when there are any, are its sessions that came from a host, not from a peer. */
+export interface BusyUser extends BusyName { entered?: number }
 
 /** BusyService is a service; `denied` counts flows that were refused, as reported (behaviour 2.6), since this process began. */
-export interface BusyService extends BusyName { denied?: number; /** time (RFC 3339) and reason */ lastDenial?: string }
+export interface BusyService extends BusyUser { denied?: number; /** time (RFC 3339) and reason */ lastDenial?: string }
 
-/** Busiest are the first of each kind, most sessions first. */
-export interface Busiest { services: BusyService[]; routes: BusyName[]; tenants: BusyName[] }
+/** Busiest are the first of each kind, most sessions first; a thousand routers write it twice a minute, so it says nothing twice. */
+export interface Busiest { services: BusyService[]; routes: BusyName[]; tenants: BusyUser[] }
 
 /** Census counts when told, and gives what it counted last. */
 export interface Census {
@@ -40,6 +43,7 @@ const DENIED_MOST = 1_024;                 // remembered; the one that was denie
 
 interface Refusals { count: number; last: string }
 type Counts = Map<number, { sessions: number; entered: number }>;
+type NameOf = (id: number) => string | undefined;
 
 /** createCensus starts with nothing counted. */
 export function createCensus({ datapath, pace, clock }: CensusParts): Census {
@@ -57,7 +61,10 @@ export function createCensus({ datapath, pace, clock }: CensusParts): Census {
     const page = (from: number) => (): number | undefined => (isOver ? undefined : datapath.count(from, PAGE, told));
     for (let at: number | undefined = 0; at !== undefined;) at = await pace.piece(page(at));
     if (isOver) return;
-    latest = { services: busyServices(namesIn(services, "service", nameOf), refusals), routes: firstOf(namesIn(routes, "route", nameOf)), tenants: firstOf(namesIn(tenants, "tenant", nameOf)) };
+    latest = {
+      services: busyServices(usersIn(services, "service", nameOf), refusals), tenants: firstOf(usersIn(tenants, "tenant", nameOf)),
+      routes: firstOf(usersIn(routes, "route", nameOf)).map(({ name, sessions }) => ({ name, sessions })),
+    };
   };
   return {
     take: () => (running ??= count().finally(() => { running = undefined; })),
@@ -86,7 +93,7 @@ function note(refusals: Map<string, Refusals>, service: string, last: string): v
 }
 
 /** A number keeps its name while the process lives; there are at most 65,535. */
-function createNames(datapath: Pick<Datapath, "nameOf">): (id: number) => string | undefined {
+function createNames(datapath: Pick<Datapath, "nameOf">): NameOf {
   const known = new Map<number, string>();
   return (id) => {
     const name = known.get(id) ?? datapath.nameOf(id);
@@ -95,10 +102,10 @@ function createNames(datapath: Pick<Datapath, "nameOf">): (id: number) => string
   };
 }
 
-function namesIn(counts: Counts, kind: NameKind, nameOf: (id: number) => string | undefined): BusyName[] {
+function usersIn(counts: Counts, kind: NameKind, nameOf: NameOf): BusyUser[] {
   return [...counts].flatMap(([id, { sessions, entered }]) => {
     const key = nameOf(id);
-    return key === undefined || kindOf(key) !== kind ? [] : [{ name: plainName(key), sessions, entered }];
+    return key === undefined || kindOf(key) !== kind ? [] : [{ name: plainName(key), sessions, ...(entered > 0 && { entered }) }];
   });
 }
 
@@ -106,15 +113,15 @@ function byBusiness(a: BusyName, b: BusyName): number {
   return b.sessions - a.sessions || (a.name < b.name ? -1 : 1);
 }
 
-function firstOf(names: BusyName[]): BusyName[] {
+function firstOf<T extends BusyName>(names: T[]): T[] {
   return names.sort(byBusiness).slice(0, busiestOfKind);
 }
 
 /** Those that were denied last, and then those with the most sessions. */
-function busyServices(counted: readonly BusyName[], refusals: ReadonlyMap<string, Refusals>): BusyService[] {
+function busyServices(counted: readonly BusyUser[], refusals: ReadonlyMap<string, Refusals>): BusyService[] {
   const all = new Map(counted.map((one) => [one.name, one]));
   const denied = [...refusals.keys()].slice(-lastDenied);
-  const chosen = new Map(denied.map((name) => [name, all.get(name) ?? { name, sessions: 0, entered: 0 }]));
+  const chosen = new Map(denied.map((name): [string, BusyUser] => [name, all.get(name) ?? { name, sessions: 0 }]));
   for (const one of [...counted].sort(byBusiness)) {
     if (chosen.size >= busiestOfKind) break;
     chosen.set(one.name, one);

@@ -8,6 +8,7 @@ import { openAccess } from "../../pkg/kube/access.ts";
 import { openKubeClient } from "../../pkg/kube/client.ts";
 import { createEventSink } from "../../pkg/kube/eventsink.ts";
 import { electLeader } from "../../pkg/kube/lease.ts";
+import { createTurns } from "../../pkg/kube/pause.ts";
 import { createOpenQueue } from "../../pkg/kube/queue.ts";
 import { createWatcher } from "../../pkg/kube/watcher.ts";
 import { listenHealth } from "../../pkg/operator/health.ts";
@@ -20,6 +21,7 @@ const flags = readFlags(process.argv.slice(2), { version, hostname: hostname() }
 const log = pino({ level: flags.logLevel, base: { operator: flags.identity }, serializers: { error: pino.stdSerializers.err } });
 const clock = { monotonicMs: () => performance.now(), unixMs: () => Date.now() };
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+const turn = createTurns(() => clock.monotonicMs());
 const times = { nowMs: () => clock.monotonicMs(), unixMs: () => clock.unixMs(), random: () => Math.random() };
 
 function every(ms: number, work: () => void): { stop(): void } {
@@ -42,10 +44,10 @@ async function main(): Promise<void> {
   const leaseMs = 5_000; // between the last moment at which a leader writes and the first of the next one
   const [kube, leases] = [openKubeClient({ access, writeMs: leaseMs }), openKubeClient({ access, deadlineMs: leaseMs })];
   const operator = await startOperator({
-    kube, clock, log, sha256, version, every, namespace: flags.namespace, makesDefault: flags.defaultClass,
+    kube, clock, log, sha256, version, every, turn, namespace: flags.namespace, makesDefault: flags.defaultClass,
     classes: { namespace: flags.routerNamespace, image: flags.routerImage, role: flags.routerRole, sha256 },
     watcher: createWatcher({ access, ...times, restarted: (resource, cause) => { log.info({ resource, cause }, "watch begun again"); }, failed: (resource, error) => { log.error({ resource, error }, "a fault of this program; report it"); } }),
-    openQueue: createOpenQueue({ nowMs: times.nowMs, after }),
+    openQueue: createOpenQueue({ nowMs: times.nowMs, after, turn }),
     elect: () => electLeader({ kube: leases, namespace: flags.namespace, name: flags.leaseName, identity: flags.identity, ...times, failed: (error) => { log.warn({ error }, "the lease could not be asked for"); } }),
     events: createEventSink({ kube, controller: "opensvr.io/operator", instance: flags.identity, ...times, digest: (text) => sha256(text).slice(0, 16), failed: (error) => { log.warn({ error }, "an event could not be written"); } }),
   }, stopping.signal);

@@ -75,8 +75,11 @@ function closeAgents(agents: Map<string, RequestOptions["agent"]>): void {
   agents.clear();
 }
 
-function text(value: RequestOptions["ca"] | RequestOptions["key"]): string {
-  return JSON.stringify(value, (_key, one: unknown) => (Buffer.isBuffer(one) ? one.toString("base64") : one)) ?? "";
+/** Asked for each request, so it is cheap: JSON of a Buffer would be a number for each byte. */
+function text(value: unknown): string {
+  if (Array.isArray(value)) return value.map(text).join("\n");
+  if (Buffer.isBuffer(value)) return value.toString("latin1");
+  return typeof value === "string" ? value : JSON.stringify(value) ?? "";
 }
 
 function impersonation({ as, asGroups }: AccessOptions): Record<string, string | string[]> {

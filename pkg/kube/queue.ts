@@ -8,6 +8,8 @@ import { createSpender } from "./rate.ts";
 export interface QueueSettings {
   nowMs: () => number;
   after: (ms: number, work: () => void) => { stop(): void };
+  /** waited for before each work, see createTurns; default no time at all */
+  turn?: () => Promise<void>;
   /** first and longest wait of a key that fails again and again; default 5 ms and 5 min */
   firstMs?: number;
   longestMs?: number;
@@ -86,7 +88,7 @@ class Queue implements WorkQueue {
   }
 
   async #run(key: string): Promise<void> {
-    await Promise.resolve(); // so that #running has it before it can end
+    await (this.#settings.turn?.() ?? Promise.resolve()); // so that #running has it before it can end
     const outcome = await outcomeOf(this.#options.name, key, this.#options.work);
     this.#running.delete(key);
     this.#settle(key, outcome);

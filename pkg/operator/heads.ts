@@ -1,7 +1,7 @@
 // RouterConfig of one router: pages first, then the head, so that a router never sees half an update; nothing at all when the
 // API server has the same already. Called by operator.ts for the queue "heads", key is the router's name.
 import { apiVersion } from "../api/names.ts";
-import type { PagedConfig, Pager } from "../plan/pages.ts";
+import type { Pager } from "../plan/pages.ts";
 import type { RouterConfig } from "../plan/config.ts";
 import { SvrError } from "../base/errors.ts";
 import type { KubeObject, KubePort, KubeStore, Outcome } from "../ports/kube.ts";
@@ -21,9 +21,14 @@ export interface HeadParts {
   unnamed: Map<string, number>;
   leads: () => boolean;
   pager: Pager;
+  /** hashes and names of pages of configurations that were looked at before; owned by heads.ts */
+  named: WeakMap<RouterConfig, Named>;
   /** of this program; routers of another minor version may refuse */
   version: string;
 }
+
+/** Named is a configuration by the names of its pages: texts are made for those that are to be written only. */
+export interface Named { hash: string; pages: readonly string[] }
 
 /** HeadSpec is the spec of a head. */
 export interface HeadSpec { router: string; nodeName: string; format: number; version: string; hash: string; pages: readonly string[] }
@@ -33,11 +38,11 @@ export async function reconcileHead(parts: HeadParts, router: string): Promise<O
   const config = parts.configOf(router);
   const owner = parts.routers.get(router);
   if (config === undefined || owner === undefined) return removeHead(parts, router);
-  const paged = parts.pager.page(config);
-  parts.book.wanted(router, paged.hash);
-  const spec = specOf(parts, owner, paged);
-  if (!parts.leads() || (sameHead(headOf(parts.heads.get(router)), spec) && paged.pages.every(({ name }) => parts.pages.get(name) !== undefined))) return { done: true };
-  for (const page of paged.pages) await writePage(parts, page);
+  const named = namedOf(parts, config);
+  parts.book.wanted(router, named.hash);
+  const spec = specOf(parts, owner, named);
+  if (!parts.leads() || (sameHead(headOf(parts.heads.get(router)), spec) && named.pages.every((name) => parts.pages.get(name) !== undefined))) return { done: true };
+  for (const page of parts.pager.page(config).pages) await writePage(parts, page);
   if (!parts.leads()) return { done: true };
   await parts.kube.apply(routerConfigs, headObject(router, spec, owner), { manager: "opensvr-operator", force: true });
   return { done: true };
@@ -54,8 +59,18 @@ export function nodeOf(router: KubeObject): string {
   return spec?.nodeName ?? "";
 }
 
-function specOf(parts: HeadParts, owner: KubeObject, { hash, pages }: PagedConfig): HeadSpec {
-  return { router: owner.metadata.name, nodeName: nodeOf(owner), format: 1, version: parts.version, hash, pages: pages.map(({ name }) => name) };
+/** A new leader looks at every router: what it paged while it followed is not paged again. */
+function namedOf({ pager, named }: HeadParts, config: RouterConfig): Named {
+  const known = named.get(config);
+  if (known !== undefined) return known;
+  const { hash, pages } = pager.page(config);
+  const found: Named = { hash, pages: pages.map(({ name }) => name) };
+  named.set(config, found);
+  return found;
+}
+
+function specOf(parts: HeadParts, owner: KubeObject, named: Named): HeadSpec {
+  return { router: owner.metadata.name, nodeName: nodeOf(owner), format: 1, version: parts.version, ...named };
 }
 
 function sameHead(a: HeadSpec | undefined, b: HeadSpec): boolean {

@@ -23,7 +23,8 @@ import { followStores } from "./stores.ts";
 import type { Stores } from "./stores.ts";
 import { createReports } from "./reports.ts";
 import { createSilence } from "./silence.ts";
-import { pagesOf, readSnapshot, snapshotName, writeSnapshot } from "./snapshot.ts";
+import type { Cutting } from "./snapshot.ts";
+import { createCutting, pagesOf, readSnapshot, snapshotName, writeSnapshot } from "./snapshot.ts";
 import { reconcileStatus } from "./statuses.ts";
 import type { StatusParts } from "./statuses.ts";
 import { sweepPages } from "./sweep.ts";
@@ -48,6 +49,8 @@ export interface OperatorOptions {
   makesDefault: boolean;
   /** runs work again and again; jitter is the caller's */
   every: (ms: number, work: () => void) => { stop(): void };
+  /** waited for in long work that waits for nothing else: others have their turn */
+  turn: () => Promise<void>;
 }
 
 /** RunningOperator is a replica that is warm. */
@@ -62,6 +65,7 @@ const WORKERS = 8;
 const RESYNC_MS = 600_000;
 const SWEEP_MS = 60_000;
 const SNAPSHOT_MS = 1_000;
+const ASIDE_MS = 50, MOST_ASIDE = 20; // a status gives way to heads for a second at most
 
 interface Parts {
   options: OperatorOptions;
@@ -74,6 +78,7 @@ interface Parts {
   unnamed: Map<string, number>;
   /** children of classes, see classes.ts */
   applied: ClassParts["applied"];
+  cutting: Cutting;
   leads: () => boolean;
 }
 
@@ -87,7 +92,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   const previous = await readSnapshot({ kube, namespace, sha256: options.sha256 });
   const later: { leadership?: Leadership; queues?: Queues } = {}; // stores speak before either is there
   const inventory = createInventory({ stores: stores.planned, namespaces: stores.namespaces, changed: () => { later.queues?.plan.add(ALL); } });
-  const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book: createBook(), waiting: new Set(), unnamed: new Map(), applied: new Map(), leads: () => later.leadership?.leads() ?? false };
+  const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book: createBook(), waiting: new Set(), unnamed: new Map(), applied: new Map(), cutting: createCutting(options.sha256), leads: () => later.leadership?.leads() ?? false };
   const silence = createSilence(stores.routers, () => clock.monotonicMs());
   const reports = createReports({
     routers: stores.routers, silence, every: (ms, work) => options.every(ms, work), exists: (id) => inventory.object(id) !== undefined, turn: (id) => { later.queues?.statuses.add(id); },
@@ -119,24 +124,32 @@ function openQueues(parts: Parts, heard: Pick<StatusParts, "silence" | "reports"
   const { options, stores, book, leads } = parts;
   const { kube, openQueue, clock, log, events } = options;
   const open = (name: string, workers: number, work: (key: string) => Promise<Outcome>): WorkQueue => openQueue({ name, workers, work, told: (key, outcome) => { logOutcome(log, { name, key, outcome }); } });
-  const headParts = { kube, heads: stores.heads, pages: stores.pages, routers: stores.routers, configOf: (router: string) => parts.planner.config(router), book, unnamed: parts.unnamed, leads, pager: createPager(options.sha256), version: options.version };
+  const headParts = { kube, heads: stores.heads, pages: stores.pages, routers: stores.routers, configOf: (router: string) => parts.planner.config(router), book, unnamed: parts.unnamed, leads, pager: createPager(options.sha256), named: new WeakMap(), version: options.version };
   const statusParts: StatusParts = { kube, inventory: parts.inventory, planner: parts.planner, book, configs: stores.heads, ...heard, events, clock, leads, written: new Map(), waiting: parts.waiting };
   return {
     plan: open("plan", 1, () => Promise.resolve(plan(planningOf(parts, queues())))),
     heads: open("heads", WORKERS, (router) => reconcileHead(headParts, router)),
-    statuses: open("statuses", WORKERS, (id) => reconcileStatus(statusParts, id)),
+    statuses: open("statuses", WORKERS, async (id) => {
+      await givesWay(options, queues().heads);
+      return reconcileStatus(statusParts, id);
+    }),
     classes: open("classes", 1, (name) => reconcileClass(classPartsOf(parts), name)),
     chores: open("chores", 1, (name) => chore(parts, name)),
   };
 }
 
+/** Routers come before words about them: an API server that writes statuses of ten thousand objects has little time for heads. */
+async function givesWay(options: OperatorOptions, heads: WorkQueue): Promise<void> {
+  for (let turn = 0; turn < MOST_ASIDE && heads.gauges().running > 0; turn += 1) await new Promise<void>((resolve) => { once(options, ASIDE_MS, resolve); });
+}
+
 /** Work that is nobody's object: pages that no head names any more, and the objects in force. */
 function chore(parts: Parts, name: string): Promise<Outcome> {
-  const { options, stores, planner, unnamed, leads } = parts;
-  const { kube, namespace, sha256, clock } = options;
+  const { options, stores, planner, unnamed, cutting, leads } = parts;
+  const { kube, namespace, sha256, clock, turn } = options;
   const { heads, pages } = stores;
   if (name === "default") return options.makesDefault ? makeDefaultClass(classPartsOf(parts)).then(() => ({ done: true })) : Promise.resolve({ done: true });
-  if (name === "snapshot") return leads() ? writeSnapshot({ kube, namespace, pages, sha256, leads, unnamed }, planner.accepted()) : Promise.resolve({ done: true });
+  if (name === "snapshot") return leads() ? writeSnapshot({ kube, namespace, pages, sha256, leads, unnamed, cutting, turn }, planner.accepted()) : Promise.resolve({ done: true });
   return sweepPages({ kube, heads, pages, kept: async () => pagesOf(await kube.get(configMaps, { namespace, name: snapshotName })), leads, nowMs: () => clock.monotonicMs(), unnamed });
 }
 

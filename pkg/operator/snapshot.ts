@@ -5,7 +5,7 @@ import type { ParsedObject } from "../api/document.ts";
 import { objectId } from "../api/kinds.ts";
 import { checkObject } from "../api/objectcheck.ts";
 import { SvrError } from "../base/errors.ts";
-import { cutLines } from "../plan/pages.ts";
+import { cutLines, isBorder } from "../plan/pages.ts";
 import type { KubeObject, KubePort, Outcome } from "../ports/kube.ts";
 import { writePage } from "./heads.ts";
 import type { HeadParts } from "./heads.ts";
@@ -42,16 +42,60 @@ export function pagesOf(list: KubeObject | undefined): string[] {
   return (data?.pages ?? "").split("\n").filter((name) => name !== "");
 }
 
+/** Cutting gives the pages of the objects in force, some at a time; what did not change since the last time is not made again. */
+export interface Cutting { cut(accepted: Iterable<ParsedObject>): Iterable<Neighbours> }
+
+/** Neighbours are objects that follow one another, and the names of their pages. */
+interface Neighbours { objects: readonly ParsedObject[]; pages: readonly string[] }
+
+/** createCutting makes a cutting that remembers names, not texts. */
+export function createCutting(sha256: SnapshotParts["sha256"]): Cutting {
+  let before = new Map<string, Neighbours>();
+  let order: string[] = [];
+  return {
+    * cut(accepted) {
+      const byId = new Map(Array.from(accepted, (one) => [one.id, one]));
+      if (byId.size !== order.length || order.some((id) => !byId.has(id))) order = [...byId.keys()].sort();
+      const now = new Map<string, Neighbours>();
+      for (const objects of neighbourhoods(order.flatMap((id) => byId.get(id) ?? []))) {
+        const first = objects[0]?.id ?? "", old = before.get(first);
+        const isSame = old?.objects.length === objects.length && objects.every((one, index) => one === old.objects[index]);
+        const found = isSame ? old : { objects, pages: textsOf(objects).map(sha256) };
+        now.set(first, found);
+        yield found;
+      }
+      before = now;
+    },
+  };
+}
+
+/** Cuts where an id says so, so that an object that is new or gone moves no border but its own. */
+function neighbourhoods(sorted: readonly ParsedObject[]): ParsedObject[][] {
+  const found: ParsedObject[][] = [[]];
+  for (const one of sorted) {
+    found.at(-1)?.push(one);
+    if (isBorder(one.id)) found.push([]);
+  }
+  return found.filter((objects) => objects.length > 0);
+}
+
+function textsOf(objects: readonly ParsedObject[]): string[] {
+  return cutLines(objects.map(({ object }) => `${JSON.stringify(object)}\n`));
+}
+
 /** writeSnapshot writes pages that are not there yet, then the list. */
-export async function writeSnapshot(parts: SnapshotParts & Pick<HeadParts, "pages" | "leads" | "unnamed">, accepted: Iterable<ParsedObject>): Promise<Outcome> {
-  const { kube, namespace, sha256, leads } = parts;
-  const lines = [...accepted].sort((a, b) => (a.id < b.id ? -1 : 1)).map(({ object }) => `${JSON.stringify(object)}\n`);
-  const pages = cutLines(lines).map((content) => ({ name: sha256(content), content }));
-  for (const { name, content } of pages) {
-    await writePage(parts, { name, content });
+export async function writeSnapshot(parts: SnapshotParts & Pick<HeadParts, "pages" | "leads" | "unnamed"> & { cutting: Cutting; turn: () => Promise<void> }, accepted: Iterable<ParsedObject>): Promise<Outcome> {
+  const { kube, namespace, sha256, leads, unnamed, cutting, turn } = parts;
+  const names: string[] = [];
+  for (const { objects, pages } of cutting.cut(accepted)) {
+    names.push(...pages);
+    for (const name of pages) unnamed.delete(name);
+    await turn();
+    if (pages.every((name) => parts.pages.get(name) !== undefined)) continue;
+    for (const content of textsOf(objects)) await writePage(parts, { name: sha256(content), content });
   }
   if (!leads()) return { done: true };
-  const data = { pages: pages.map(({ name }) => name).join("\n") };
+  const data = { pages: names.join("\n") };
   await kube.apply(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { name: snapshotName, namespace }, data }, { manager: "opensvr-operator", force: true });
   return { done: true };
 }

@@ -18,7 +18,7 @@ export interface PageHead { hash: string; pages: readonly string[]; format: numb
 /** Digest gives the SHA-256 of a text as 64 hex digits. */
 export type Digest = (text: string) => string;
 
-/** Pager makes pages; it remembers the text of what it has written, for as long as that lives. */
+/** Pager makes pages; it remembers the text of what it has written, for as long as that lives, and the last configuration it was asked for. */
 export interface Pager { page(config: RouterConfig): PagedConfig }
 
 /** pageBounds: most characters of a page, and from how many on it may end; most pages and characters of a configuration. */
@@ -47,11 +47,15 @@ export function createPager(sha256: Digest): Pager {
     groups.set(list, known);
     return known;
   };
+  let last: { config: RouterConfig; paged: PagedConfig } | undefined;
   return {
     page(config) {
+      if (last?.config === config) return last.paged;
       const rest = Object.fromEntries(Object.entries(config).filter(([field]) => !sections.has(field)));
       const pages = [...shared.flatMap((section) => groupOf(config, section)), ...pagesOf([`config ${canonicalJson(rest)}\n`, ...own.flatMap((section) => linesOf(config, section))])];
-      return { hash: hashOf(pages.map(({ name }) => name), sha256), pages };
+      const paged = { hash: hashOf(pages.map(({ name }) => name), sha256), pages };
+      last = { config, paged };
+      return paged;
     },
   };
 }
@@ -109,8 +113,8 @@ function cutText(text: string): string[] {
 
 const everyLines = 64; // of a kilobyte and less, so that a page is some tens of kilobytes
 
-/** FNV-1a of the line; one of 64 lines is a border. */
-function isBorder(line: string): boolean {
+/** isBorder tells whether a line is one after which a text may end: one of 64, by its own hash (FNV-1a). */
+export function isBorder(line: string): boolean {
   let hash = 0x811c9dc5;
   for (let index = 0; index < line.length; index += 1) hash = Math.imul(hash ^ line.charCodeAt(index), 0x01000193);
   return (hash >>> 0) % everyLines === 0;

@@ -6,18 +6,18 @@ import type { ParsedObject } from "../../pkg/api/document.ts";
 import { startOperator } from "../support/kube/operator.ts";
 import type { TestProcess } from "../support/process.ts";
 import { passes } from "../support/wait.ts";
-import { openFleet } from "./fleet.ts";
+import { objectOf, openFleet } from "./fleet.ts";
 import type { Fleet } from "./fleet.ts";
 import { hostsOf, inventoryOf, policyOf, serviceOf, spacesOf, tenantName } from "./inventory.ts";
 import type { Size } from "./inventory.ts";
-import { highOf, medianOf, whole } from "./measure.ts";
+import { medianOf, quantile, valuesOf, whole } from "./measure.ts";
 import type { Measure, Outcome, Row, Sample } from "./measure.ts";
 
 const WHOLE: Size = { services: 10_000, tenants: 1_000, routers: 1_000 };
 const PARTS = [8, 4, 2, 1], SMOKE_PART = 50, EDITS = 30, SMOKE_EDITS = 5;
 const GROUP = 16; // numbers that far apart have other Routers
-const START_MS = 240_000, HEADS_MS = 240_000, EDIT_MS = 30_000, QUIET_MS = 3_000;
-const EDIT_TARGET_MS = 1_000, MEMORY_MIB = 2_048, FAILOVER_S = 20;
+const START_MS = 240_000, HEADS_MS = 240_000, EDIT_MS = 30_000, QUIET_MS = 3_000, LISTED_MS = 90_000, LOOK_MS = 500;
+const EDIT_TARGET_MS = 1_000, MEMORY_MIB = 2_048, FAILOVER_S = 20, P99 = 0.99;
 const POLICY = "a ServicePolicy, at all Routers", EDIT = "a Service", LOAD = "load", FAILOVER = "failover";
 
 /** Highest memory of a process so far, in MiB. */
@@ -42,7 +42,7 @@ async function begin({ fleet, operators, size }: Running): Promise<Record<string
 async function editOnce({ fleet, size }: Running, number: number): Promise<{ ms: number; routers: number }> {
   const index = number * GROUP, routers = hostsOf(index, size), from = fleet.writes.length;
   const edited: ParsedObject = serviceOf(index, size, [{ tenant: tenantName(index * 3 + 11, size) }]);
-  const started = await fleet.apply(edited);
+  const started = await fleet.apply(objectOf(edited));
   return { ms: await fleet.written(routers, from, EDIT_MS) - started, routers: routers.size };
 }
 
@@ -54,14 +54,22 @@ async function editMany(running: Running, edits: number): Promise<Sample[]> {
   for (let round = 0; round < edits; round += 1) samples.push({ variant: `1/${part} ${EDIT}`, round, values: await editOnce(running, round) });
   await passes(QUIET_MS);
   const writes = fleet.writes.slice(from), wanted = samples.reduce((sum, { values }) => sum + (values["routers"] ?? 0), 0);
-  const named = new Set([...writes.flatMap(({ pages }) => pages), ...fleet.kept]);
   const pages = [...fleet.pages].filter((name) => !before.has(name));
-  return [...samples, { variant: `1/${part} beside`, round: 0, values: { heads: writes.length, others: writes.length - wanted, pages: pages.length, unnamed: pages.filter((name) => !named.has(name)).length } }];
+  const unnamed = await unnamedOf(fleet, pages, new Set(writes.flatMap((one) => one.pages)));
+  return [...samples, { variant: `1/${part} beside`, round: 0, values: { heads: writes.length, others: writes.length - wanted, pages: pages.length, unnamed } }];
+}
+
+/** Pages that no head names and no list of the objects in force: that list is written when its pages are. */
+async function unnamedOf({ kept }: Fleet, pages: readonly string[], heads: ReadonlySet<string>): Promise<number> {
+  const count = (): number => pages.filter((name) => !heads.has(name) && !kept.has(name)).length;
+  const end = performance.now() + LISTED_MS;
+  while (count() > 0 && performance.now() < end) await passes(LOOK_MS);
+  return count();
 }
 
 async function editAll({ fleet, size }: Running): Promise<Record<string, number>> {
   const from = fleet.writes.length, routers = new Set(Array.from({ length: size.routers }, (_, index) => `r${index}`)), before = fleet.pages.size;
-  const started = await fleet.apply(policyOf(2, { hideTopology: true }));
+  const started = await fleet.apply(objectOf(policyOf(2, { hideTopology: true })));
   return { ms: await fleet.written(routers, from, HEADS_MS) - started, routers: routers.size, pages: fleet.pages.size - before };
 }
 
@@ -107,7 +115,7 @@ function rowsOf(samples: readonly Sample[], parts: readonly number[]): Row[] {
   const last = parts.at(-1) ?? 1, best = `1/${last}`;
   const grown = (variant: string, name: string, write: (value: number) => string): string => `at ${parts.map((part) => `1/${part}`).join(", ")}: ${parts.map((part) => write(read(`1/${part} ${variant}`, name))).join(", ")}`;
   const seconds = (ms: number): string => (ms / 1000).toFixed(1);
-  const high = highOf(samples, `${best} ${EDIT}`, "ms"), others = read(`${best} beside`, "others"), unnamed = read(`${best} beside`, "unnamed"), peak = read(`${best} ${LOAD}`, "peakMib");
+  const high = quantile(valuesOf(samples, `${best} ${EDIT}`, "ms"), P99), others = read(`${best} beside`, "others"), unnamed = read(`${best} beside`, "unnamed"), peak = read(`${best} ${LOAD}`, "peakMib");
   const row = `${best} ${LOAD}`;
   const failover: Row[] = samples.filter(({ variant }) => variant === `${best} ${FAILOVER}`).map(({ values: { seconds: took = NaN, peakMib: memory = NaN } }) => ({
     what: "the leader is killed: the other has written a new edit", value: `${took.toFixed(1)} s`, against: `peak memory of the other: ${whole(memory)} MiB`, target: `<= ${FAILOVER_S} s`, reached: took <= FAILOVER_S,
@@ -115,7 +123,7 @@ function rowsOf(samples: readonly Sample[], parts: readonly number[]): Row[] {
   return [
     { what: `${whole(read(row, "objects"))} objects are created`, value: `${seconds(read(row, "loadMs"))} s`, against: grown(LOAD, "loadMs", seconds) + " s" },
     { what: "start of the operator to the last of all heads", value: `${seconds(read(row, "headsMs"))} s`, against: `${whole(read(row, "pages"))} pages; ${grown(LOAD, "headsMs", seconds)} s; compiled after ${parts.map((part) => seconds(read(`1/${part} ${LOAD}`, "warmMs"))).join(", ")} s` },
-    { what: "an edit of a Service, from the request to the last of its heads", value: `${whole(read(`${best} ${EDIT}`, "ms"))} ms, at most ${whole(high)} ms`, against: `${read(`${best} ${EDIT}`, "routers")} Routers; ${grown(EDIT, "ms", whole)} ms`, target: `<= ${whole(EDIT_TARGET_MS)} ms`, reached: high <= EDIT_TARGET_MS },
+    { what: "an edit of a Service, from the request to the last of its heads", value: `${whole(read(`${best} ${EDIT}`, "ms"))} ms, p99 ${whole(high)} ms`, against: `${read(`${best} ${EDIT}`, "routers")} Routers; ${grown(EDIT, "ms", whole)} ms`, target: `<= ${whole(EDIT_TARGET_MS)} ms`, reached: high <= EDIT_TARGET_MS },
     { what: "writes beside these", value: `${others} heads, ${unnamed} pages`, against: `${read(`${best} beside`, "heads")} heads and ${read(`${best} beside`, "pages")} pages that these and the objects in force name`, target: "none", reached: others === 0 && unnamed === 0 },
     { what: "an edit of a ServicePolicy, at all Routers", value: `${seconds(read(`${best} ${POLICY}`, "ms"))} s`, against: `${whole(read(`${best} ${POLICY}`, "routers"))} heads and ${whole(read(`${best} ${POLICY}`, "pages"))} pages; ${grown(POLICY, "ms", seconds)} s` },
     { what: "peak memory of the operator", value: `${whole(peak)} MiB`, against: `${grown(LOAD, "peakMib", whole)} MiB`, target: `<= ${whole(MEMORY_MIB)} MiB`, reached: peak <= MEMORY_MIB },

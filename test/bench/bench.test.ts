@@ -4,6 +4,7 @@
 import { describeNet } from "../support/probe.ts";
 import { apply } from "./apply.ts";
 import { edit, endTimes } from "./edit.ts";
+import { programmed } from "./programmed.ts";
 import { measures } from "./measures.ts";
 import type { Sample } from "./measure.ts";
 import { MOST_SLOWER, reading, slowdowns } from "./reading.ts";
@@ -41,7 +42,14 @@ describeNet("benchmarks", () => {
     expect(samples.find(({ variant }) => variant.endsWith("beside"))?.values).toMatchObject({ heads: 10 * edits.length, others: 0, unnamed: 0 });
   }, 120_000);
 
-  test.each(measures.filter((measure) => ![reading, edit, apply].includes(measure)).map((measure) => [measure.name, measure.title, measure] as const))("%s runs: %s", async (_name, _title, measure) => {
+  test("an edit is programmed by live routers, which say when", async () => {
+    const { samples } = await programmed.run({ rounds: 1, smoke: true }, () => undefined);
+    const times = samples.map(({ values }) => values["ms"] ?? Infinity);
+    expect(times.filter((ms) => ms <= 0 || ms > EDITED_MS)).toEqual([]);
+    expect(times.length).toBeGreaterThan(0);
+  }, 120_000);
+
+  test.each(measures.filter((measure) => ![reading, edit, apply, programmed].includes(measure)).map((measure) => [measure.name, measure.title, measure] as const))("%s runs: %s", async (_name, _title, measure) => {
     const { samples, rows } = await measure.run({ rounds: 1, smoke: true }, () => undefined);
     expect(samples.length).toBeGreaterThan(0);
     expect(numbersOf(samples).filter((value) => !Number.isFinite(value))).toEqual([]);

@@ -1,14 +1,15 @@
 // A real API server with a large inventory, and what a bench sees of its RouterConfigs: a watch of its own that counts every write of a
-// head and every page. For the benches of the operator (apply.ts). No router runs here.
+// head and every page. For the benches of the operator (apply.ts, programmed.ts).
 import { openAccess } from "../../pkg/kube/access.ts";
 import { openKubeClient } from "../../pkg/kube/client.ts";
 import type { KubeClient } from "../../pkg/kube/client.ts";
 import { createWatcher } from "../../pkg/kube/watcher.ts";
 import type { ParsedObject } from "../../pkg/api/document.ts";
+import type { ServedKind } from "../../pkg/api/served.ts";
 import { headOf } from "../../pkg/operator/heads.ts";
 import { configMaps, namespaces, resourceOf, routerConfigs } from "../../pkg/operator/resources.ts";
 import { pagesOf, snapshotName } from "../../pkg/operator/snapshot.ts";
-import type { KubeObject, StoreChange } from "../../pkg/ports/kube.ts";
+import type { KubeObject, KubeStore, StoreChange } from "../../pkg/ports/kube.ts";
 import { operatorNamespace } from "../support/kube/operator.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
@@ -24,6 +25,8 @@ export interface Write { router: string; hash: string; pages: readonly string[];
 export interface Fleet {
   kube: Kube;
   client: KubeClient;
+  /** heads with their statuses, pages without their content */
+  configs: KubeStore;
   /** writes of heads since the watch began, in the order seen */
   writes: Write[];
   /** names of pages that were made since the watch began */
@@ -32,8 +35,8 @@ export interface Fleet {
   kept: Set<string>;
   /** creates objects, some at once; milliseconds */
   load(objects: readonly ParsedObject[]): Promise<number>;
-  /** applies an object as a person does; resolves with the time at which the request was sent */
-  apply(object: ParsedObject): Promise<number>;
+  /** applies an object as a person does; resolves with the time at which the request was sent, in milliseconds of performance.now() */
+  apply(object: KubeObject): Promise<number>;
   /** waits until each router's head was written after the first `from` writes; the time of the last */
   written(routers: ReadonlySet<string>, from: number, deadlineMs: number): Promise<number>;
   close(): Promise<void>;
@@ -54,7 +57,7 @@ export async function openFleet(spaces: readonly string[]): Promise<Fleet> {
   lists.watch(({ key, after }) => { if (key === `${operatorNamespace}/${snapshotName}`) for (const name of pagesOf(after)) kept.add(name); });
   await each([operatorNamespace, ...spaces], async (name) => { await client.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name, labels: granted } }); });
   return {
-    kube, client, writes, pages, kept,
+    kube, client, configs, writes, pages, kept,
     async load(objects) {
       const started = performance.now();
       await each(objects, async (one) => { await client.create(resourceOf(one.object.kind), objectOf(one)); });
@@ -62,7 +65,7 @@ export async function openFleet(spaces: readonly string[]): Promise<Fleet> {
     },
     async apply(one) {
       const started = performance.now();
-      await client.apply(resourceOf(one.object.kind), objectOf(one), { manager: "svrctl", force: true });
+      await client.apply(resourceOf(one.kind as ServedKind), one, { manager: "svrctl", force: true });
       return started;
     },
     written: (routers, from, deadlineMs) => waitFor(`heads of ${routers.size} routers`, () => lastOf(writes, routers, from), { deadlineMs, everyMs: LOOK_MS, show: () => `${writes.length - from} writes` }),
@@ -93,7 +96,8 @@ function note({ before, after }: StoreChange, writes: Write[], pages: Set<string
   else writes.push({ router: head.router, hash: head.hash, pages: head.pages, ms: performance.now() });
 }
 
-function objectOf({ object }: ParsedObject): KubeObject {
+/** objectOf is an object as it is sent. */
+export function objectOf({ object }: ParsedObject): KubeObject {
   return object as unknown as KubeObject;
 }
 

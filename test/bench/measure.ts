@@ -38,6 +38,13 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
+/** quantile of at least one number: the smallest that so large a part of them does not exceed. */
+export function quantile(values: readonly number[], part: number): number {
+  const value = values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(values.length * part) - 1)];
+  if (value === undefined) throw new Error("there are no values");
+  return value;
+}
+
 /** takeTurns reads every variant once a round: a, b, a, b ... */
 export async function takeTurns(variants: readonly string[], rounds: number, read: (variant: string, round: number) => Promise<Record<string, number>>): Promise<Sample[]> {
   const samples: Sample[] = [];
@@ -49,12 +56,12 @@ export async function takeTurns(variants: readonly string[], rounds: number, rea
 
 /** medianOf is the median of one value over the samples of a variant. */
 export function medianOf(samples: readonly Sample[], variant: string, name: string): number {
-  return median(samples.filter((sample) => sample.variant === variant).map((sample) => sample.values[name] ?? Number.NaN));
+  return median(valuesOf(samples, variant, name));
 }
 
-/** highOf is the highest of one value over the samples of a variant. */
-export function highOf(samples: readonly Sample[], variant: string, name: string): number {
-  return Math.max(...samples.filter((sample) => sample.variant === variant).map((sample) => sample.values[name] ?? Number.NaN));
+/** valuesOf are the readings of one value of a variant. */
+export function valuesOf(samples: readonly Sample[], variant: string, name: string): number[] {
+  return samples.filter((sample) => sample.variant === variant).map((sample) => sample.values[name] ?? Number.NaN);
 }
 
 /** atLeast is a row for a ratio that should be as high as possible. */

@@ -8,10 +8,11 @@ import { edit } from "./edit.ts";
 import { memory } from "./memory.ts";
 import { million } from "./million.ts";
 import { packets } from "./packets.ts";
+import { programmed } from "./programmed.ts";
 import { reading } from "./reading.ts";
 import { restart } from "./restart.ts";
 import { sessions } from "./sessions.ts";
 import { testrun } from "./testrun.ts";
 
 /** measures lists them all. */
-export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, edit, memory, reading, restart, compile, apply];
+export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, edit, memory, reading, restart, compile, apply, programmed];

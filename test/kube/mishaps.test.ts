@@ -8,6 +8,7 @@ import type { Item } from "../support/kube/operator.ts";
 import { headsAreRight, objectsOn } from "../support/kube/programming.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
+import { vastService, vastTenant } from "../support/kube/vast.ts";
 import { waitFor } from "../support/wait.ts";
 import { startWatched } from "../support/kube/watched.ts";
 import type { Watched } from "../support/kube/watched.ts";
@@ -89,3 +90,26 @@ test.each(each)("circles, hosts of another tenant, entries of another service, n
   kube.kubectl(["delete", "-f", join(folder, "quarrels.yaml")]);
   await allIsWell();
 }, 120_000);
+
+test("one item above what a schema allows is refused by the API server, with the field", () => {
+  for (const [object, said] of [[vastTenant("branch", "lan-eng", { members: 513, prefixes: 1 }), /spec\.members.*must have at most 512 items/], [vastService("maze", { tenants: 1_025 }), /spec\.access.*must have at most 1024 items/], [vastTenant("branch", "lan-eng", { prefixes: 129 }), /spec\.members\[0\]\.prefixes|too large/]] as const) {
+    const { status, err } = kube.tryKubectl(["create", "-f", "-"], JSON.stringify(object));
+    expect([status, err]).toEqual([1, expect.stringMatching(said)]);
+  }
+});
+
+test.each(each)("a namespace is deleted, and objects come that are as large as they may be, the operator %s: told, programmed, and the namespace goes", async (when) => {
+  kube.kubectl(["apply", "-f", join(folder, "doomed.yaml")]);
+  await waitFor("the service that will go is programmed", async () => (await headsAreRight(kube, base))["branch"] !== before["branch"], slow);
+  const vast = [vastTenant("branch", "lan-eng"), vastService("maze")];
+  await meanwhile(when, async () => {
+    kube.kubectl(["delete", "namespace", "doomed", "--wait=false"]);
+    for (const object of vast) kube.kubectl(["create", "-f", "-"], JSON.stringify(object));
+    await waitFor("the namespace is gone", () => itemOf(kube, "namespaces", "doomed") === undefined, { ...slow, deadlineMs: 60_000 });
+  });
+  await waitFor("the Tenant is accepted", () => conditionOf(itemOf(kube, "tenants.opensvr.io", "vast"), "Accepted").startsWith("True"), slow);
+  await waitFor("the Service says what is missing", () => /^False RefNotFound: spec.access\[0\].tenant: there is no Tenant "t0x+/.test(conditionOf(itemOf(kube, "services.opensvr.io", "vast", "maze"), "ResolvedRefs")), slow);
+  expect(await headsAreRight(kube, base)).not.toEqual(before);
+  kube.kubectl(["delete", "tenants.opensvr.io,services.opensvr.io", "vast", "-n", "maze"]);
+  await allIsWell();
+}, 180_000);

@@ -50,3 +50,17 @@ test("a census that is stopped asks the data plane no more, and tells what it ha
   await census.take();
   expect([asked, census.latest()]).toEqual([3, undefined]);
 });
+
+test("much work is followed by much rest, so that counting costs a hundredth of a CPU", async () => {
+  let nowMs = 0, counts = 0;
+  const take = (census: Census): Promise<number> => census.take().then(() => counts);
+  const of = (workMs: number): Census => createCensus({ datapath: { nameOf: () => undefined, count: () => { counts += 1; nowMs += workMs; return undefined; } }, pace: { piece: (work) => Promise.resolve(work()) }, clock: { monotonicMs: () => nowMs, unixMs: () => 0 } });
+  const quick = of(50), slow = of(1_000);
+  expect([await take(quick), await take(quick)]).toEqual([1, 1]);
+  nowMs += 5_000;
+  expect([await take(quick), await take(slow)]).toEqual([2, 3]);
+  nowMs += 19_999;
+  expect(await take(slow)).toBe(3);
+  nowMs += 1;
+  expect(await take(slow)).toBe(4);
+});

@@ -23,7 +23,7 @@ export interface Busiest { services: BusyService[]; routes: BusyName[]; tenants:
 
 /** Census counts when told, and gives what it counted last. */
 export interface Census {
-  /** rejects when the table cannot be read; one at a time */
+  /** rejects when the table cannot be read; one at a time, and not again before it has rested for a hundred times the work, 20 s at most */
   take(): Promise<void>;
   denied(denials: readonly Denial[]): void;
   /** undefined: not counted yet */
@@ -38,6 +38,7 @@ export interface CensusParts { datapath: Pick<Datapath, "count" | "nameOf">; pac
 const PAGE = 16_384;                       // sessions of one piece: some milliseconds
 /** busiestOfKind is how many of a kind are reported. */
 export const busiestOfKind = 200;
+const REST_WORK = 100, REST_MS = 20_000;   // a million sessions: 0.2 s of work
 const lastDenied = 50;                     // of these services the ones that were denied last are among them
 const DENIED_MOST = 1_024;                 // remembered; the one that was denied longest ago is forgotten
 
@@ -49,7 +50,7 @@ type NameOf = (id: number) => string | undefined;
 export function createCensus({ datapath, pace, clock }: CensusParts): Census {
   const refusals = new Map<string, Refusals>(); // the last one of all last
   const nameOf = createNames(datapath);
-  let latest: Busiest | undefined, running: Promise<void> | undefined, isOver = false;
+  let latest: Busiest | undefined, running: Promise<void> | undefined, isOver = false, restedMs = -Infinity;
   const count = async (): Promise<void> => {
     const services: Counts = new Map(), routes: Counts = new Map(), tenants: Counts = new Map();
     const told = (tenant: number, service: number, route: number, role: number): void => {
@@ -58,8 +59,15 @@ export function createCensus({ datapath, pace, clock }: CensusParts): Census {
       add(services, service, entered);
       add(routes, route, entered);
     };
-    const page = (from: number) => (): number | undefined => (isOver ? undefined : datapath.count(from, PAGE, told));
+    let workMs = 0;
+    const page = (from: number) => (): number | undefined => {
+      if (isOver) return undefined;
+      const startMs = clock.monotonicMs(), next = datapath.count(from, PAGE, told);
+      workMs += clock.monotonicMs() - startMs;
+      return next;
+    };
     for (let at: number | undefined = 0; at !== undefined;) at = await pace.piece(page(at));
+    restedMs = clock.monotonicMs() + Math.min(REST_MS, REST_WORK * workMs);
     if (isOver) return;
     latest = {
       services: busyServices(usersIn(services, "service", nameOf), refusals), tenants: firstOf(usersIn(tenants, "tenant", nameOf)),
@@ -67,7 +75,7 @@ export function createCensus({ datapath, pace, clock }: CensusParts): Census {
     };
   };
   return {
-    take: () => (running ??= count().finally(() => { running = undefined; })),
+    take: () => (clock.monotonicMs() < restedMs ? Promise.resolve() : running ??= count().finally(() => { running = undefined; })),
     denied(denials) {
       const time = `${new Date(clock.unixMs()).toISOString().slice(0, 19)}Z`;
       for (const { service, reason } of denials) if (service !== undefined) note(refusals, service, `${time} ${reason}`);

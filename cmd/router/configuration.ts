@@ -53,8 +53,7 @@ function openCluster({ name, stateDir, keyDir }: Flags, from: { kubeconfig?: str
   return {
     source, report: (facts) => { report.tell(facts); },
     async close() {
-      source.stop();
-      report.stop();
+      await Promise.all([source.stop(), report.stop()]);
       await watcher.stop();
       kube.close();
     },

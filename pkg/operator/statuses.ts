@@ -85,7 +85,7 @@ function statusOf(object: KubeObject): Partial<Status> {
 }
 
 function factsOf(parts: StatusParts, { id, kind, key, routers }: { id: string; kind: Facts["kind"]; key: string; routers: readonly string[] }): Facts {
-  const refusal = routers.slice(0, mostTold).flatMap((router) => refusalOf(parts.configs.get(router), router))[0];
+  const refusal = routers.slice(0, mostTold).flatMap((router) => refusalOf(parts.configs.get(router), router, id))[0];
   const silentSeconds = kind === "Router" ? parts.silence.secondsOf(key) : undefined;
   return {
     kind, problems: problemsOf(parts.planner, id), isInForce: parts.planner.inForce(id) !== undefined, progress: parts.book.progress(id, routers),
@@ -101,11 +101,12 @@ function problemsOf(planner: Planner, id: string): Problem[] {
   return problems.map((problem) => (problem.beside !== undefined && isPutBack(planner.problemsOf(problem.beside)) ? { ...problem, severity: "warning" } : problem));
 }
 
-/** What a router says about the configuration that it should have now. */
-function refusalOf(head: KubeObject | undefined, router: string): { router: string; message: string }[] {
-  const { error } = (head?.["status"] ?? {}) as { error?: { hash?: string; code?: string; message?: string } };
+/** What a router says about the configuration that it should have now. One that it has in spite of what it says (keys) concerns its Router only. */
+function refusalOf(head: KubeObject | undefined, router: string, id: string): { router: string; message: string }[] {
+  const { acked, error } = (head?.["status"] ?? {}) as { acked?: { hash?: string }; error?: { hash?: string; code?: string; message?: string } };
   const { head: spec } = (head?.["spec"] ?? {}) as { head?: { hash?: string } };
-  return error === undefined || error.hash !== spec?.hash ? [] : [{ router, message: error.message ?? error.code ?? "refused" }];
+  if (error === undefined || error.hash !== spec?.hash || (acked?.hash === spec?.hash && id !== `Router ${router}`)) return [];
+  return [{ router, message: error.message ?? error.code ?? "refused" }];
 }
 
 /** Subject is an object with what is known of it. */

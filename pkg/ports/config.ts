@@ -1,6 +1,7 @@
 // Where a router's configuration comes from: a directory of YAML that the router compiles, or an API server where it is compiled
 // already; and where what was in force waits for the next start. Implemented by pkg/files, pkg/router (over other ports) and tests.
 import type { ParsedObject, ParseResult } from "../api/document.ts";
+import type { SvrError } from "../base/errors.ts";
 import type { ApiObject } from "../api/kinds.ts";
 import type { Problem } from "../api/problem.ts";
 import type { RouterConfig } from "../plan/config.ts";
@@ -21,8 +22,8 @@ export interface CompiledSource {
   read(): Promise<Reading>;
   /** `changed` is called, debounced, when read may say something else; stop ends it */
   watch(changed: () => void): { stop(): void };
-  /** this reading is in force, in the data plane and in every shard */
-  programmed(reading: Reading): void;
+  /** this reading is in force, in the data plane and in every shard; fault: but for what it names and the source does not give, keys */
+  programmed(reading: Reading, fault?: SvrError): void;
   /** the last reading could not be put in force: what was before it, when the source knows */
   refused(error: unknown): Reading | undefined;
   /** true while there is something newer that cannot be given */

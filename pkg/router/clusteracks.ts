@@ -18,13 +18,14 @@ export interface HeadStatus {
 
 /** Acks are written in the background. */
 export interface Acks {
-  acked(hash: string): void;
+  /** this is in force; since when stays, and what was wrong with it is not said again unless it still is */
+  acked(hash: string, fault?: SvrError): void;
   failed(hash: string, error: unknown): void;
   /** what was wrong is so no more: said with what is said next */
   well(): void;
   /** the head as the API server has it now: what differs is written again */
   compare(head: KubeObject | undefined): void;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 const LONGEST_MESSAGE = 1_024;
@@ -46,20 +47,25 @@ export function createAcks(options: { name: string; kube: Pick<KubePort, "apply"
     status = next;
     latest.put(status);
   };
+  const errorOf = (hash: string, error: unknown, before: HeadStatus["error"]): NonNullable<HeadStatus["error"]> => {
+    const code = error instanceof SvrError ? error.code : "SVR_INTERNAL";
+    const message = (error instanceof Error ? error.message : String(error)).slice(0, LONGEST_MESSAGE);
+    return before?.hash === hash && before.message === message ? before : { hash, time: now(), code, message };
+  };
   return {
-    acked(hash) {
-      if (status.acked?.hash === hash && status.error === undefined) return latest.put(status); // since when it is in force stays
-      put({ ...status, acked: { hash, time: now() } });
+    acked(hash, fault) {
+      const { error: before, acked } = status;
+      const isOther = before !== undefined && before.hash !== hash; // something newer was refused, which is more
+      const error = isOther ? before : fault === undefined ? undefined : errorOf(hash, fault, before);
+      put({ acked: acked?.hash === hash ? acked : { hash, time: now() }, ...(error !== undefined && { error }) });
     },
     well() {
       const { acked } = status;
       status = acked === undefined ? {} : { acked };
     },
     failed(hash, error) {
-      const code = error instanceof SvrError ? error.code : "SVR_INTERNAL";
-      const message = (error instanceof Error ? error.message : String(error)).slice(0, LONGEST_MESSAGE);
-      if (status.error?.hash === hash && status.error.message === message) return;
-      put({ ...status, error: { hash, time: now(), code, message } });
+      const next = errorOf(hash, error, status.error);
+      if (next !== status.error) put({ ...status, error: next });
     },
     compare(head) {
       if (head === undefined || (status.acked === undefined && status.error === undefined)) return;
@@ -67,7 +73,7 @@ export function createAcks(options: { name: string; kube: Pick<KubePort, "apply"
       latest.put(status);
       latest.hurry(); // the API server was heard from just now
     },
-    stop: () => { latest.stop(); },
+    stop: () => latest.stop(),
   };
 }
 

@@ -39,5 +39,5 @@ test("a change of peers is written at once, sessions after 30 s; a Router that i
   expect(await tell(1_000, busiest(5))).toEqual([[1, 0]]);
   expect(await tell(25_500, busiest(5))).toEqual([[5, 0]]); // its time
   expect(await tell(2_500, busiest(5, 1))).toEqual([[5, 1]]); // news again, 30 s after the last
-  report.stop();
+  await report.stop();
 });

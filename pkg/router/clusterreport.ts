@@ -16,7 +16,7 @@ import type { After } from "./latest.ts";
 export interface RouterFacts { sessions: number; peers: { up: number; all: number }; silentPeers: readonly string[]; busiest?: Busiest }
 
 /** ClusterReport takes facts; most of them are not written. */
-export interface ClusterReport { tell(facts: RouterFacts): void; stop(): void }
+export interface ClusterReport { tell(facts: RouterFacts): void; stop(): Promise<void> }
 
 /** ReportOptions say who reports; `fixed` does not change while the process lives. */
 export interface ReportOptions {
@@ -55,7 +55,7 @@ export function createClusterReport(options: ReportOptions): ClusterReport {
       [said, saidNews, dueMs] = [words, news, now + EVERY_MS - JITTER_MS * random()];
       latest.put({ ...fixed, sessions, peers, peersUp: `${peers.up}/${peers.all}`, silentPeers, ...busiest, time: new Date(clock.unixMs()).toISOString() });
     },
-    stop: () => { latest.stop(); },
+    stop: () => latest.stop(),
   };
 }
 

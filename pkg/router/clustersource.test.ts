@@ -262,9 +262,49 @@ test("acks are tried again with pauses, the latest only, and block nothing", asy
   expect(world.logs.filter((line) => line.includes("status of RouterConfig"))).toEqual(["the status of RouterConfig edge could not be written; it is tried again", "the status of RouterConfig edge is written again"]);
 });
 
+const noKey = new SvrError("SVR_PSK_FILE", { object: "Router edge", attempted: "peer core keeps its last key: no file", fix: "make one" });
+
+test("a key file that is broken is told with what is in force, since when that is stays, and it is told no more once the file is there", async () => {
+  const { world, hash } = await started();
+  const reading = await world.source.read();
+  world.source.programmed(reading, noKey);
+  const first = await world.status();
+  expect(first).toMatchObject({ acked: { hash, time: "2026-01-01T00:00:00.000Z" }, error: { hash, code: "SVR_PSK_FILE", message: noKey.message } });
+  const { length } = world.kube.calls;
+  world.source.programmed(reading, noKey);
+  expect([await world.status(), world.kube.calls.length - length <= 2]).toEqual([first, true]);
+  world.source.programmed(reading);
+  expect(await world.status()).toEqual({ acked: { hash, time: "2026-01-01T00:00:00.000Z" } });
+});
+
+test("something newer that was refused is told before a broken key file, and stays told", async () => {
+  const { world, hash } = await started();
+  const bad = await world.publish(configWith(2_000), { format: 2 });
+  await world.later();
+  for (const fault of [noKey, undefined]) {
+    world.source.programmed(await world.source.read(), fault);
+    expect(await world.status()).toMatchObject({ acked: { hash }, error: { hash: bad, code: "SVR_ROUTER_CONFIG" } });
+  }
+});
+
+test("what a first configuration was refused for is written before the end, and nothing is waited for that cannot be", async () => {
+  const world = new World();
+  const hash = await world.publish(configWith(1_000));
+  await world.source.first(never);
+  expect(world.source.refused(noKey)).toBeUndefined();
+  await world.source.stop();
+  expect((await world.status()).error).toMatchObject({ hash, code: "SVR_PSK_FILE" });
+  const other = new World();
+  await other.publish(configWith(1_000));
+  other.kube.fault = (call) => { if (call.includes("status")) throw new SvrError("SVR_KUBE_UNREACHABLE", { object: "x", attempted: "no way", fix: "wait" }); };
+  other.source.programmed(await other.source.first(never));
+  await other.source.stop();
+  expect(other.timers.size).toBe(0);
+});
+
 test("after the end nothing is read or written", async () => {
   const { world, changes } = await started();
-  world.source.stop();
+  await world.source.stop();
   const { length } = world.kube.calls;
   await world.publish(configWith(2_000));
   await world.later();

@@ -34,7 +34,7 @@ export interface ClusterOptions {
 }
 
 /** ClusterSource is a source that follows an API server until it is stopped. */
-export interface ClusterSource extends CompiledSource { stop(): void }
+export interface ClusterSource extends CompiledSource { stop(): Promise<void> }
 
 /** Held is a configuration that is whole. */
 export interface Held { head: CompiledHead; reading: Reading }
@@ -109,11 +109,11 @@ class FollowedHead implements ClusterSource {
     return { stop: () => { this.#listeners.delete(listener); keys?.stop(); } };
   }
 
-  programmed(reading: Reading): void {
+  programmed(reading: Reading, fault?: SvrError): void {
     if (this.#given?.reading !== reading) return;
     this.#good = this.#given;
     this.#kept = [];
-    this.#acks.acked(this.#good.head.hash);
+    this.#acks.acked(this.#good.head.hash, fault);
   }
 
   refused(error: unknown): Reading | undefined {
@@ -138,11 +138,11 @@ class FollowedHead implements ClusterSource {
     ];
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#isOver = true;
     this.#watching.stop();
     this.#pause?.stop();
-    this.#acks.stop();
+    await this.#acks.stop();
   }
 
   #give(): Reading {
@@ -186,7 +186,7 @@ class FollowedHead implements ClusterSource {
       } catch (error) {
         this.#refuse(head, error);
         this.#failures += 1;
-        this.#pause = this.#options.after(pauseMs(this.#failures, this.#options.random()), () => { this.#again(); });
+        if (!this.#isOver) this.#pause = this.#options.after(pauseMs(this.#failures, this.#options.random()), () => { this.#again(); });
       }
     }
     this.#isReading = false;

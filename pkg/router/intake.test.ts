@@ -158,7 +158,7 @@ test("a peer without key is not usable either when its name is one that every ob
 test("a peer without key is not usable and the rest is; a key that goes away later stays in force", async () => {
   const world = makeWorld({ "r.yaml": router("branch") });
   world.keys = {};
-  expect(await world.intake.first()).toMatchObject({ keys: {}, isPartial: true, problems: [expect.stringContaining("peer west is not usable: SVR_PSK_FILE: cannot read west.psk")] });
+  expect(await world.intake.first()).toMatchObject({ keys: {}, isPartial: true, keyFault: { code: "SVR_PSK_FILE" }, problems: [expect.stringContaining("peer west is not usable: SVR_PSK_FILE: cannot read west.psk")] });
   world.keys = { "west.psk": "k1" };
   const good = await world.intake.again();
   expect([Object.keys(good?.keys ?? {}), world.intake.stale()]).toEqual([["west"], false]);

@@ -25,6 +25,8 @@ export interface Applied {
   /** SHA-256 of the canonical configuration, 16 hex digits */
   hash: string;
   at: string;
+  /** what is wrong with key files */
+  keyFault?: SvrError;
   /** the source says more than this: something is refused, or stays as it was */
   isPartial: boolean;
   number(nameId: (name: string) => number): Ids;
@@ -78,7 +80,7 @@ export function createIntake(options: IntakeOptions): Intake {
     isStale = next.applied.isPartial;
     now.applied.objects = next.applied.objects; // of other routers, say: nothing to put in force
     now.reading = next.reading;
-    if (now.isProgrammed) source.programmed(now.reading);
+    if (now.isProgrammed) source.programmed(now.reading, now.applied.keyFault);
     return undefined;
   };
   return {
@@ -99,7 +101,7 @@ export function createIntake(options: IntakeOptions): Intake {
     programmed(one) {
       if (now?.applied !== one) return;
       now.isProgrammed = true;
-      source.programmed(now.reading);
+      source.programmed(now.reading, one.keyFault);
     },
     refused(error) {
       const reading = source.refused(error);
@@ -117,10 +119,11 @@ export function createIntake(options: IntakeOptions): Intake {
 
 function applied(options: IntakeOptions, { config, problems, objects }: Reading, before: Applied["keys"]): Applied {
   const { keys, troubles } = peerKeys(options, config, before);
+  const keyFault = faultOf(config.name, troubles);
   const hash = createHash("sha256").update(canonicalJson(config)).update(keyIds(keys)).digest("hex").slice(0, 16);
   return {
     config, objects, keys, problems: [...problems.map(formatProblem), ...troubles], hash, at: new Date(options.clock.unixMs()).toISOString(),
-    isPartial: troubles.length > 0 || problems.some((problem) => problem.severity === "error"),
+    ...(keyFault !== undefined && { keyFault }), isPartial: troubles.length > 0 || problems.some((problem) => problem.severity === "error"),
     number: (nameId) => {
       const { ids, refused } = numberNames(config, nameId);
       for (const name of refused) options.log.error({ name }, "no number left for this name; it is not in force");
@@ -150,6 +153,15 @@ function peerKeys(options: IntakeOptions, config: RouterConfig, before: Applied[
     delete keys[dropped.sender];
   }
   return { keys, troubles };
+}
+
+const TOLD = 3; // peers
+
+function faultOf(router: string, troubles: readonly string[]): SvrError | undefined {
+  if (troubles.length === 0) return undefined;
+  const more = troubles.length - TOLD;
+  const attempted = [...troubles.slice(0, TOLD), ...(more > 0 ? [`and ${more} peers more`] : [])].join("; ");
+  return new SvrError("SVR_PSK_FILE", { object: `Router ${router}`, attempted, fix: "the router goes on meanwhile, and takes key files when they change" });
 }
 
 /** Key ids change when a key does; key bytes stay out of the hash. */

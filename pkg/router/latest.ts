@@ -11,7 +11,8 @@ export interface Latest<T> {
   put(value: T): void;
   /** tries at once what waits for a pause to pass */
   hurry(): void;
-  stop(): void;
+  /** tries nothing any more; resolves when what is being written is, or could not be, or after a second */
+  stop(): Promise<void>;
 }
 
 /** LatestOptions: what is written, how long pauses are, and who hears of trouble: once, and once when it is over. */
@@ -24,7 +25,7 @@ export interface LatestOptions<T> {
   log: Log;
 }
 
-const FIRST_PAUSE_MS = 500, LONGEST_PAUSE_MS = 30_000;
+const FIRST_PAUSE_MS = 500, LONGEST_PAUSE_MS = 30_000, LAST_MS = 1_000;
 
 /** pauseMs is the pause after so many failures, 1 and more, with jitter. */
 export function pauseMs(failures: number, random: number): number {
@@ -37,8 +38,8 @@ export function createLatest<T>(options: LatestOptions<T>): Latest<T> {
   let waiting: { value: T } | undefined;
   let pause: { stop(): void } | undefined;
   let isWriting = false, isOver = false, failures = 0;
+  let written = Promise.resolve();
   const run = async (): Promise<void> => {
-    if (isWriting) return;
     isWriting = true;
     for (let one = waiting; one !== undefined && pause === undefined && !isOver; one = waiting) {
       try {
@@ -49,25 +50,31 @@ export function createLatest<T>(options: LatestOptions<T>): Latest<T> {
       } catch (error) {
         failures += 1;
         if (failures === 1) log.warn({ error }, `${what} could not be written; it is tried again`);
-        pause = after(pauseMs(failures, random()), hurry);
+        if (!isOver) pause = after(pauseMs(failures, random()), hurry);
       }
     }
     isWriting = false;
   };
+  const go = (): void => { if (!isWriting) written = run(); };
   const hurry = (): void => {
     pause?.stop();
     pause = undefined;
-    void run();
+    go();
   };
   return {
     put(value) {
       waiting = { value };
-      void run();
+      go();
     },
     hurry,
-    stop() {
+    async stop() {
       isOver = true;
       pause?.stop();
+      if (!isWriting) return;
+      const late = Promise.withResolvers<void>();
+      const limit = after(LAST_MS, late.resolve);
+      await Promise.race([written, late.promise]);
+      limit.stop();
     },
   };
 }

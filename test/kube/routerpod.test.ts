@@ -7,11 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { roles } from "../../scripts/chart/rbac.ts";
 import { objectsIn, openHelm, templateWords } from "../support/kube/chart.ts";
-import { itemOf, itemsOf, operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
-import { PodAccount } from "../support/kube/pods.ts";
+import { conditionOf, contentOf, headOf, itemOf, itemsOf, operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
+import { PodAccount, swapVolume } from "../support/kube/pods.ts";
 import { ApiRelay } from "../support/kube/relay.ts";
 import { askedIn, auditWords, needsOf, rightsOf, textOf, without } from "../support/kube/rights.ts";
 import type { Asked, Right } from "../support/kube/rights.ts";
+import { headState } from "../support/kube/routers.ts";
+import type { HeadState } from "../support/kube/routers.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import { openNet } from "../support/net.ts";
@@ -26,6 +28,7 @@ import { waitFor } from "../support/wait.ts";
 const names: [string, string] = ["edge-n1", "edge-n2"], siteNamespace = "test";
 const account = "opensvr-router-edge", user = `system:serviceaccount:${namespace}:${account}`;
 const HEALTH = 9280;
+const keyFile = "edge-n1-edge-n2.psk", [firstKey, secondKey] = ["a1".repeat(32), "b2".repeat(32)];
 const slow = { deadlineMs: 60_000, everyMs: 200 };
 const role = roles.filter(({ key }) => key === "router"), rights = rightsOf(role);
 const edge = {
@@ -57,6 +60,7 @@ describeNet("routers as pods", () => {
     router.from = ["--kube", "--key-dir", router.config.folder, "--health-port", String(HEALTH)];
     router.identity = ["--class", "edge", "--node", node];
     router.wrapper = own.words;
+    giveKeys(router, { [keyFile]: firstKey });
     Object.assign(router.environment, own.environment);
   }
 
@@ -65,15 +69,21 @@ describeNet("routers as pods", () => {
     return Number(stdout);
   }
 
-  interface Status { acked?: { hash: string; time: string }; error?: { hash: string; code: string; message: string } }
-  function headStatus(name: string): Status & { wanted: string } {
-    const head = itemOf(kube, "routerconfigs.opensvr.io", name);
-    return { wanted: (head?.spec?.["head"] as { hash: string } | undefined)?.hash ?? "none", ...head?.status as Status | undefined };
-  }
+  /** The keys of a router as a kubelet brings them. */
+  const giveKeys = (router: Router, files: Readonly<Record<string, string>>): void => { swapVolume(join(router.config.folder, "keys"), files); };
+  const giveKey = (text: string): void => { for (const router of [n1, n2]) giveKeys(router, { [keyFile]: text }); };
+  const keyIds = async (): Promise<string[]> => Promise.all([n1.peers(), n2.peers()]).then(([[one], [other]]) => [one?.keys.send ?? "", other?.keys.receive ?? ""]);
+
+  const headStatus = (name: string): HeadState => headState(kube, name);
   const isAcked = (name: string): boolean => { const { wanted, acked } = headStatus(name); return acked?.hash === wanted; };
+  const programmed = (kind: string, name: string, where?: string): string => conditionOf(itemOf(kube, `${kind}.opensvr.io`, name, where), "Programmed");
   const allAcked = (): Promise<unknown> => waitFor("both routers ack their heads", () => names.every(isAcked), { ...slow, show: () => JSON.stringify(names.map(headStatus)) });
   const says = (router: Router, choose: (line: LogLine) => boolean): Promise<LogLine> =>
     waitFor(`${router.name} says it`, () => router.log().find(choose), { ...slow, show: () => router.process.lines.slice(-5).join("\n") });
+
+  function contentsOf(name: string): string {
+    return (headOf(kube, name)?.pages ?? []).map((page) => contentOf(kube, page) ?? "").join("\n");
+  }
 
   async function talks(port: number): Promise<void> {
     const at = { address: hostAddress(2, 4), port };
@@ -116,13 +126,20 @@ describeNet("routers as pods", () => {
     expect([waiting.errors, readdirSync(n1.stateDir), existsSync(fabric.net.pinFolder(n1.name))]).toEqual(["", [], false]);
   }, 60_000);
 
-  test("a router with a name too long for a Router is the one that the operator named", async () => {
+  test("a router with a name too long for a Router is the one that the operator named; what its first configuration is refused for is in its head", async () => {
     const node = `${"far-away.".repeat(8)}example`;
     addNode(node);
     const made = await waitFor("the Router of the node", () => itemsOf(kube, "routers.opensvr.io").find(({ spec }) => spec?.["nodeName"] === node)?.metadata.name, slow);
     expect([made, made.length <= 63]).toEqual([expect.stringMatching(/^edge-far-away\..*-[0-9a-f]{8}$/), true]);
-    await waitFor("its head", () => headStatus(made).wanted !== "none", slow);
+    const router = (...interfaces: object[]): object => ({ apiVersion: "opensvr.io/v1alpha1", kind: "Router", metadata: { name: made }, spec: { interfaces } });
+    apply(router({ name: "gone0", type: "LAN", id: 7, addresses: ["10.7.0.1/24"] }));
+    await waitFor("its head names a device that is not there", () => contentsOf(made).includes("gone0"), slow);
     placeOn(n2, node);
+    expect(await n2.launch().end(30_000)).toEqual({ code: 1, signal: null });
+    const { wanted, error } = headStatus(made);
+    expect(error).toMatchObject({ hash: wanted, code: "SVR_INTERFACE_MISSING", message: expect.stringContaining("gone0") as string });
+    apply(router());
+    await waitFor("its head is another", () => headStatus(made).wanted !== wanted, slow);
     n2.launch();
     await waitFor("it acks its head", () => isAcked(made), slow);
     expect(await n2.stop()).toEqual({ code: 0, signal: null });
@@ -160,6 +177,35 @@ describeNet("routers as pods", () => {
     applySite({ timers: { udpIdle: "71s" } });
     await allAcked();
     expect([...new Set(asked(from).filter(({ uri }) => uri.includes("/edge-n2/status")).map(({ pod, status }) => `${pod ?? ""} ${status}`))]).toEqual(["router-n2-later 200"]);
+  }, 90_000);
+
+  test("a key that is replaced in its volume: sessions go on, new ones use the new key", async () => {
+    const at = { address: hostAddress(2, 4), port: 2100 }, before = await keyIds(), { acked } = headStatus("edge-n2");
+    await startUdpServer(fabric.net, "b", at);
+    const client = await startUdpClient(fabric.net, "a", { to: at.address, port: at.port, sockets: 5 });
+    expect(await client.send(2)).toMatchObject({ sent: 10, answered: 10 });
+    giveKey(secondKey);
+    const after = await waitFor("both have the new key", async () => { const now = await keyIds(); return now[0] === now[1] && now[0] !== before[0] && now; }, slow);
+    expect(await client.send(2)).toMatchObject({ sent: 10, answered: 10 });
+    await talks(2101);
+    expect([await keyIds(), headStatus("edge-n2")]).toEqual([after, { wanted: acked?.hash, acked }]);
+  }, 60_000);
+
+  test("a key file that is broken or gone is told in the head with what to do, and the last key stays; a router that starts without it goes on without the peer", async () => {
+    const { acked } = headStatus("edge-n2");
+    for (const [at, [files, why]] of ([[{ [keyFile]: "no key\n" }, /edge-n1 keeps its last key: .* neither hex nor base64; make one with/], [{}, /edge-n1 keeps its last key: .* cannot be read \(ENOENT\); make one with/]] as const).entries()) {
+      giveKeys(n2, files);
+      await waitFor("the head tells", () => why.test(headStatus("edge-n2").error?.message ?? ""), slow);
+      expect(headStatus("edge-n2")).toEqual({ wanted: acked?.hash, acked, error: expect.objectContaining({ hash: acked?.hash, code: "SVR_PSK_FILE" }) as unknown });
+      await talks(2110 + at);
+    }
+    await waitFor("its Router tells, and nothing else does", () => programmed("routers", "edge-n2").startsWith("False RouterRefused") && programmed("services", "east", siteNamespace) === "True Programmed: on 2 of 2 routers", slow);
+    await n2.stop();
+    await n2.start();
+    await waitFor("the head tells", () => /edge-n1 is not usable: .* make one with/.test(headStatus("edge-n2").error?.message ?? ""), slow);
+    giveKey(secondKey);
+    await waitFor("nothing is wrong any more", () => headStatus("edge-n2").error === undefined && isAcked("edge-n2"), slow);
+    await talks(2112);
   }, 90_000);
 
   test("nothing that routers ask is refused, each right of theirs is used, and no other", () => {

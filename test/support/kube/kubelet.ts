@@ -53,7 +53,7 @@ export class Kubelet {
   readonly #running = new Map<string, { process: TestProcess; place: string; isReady: boolean }>();
   readonly #ended: Promise<unknown>;
   #isClosing = false;
-  /** why the last turn did not work: the API server may be away */
+  /** why the last turn did not work, or not for one pod: the API server may be away, or a Secret not be there yet */
   trouble: unknown;
 
   constructor(kube: Kube, places: KubeletPlaces) {
@@ -78,10 +78,9 @@ export class Kubelet {
 
   async #turns(): Promise<void> {
     if (this.#isClosing) return;
-    this.trouble = "a turn has not ended";
     try {
-      for (const pod of await this.#client.list(pods) as unknown as Pod[]) await this.#turn(pod);
       this.trouble = undefined;
+      for (const pod of await this.#client.list(pods) as unknown as Pod[]) await this.#turn(pod).catch((error: unknown) => { this.trouble = error; });
     } catch (error) {
       this.trouble = error;
     }

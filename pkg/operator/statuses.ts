@@ -65,11 +65,11 @@ export async function reconcileStatus(parts: StatusParts, id: string): Promise<O
   const before = statusOf(object);
   const status = wantedStatus(parts, { id, key: split.key, routers, facts, before });
   if (!parts.leads() || isSame(before, status)) return again;
-  if (!hasTurn && isSame(before, { ...status, ...pick(before, ofReports) })) {
+  const wait = (written.get(id) ?? -Infinity) + STATUS_MS - clock.monotonicMs();
+  if ((!hasTurn || wait > 0) && isSame(before, { ...status, ...pick(before, ofReports) })) {
     parts.reports.later(id);
     return again;
   }
-  const wait = (written.get(id) ?? -Infinity) + STATUS_MS - clock.monotonicMs();
   if (wait > 0) return { after: wait };
   written.set(id, clock.monotonicMs());
   const { name, namespace } = object.metadata;

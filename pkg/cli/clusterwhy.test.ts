@@ -22,11 +22,12 @@ describe("the objects of a cluster", () => {
   const ask = (words: string, world: CliWorld = {}): Promise<CliOutcome> => runCli(words, { kube: cluster.kube, called: "kubectl svr", ...world });
 
   describe("why", () => {
-    test("is answered for each router, as the router would answer", async () => {
-      const { exit, out } = await ask("why --tenant finance.acme --proto tcp --to 10.9.0.10:443 -o json");
+    test("is answered for the routers where the hosts are, as the router would answer", async () => {
+      expect((await ask("why --tenant finance.acme --proto tcp --to 10.9.0.10:443 -o name")).out).toBe("branch\n");
+      const { exit, out } = await ask("why --tenant finance.acme --proto tcp --to 10.9.0.10:443 --router branch --router cloud -o json");
       const { items } = JSON.parse(out) as { items: { router: string; allow: boolean; service: string }[] };
       expect(exit).toBe(0);
-      expect(items.map(({ router, allow, service }) => ({ router, allow, service }))).toEqual(["branch", "cloud", "transit"].map((router) => ({ router, allow: true, service: "shop/web" })));
+      expect(items.map(({ router, allow, service }) => ({ router, allow, service }))).toEqual(["branch", "cloud"].map((router) => ({ router, allow: true, service: "shop/web" })));
       const config = compile(parseThree()).routers.get("cloud");
       const destination = parseAddress("10.9.0.10");
       if (config === undefined || destination === undefined) throw new Error("the example has no router cloud");
@@ -66,7 +67,21 @@ describe("the objects of a cluster", () => {
 
     test("routers that are behind are named", async () => {
       await cluster.memory.status(routerConfigs, { name: "cloud" }, { acked: { hash: "0".repeat(64), time: "2026-01-01T00:00:00.000Z" } });
-      expect((await ask("why --tenant acme --proto tcp --to 10.9.0.10:443")).err).toBe('note: not programmed yet on cloud: until then they go by what they had; see "kubectl svr routers"\n');
+      expect((await ask("why --tenant acme --proto tcp --to 10.9.0.10:443 --router cloud --router branch")).err).toBe('note: not programmed yet on cloud: until then they go by what they had; see "kubectl svr routers"\n');
+    });
+
+    test("of many services only the routes to those that decide are read; of many routers the first answer", async () => {
+      const words = "why --tenant acme --proto tcp --to 10.9.0.10:443";
+      const [few] = [await ask(`${words} --router cloud`)];
+      for (let n = 0; n < 500; n += 1) await cluster.memory.create(planned.Service, { apiVersion: "opensvr.io/v1alpha1", kind: "Service", metadata: { name: `s${n}`, namespace: "shop" }, spec: { addresses: [`172.16.${n >> 8}.${n & 255}`] } });
+      cluster.calls.length = 0;
+      expect(await ask(`${words} --router cloud`)).toEqual({ ...few, opened: [expect.anything()] });
+      expect(cluster.calls.filter((call) => call === "list serviceroutes")).toHaveLength(3);
+      const cloud = await cluster.memory.get(planned.Router, { name: "cloud" });
+      if (cloud === undefined) throw new Error("the example has no router cloud");
+      for (let n = 0; n < 40; n += 1) await cluster.memory.create(planned.Router, { apiVersion: cloud.apiVersion, kind: "Router", metadata: { name: `r${n}` }, spec: cloud["spec"] });
+      const { out, err } = await ask("why --tenant acme --proto tcp --to 203.0.113.9:443 -o name");
+      expect([out.split("\n").length - 1, err]).toEqual([32, expect.stringContaining("answered for 32 of 43 routers; --router names others")]);
     });
 
     test("one kind that may not be read is a failure: half the objects would say something wrong", async () => {

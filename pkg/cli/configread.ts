@@ -1,6 +1,6 @@
-// A configuration directory as compiled routers and problems. Called by `config validate`, `config diff` and `why --config-dir`.
+// A configuration directory as compiled routers and problems. Called by `config validate`; without compiling by `config diff` and `why`.
 // Reads through the port; judges nothing.
-import type { ParsedObject, ParseResult } from "../api/document.ts";
+import type { ParseResult } from "../api/document.ts";
 import type { Problem } from "../api/problem.ts";
 import { SvrError } from "../base/errors.ts";
 import { fail, ok } from "../base/result.ts";
@@ -13,7 +13,6 @@ import type { ConfigReader } from "./surroundings.ts";
 /** ReadPlan is what a directory says: the number of good objects, every problem, and the routers by name. */
 export interface ReadPlan {
   objects: number;
-  sources: readonly ParsedObject[];
   problems: readonly Problem[];
   routers: ReadonlyMap<string, RouterConfig>;
 }
@@ -23,7 +22,7 @@ export async function readPlan(reader: ConfigReader, directory: string): Promise
   const parsed = await parsePlan(reader, directory);
   if (!parsed.ok) return parsed;
   const { routers, problems } = compile(parsed.value);
-  return ok({ objects: parsed.value.objects.length, sources: parsed.value.objects, problems, routers });
+  return ok({ objects: parsed.value.objects.length, problems, routers });
 }
 
 /** parsePlan is readPlan without compiling. */

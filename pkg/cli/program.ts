@@ -183,12 +183,12 @@ function addConfig(program: SvrCommand, run: Run): void {
 }
 
 function addWhy(program: SvrCommand, run: Run): void {
-  program.command("why").withNames().description("Explain why a connection is allowed or refused: by what a running router has, by a directory, or by the objects of a cluster for each of its routers, or those that --router names. Exit 3 when the answer is no.")
+  program.command("why").withNames().description("Explain why a connection is allowed or refused: by what a running router has, by a directory, or by the objects of a cluster; of these for the routers that --router names, else for those where its hosts are. Exit 3 when the answer is no.")
     .option("--tenant <name>", "who asks, by tenant")
     .option("--from <address>", "who asks, by the address of the host; its tenant is looked up", readAddress)
     .requiredOption("--proto <protocol>", "tcp, udp, icmp or a protocol number", readProtocol)
     .requiredOption("--to <address>", "to what: IPv4:PORT, [IPv6]:PORT, or an address for protocols without ports", readEndpoint)
-    .option("--config-dir <dir>", "explain by the configuration in this directory, for the router that --router names; no router needs to run")
+    .option("--config-dir <dir>", "explain by the configuration in this directory; no router needs to run")
     .withExamples("why --tenant engineering.acme --proto tcp --to 10.9.0.10:443", "why --from 10.1.0.10 --proto icmp --to 10.9.0.10 --config-dir /etc/opensvr --router cloud")
     .action((flags: WhyFlags, command: Command) => run(command, (context) => explainWhy(context, flags)));
 }

@@ -114,11 +114,20 @@ test("a router of another format is refused, not misread", async () => {
 test.each([
   ["--router brnch", 4, 'SVR_NOT_FOUND: cannot explain by three: it has no valid Router "brnch"; did you mean "branch"?'],
   ["--router somewhere", 4, "there are: branch, cloud, transit"],
-  ["", 2, "--config-dir three has several routers: add --router with one of branch, cloud, transit"],
 ])("a directory of three routers and '%s'", async (option, exit, words) => {
   const outcome = await runCli(`${question} --config-dir three ${option}`, offline);
   expect(outcome).toMatchObject({ exit, out: "" });
   expect(outcome.err).toContain(words);
+});
+
+test.each([
+  ["the router where the hosts of a tenant are", question, ["branch"], ""],
+  ["the router that has the source on link", "why --from 10.9.0.77 --proto tcp --to 10.9.0.10:443", ["cloud"], ""],
+  ["the routers with a route, where no hosts are known", "why --tenant acme --proto tcp --to 10.9.0.10:443", ["branch", "cloud", "transit"], "note: no router is known to have its hosts: answered for routers with a route to the service\n"],
+  ["every router, where no service has the address", "why --tenant acme --proto tcp --to 203.0.113.77:443", ["branch", "cloud", "transit"], "note: no router is known to have its hosts, or a route to a service with the address\n"],
+])("of a directory answers %s", async (_which, words, routers, err) => {
+  const outcome = await runCli(`${words} --config-dir three -o name`, offline);
+  expect({ out: outcome.out, err: outcome.err }).toEqual({ out: routers.map((name) => `${name}\n`).join(""), err });
 });
 
 test("a directory without router, and one that cannot be read", async () => {

@@ -46,8 +46,8 @@ const withPorts: ReadonlySet<number> = new Set([6, 17]);
 export async function explainWhy(context: Context, flags: WhyFlags): Promise<ExitCode> {
   const question = questionOf(flags);
   if (typeof question === "string") return finish(context, [usageFailure(question, command)]);
-  if (flags.configDir !== undefined) return explainBy(context, question, await compiledConfigs(context, flags.configDir));
-  if (context.options.asksCluster) return withCluster(context, async (asked) => explainBy(context, question, await clusterConfigs(context, asked)));
+  if (flags.configDir !== undefined) return explainBy(context, question, await compiledConfigs(context, flags.configDir, question));
+  if (context.options.asksCluster) return withCluster(context, async (asked) => explainBy(context, question, await clusterConfigs(context, asked, question)));
   return explainBy(context, question, await runningConfigs(context));
 }
 

@@ -7,6 +7,7 @@ import { canonicalJson } from "./canonical.ts";
 import type { RouterConfig } from "./config.ts";
 import { withoutCopies } from "./inputs.ts";
 import { createPlanner } from "./planner.ts";
+import type { PlannerOptions } from "./planner.ts";
 import { putBackProblem } from "./putback.ts";
 import { createReport, toldProblems } from "./report.ts";
 import { sameValue } from "./same.ts";
@@ -20,9 +21,9 @@ export interface Compiled {
 /** CompileInput is what a parser gives; problems are passed on. */
 export type CompileInput = Pick<ParseResult, "objects"> & Partial<Pick<ParseResult, "problems">>;
 
-/** compile compiles every Router of the input. What is invalid is reported and left out; the rest is compiled. */
-export function compile({ objects, problems = [] }: CompileInput): Compiled {
-  const { routers, problems: all } = compileKeeping({ objects: [] }, { objects: [...objects], problems: [...problems], unreadable: [] });
+/** compile compiles every Router of the input, or `only` some. What is invalid is reported and left out; the rest is compiled. */
+export function compile({ objects, problems = [] }: CompileInput, options: Pick<PlannerOptions, "only"> = {}): Compiled {
+  const { routers, problems: all } = compileKeeping({ objects: [] }, { objects: [...objects], problems: [...problems], unreadable: [] }, options);
   return { routers, problems: all };
 }
 
@@ -40,14 +41,14 @@ export function keepLastGood(previous: CompileInput, next: ParseResult): ParseRe
 export interface KeptCompiled extends Compiled { kept: ParseResult }
 
 /** compileKeeping is compile of what keepLastGood gives, in one go: each compilation of all routers takes its time. */
-export function compileKeeping(previous: CompileInput, next: ParseResult): KeptCompiled {
+export function compileKeeping(previous: CompileInput, next: ParseResult, options: Pick<PlannerOptions, "only"> = {}): KeptCompiled {
   const before = new Map(withoutCopies(previous.objects, createReport()).map((one) => [one.id, one]));
   const unread = unreadObjects([...before.values()], next);
   const report = createReport();
   const chosen = withoutCopies(next.objects, report);
   const copies = copiedObjects(next.objects, before);
   const present = new Set([...chosen, ...unread].map(({ id }) => id));
-  const planner = createPlanner({ previous: [...before.values()] });
+  const planner = createPlanner({ ...options, previous: [...before.values()] });
   planner.update({ put: [...chosen.map((one) => copies.get(one.id) ?? one), ...unread], remove: [], refused: next.problems.filter(({ object = "" }) => !present.has(object)) });
   const own = toldProblems([...report.findings.problems, ...[...unread, ...copies.values()].map((one) => putBackProblem(one.id, { old: one }))]);
   const problems = mergeProblems(next.problems, own, planner.problems());

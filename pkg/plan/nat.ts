@@ -40,12 +40,12 @@ export function createNatTable(config: Pick<RouterConfig, "natPools" | "staticNa
   const outsideOf = ({ out, tenant, source, wasOutside }: SourceAsk): Extract<SourceChoice, { kind: "static" }> | undefined => {
     const fitting = staticNats.filter((one) => containsAddress(one.inside, source) && covers(one.tenants, tenant));
     const found = fitting.find((one) => one.ifnum === out.ifnum && one.vlan === out.vlan) ?? (wasOutside ? fitting[0] : undefined);
-    return found === undefined ? undefined : { kind: "static", address: moved(source, found.inside, found.outside), origin: found.origin };
+    return found === undefined ? undefined : { kind: "static", address: movedAddress(source, found.inside, found.outside), origin: found.origin };
   };
   return {
     insideOf(destination) {
       const found = staticNats.find((one) => containsAddress(one.outside, destination));
-      return found === undefined ? undefined : { address: moved(destination, found.outside, found.inside), origin: found.origin };
+      return found === undefined ? undefined : { address: movedAddress(destination, found.outside, found.inside), origin: found.origin };
     },
     sourceFor(ask) {
       const fixed = outsideOf(ask);
@@ -94,7 +94,8 @@ function nth({ address }: Prefix, index: number): IpAddress {
 }
 
 /** The network of `to` with the host part of an address of `from`; both have one length. */
-function moved(address: IpAddress, from: Prefix, to: Prefix): IpAddress {
+/** movedAddress puts an address of one prefix at the same place in another of its length. */
+export function movedAddress(address: IpAddress, from: Prefix, to: Prefix): IpAddress {
   const word = (index: number, name: "w0" | "w1" | "w2" | "w3"): number => {
     const mask = maskWord(from.length, index);
     return (to.address[name] & mask) | (address[name] & ~mask);

@@ -36,7 +36,11 @@ export interface PlanChange {
 }
 
 /** PlannerOptions: the objects that were in force when another planner ended. Those that the first edit neither puts nor refuses are gone. */
-export interface PlannerOptions { previous?: readonly ParsedObject[] }
+export interface PlannerOptions {
+  previous?: readonly ParsedObject[];
+  /** compiles these routers and no others, and judges tests of services there only: for questions about a few of many */
+  only?: ReadonlySet<string>;
+}
 
 /** Planner is the compiler with what it knows. */
 export interface Planner {
@@ -55,6 +59,7 @@ export interface Planner {
 }
 
 interface State {
+  only: ReadonlySet<string> | undefined;
   edit: ObjectsEdit;
   settle: (stage: number) => void;
   graph: Graph;
@@ -70,8 +75,8 @@ interface State {
 }
 
 /** createPlanner makes a planner. */
-export function createPlanner({ previous = [] }: PlannerOptions = {}): Planner {
-  const state = createState();
+export function createPlanner({ previous = [], only }: PlannerOptions = {}): Planner {
+  const state = createState(only);
   for (const one of previous) put(state, one.id, one);
   let unseen: ReadonlySet<string> = new Set(previous.map(({ id }) => id));
   return {
@@ -94,7 +99,7 @@ export function createPlanner({ previous = [] }: PlannerOptions = {}): Planner {
   };
 }
 
-function createState(): State {
+function createState(only: ReadonlySet<string> | undefined): State {
   const memo = createMemo();
   const { objects, edit } = createObjects(memo);
   const told = createTold();
@@ -102,7 +107,7 @@ function createState(): State {
   const routersBefore = new Map<string, RouterConfig | undefined>();
   const found = (step: string) => (key: string, _before: unknown, after: readonly Findings[] | undefined): void => told.set(`${step} ${key}`, after ?? []);
   const graph = createGraph(memo, objects, {
-    checked: found(objectSteps), looped: found("loops"), tested: found("tests"),
+    only, checked: found(objectSteps), looped: found("loops"), tested: found("tests"),
     compiled(name, before, after) {
       told.set(`router ${name}`, after?.findings ?? []);
       if (!routersBefore.has(name)) routersBefore.set(name, before?.config);
@@ -110,7 +115,7 @@ function createState(): State {
       else configs.set(name, after.config);
     },
   });
-  return { edit, settle: memo.settle, graph, told, uses: createUses(), inForce: new Map(), configs, waiting: new Map(), objectsBefore: new Map(), routersBefore };
+  return { only, edit, settle: memo.settle, graph, told, uses: createUses(), inForce: new Map(), configs, waiting: new Map(), objectsBefore: new Map(), routersBefore };
 }
 
 /** Takes in an edit: every object as it is written, where its schema accepts it. */
@@ -145,7 +150,7 @@ function book(state: State, { put: written, remove, refused = [], namespaces }: 
 
 /** Sets the version in force, and what of it is watched. */
 function put(state: State, id: string, one: ParsedObject | undefined): void {
-  const { edit, inForce, objectsBefore, graph } = state;
+  const { edit, inForce, objectsBefore, graph, only } = state;
   const before = edit.set(id, one);
   if (before === one) return;
   if (!objectsBefore.has(id)) objectsBefore.set(id, before);
@@ -155,7 +160,7 @@ function put(state: State, id: string, one: ParsedObject | undefined): void {
   const name = inputName(own);
   const watch = one === undefined ? "drop" : "watch";
   graph.checks[watch](id);
-  if (own.object.kind === "Router") for (const table of [graph.routers, graph.loops]) table[watch](name);
+  if (own.object.kind === "Router" && only?.has(name) !== false) for (const table of [graph.routers, graph.loops]) table[watch](name);
   if (own.object.kind === "Service") graph.tests[one?.object.kind === "Service" && one.object.spec.tests.length > 0 ? "watch" : "drop"](name);
 }
 

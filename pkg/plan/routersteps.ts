@@ -25,8 +25,8 @@ import { servicesInUse } from "./use.ts";
 /** Compiled is a router with what its parts found. */
 export interface Compiled { config: RouterConfig; findings: readonly Findings[] }
 
-/** GraphEvents hear of watched values that came out another way. */
-export interface GraphEvents { checked: Changed<readonly Findings[]>; looped: Changed<readonly Findings[]>; tested: Changed<readonly Findings[]>; compiled: Changed<Compiled> }
+/** GraphEvents hear of watched values that came out another way; tests are judged at `only` these routers, absent: at all. */
+export interface GraphEvents { only?: ReadonlySet<string> | undefined; checked: Changed<readonly Findings[]>; looped: Changed<readonly Findings[]>; tested: Changed<readonly Findings[]>; compiled: Changed<Compiled> }
 
 /** RouterSteps has the values of routers that are watched: by router, services that run in a circle; by service, its tests. */
 export interface RouterSteps { routers: Derived<Compiled>; loops: Derived<readonly Findings[]>; tests: Derived<readonly Findings[]> }
@@ -104,7 +104,9 @@ function loopStep(memo: Memo, { objects, events }: Work, { routes }: Basics): Ro
 
 function testStep(memo: Memo, { objects, events }: Work, routers: Derived<Compiled>): RouterSteps["tests"] {
   const { inputs, list } = objects;
+  const { only } = events;
   const failures = memo.derived((router) => {
+    if (only?.has(router) === false) return [];
     const services = [...new Set([...list(`tests at ${router}`), ...list("tests at *")])].flatMap((name) => inputs.Service.get(name) ?? []);
     return services.length === 0 ? [] : failedTests(routers.get(router).config, services);
   });

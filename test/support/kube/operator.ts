@@ -14,11 +14,11 @@ const STARTED_MS = 60_000;
 export const operatorNamespace = "opensvr";
 
 /** OperatorStart says how an operator is started. */
-export interface OperatorStart { identity?: string; kubeconfig?: string; args?: readonly string[]; /** how long it may take until it is warm; default 60 s */ startedMs?: number }
+export interface OperatorStart { identity?: string; kubeconfig?: string; args?: readonly string[]; /** how long it may take until it is warm; default 60 s */ startedMs?: number; env?: Record<string, string> }
 
 /** startOperator starts an operator process and waits until it is warm. */
-export async function startOperator(kube: Kube, { identity = "operator-1", kubeconfig = kube.kubeconfig, args = [], startedMs = STARTED_MS }: OperatorStart = {}): Promise<TestProcess> {
-  const child = new TestProcess([process.execPath, main, "--kubeconfig", kubeconfig, "--namespace", operatorNamespace, "--identity", identity, "--health-port", "0", ...args]);
+export async function startOperator(kube: Kube, { identity = "operator-1", kubeconfig = kube.kubeconfig, args = [], startedMs = STARTED_MS, env = {} }: OperatorStart = {}): Promise<TestProcess> {
+  const child = new TestProcess([process.execPath, main, "--kubeconfig", kubeconfig, "--namespace", operatorNamespace, "--identity", identity, "--health-port", "0", ...args], { env });
   noteProcess(kube.run, child.pid);
   await child.line(/"msg":"operator started"/, { deadlineMs: startedMs });
   return child;

@@ -2,7 +2,7 @@
 // every column of `kubectl get` has its value.
 //
 //   a --lan0 r1 wan0 == wan0 r2 lan0-- b
-import { operatorNamespace, startOperator } from "../support/kube/operator.ts";
+import { headOf, operatorNamespace, startOperator } from "../support/kube/operator.ts";
 import { reachFromRouters } from "../support/kube/inside.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
@@ -48,6 +48,7 @@ describeNet("statuses that come from routers", () => {
     ];
     kube.kubectl(["apply", "--server-side", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items }));
     endRelay = await reachFromRouters(kube, fabric);
+    await waitFor("both routers have a head", () => ["r1", "r2"].every((name) => headOf(kube, name) !== undefined), { deadlineMs: 60_000, everyMs: 500, show: () => operator.lines.slice(-20).join("\n") });
     await Promise.all(fabric.routers.map((router) => router.start()));
   }, 120_000);
   afterAll(async () => {

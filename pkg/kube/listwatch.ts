@@ -48,6 +48,10 @@ export interface ListWatchOptions {
   /** told of a mistake of this program */
   failed: (error: unknown) => void;
   heard: () => void;
+  /** the server answers again after it could not be reached: whoever else waits for it need not wait longer */
+  reached: () => void;
+  /** ends the pause after a connection that failed: somebody else reached the server */
+  waking: () => AbortSignal;
 }
 
 /** Why a list or a watch ended; relist: what the store has may be behind in a way that no watch mends. */
@@ -68,8 +72,17 @@ const MOST_PAGES = 100_000;
 const SHORT_MS = 1_000; // a watch that ends sooner, without an event, is a failure too
 
 /** runListWatch feeds the store until the signal ends it. */
-export async function runListWatch(options: ListWatchOptions, signal: AbortSignal): Promise<void> {
-  const { times, random } = options;
+export async function runListWatch(given: ListWatchOptions, signal: AbortSignal): Promise<void> {
+  const { times, random } = given;
+  let isAway = false, backMs = -Infinity; // connections fail; since when they do not
+  // It answers, whatever it says (410 and 429 after its restart): pauses grow anew. But for a server that comes and goes.
+  const reached = (): void => {
+    if (!isAway) return;
+    isAway = false;
+    if (performance.now() - backMs > times.longestPauseMs) [failures, backMs] = [0, performance.now()];
+    given.reached();
+  };
+  const options = { ...given, reached };
   let version: string | undefined;
   let failures = 0;
   while (!signal.aborted) {
@@ -85,11 +98,13 @@ export async function runListWatch(options: ListWatchOptions, signal: AbortSigna
       if (ended.relist) version = undefined;
       if (ended.why === "fault") options.failed(ended.cause);
       options.restarted(ended.why);
+      if (ended.why === "reset" || ended.why === "idle") isAway = true;
+      else reached();
       const lasted = performance.now() - started;
       const isWell = ended.why === "closed" && (events > 0 || lasted > SHORT_MS);
       // A list that succeeds is no recovery: a server whose watches fail each time would be listed twice a second for ever.
       failures = isWell ? 0 : lasted > times.longestPauseMs ? 1 : failures + 1;
-      await rest(pauseMs(ended, failures, times) * (0.5 + random() / 2), signal);
+      await rest(pauseMs(ended, failures, times) * (0.5 + random() / 2), isAway ? AbortSignal.any([signal, options.waking()]) : signal);
     }
   }
 }
@@ -100,7 +115,7 @@ function pauseMs({ waitMs = 0 }: Ended, failures: number, { firstPauseMs, longes
   return Math.min(longestPauseMs, Math.max(2 * waitMs, own)); // the caller waits for half of it or more
 }
 
-async function list({ access, resource, what, store, times, heard }: ListWatchOptions, signal: AbortSignal): Promise<string> {
+async function list({ access, resource, what, store, times, heard, reached }: ListWatchOptions, signal: AbortSignal): Promise<string> {
   const objects: KubeObject[] = [];
   let next: string | undefined;
   let limit = firstLimit;
@@ -112,6 +127,7 @@ async function list({ access, resource, what, store, times, heard }: ListWatchOp
     if (body === undefined) continue;
     const read = parsedList(body);
     heard();
+    reached();
     for (const item of read.items) objects.push(own(() => store.kept(withKind(resource, item)))); // each page by itself: the whole list as it came may not fit
     next = read.next;
     if (next !== "") continue;
@@ -177,6 +193,7 @@ async function watch(options: ListWatchOptions, { version, signal, seen }: Watch
       answer.destroy();
       throw refusal(answer);
     }
+    options.reached();
     for await (const event of eventsOf(answer, () => { idle.touch(); heard(); })) {
       if (event.type === "bad") throw new Ended("line", { relist: true });
       if (event.type === "ERROR") throw new Ended(event.code === 410 ? "gone" : event.code === 429 || event.code === 503 ? "busy" : "answer", { relist: true, waitMs: event.waitMs });

@@ -26,6 +26,15 @@ interface Feed { store: FedStore; restarts: Record<RestartCause, number>; faults
 export function createWatcher(options: WatcherOptions): KubeWatcher {
   const { access, unixMs, random } = options;
   const ending = new AbortController();
+  const times = { ...usualTimes, ...options.times };
+  let waking = new AbortController(), wokenMs = -Infinity;
+  // A server that takes connections and breaks them is reached all the time: pauses hold there but for once in the longest one.
+  const wake = (): void => {
+    if (performance.now() - wokenMs < times.longestPauseMs) return;
+    wokenMs = performance.now();
+    waking.abort();
+    waking = new AbortController();
+  };
   const feeds: Feed[] = [];
   return {
     follow(resource, what = {}) {
@@ -37,8 +46,8 @@ export function createWatcher(options: WatcherOptions): KubeWatcher {
       const feed: Feed = { store, restarts: Object.fromEntries(restartCauses.map((cause) => [cause, 0])) as Feed["restarts"], faults: 0, lastEventUnixMs: 0, running: Promise.resolve(), waiting: [] };
       feeds.push(feed);
       feed.running = runListWatch({
-        access, resource, what, store: telling(store, feed), random, times: { ...usualTimes, ...options.times },
-        failed,
+        access, resource, what, store: telling(store, feed), random, times,
+        failed, reached: wake, waking: () => waking.signal,
         heard: () => { feed.lastEventUnixMs = unixMs(); },
         restarted: (cause) => {
           feed.restarts[cause] += 1;

@@ -1,5 +1,6 @@
 // The list-watch and the client against a server that misbehaves, one case a row: whatever happened, the store has in the end what the
 // server has, the cause was counted, and nothing was listed again that a watch could mend.
+import type { Call } from "../../pkg/kube/access.ts";
 import { openKubeClient } from "../../pkg/kube/client.ts";
 import { createWatcher } from "../../pkg/kube/watcher.ts";
 import type { KubeResource, KubeStore, KubeWatcher } from "../../pkg/ports/kube.ts";
@@ -205,6 +206,42 @@ test("what is left out of objects is left out of each page as it comes; a trim t
   await has("a=1 b=2");
   const [first = 0, second = 0] = trimmedAfter;
   expect(second).toBe(first + 1);
+});
+
+test("a server that one list-watch reaches again is asked by the others at once, but not each time when it comes and goes", async () => {
+  let isDown = false, isDownForOther = true, tries = 0;
+  const access = { ...server.access, async send(call: Call) {
+    const isOther = call.path.includes("fieldSelector");
+    if (isOther) tries += 1;
+    if (isDown || (isOther && isDownForOther)) throw new Error("no connection");
+    return server.access.send(call);
+  } };
+  watcher = createWatcher({ access, unixMs: () => Date.now(), random: () => 0.5, times: { ...times, idleMs: 60_000, longestPauseMs: 20_000 } });
+  store = watcher.follow(configMaps);
+  await waitFor("a watch", () => server.asked.some((one) => one.startsWith("watch")));
+  const other = watcher.follow(configMaps, { fieldSelector: "metadata.name=a" });
+  await waitFor("the other pauses for two seconds", () => tries === 9);
+  const comeAndGo = async (): Promise<void> => {
+    const { reset = 0 } = watcher.gauges()[0]?.restarts ?? {};
+    isDown = true;
+    server.end("reset");
+    await waitFor("it is away", () => counted("reset") > reset + 1);
+    isDown = false;
+    const asked = server.asked.length;
+    await waitFor("it is back", () => server.asked.length > asked);
+  };
+  isDownForOther = false;
+  await comeAndGo();
+  const from = performance.now();
+  await waitFor("the other has it", () => other.synced());
+  expect(performance.now() - from).toBeLessThan(1_000);
+  await waitFor("it watches", () => tries === 11);
+  isDownForOther = true;
+  tries = 0;
+  await comeAndGo();
+  await waitFor("the other pauses for two seconds again", () => tries === 9);
+  await comeAndGo();
+  expect(tries).toBe(9);
 });
 
 test("calls: what is no JSON object is no answer: nothing is taken for missing", async () => {

@@ -9,11 +9,12 @@ import { createOpenQueue } from "./queue.ts";
 const fault = new SvrError("SVR_KUBE_BUSY", { object: "x", attempted: "x is busy", fix: "wait" });
 const firstMs = 5, longestMs = 300;
 
-type Step = { do: "add"; key: string } | { do: "addAfter"; key: string; ms: number } | { do: "move"; ms: number } | { do: "end"; nth: number; outcome: "done" | "after" | "retry" | "terminal" | "throw"; ms: number };
+type Step = { do: "add" | "addBehind"; key: string } | { do: "addAfter"; key: string; ms: number } | { do: "move"; ms: number } | { do: "end"; nth: number; outcome: "done" | "after" | "retry" | "terminal" | "throw"; ms: number };
 const key = fc.constantFrom("a", "b", "c", "d");
 const ms = fc.integer({ min: -1, max: 40 });
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant("add" as const), key }),
+  fc.record({ do: fc.constant("addBehind" as const), key }),
   fc.record({ do: fc.constant("addAfter" as const), key, ms }),
   fc.record({ do: fc.constant("move" as const), ms: fc.integer({ min: 1, max: 60 }) }),
   { weight: 2, arbitrary: fc.record({ do: fc.constant("end" as const), nth: fc.nat(3), outcome: fc.constantFrom("done" as const, "after" as const, "retry" as const, "terminal" as const, "throw" as const), ms }) },
@@ -66,6 +67,7 @@ type Pair = ReturnType<typeof openPair>;
 async function take({ clock, owed, running, queue, end }: Pair, one: Step): Promise<void> {
   switch (one.do) {
     case "add": owed.owe(one.key, clock.now); queue.add(one.key); break;
+    case "addBehind": owed.owe(one.key, clock.now); queue.addBehind([one.key]); break;
     case "addAfter": owed.owe(one.key, clock.now + Math.max(0, one.ms)); queue.addAfter(one.key, one.ms); break;
     case "move": await clock.move(one.ms); break;
     case "end": { const key = [...running.keys()][one.nth]; if (key !== undefined) end(key, one); }

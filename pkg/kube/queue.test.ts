@@ -38,6 +38,18 @@ test("keys run in the order of their arrival, as many at once as there are worke
   expect(begun).toEqual(["a", "b", "c"]);
 });
 
+test("keys that nobody waits for run behind all others, also those that come later", async () => {
+  const { queue, begun, end } = opened(new Clock());
+  queue.addBehind(["x", "y", "z"]);
+  for (const key of ["a", "y", "x"]) queue.add(key); // x runs already, y moves up
+  await settled();
+  for (const key of ["x", "a", "y", "x", "z"]) {
+    expect(begun.at(-1)).toBe(key);
+    await end(key);
+  }
+  expect(begun).toEqual(["x", "a", "y", "x", "z"]);
+});
+
 test("of several delays the earliest wins, and an immediate add takes its place", async () => {
   const clock = new Clock();
   const { queue, begun, end } = opened(clock);

@@ -32,6 +32,7 @@ class Queue implements WorkQueue {
   readonly #options: Options;
   readonly #spendRetry: () => number;
   readonly #ready = new Set<string>(); // in order of arrival
+  readonly #behind = new Set<string>(); // none that is ready
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
   readonly #delayed = new Map<string, { at: number; timer: { stop(): void } }>();
@@ -48,8 +49,18 @@ class Queue implements WorkQueue {
   add(key: string): void {
     if (!this.#isOpen) return;
     this.#cancel(key);
+    this.#behind.delete(key);
     if (this.#running.has(key)) this.#again.add(key);
     else this.#ready.add(key);
+    this.#pump();
+  }
+
+  addBehind(keys: Iterable<string>): void {
+    if (!this.#isOpen) return;
+    for (const key of keys) {
+      if (this.#running.has(key)) this.#again.add(key);
+      else if (!this.#ready.has(key)) this.#behind.add(key);
+    }
     this.#pump();
   }
 
@@ -63,12 +74,13 @@ class Queue implements WorkQueue {
   }
 
   gauges(): ReturnType<WorkQueue["gauges"]> {
-    return { waiting: this.#ready.size + this.#delayed.size, running: this.#running.size, retries: this.#failures.size, outcomes: { ...this.#outcomes } };
+    return { waiting: this.#ready.size + this.#behind.size + this.#delayed.size, running: this.#running.size, retries: this.#failures.size, outcomes: { ...this.#outcomes } };
   }
 
   async drain(): Promise<void> {
     this.#isOpen = false;
     this.#ready.clear();
+    this.#behind.clear();
     this.#again.clear();
     for (const key of [...this.#delayed.keys()]) this.#cancel(key);
     await Promise.all(this.#running.values());
@@ -80,10 +92,13 @@ class Queue implements WorkQueue {
   }
 
   #pump(): void {
-    for (const key of this.#ready) {
-      if (this.#running.size >= (this.#options.workers ?? 1)) return;
-      this.#ready.delete(key);
-      this.#running.set(key, this.#run(key));
+    for (const lane of [this.#ready, this.#behind]) {
+      for (const key of lane) {
+        if (this.#running.size >= (this.#options.workers ?? 1)) return;
+        lane.delete(key);
+        this.#cancel(key); // one of those behind may wait for a time too
+        this.#running.set(key, this.#run(key));
+      }
     }
   }
 

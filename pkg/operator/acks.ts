@@ -28,7 +28,9 @@ export function followAcks(parts: AckParts): { stop(): void } {
   let waitMs = SOON_MS;
   const look = (): void => {
     timer = undefined;
-    for (const id of parts.waiting) statuses.add(id);
+    const { edited = [], others = [] } = Object.groupBy(parts.waiting, (id) => (book.isEdited(id) ? "edited" : "others"));
+    for (const id of edited) statuses.add(id);
+    statuses.addBehind(others);
     waitMs = parts.waiting.size > FEW ? LATER_MS : SOON_MS;
   };
   for (const object of configs.list()) book.acked(object.metadata.name, ackedOf(object));

@@ -18,6 +18,8 @@ export interface Book {
   /** what a router says that it has; undefined: nothing */
   acked(router: string, hash: string | undefined): void;
   isCurrent(router: string): boolean;
+  /** the object changed after the first compilation: somebody waits for it */
+  isEdited(id: string): boolean;
   progress(id: string, routers: readonly string[]): Progress;
 }
 
@@ -65,6 +67,7 @@ export function createBook(): Book {
       else line.acked = hash;
     },
     isCurrent: (router) => reached(lines.get(router)) === Infinity,
+    isEdited: (id) => (changes.get(id) ?? 0) > 1,
     progress(id, routers) {
       const since = changes.get(id) ?? 0;
       const waiting = routers.filter((router) => reached(lines.get(router)) < since);

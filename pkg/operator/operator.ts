@@ -65,6 +65,7 @@ const WORKERS = 8;
 const RESYNC_MS = 600_000;
 const SWEEP_MS = 60_000;
 const SNAPSHOT_MS = 1_000;
+const FEW = 1_000; // objects of an edit; of more, somebody's own edit comes first
 const ASIDE_MS = 50, MOST_ASIDE = 20; // a status gives way to heads for a second at most
 
 interface Parts {
@@ -163,7 +164,8 @@ function planningOf(parts: Parts, queues: Queues): Parameters<typeof plan>[0] {
     inventory, planner, book, log: options.log, nowMs: () => options.clock.monotonicMs(),
     concerned(routers, objects) {
       for (const router of routers) queues.heads.add(router);
-      for (const id of objects) queues.statuses.add(id);
+      if (objects.size > FEW) queues.statuses.addBehind(objects);
+      else for (const id of objects) queues.statuses.add(id);
       queues.chores.addAfter("snapshot", SNAPSHOT_MS);
     },
   };
@@ -171,7 +173,7 @@ function planningOf(parts: Parts, queues: Queues): Parameters<typeof plan>[0] {
 
 /** Level-based: everything is looked at, and nothing is written where nothing differs. */
 function addAll({ stores, inventory }: Parts, queues: Queues): void {
-  for (const id of inventory.ids()) queues.statuses.add(id);
+  queues.statuses.addBehind(inventory.ids());
   for (const { metadata } of stores.routers.list()) queues.heads.add(metadata.name);
   for (const { metadata } of stores.heads.list()) queues.heads.add(metadata.name);
   for (const { metadata } of stores.classes.list()) queues.classes.add(metadata.name);

@@ -14,7 +14,7 @@ export interface PlanningOptions {
   book: Book;
   log: Log;
   nowMs: () => number;
-  concerned: (routers: Iterable<string>, objects: Iterable<string>) => void;
+  concerned: (routers: Iterable<string>, objects: ReadonlySet<string>) => void;
 }
 
 /** plan takes one edit and compiles it; done when nothing is left to take. */

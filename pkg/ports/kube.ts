@@ -111,6 +111,8 @@ export type Outcome = { readonly done: true } | { readonly after: number } | { r
 /** WorkQueue runs work for keys: each key at most once at a time, each added key at least once afterwards. */
 export interface WorkQueue {
   add(key: string): void;
+  /** keys that nobody waits for: they run when no key waits that was added otherwise */
+  addBehind(keys: Iterable<string>): void;
   /** milliseconds; the earliest of several wins */
   addAfter(key: string, ms: number): void;
   gauges(): { readonly waiting: number; readonly running: number; readonly retries: number; readonly outcomes: Readonly<Record<"done" | "after" | "retry" | "terminal", number>> };

@@ -13,10 +13,10 @@ import type { KubeObject, KubeStore, StoreChange } from "../../pkg/ports/kube.ts
 import { operatorNamespace } from "../support/kube/operator.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
-import { waitFor } from "../support/wait.ts";
+import { passes, waitFor } from "../support/wait.ts";
 import { granted } from "./inventory.ts";
 
-const AT_ONCE = 32, CALLS_A_SECOND = 100_000, SYNC_MS = 60_000, LOOK_MS = 5;
+const AT_ONCE = 32, CALLS_A_SECOND = 100_000, SYNC_MS = 60_000, LOOK_MS = 5, ACK_MS = 100;
 
 /** Write is one write of a head that the watch saw; milliseconds of performance.now(). */
 export interface Write { router: string; hash: string; pages: readonly string[]; ms: number }
@@ -33,6 +33,8 @@ export interface Fleet {
   pages: Set<string>;
   /** names of pages that the list of the objects in force had at some time */
   kept: Set<string>;
+  /** answers for the routers from here on: every head is acknowledged, as routers do, a moment after it was written */
+  acknowledge(): void;
   /** creates objects, some at once; milliseconds */
   load(objects: readonly ParsedObject[]): Promise<number>;
   /** applies an object as a person does; resolves with the time at which the request was sent, in milliseconds of performance.now() */
@@ -56,8 +58,9 @@ export async function openFleet(spaces: readonly string[]): Promise<Fleet> {
   configs.watch((change) => { note(change, writes, pages); });
   lists.watch(({ key, after }) => { if (key === `${operatorNamespace}/${snapshotName}`) for (const name of pagesOf(after)) kept.add(name); });
   await each([operatorNamespace, ...spaces], async (name) => { await client.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name, labels: granted } }); });
+  const acks = createAcks(client, configs);
   return {
-    kube, client, configs, writes, pages, kept,
+    kube, client, configs, writes, pages, kept, acknowledge: acks.begin,
     async load(objects) {
       const started = performance.now();
       await each(objects, async (one) => { await client.create(resourceOf(one.object.kind), objectOf(one)); });
@@ -70,9 +73,37 @@ export async function openFleet(spaces: readonly string[]): Promise<Fleet> {
     },
     written: (routers, from, deadlineMs) => waitFor(`heads of ${routers.size} routers`, () => lastOf(writes, routers, from), { deadlineMs, everyMs: LOOK_MS, show: () => `${writes.length - from} writes` }),
     async close() {
-      await watcher.stop();
-      client.close();
-      await kube.close();
+      try {
+        await acks.end();
+      } finally {
+        await watcher.stop();
+        client.close();
+        await kube.close();
+      }
+    },
+  };
+}
+
+/** Acknowledgements that are under way are waited for at the end; one that fails is told there. */
+function createAcks(client: KubeClient, configs: KubeStore): { begin: () => void; end: () => Promise<void> } {
+  const going = new Set<Promise<unknown>>(), stops: (() => void)[] = [];
+  const ack = (object: KubeObject): void => {
+    const head = headOf(object);
+    if (head === undefined) return;
+    const status = { acked: { hash: head.hash, time: new Date().toISOString() } };
+    const one = passes(ACK_MS).then(() => client.apply(routerConfigs, { apiVersion: object.apiVersion, kind: object.kind, metadata: { name: object.metadata.name }, status }, { manager: "opensvr-router", force: true, status: true }));
+    going.add(one);
+    one.then(() => going.delete(one), () => undefined);
+  };
+  return {
+    begin() {
+      for (const object of configs.list()) ack(object);
+      const watch = configs.watch(({ before, after }) => { if (after !== undefined && before?.metadata.generation !== after.metadata.generation) ack(after); });
+      stops.push(() => { watch.stop(); });
+    },
+    async end() {
+      for (const stop of stops) stop();
+      await Promise.all(going);
     },
   };
 }

@@ -44,7 +44,7 @@ export class SiteRouter extends Construct {
 
   /** peerWith makes both halves of a peering. */
   peerWith(other: SiteRouter, { here, there, behindNat = false }: PeeringProps): void {
-    const file = `keys/${[this.name, other.name].sort().join("-")}.psk`;
+    const file = `${[this.name, other.name].sort().join("-")}.psk`;
     this.#peers.push(peerOf(other.name, { file, tenants: here, remoteAddress: other.#address(behindNat) }));
     other.#peers.push(peerOf(this.name, { file, tenants: there, remoteAddress: this.#address(behindNat) }));
   }

@@ -32,7 +32,7 @@ function rootOf(kind: ServedKind): Node {
   const status = z.toJSONSchema(statusSchemaOf(kind), { io: "input" }) as unknown as Node;
   return {
     description: spec["description"], type: "object", ...((schema.required ?? []).includes("spec") && { required: ["spec"] }),
-    properties: { apiVersion: { type: "string" }, kind: { type: "string" }, metadata: { type: "object" }, spec: structuralOf(spec), status: structuralOf(status) },
+    properties: { apiVersion: { type: "string" }, kind: { type: "string" }, metadata: { type: "object" }, spec: { ...structuralOf(spec), description: `What is wanted of the ${kind}; its owner writes it.` }, status: structuralOf(status) },
     "x-kubernetes-validations": [...nameRules(name), ...(schema["x-svr-cel"] ?? []) as object[]],
   };
 }

@@ -20,7 +20,7 @@ const pathField = z.strictObject({
 const hmacField = z.strictObject({
   mode: choiceField(["TimeBased", "Regular", "Disabled"], { description: "How packets are authenticated; both sides must agree. Default: TimeBased." }).default("TimeBased"),
   window: countField({ description: "Epochs of 2 s accepted before and after now, with TimeBased. Default: 1.", example: 1, min: 1, max: 5 }).default(1),
-}).meta({ description: "Authentication." });
+}).meta({ description: "How packets between both are authenticated." });
 
 const metadataEncryptionField = z.strictObject({
   enabled: switchField({ description: "Encrypt metadata to the peer. Default: true." }).default(true),
@@ -29,7 +29,7 @@ const metadataEncryptionField = z.strictObject({
 }).meta({ description: "Encryption of metadata." });
 
 const pskField = z.strictObject({
-  file: textField({ description: "File with the pre-shared key: at least 32 random bytes as hex, base64 or raw bytes; closed to other users. Relative to the configuration directory.", example: "keys/branch-transit.psk", max: 4_096 }),
+  file: textField({ description: "File with the pre-shared key: at least 32 random bytes as hex, base64 or raw bytes; closed to other users. Relative to the key directory: in a pod the Secret of its class (keySecret), else --key-dir, which is the configuration directory by default.", example: "keys/branch-transit.psk", max: 4_096 }),
   generation: countField({ description: "Counts rotations; both sides must agree. Default: 1.", example: 1, min: 1, max: 2_147_483_647 }).default(1),
 }).meta({ description: "Pre-shared key; a peer without one is left out in this version." });
 

@@ -59,7 +59,7 @@ const routerClassSpec = z.strictObject({
   tolerations: listField(tolerationField, { description: "Taints that the routers tolerate. Default: none.", max: 32 }).default([]),
   interfaces: keyedField(templateField, { description: "Interfaces of each router. Default: one on the pod network, of type Shared.", max: 32, key: "name" }).default([{ name: "pod0", type: "Shared", source: "PodNetwork" }]),
   sessions: countField({ description: "Most live sessions of each router. Default: that of a Router.", example: 1_000_000, min: 1, max: 50_000_000 }).optional(),
-  keySecret: nameField.optional().meta({ description: "Secret in the namespace of the router pods whose keys are the files of pre-shared keys. Default: none.", examples: ["router-keys"] }),
+  keySecret: nameField.optional().meta({ description: "Secret in the namespace of the router pods; each entry is a file with a pre-shared key, which psk.file of peers names. Default: none.", examples: ["router-keys"] }),
   image: textField({ description: "Image of the router. Default: that of the operator's settings.", example: "opensvr/router:0.1.0", max: 512 }).optional(),
   resources: resourcesField.prefault({}),
   priorityClassName: nameField.default("system-node-critical").meta({ description: "Priority class of the pods. Default: system-node-critical.", examples: ["system-node-critical"] }),

@@ -8,17 +8,17 @@ const count = (description: string): z.ZodOptional<z.ZodInt> => z.int().min(0).m
 const programmed = text("Routers that have programmed the object, of those that use it.", 32);
 
 const conditionStatus = z.strictObject({
-  type: z.string().min(1).max(316).meta({ description: "Type: Accepted, ResolvedRefs, Programmed or Ready." }),
+  type: z.string().min(1).max(316).meta({ description: "Accepted: the object can be used. ResolvedRefs: what it names exists. Programmed: its routers have it. Ready: all of these." }),
   status: z.enum(["True", "False", "Unknown"]).meta({ description: "True, False or Unknown." }),
-  reason: z.string().min(1).max(1024).meta({ description: "Reason, one word." }),
-  message: z.string().max(32_768).meta({ description: "Message for people." }),
+  reason: z.string().min(1).max(1024).meta({ description: "Why the status is so, in one word for programs." }),
+  message: z.string().max(32_768).meta({ description: "What is wrong and what to do about it, or how far it is." }),
   observedGeneration: z.int().min(0).max(Number.MAX_SAFE_INTEGER).meta({ description: "Generation of the object that this is about." }).optional(),
-  lastTransitionTime: z.string().max(35).meta({ description: "Since when the status is so." }),
-}).meta({ description: "One condition." });
+  lastTransitionTime: z.string().max(35).meta({ description: "Since when the status is so, RFC 3339." }),
+}).meta({ description: "A condition." });
 
 const common = {
   observedGeneration: z.int().min(0).max(Number.MAX_SAFE_INTEGER).meta({ description: "Generation of the object that the conditions are about." }).optional(),
-  conditions: z.array(conditionStatus).max(8).meta({ description: "Conditions.", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] }).optional(),
+  conditions: z.array(conditionStatus).max(8).meta({ description: "What is so of the object: each type once, Ready sums up the others.", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] }).optional(),
 };
 
 const acknowledged = z.strictObject({
@@ -50,12 +50,12 @@ const peers = z.strictObject({ up: count("Peers that are up: that answered a sig
 
 /** statusFields are the fields of each kind's status beside the common ones. */
 const statusFields: Readonly<Record<ServedKind, z.core.$ZodLooseShape>> = {
-  Tenant: { routers: programmed, members: count("Members."), parent: text("Tenant above it."), sessions: count("Live sessions of it and of its children, each at the router where it entered; above 999 three digits of it. Of tenants that are among the 200 busiest of a router, as of the last minute.") },
+  Tenant: { routers: programmed, members: count("How many members it has."), parent: text("Tenant above it."), sessions: count("Live sessions of it and of its children, each at the router where it entered; above 999 three digits of it. Of tenants that are among the 200 busiest of a router, as of the last minute.") },
   Service: { programmed, tenants: text("Tenants that may open it, the first few."), sessions: count("Live sessions, each at the router where it entered; above 999 three digits of it. Of services that are among the 200 busiest of a router, as of the last minute."), lastDenial: text("Time and reason of the last denial that a router reported.") },
   ServiceRoute: { programmed, up: text("Ways that are up, of all: a way is a path to the peer, a target, or the interface, at each router. It is up when the router has it programmed, is heard of, and its peer, if it leads to one, is up; targets are not probed in this version.", 32), sessions: count("Live sessions on the route, at each router that has it; above 999 three digits of it.") },
   ServicePolicy: { routers: programmed, usedBy: count("Services that name it.") },
   SecurityPolicy: { routers: programmed, usedBy: count("Services that name it.") },
-  Router: { programmed, acked: text("Hash that the router has in force, its first digits.", 16), version: text("Version of the router.", 64), tier: text("How established packets are forwarded: TC, eBPF at TC ingress, which is the only way of this version.", 64), sessions: count("Live sessions."), peers, peersUp: text("Peers that are up, of all.", 32), ...busy, boot: text("Changes with each start of the router.", 64), time: text("When the router wrote this, RFC 3339.", 35) },
+  Router: { programmed, acked: text("Hash that the router has in force, its first digits.", 16), version: text("Version of the router.", 64), tier: text("How established packets are forwarded: TC, eBPF at TC ingress, which is the only way of this version.", 64), sessions: count("Live sessions."), peers, peersUp: text("Peers that are up, of all.", 32), ...busy, boot: text("Name of this start of the router; another after each start.", 64), time: text("When the router wrote this, RFC 3339.", 35) },
   RouterClass: { routers: text("Routers that are ready, of those wanted.", 32), version: text("Image of the routers.", 512) },
   RouterConfig: { acked: acknowledged, error: refused },
 };

@@ -29,7 +29,7 @@ const budgetsField = z.strictObject({
 }).meta({ description: "What the tenant may use at most." });
 
 const grantsField = z.strictObject({
-  names: listField(namespaceField, { description: "Namespaces by name. Default: none.", example: ["shop"], max: 256, unique: true }).default([]),
+  names: listField(namespaceField.meta({ description: "Name of a namespace.", examples: ["shop"] }), { description: "Namespaces by name. Default: none.", example: ["shop"], max: 256, unique: true }).default([]),
   matchLabels: labelsField("Namespaces that have all of these labels. Default: none.", { team: "web" }).optional(),
 }).meta({ description: "Namespaces of a cluster whose Services may give the tenant access, by name or by labels; a tenant without is granted to none. Files have no owners of namespaces: no effect there." });
 

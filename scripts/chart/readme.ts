@@ -12,7 +12,8 @@ objects, the first of them, \`default\`, by itself.
 helm install opensvr charts/opensvr --namespace opensvr --create-namespace
 \`\`\`
 
-Needs no value, no account, and no change of a node. The notes after an installation have the next three commands.
+Needs no value, no account, and no change of a node. The notes after an installation have the next three commands;
+[first service in a cluster](../../docs/guide/13-kubernetes.md) goes on from there.
 
 ## Upgrade, rollback, removal
 
@@ -20,8 +21,10 @@ Needs no value, no account, and no change of a node. The notes after an installa
   sessions, whatever the operator does.
 - CRDs that somebody applied with kubectl before belong to no release: set \`crds.install=false\`, or let Helm take them with
   \`--take-ownership\`.
-- \`helm uninstall\` leaves CRDs with all objects, and \`routers.namespace\`, and says so. What removes the rest, with all objects and
-  routers: \`kubectl delete crd -l app.kubernetes.io/part-of=opensvr\`.
+- \`helm uninstall\` leaves CRDs with all objects, and \`routers.namespace\`, and says so. What removes the rest: classes
+  with their routers, \`kubectl delete routerclasses.opensvr.io --all --cascade=foreground\`, then all objects,
+  \`kubectl delete crd -l app.kubernetes.io/part-of=opensvr\`. (With the CRDs alone it is left to chance whether the garbage collector
+  still learns that the classes are gone.)
 
 The rights of each account are listed, verb by verb, in [rbac.md](../../docs/reference/rbac.md).
 

@@ -172,5 +172,5 @@ function nodeFor({ spec }: Pod): string | undefined {
 function environmentOf({ metadata, spec }: Pod, { env = [] }: Container): Record<string, string> {
   const fields: Record<string, string | undefined> = { "spec.nodeName": spec.nodeName, "metadata.name": metadata.name, "metadata.namespace": metadata.namespace };
   const own = env.map(({ name, value, valueFrom }) => [name, value ?? fields[valueFrom?.fieldRef?.fieldPath ?? ""] ?? ""] as const);
-  return { ...Object.fromEntries(own), KUBERNETES_SERVICE_HOST: insideAddress, KUBERNETES_SERVICE_PORT: String(insidePort) };
+  return { ...Object.fromEntries(own), NODE_EXTRA_CA_CERTS: "", KUBERNETES_SERVICE_HOST: insideAddress, KUBERNETES_SERVICE_PORT: String(insidePort) };
 }

@@ -1,8 +1,11 @@
 // Changes of the stores become one edit: specs only, refused objects with their problems, namespaces when their labels changed.
 import { MemoryKube } from "../../test/support/kube/memory.ts";
+import { createPlanner } from "../plan/planner.ts";
 import type { KubeObject } from "../ports/kube.ts";
+import { createBook } from "./book.ts";
 import { createInventory } from "./inventory.ts";
 import type { Inventory } from "./inventory.ts";
+import { plan } from "./planning.ts";
 import { namespaces, planned } from "./resources.ts";
 
 const tenants = planned.get("Tenant")!, services = planned.get("Service")!;
@@ -59,6 +62,22 @@ test("namespaces are told when one comes, goes or has other labels", async () =>
   expect(inventory.take()?.namespaces).toEqual(new Map([["shop", { team: "api" }]]));
   await kube.remove(namespaces, { name: "shop" });
   expect(inventory.take()?.namespaces).toEqual(new Map());
+});
+
+test("an edit at which the compiler fails is not lost: it is taken again, with what came meanwhile", async () => {
+  const { kube, inventory } = world();
+  await kube.create(tenants, tenant("acme"));
+  await kube.create(namespaces, namespace("shop"));
+  const mistake = new Error("a mistake");
+  const concerned: string[] = [];
+  const planner = createPlanner();
+  const parts = { inventory, book: createBook(), log: { info: () => undefined, warn: () => undefined, error: () => undefined }, nowMs: () => 0, concerned: (_routers: unknown, objects: Iterable<string>) => { concerned.push(...objects); } };
+  expect(() => plan({ ...parts, planner: { ...planner, update: () => { throw mistake; } } })).toThrow(mistake);
+  await kube.create(tenants, tenant("late"));
+  expect([plan({ ...parts, planner }), concerned.sort(), planner.inForce("Tenant acme")?.id]).toEqual([{ done: true }, ["Tenant acme", "Tenant late"], "Tenant acme"]);
+  expect(inventory.take()).toBeUndefined();
+  inventory.giveBack({ put: [], remove: [], changed: [], namespaces: new Map() });
+  expect(inventory.take()?.namespaces).toEqual(new Map([["shop", {}]]));
 });
 
 test("after stop nothing is heard", async () => {

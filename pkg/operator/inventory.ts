@@ -11,6 +11,8 @@ import { idOf, splitId } from "./resources.ts";
 export interface Inventory {
   /** everything that changed since the last time; undefined when nothing did */
   take(): (PlanEdit & { changed: string[] }) | undefined;
+  /** what was taken could not be compiled: it is taken again */
+  giveBack(edit: PlanEdit & { changed: readonly string[] }): void;
   /** generation that was taken last, 0 when the object is not there */
   generationOf(id: string): number;
   object(id: string): KubeObject | undefined;
@@ -52,6 +54,10 @@ export function createInventory({ stores, namespaces, changed }: InventoryOption
       dirty.clear();
       areNamespacesDirty = false;
       return edit;
+    },
+    giveBack({ changed: ids, namespaces: given }) {
+      for (const id of ids) dirty.add(id);
+      areNamespacesDirty ||= given !== undefined;
     },
     generationOf: (id) => generations.get(id) ?? 0,
     object: find,

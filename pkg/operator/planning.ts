@@ -1,7 +1,7 @@
 // From changes to a plan: takes what changed, lets the planner compile what depends on it, books the revision, and says which
 // routers and objects are concerned. Called by operator.ts for the queue "plan"; leader and followers do the same, so that a
 // follower is warm. Writes nothing.
-import type { Planner } from "../plan/planner.ts";
+import type { PlanChange, Planner } from "../plan/planner.ts";
 import type { Outcome } from "../ports/kube.ts";
 import type { Log } from "../ports/log.ts";
 import type { Book } from "./book.ts";
@@ -22,7 +22,7 @@ export function plan({ inventory, planner, book, log, nowMs, concerned }: Planni
   const edit = inventory.take();
   if (edit === undefined) return { done: true };
   const started = nowMs();
-  const { routers, objects } = planner.update(edit);
+  const { routers, objects } = updated(planner, edit, inventory);
   book.changed([...edit.put.map((one) => one.id), ...edit.refused?.flatMap((problem) => problem.object ?? []) ?? []]);
   for (const id of edit.remove) book.forget(id);
   for (const [router, config] of routers) {
@@ -32,4 +32,14 @@ export function plan({ inventory, planner, book, log, nowMs, concerned }: Planni
   log.info({ objects: edit.changed.length, routers: routers.size, ms: Math.round(nowMs() - started) }, "compiled");
   concerned(routers.keys(), new Set([...edit.changed, ...objects]));
   return { done: true };
+}
+
+/** A fault of the compiler must not pass for an edit that is done: the queue tells it and tries again. */
+function updated(planner: Planner, edit: NonNullable<ReturnType<Inventory["take"]>>, inventory: Inventory): PlanChange {
+  try {
+    return planner.update(edit);
+  } catch (error) {
+    inventory.giveBack(edit);
+    throw error;
+  }
 }

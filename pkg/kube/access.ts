@@ -38,6 +38,7 @@ export function openAccess(options: AccessOptions): KubeAccess {
   let isRefused = false; // the library keeps tokens, those of plugins for ever if they name no end: after a 401 all is read anew
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw configFault(options, "it has no current context with a cluster");
+  if (!URL.canParse(cluster.server)) throw configFault(options, options.pod === true ? "this process runs in no pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name no server" : `the server of its cluster is no URL: "${cluster.server}"`);
   const server = new URL(cluster.server);
   const agents = new Map<string, RequestOptions["agent"]>();
   const agentFor = (given: RequestOptions): RequestOptions["agent"] => {

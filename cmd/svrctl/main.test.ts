@@ -134,6 +134,30 @@ test.each([
   expect((await text(child.stdout)).trimEnd().split("\n")).toEqual(expected);
 }, 60_000);
 
+function shellFolder(): NodeJS.ProcessEnv {
+  const bin = mkdtempSync(join(folder, "bin-"));
+  symlinkSync(join(root, "scripts/program"), join(bin, "svrctl"));
+  return { ...process.env, PATH: `${bin}:${process.env["PATH"] ?? ""}`, HOME: bin, TERM: "xterm" };
+}
+
+async function said(program: string, words: readonly string[]): Promise<string[]> {
+  const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"], env: shellFolder() });
+  return (await text(child.stdout)).trimEnd().split("\n");
+}
+
+test.each([
+  ["svrctl sessi", ["sessions"]], ["svrctl --output=js", ["--output=json", "--output=jsonpath="]], ["svrctl -o js", ["json", "jsonpath="]], ["svrctl config ", ["diff", "validate"]], ["svrctl tabels", ["tables"]],
+])("fish completes '%s' by its script", async (line, expected) => {
+  const found = await said("fish", ["--no-config", "-c", "svrctl completion fish | source; complete -C $argv[1]", line]);
+  expect(found.map((one) => one.split("\t")[0]).sort()).toEqual(expected);
+}, 60_000);
+
+test.each([
+  ["svrctl sessi", "svrctl sessions "], ["svrctl config v", "svrctl config validate "], ["svrctl completion f", "svrctl completion fish "], ["svrctl -o n", "svrctl -o name "], ["svrctl status --li", "svrctl status --limit "],
+])("zsh completes '%s' by its script", async (line, expected) => {
+  expect((await said("zsh", ["-f", join(root, "test/support/complete.zsh"), line])).at(-1)).toBe(`<${expected}>`);
+}, 60_000);
+
 test("called as kubectl-svr, the program says so", async () => {
   const link = join(folder, "kubectl-svr");
   symlinkSync(join(root, "cmd/svrctl/main.ts"), link);

@@ -51,16 +51,40 @@ export function switchField(text: FieldText): z.ZodBoolean {
 
 const mostLabels = 16;
 const longestLabelKey = 317; // 253 of a prefix, slash, 63
-const labelValue = { description: "Value of a label.", max: 63, pattern: /^([a-zA-Z0-9]([-_.a-zA-Z0-9]*[a-zA-Z0-9])?)?$/, what: "the value of a label: letters, digits, -, _ and . between letters or digits" };
+const labelName = /^[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$/;
+const labelPrefix = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const labelValue = { max: 63, pattern: /^([a-zA-Z0-9]([-_.a-zA-Z0-9]*[a-zA-Z0-9])?)?$/, what: "the value of a label: letters, digits, -, _ and . between letters or digits" };
 
 /** labelsField is a few labels with their values, as Kubernetes has them. */
 export function labelsField(description: string, example: Record<string, string>): z.ZodRecord<z.ZodString, z.ZodString> {
-  const value = z.string().max(labelValue.max).regex(labelValue.pattern, { error: `is not ${labelValue.what}` }).meta({ ...metaOf({ description: labelValue.description, example: Object.values(example)[0] }), "x-svr-what": labelValue.what });
-  const labels = z.record(z.string(), value).refine((all) => Object.keys(all).length <= mostLabels, { error: `has more than ${mostLabels} labels`, params: { code: "range", fix: "select by fewer" } });
-  return ruled(labels.meta({ ...metaOf({ description, example }), "x-svr-most": mostLabels }), {
+  const labels = z.record(z.string(), labelValueField({ description: "Value of a label.", example: Object.values(example)[0] })).refine((all) => Object.keys(all).length <= mostLabels, { error: `has more than ${mostLabels} labels`, params: { code: "range", fix: "select by fewer" } });
+  const readable = labels.check((context) => {
+    for (const key of Object.keys(context.value)) if (key.length <= longestLabelKey && key !== "" && !isLabelKey(key)) context.issues.push(labelKeyIssue(key));
+  });
+  return ruled(readable.meta({ ...metaOf({ description, example }), "x-svr-most": mostLabels }), {
     holds: (all) => Object.keys(all).every((key) => key !== "" && key.length <= longestLabelKey), cel: `self.all(key, key != '' && size(key) <= ${longestLabelKey})`,
     error: `has a key that is empty or longer than ${longestLabelKey} characters`, fix: "write the keys of labels",
   });
+}
+
+/** labelKeyField is the key of a label or a taint, where it is a field and no key of a map. */
+export function labelKeyField(text: FieldText): z.ZodString {
+  return patternField({ ...text, max: longestLabelKey, pattern: /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$/, what: "the key of a label: name or prefix/name" });
+}
+
+/** labelValueField is the value of a label or a taint; it may be empty. */
+export function labelValueField(text: FieldText): z.ZodString {
+  return z.string().max(labelValue.max).regex(labelValue.pattern, { error: `is not ${labelValue.what}` }).meta({ ...metaOf(text), "x-svr-what": labelValue.what });
+}
+
+/** The API server cannot check this in a CRD: keys of a map have no bound there, so that any pattern costs more than a rule may. */
+function isLabelKey(key: string): boolean {
+  const [name = "", prefix, ...more] = key.split("/").reverse();
+  return more.length === 0 && labelName.test(name) && (prefix === undefined || labelPrefix.test(prefix));
+}
+
+function labelKeyIssue(key: string): z.core.$ZodRawIssue {
+  return { code: "custom", input: key, path: [key], message: "is not the key of a label", params: { code: "value", fix: "write name or prefix/name: the name at most 63 letters, digits, -, _ and . between letters or digits, the prefix a DNS name such as example.com" } };
 }
 
 /** listField is a list of at most `max` elements; two equal ones are refused when `unique`. */

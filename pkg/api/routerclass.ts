@@ -2,7 +2,7 @@
 // operator makes a Router object for each of them. Fields only.
 import { z } from "zod";
 import { clusterKind } from "./envelope.ts";
-import { choiceField, countField, deviceField, keyedField, labelsField, listField, patternField, switchField, textField } from "./fields.ts";
+import { choiceField, countField, deviceField, keyedField, labelKeyField, labelsField, labelValueField, listField, patternField, switchField, textField } from "./fields.ts";
 import { nameField, namespaceField, wordField } from "./names.ts";
 import { mtuField } from "./network.ts";
 import { ruled } from "./rules.ts";
@@ -43,9 +43,9 @@ const templateField = sourceRules.reduce((schema, rule) => ruled(schema, rule), 
 })).meta({ description: "An interface of each router of the class." });
 
 const tolerationField = z.strictObject({
-  key: textField({ description: "Key of the taint. Default: every key.", example: "node-role.kubernetes.io/control-plane", max: 317 }).optional(),
+  key: labelKeyField({ description: "Key of the taint. Default: every key.", example: "node-role.kubernetes.io/control-plane" }).optional(),
   operator: choiceField(["Equal", "Exists"], { description: "Equal: the value must be the same. Exists: any value. Default: Equal." }).default("Equal"),
-  value: textField({ description: "Value of the taint. Default: none.", example: "edge", max: 63, min: 0 }).optional(),
+  value: labelValueField({ description: "Value of the taint. Default: none.", example: "edge" }).optional(),
   effect: choiceField(["NoSchedule", "PreferNoSchedule", "NoExecute"], { description: "Effect of the taint. Default: every effect." }).optional(),
 }).meta({ description: "A taint of nodes that the routers tolerate." });
 

@@ -1,6 +1,7 @@
 // The admission policies of the chart on a real API server: a router pod writes only the statuses of its own node, a Service lets in only
 // tenants that grant its namespace. Tokens are bound to Pod objects on nodes, as kubelets get them; no pod runs.
 import { openAccess } from "../../pkg/kube/access.ts";
+import type { AccessOptions } from "../../pkg/kube/access.ts";
 import { openKubeClient } from "../../pkg/kube/client.ts";
 import { resourceOf } from "../../pkg/operator/resources.ts";
 import type { KubeResource } from "../../pkg/ports/kube.ts";
@@ -39,8 +40,8 @@ beforeAll(async () => {
 afterAll(async () => { await kube.close(); }, 60_000);
 
 /** Writes a status as a router does; gives what the server refuses. */
-async function refusal(resource: KubeResource, name: string, kubeconfig: string, more: object = {}): Promise<string> {
-  const client = openKubeClient({ access: openAccess({ kubeconfig }) });
+async function refusal(resource: KubeResource, name: string, who: string | AccessOptions, more: object = {}): Promise<string> {
+  const client = openKubeClient({ access: openAccess(typeof who === "string" ? { kubeconfig: who } : who) });
   const status = resource.kind === "Router" ? { version: "0.1.0" } : { acked: { hash: digest, time: "2026-01-01T00:00:00Z" } };
   try {
     await client.apply(resource, { apiVersion: "opensvr.io/v1alpha1", kind: resource.kind, metadata: { name }, status: { ...status, ...more } }, { manager: "opensvr-router", force: true, status: true });
@@ -58,9 +59,15 @@ test("a router writes the statuses of its own node, and of no other", async () =
     expect(await refusal(resource, "edge-n1", router)).toBe("");
     await waitFor(`the policy is in force for ${kind}`, async () => await refusal(resource, "edge-n2", router) !== "");
     expect(await refusal(resource, "edge-n2", router)).toMatch(/SVR_KUBE_DENIED.*a router on node "n1" may not write the status of an object for node "n2"; use a token/);
-    expect(await refusal(resource, "edge-n1", unbound)).toMatch(/a router on node "" may not/);
+    expect(await refusal(resource, "edge-n1", unbound)).toMatch(/SVR_KUBE_DENIED.*a router needs a token that is bound to its pod, which names the node; this account has none/);
   }
 }, 60_000);
+
+test("an account of a router about whom nothing more is known is refused with the same words", async () => {
+  const said = await refusal(resourceOf("Router"), "edge-n1", { kubeconfig: kube.kubeconfig, as: `system:serviceaccount:${namespace}:${account}` });
+  expect(said).toMatch(/SVR_KUBE_DENIED.*denied request: a router needs a token that is bound to its pod/);
+  expect(said).not.toMatch(/no such key|resulted in error/);
+});
 
 test("a router of another class on the same node is another's, and conditions are the operator's", async () => {
   for (const [kind, spec] of [["Router", { nodeName: "n1", interfaces: [{ name: "lan0", type: "LAN" }] }], ["RouterConfig", { type: "Head", head: { router: "core-n1", nodeName: "n1", format: 1, version: "0.1.0", hash: digest, pages: [] } }]] as const) {

@@ -115,6 +115,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
     async stop() {
       for (const one of [...timers, leading, acks, lostPages, classes, users, reports, silence, inventory]) one.stop();
       await Promise.all([made.plan, made.heads, made.statuses, made.classes, made.chores].map((queue) => queue.drain()));
+      await keepSnapshot(parts);
       await elected.release();
       await watcher.stop();
     },
@@ -152,6 +153,15 @@ function chore(parts: Parts, name: string): Promise<Outcome> {
   if (name === "default") return options.makesDefault ? makeDefaultClass(classPartsOf(parts)).then(() => ({ done: true })) : Promise.resolve({ done: true });
   if (name === "snapshot") return leads() ? writeSnapshot({ kube, namespace, pages, sha256, leads, unnamed, cutting, turn }, planner.accepted()) : Promise.resolve({ done: true });
   return sweepPages({ kube, heads, pages, kept: async () => pagesOf(await kube.get(configMaps, { namespace, name: snapshotName })), leads, nowMs: () => clock.monotonicMs(), unnamed });
+}
+
+/** Who ends within a second of an edit has not written yet what is in force now. */
+async function keepSnapshot(parts: Parts): Promise<void> {
+  try {
+    await chore(parts, "snapshot");
+  } catch (error) {
+    parts.options.log.warn({ error }, "the objects in force were not kept; the next leader has those of the edit before");
+  }
 }
 
 function classPartsOf({ options, stores, leads, applied }: Parts): ClassParts {

@@ -104,12 +104,14 @@ test("a reference to nothing is told on the object, and mended by the object tha
 }, 120_000);
 
 test("an object that is broken keeps its last good version, also when nobody runs meanwhile", async () => {
-  const before = await headChanges(kube, "branch", undefined);
+  const first = await headChanges(kube, "branch", undefined);
+  patch("router", "branch", { timers: { tcpIdle: "1234s" } });
+  const before = await headChanges(kube, "branch", first.hash);
+  for (const one of operators.splice(0)) await one.stop(15_000);
+  expect(leaderOf(kube)).toBe(""); // given back
   // The compiler refuses it, the schema does not: a second interface on the device of the first.
   const branch = itemOf(kube, "routers.opensvr.io", "branch");
   const interfaces = branch?.spec?.["interfaces"] as { name: string; device?: string }[];
-  for (const one of operators.splice(0)) await one.stop(15_000);
-  expect(leaderOf(kube)).toBe(""); // given back
   patch("router", "branch", { interfaces: [...interfaces, { name: "twin", type: "LAN", device: interfaces[0]?.device ?? interfaces[0]?.name }] });
   operators.push(await startOperator(kube));
   await waitFor("it is told", () => conditionOf(itemOf(kube, "routers.opensvr.io", "branch"), "Accepted").startsWith("False LastGoodInForce"), { ...slow, show: () => conditionOf(itemOf(kube, "routers.opensvr.io", "branch"), "Accepted") });

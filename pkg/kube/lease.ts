@@ -32,6 +32,8 @@ export interface LeaseOptions {
   failed?: (error: SvrError) => void;
 }
 
+const SOON_MS = 10; // after the lease of another has run out
+
 const leases: KubeResource = { group: "coordination.k8s.io", version: "v1", plural: "leases", kind: "Lease", namespaced: true };
 
 interface LeaseSpec { holderIdentity?: string; leaseDurationSeconds?: number; acquireTime?: string; renewTime?: string; leaseTransitions?: number }
@@ -51,7 +53,7 @@ export function electLeader(options: LeaseOptions): Leadership {
     for (const listener of [...listeners]) listener(told);
   };
   let alarm: NodeJS.Timeout | undefined;
-  const seen: Seen = { mark: "", sinceMs: -Infinity };
+  const seen: Seen = { mark: "", sinceMs: -Infinity, freeMs: -Infinity };
   const turn = async (): Promise<void> => {
     const started = nowMs();
     try {
@@ -66,7 +68,8 @@ export function electLeader(options: LeaseOptions): Leadership {
   const run = async (): Promise<void> => {
     while (!ending.signal.aborted) {
       await turn();
-      await rest(times.tryMs * (0.9 + random() / 5), ending.signal);
+      const [period, left] = [times.tryMs * (0.9 + random() / 5), seen.freeMs - nowMs()];
+      await rest(!leads() && left > 0 ? Math.min(period, left + SOON_MS) : period, ending.signal);
     }
   };
   const running = run();
@@ -88,8 +91,8 @@ export function electLeader(options: LeaseOptions): Leadership {
   };
 }
 
-/** What the Lease said last, and since when, on our own clock. */
-interface Seen { mark: string; sinceMs: number }
+/** What the Lease said last, since when, and when it runs out if nobody renews it; on our own clock. */
+interface Seen { mark: string; sinceMs: number; freeMs: number }
 
 /** Takes or renews the lease; false when another holds it. */
 async function hold(options: LeaseOptions, seen: Seen, times: LeaseTimes): Promise<boolean> {
@@ -104,7 +107,8 @@ async function hold(options: LeaseOptions, seen: Seen, times: LeaseTimes): Promi
   if (mark !== seen.mark) Object.assign(seen, { mark, sinceMs: nowMs() });
   const isMine = spec.holderIdentity === identity;
   const holdMs = Math.max(times.holdMs, (spec.leaseDurationSeconds ?? 0) * 1000);
-  if (!isMine && spec.holderIdentity !== undefined && spec.holderIdentity !== "" && nowMs() - seen.sinceMs < holdMs) return false;
+  seen.freeMs = seen.sinceMs + holdMs;
+  if (!isMine && spec.holderIdentity !== undefined && spec.holderIdentity !== "" && nowMs() < seen.freeMs) return false;
   const next: LeaseSpec = { ...mine, acquireTime: isMine ? spec.acquireTime ?? now : now, leaseTransitions: (spec.leaseTransitions ?? 0) + (isMine ? 0 : 1) };
   return won(kube.replace(leases, { ...base, metadata: lease.metadata, spec: next }));
 }

@@ -47,6 +47,10 @@ test.each<[desc: string, bad: string, problem: RegExp]>([
 test("files whose objects cannot be named are listed, so that their last good objects can stay", () => {
   expect(parse("kind: [").unreadable).toEqual(["a.yaml"]);
   expect(parse(`apiVersion: ${apiVersion}\nkind: Tenant\nmetadata: { name: a }\nspek: 1`).unreadable).toEqual([]);
+  expect(parse("apiVersion: v1\nkind: Namespace").foreign).toEqual(["Namespace v1"]);
+  expect(parse(`apiVersion: ${apiVersion}\nkind: RouterClass\nmetadata: { name: edge }`)).toMatchObject({ unreadable: ["a.yaml"], foreign: [`RouterClass ${apiVersion}`] });
+  for (const text of ["3", "kind: Tenant", "kind: [", `apiVersion: ${apiVersion}\nkind: Tenan`]) expect(parse(text)).toMatchObject({ unreadable: ["a.yaml"] });
+  for (const text of ["3", "kind: Tenant", "kind: [", `apiVersion: ${apiVersion}\nkind: Tenan`]) expect(parse(text).foreign).toBeUndefined();
   expect(parse("apiVersion: x").unreadable).toEqual(["a.yaml"]);
 });
 

@@ -9,8 +9,10 @@ import { isKind, kinds, objectId } from "./kinds.ts";
 import type { ApiObject } from "./kinds.ts";
 import { checkObject } from "./objectcheck.ts";
 import type { Finding } from "./objectcheck.ts";
+import { apiGroup } from "./names.ts";
 import { compareProblems } from "./problem.ts";
 import type { Position, Problem } from "./problem.ts";
+import { served } from "./served.ts";
 import { yamlChunks } from "./yamlstream.ts";
 import type { YamlDocument } from "./yamlstream.ts";
 
@@ -41,6 +43,8 @@ export interface ParseResult {
   problems: Problem[];
   /** files in which a document was too broken to say which object it is; keepLastGood uses it */
   unreadable: string[];
+  /** of the unreadable documents those that belong to somebody else, or to the API server alone: `Kind apiVersion` */
+  foreign?: string[];
 }
 
 /** documentBounds are the limits of the parser: characters a file, documents a file, aliases a document. */
@@ -110,7 +114,14 @@ function checkOne(context: DocumentContext, read: { value: unknown; id: string |
     return;
   }
   if (read.id === undefined) result.unreadable.push(file);
+  if (read.id === undefined && isForeign(read.value)) (result.foreign ??= []).push(`${read.value.kind} ${read.value.apiVersion}`);
   for (const finding of checked.findings) read.add(finding, positionOf(source, finding.field ?? ""));
+}
+
+/** An object of Kubernetes that no compiler reads. A misspelt group is one as well: who leaves these out has to say so. */
+function isForeign(value: unknown): value is { apiVersion: string; kind: string } {
+  const { apiVersion, kind } = (typeof value === "object" && value !== null ? value : {}) as { apiVersion?: unknown; kind?: unknown };
+  return typeof apiVersion === "string" && typeof kind === "string" && (!apiVersion.startsWith(`${apiGroup}/`) || (Object.hasOwn(served, kind) && !isKind(kind)));
 }
 
 /** The document as plain data, unless its aliases are unknown, circular or too many. */

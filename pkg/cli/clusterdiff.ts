@@ -17,6 +17,8 @@ import { diffText } from "./diffview.ts";
 import { Exit } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 
+const MOST_NAMED = 5;
+
 /** diffCluster shows the difference, as kubectl would apply the files: each object takes the place of the one of its name, others stay. Exit 3 when a live session would be cut. */
 export async function diffCluster(context: Context, flags: DiffFlags): Promise<ExitCode> {
   const edit = await readEdit(context, flags.directories);
@@ -27,6 +29,7 @@ export async function diffCluster(context: Context, flags: DiffFlags): Promise<E
     const put = edit.objects.map((one) => placed(one, asked.namespace));
     const ids = new Set(put.map(({ id }) => id));
     const changed = plan.edit({ put, refused: edit.problems.filter(({ severity, object }) => severity === "error" && object !== undefined && !ids.has(object)) });
+    if (edit.foreign !== undefined) await context.note(`note: not looked at, because no router reads them: ${edit.foreign.slice(0, MOST_NAMED).join(", ")}${edit.foreign.length > MOST_NAMED ? ` and ${edit.foreign.length - MOST_NAMED} more` : ""}`);
     for (const problem of plan.problemsOf(new Set([...ids, ...edit.problems.flatMap(({ object }) => object ?? [])]))) if (problem.severity === "error") await context.note(`note: ${formatProblem(problem)}`);
     const before = plan.objects.filter(({ id }) => ids.has(id));
     const data: DiffData = { objects: diffObjects(before, put), changed, routers: [] };
@@ -43,9 +46,11 @@ async function readEdit({ around }: Context, paths: readonly string[]): Promise<
     if (!one.ok) return one.error;
     parsed.push(one.value);
   }
-  const unreadable = parsed.flatMap((one) => one.unreadable);
-  if (unreadable.length > 0) return unreadableFailure(unreadable);
-  return { objects: parsed.flatMap((one) => one.objects), problems: parsed.flatMap((one) => one.problems), unreadable };
+  const unreadable = parsed.flatMap((one) => one.unreadable), foreign = parsed.flatMap((one) => one.foreign ?? []);
+  if (unreadable.length > foreign.length) return unreadableFailure([...new Set(unreadable)]); // a foreign document counts in both
+  return {
+    ...(foreign.length > 0 && { foreign }), objects: parsed.flatMap((one) => one.objects), problems: parsed.flatMap((one) => one.problems), unreadable,
+  };
 }
 
 /** An object whose file names no namespace goes where kubectl would put it. */

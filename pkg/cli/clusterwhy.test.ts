@@ -137,6 +137,14 @@ describe("the objects of a cluster", () => {
       expect(err).toMatch(/note: b\.yaml:\d+:\d+: error: Service shop\/web spec\.servicePolicyRef\.name: there is no ServicePolicy "shop\/gone"/);
     });
 
+    test("documents that no router reads are named, and the others are looked at", async () => {
+      const space = (name: string): string => `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${name} }\n---\n`;
+      const tenant = "apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { name: lab }\n";
+      expect(await ask("config diff a.yaml", { files: { "a.yaml": `${space("a")}${tenant}` } })).toMatchObject({ exit: 0, out: expect.stringContaining("added   Tenant lab") as string, err: "note: not looked at, because no router reads them: Namespace v1\n" });
+      expect((await ask("config diff a.yaml", { files: { "a.yaml": `${["a", "b", "c", "d", "e", "f", "g"].map(space).join("")}${tenant}` } })).err).toContain("Namespace v1 and 2 more\n");
+      expect(await ask("config diff a.yaml", { files: { "a.yaml": `${space("a")}a: [` } })).toMatchObject({ exit: 1, err: expect.stringContaining("a.yaml has a document that cannot be read") as string });
+    });
+
     test("an edit of labels is none for routers", async () => {
       const files = { "acme.yaml": "apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { name: acme, labels: { team: web } }\nspec: { serviceNamespaces: { names: [shop] } }\n" };
       expect((await ask("config diff acme.yaml", { files })).out).toBe("no object differs\n\nrouters with another configuration: none\n");

@@ -31,6 +31,7 @@ export interface KubeAccess {
 }
 
 const MAX_SOCKETS = 32;
+const INVENTED = "http://localhost:8080"; // what the library says when it finds nothing
 
 /** openAccess reads the configuration; rejects with SVR_KUBE_CONFIG when there is none that can be used. */
 export function openAccess(options: AccessOptions): KubeAccess {
@@ -40,6 +41,7 @@ export function openAccess(options: AccessOptions): KubeAccess {
   if (cluster === null) throw configFault(options, "it has no current context with a cluster");
   if (!URL.canParse(cluster.server)) throw configFault(options, options.pod === true ? "this process runs in no pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name no server" : `the server of its cluster is no URL: "${cluster.server}"`);
   const server = new URL(cluster.server);
+  if (server.protocol !== "https:") throw configFault(options, `the server of its cluster is ${cluster.server}: only https is spoken`);
   const agents = new Map<string, RequestOptions["agent"]>();
   const agentFor = (given: RequestOptions): RequestOptions["agent"] => {
     if (cluster.proxyUrl !== undefined) return given.agent; // the library knows proxies
@@ -96,6 +98,7 @@ function readConfig(options: AccessOptions): KubeConfig {
   } catch (cause) {
     throw configFault(options, cause instanceof Error ? cause.message : String(cause), cause);
   }
+  if (options.kubeconfig === undefined && config.getCurrentCluster()?.server === INVENTED) throw configFault(options, "there is none");
   if (options.context === undefined) return config;
   if (config.getContextObject(options.context) === null) {
     throw configFault(options, `it has no context "${options.context}"; there are ${config.getContexts().map(({ name }) => name).join(", ") || "none"}`);

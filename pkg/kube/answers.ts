@@ -37,7 +37,7 @@ export function statusFault(code: number, about: { object: string; attempted: st
   const status = statusOf(body);
   const { errorCode, fix } = meaningOf(code, status);
   const causes = (status?.details?.causes ?? []).slice(0, 5).map(({ field, message }) => `${field === undefined || field === "<nil>" ? "" : `${field}: `}${message ?? ""}`);
-  const why = causes.length > 0 ? causes.join("; ") : status?.message ?? body.slice(0, 200);
+  const why = causes.length > 0 ? causes.join("; ") : (status?.message ?? body.slice(0, 200)).trim();
   return new SvrError(errorCode, { object: about.object, attempted: `${about.attempted} (${code}): ${why}`, fix });
 }
 

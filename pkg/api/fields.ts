@@ -58,10 +58,7 @@ const labelValue = { max: 63, pattern: /^([a-zA-Z0-9]([-_.a-zA-Z0-9]*[a-zA-Z0-9]
 /** labelsField is a few labels with their values, as Kubernetes has them. */
 export function labelsField(description: string, example: Record<string, string>): z.ZodRecord<z.ZodString, z.ZodString> {
   const labels = z.record(z.string(), labelValueField({ description: "Value of a label.", example: Object.values(example)[0] })).refine((all) => Object.keys(all).length <= mostLabels, { error: `has more than ${mostLabels} labels`, params: { code: "range", fix: "select by fewer" } });
-  const readable = labels.check((context) => {
-    for (const key of Object.keys(context.value)) if (key.length <= longestLabelKey && key !== "" && !isLabelKey(key)) context.issues.push(labelKeyIssue(key));
-  });
-  return ruled(readable.meta({ ...metaOf({ description, example }), "x-svr-most": mostLabels }), {
+  return ruled(labels.meta({ ...metaOf({ description, example }), "x-svr-most": mostLabels }), {
     holds: (all) => Object.keys(all).every((key) => key !== "" && key.length <= longestLabelKey), cel: `self.all(key, key != '' && size(key) <= ${longestLabelKey})`,
     error: `has a key that is empty or longer than ${longestLabelKey} characters`, fix: "write the keys of labels",
   });
@@ -77,15 +74,17 @@ export function labelValueField(text: FieldText): z.ZodString {
   return z.string().max(labelValue.max).regex(labelValue.pattern, { error: `is not ${labelValue.what}` }).meta({ ...metaOf(text), "x-svr-what": labelValue.what });
 }
 
-/** The API server cannot check this in a CRD: keys of a map have no bound there, so that any pattern costs more than a rule may. */
-function isLabelKey(key: string): boolean {
+/**
+ * isLabelKey tells whether a key is one that a label can have. No part of a schema: keys of a map have no bound in a CRD, so that any pattern
+ * costs more than a rule may, and both must judge alike. Whoever uses such keys asks.
+ */
+export function isLabelKey(key: string): boolean {
   const [name = "", prefix, ...more] = key.split("/").reverse();
   return more.length === 0 && labelName.test(name) && (prefix === undefined || labelPrefix.test(prefix));
 }
 
-function labelKeyIssue(key: string): z.core.$ZodRawIssue {
-  return { code: "custom", input: key, path: [key], message: "is not the key of a label", params: { code: "value", fix: "write name or prefix/name: the name at most 63 letters, digits, -, _ and . between letters or digits, the prefix a DNS name such as example.com" } };
-}
+/** labelKeyFix says what to write. */
+export const labelKeyFix = "write name or prefix/name: the name at most 63 letters, digits, -, _ and . between letters or digits, the prefix a DNS name such as example.com";
 
 /** listField is a list of at most `max` elements; two equal ones are refused when `unique`. */
 export function listField<T extends z.ZodType>(element: T, text: FieldText & { max: number; min?: number; unique?: boolean }): z.ZodArray<T> {

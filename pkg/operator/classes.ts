@@ -2,6 +2,7 @@
 // it does not select any more have none. Called by operator.ts for the queue "classes", key is the name of the class.
 import { datedConditions, readyVerdict } from "../api/conditions.ts";
 import type { Condition, Verdict } from "../api/conditions.ts";
+import { isLabelKey, labelKeyFix } from "../api/fields.ts";
 import { apiVersion } from "../api/names.ts";
 import type { RouterClass } from "../api/routerclass.ts";
 import { served } from "../api/served.ts";
@@ -37,6 +38,8 @@ export async function reconcileClass(parts: ClassParts, name: string): Promise<O
   if (object === undefined || !leads()) return { done: true };
   const read = served.RouterClass.schema.safeParse({ apiVersion: object.apiVersion, kind: object.kind, metadata: { name }, spec: object["spec"] ?? {} });
   if (!read.success) return writeStatus(parts, object, [{ type: "Accepted", status: "False", reason: "Invalid", message: read.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).slice(0, 3).join(". ") }]);
+  const faulty = Object.keys(read.data.spec.nodeSelector ?? {}).find((key) => !isLabelKey(key));
+  if (faulty !== undefined) return writeStatus(parts, object, [{ type: "Accepted", status: "False", reason: "Invalid", message: `spec.nodeSelector: "${faulty}" is not the key of a label; ${labelKeyFix}` }]);
   const routers = wantedRouters(parts, read.data, object);
   if (!read.data.spec.paused) {
     for (const child of classChildren(read.data, object.metadata, parts.settings)) await applyChild(parts, child);

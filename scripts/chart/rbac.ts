@@ -76,7 +76,7 @@ const test: Role = {
   key: "test", title: "helm test", where: "ClusterRole of the pod that `helm test` starts; it is deleted after a test that passed",
   rules: [
     ...[...compiled, "routers", "routerclasses"].map((resource): Rule => ({ group: opensvr, resource, verbs: ["list"], why: "conditions" })),
-    { group: opensvr, resource: "routerconfigs", verbs: ["get"], why: "what routers acknowledged" },
+    { group: opensvr, resource: "routerconfigs", verbs: ["list"], why: "what routers acknowledged" },
     { group: "coordination.k8s.io", resource: "leases", names: ["opensvr-operator"], verbs: ["get", "list"], why: "who leads; a list is of this one name" },
     { group: "apps", resource: "deployments", verbs: ["list"], why: "how many operators are ready" },
   ],

@@ -70,6 +70,7 @@ async function work(on: Kube): Promise<void> {
   await waitFor("the Router of the node is gone", () => itemOf(on, "routers.opensvr.io", "default-n1") === undefined, slow);
   on.kubectl(["delete", "routers.opensvr.io", "north"]);
   await waitFor("the head of north is gone", () => headOf(on, "north") === undefined, slow);
+  await waitFor("an event tells who misses north", () => on.kubectl(["get", "events.events.k8s.io", "-A", "-o", "name"]) !== "", slow);
   await waitFor("the objects in force are listed", () => on.tryKubectl(["get", "configmap", "opensvr-accepted", "-n", namespace]).status === 0, slow);
 }
 

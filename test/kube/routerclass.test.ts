@@ -51,6 +51,13 @@ test("without any class the operator makes one for the pod network, with a route
   await waitFor("its Routers go with it", () => routersOf("default").length === 0, slow);
 }, 180_000);
 
+test("a class that selects by what no label can be is not accepted, and nothing is made of it", async () => {
+  kube.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "opensvr.io/v1alpha1", kind: "RouterClass", metadata: { name: "odd" }, spec: { nodeSelector: { "two words": "x" } } }));
+  await waitFor("the class is told", () => conditionOf(itemOf(kube, "routerclasses.opensvr.io", "odd"), "Accepted").startsWith('False Invalid: spec.nodeSelector: "two words" is not the key of a label; write name or prefix/name'), slow);
+  expect(itemOf(kube, "daemonsets.apps", "opensvr-router-odd", operatorNamespace)).toBeUndefined();
+  kube.kubectl(["delete", "routerclasses.opensvr.io", "odd"]);
+}, 60_000);
+
 test("a class becomes a DaemonSet without privileges, an account, a binding, and a Router for each node selected", async () => {
   kube.kubectl(["apply", "-f", "-"], edge);
   await waitFor("Routers of class edge", () => routersOf("edge").join() === "edge-n1,edge-n2", slow);

@@ -121,7 +121,7 @@
   verbs: ["list"]
 - apiGroups: ["opensvr.io"]
   resources: ["routerconfigs"]
-  verbs: ["get"]
+  verbs: ["list"]
 - apiGroups: ["coordination.k8s.io"]
   resources: ["leases"]
   resourceNames: ["opensvr-operator"]

@@ -159,7 +159,7 @@ describeNet(`filters, FUZZ_SEED=${seed}`, () => {
       });
       const before = Object.values(await dropsOf(at.router)).reduce((sum, count) => sum + count, 0);
       await at.injector.send(...packets);
-      await waitFor("most are counted", async () => Object.values(await dropsOf(at.router)).reduce((sum, count) => sum + count, 0) >= before + packets.length * 0.9); // some are not IP at all
+      await waitFor("most are counted", async () => Object.values(await dropsOf(at.router)).reduce((sum, count) => sum + count, 0) >= before + packets.length * 0.8); // some are not IP at all, and one in twelve is longer than the link takes
     }
   }, 60_000);
 

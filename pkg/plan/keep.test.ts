@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { parseDocuments } from "../api/document.ts";
 import type { ParseResult } from "../api/document.ts";
 import { compile, compileKeeping, keepLastGood } from "./compile.ts";
+import { objectsToPutBack } from "./putback.ts";
 
 const lan0 = { name: "lan0", type: "LAN", addresses: ["10.1.0.1/24"], vlans: [{ id: 7 }] };
 const router = line("Router", "one", { interfaces: [lan0] });
@@ -126,4 +127,10 @@ test("any edit of any configuration: what is unchanged stays, and what is refuse
     const refused = new Set(compile(kept).problems.flatMap((problem) => (problem.severity === "error" && !kept.problems.includes(problem) ? problem.object ?? [] : [])));
     for (const id of refused) if (specOf(before, id) !== undefined) expect(specOf(kept.objects, id)).toEqual(specOf(before, id));
   }), { numRuns: 40 });
+});
+
+test("whatever the order of refusals, the same one is named beside what goes back", () => {
+  const now = new Map(parseLines([tenant("new"), tenant("a"), tenant("b")]).objects.map((one) => [one.id, one])), before = new Map([["Tenant new", undefined]]);
+  const refusals = ["Tenant b", "Tenant a"].map((object) => ({ object, beside: "Tenant new" }));
+  for (const refused of [refusals, refusals.toReversed()]) expect([...objectsToPutBack(refused, { before, now })]).toEqual([["Tenant new", { old: undefined, beside: "Tenant a" }]]);
 });

@@ -13,14 +13,19 @@ export interface PutBack { old: ParsedObject | undefined; beside?: string }
 /** objectsToPutBack gives the changed ones among refused objects and those in conflict with them, with their old version; new winners with none. */
 export function objectsToPutBack(refused: Iterable<Refusal>, { before, now }: Versions): Map<string, PutBack> {
   const back = new Map<string, PutBack>();
+  /** Whatever the order of refusals: what is told of the object itself, else beside the first of those that it contradicts by name. */
+  const note = (id: string, one: PutBack): void => {
+    const known = back.get(id);
+    if (known === undefined || (one.beside ?? "") < (known.beside ?? "")) back.set(id, one);
+  };
   const isNew = (id: string): boolean => before.has(id) && before.get(id) === undefined;
   for (const { object, beside } of refused) {
     for (const id of [object, ...(beside === undefined ? [] : [beside])]) {
       const old = before.get(id);
       const one = now.get(id);
-      if (old !== undefined && one !== undefined && !sameValue(old.object.spec, one.object.spec)) back.set(id, { old, ...(id !== object && { beside: object }) });
+      if (old !== undefined && one !== undefined && !sameValue(old.object.spec, one.object.spec)) note(id, { old, ...(id !== object && { beside: object }) });
     }
-    if (beside !== undefined && !isNew(object) && isNew(beside) && now.has(beside) && !back.has(beside)) back.set(beside, { old: undefined, beside: object });
+    if (beside !== undefined && !isNew(object) && isNew(beside) && now.has(beside)) note(beside, { old: undefined, beside: object });
   }
   return back;
 }

@@ -31,13 +31,14 @@ const metadataEncryptionField = z.strictObject({
 const pskField = z.strictObject({
   file: textField({ description: "File with the pre-shared key: at least 32 random bytes as hex, base64 or raw bytes; closed to other users. Relative to the key directory: in a pod the Secret of its class (keySecret), else --key-dir, which is the configuration directory by default.", example: "keys/branch-transit.psk", max: 4_096 }),
   generation: countField({ description: "Counts rotations; both sides must agree. Default: 1.", example: 1, min: 1, max: 2_147_483_647 }).default(1),
-}).meta({ description: "Pre-shared key; a peer without one is left out in this version." });
+}).meta({ description: "Pre-shared key. Default: none, certificates say who the peer is." });
 
 /** peerField is one peer of a router. */
 export const peerField = z.strictObject({
   name: routerNameField.meta({ description: "Name of the peer router.", examples: ["transit"] }),
   paths: keyedField(pathField, { description: "Ways to the peer.", min: 1, max: 64, key: "name" }),
   psk: pskField.optional(),
+  outboundOnly: choiceField(["None", "ThisRouter", "Peer"], { description: "Side that nothing reaches unasked, behind a NAT for example: it begins key exchanges, else the router with the lower name does. Default: None.", example: "Peer" }).default("None"),
   hmac: hmacField.prefault({}),
   metadataEncryption: metadataEncryptionField.prefault({}),
   allowedTenants: listField(tenantOrGlobalField, { description: "Tenants that the peer may assert; each covers its children. Default: none.", example: ["acme"], max: 1_024, unique: true }).default([]),

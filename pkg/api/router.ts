@@ -9,6 +9,7 @@ import { natField } from "./nat.ts";
 import { addressField, hasPorts, interfaceAddressField, mtuField, portsField, portsNeedProtocol, protocolField, vlanField, waypointPortsField } from "./network.ts";
 import { peerField } from "./peer.ts";
 import { ruled } from "./rules.ts";
+import { keyRotationField, trustField } from "./trust.ts";
 
 /** highestIfnum is the highest interface number of a router; numbers are part of flow keys. */
 export const highestIfnum = 2_047;
@@ -107,6 +108,9 @@ const routerSpec = z.strictObject({
   quarantine: durationField({ description: "Rest of a released pair of waypoint ports. Default: 30s.", example: "30s", min: "30s", max: "600s" }).default("30s"),
   mssClamp: z.union([z.enum(["Automatic", "None"]), z.int().min(536).max(8_960)], { error: "is not Automatic, None or 536-8960" }).default("Automatic")
     .meta({ description: "Limit of the TCP MSS option: Automatic from the MTU, None, or bytes. Default: Automatic.", examples: ["Automatic"], "x-kubernetes-int-or-string": true }),
+  authentication: choiceField(["PerPeer", "Certificate"], { description: "PerPeer: peers with psk by keys derived from it, the others by certificate. Certificate: every peer by certificate; a psk is mixed into the exchange. Default: PerPeer.", example: "Certificate" }).default("PerPeer"),
+  trust: trustField.prefault({}),
+  keyRotation: keyRotationField.prefault({}),
   pathMtuDiscovery: pathMtuField.prefault({}),
   icmp: icmpField.prefault({}),
   shards: countField({ description: "Threads for first packets. Default: one a processor.", example: 2, min: 1, max: 64 }).optional(),

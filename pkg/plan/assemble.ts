@@ -8,6 +8,9 @@ import type { CompiledInterfaces } from "./interfaces.ts";
 import type { CompiledPeers } from "./peers.ts";
 import { originIn } from "./report.ts";
 
+const HOUR_MS = 3_600_000;
+const DEFAULT_ROTATION_HOURS = 24;
+
 /** RouterParts is what the steps made of a router. */
 export interface RouterParts {
   links: CompiledInterfaces;
@@ -31,7 +34,21 @@ export function assembleRouter(input: Input<"Router">, parts: RouterParts): Rout
     nexthops: nexthops.sort((a, b) => compareNames(a.key, b.key)),
     members, peers, paths, ...parts.nat,
     limits: limitsOf(spec.limits), timers: timersOf(spec), ...(sessionTypes.length > 0 && { sessionTypes }), mssClamp: spec.mssClamp,
-    pathMtu: { discovery: spec.pathMtuDiscovery.enabled, intervalMs: millisOf(spec.pathMtuDiscovery.interval) }, shards: spec.shards ?? 0, ...icmpOf(spec.icmp),
+    pathMtu: { discovery: spec.pathMtuDiscovery.enabled, intervalMs: millisOf(spec.pathMtuDiscovery.interval) }, shards: spec.shards ?? 0, ...icmpOf(spec.icmp), ...trustOf(spec),
+  };
+}
+
+/** Only what differs from the defaults. */
+function trustOf({ trust, keyRotation }: Router["spec"]): Pick<RouterConfig, "trust" | "keyRotationHours"> {
+  const hours = keyRotation.enabled ? Math.ceil(millisOf(keyRotation.interval) / HOUR_MS) : 0;
+  const files = trust.authorities.flatMap(({ file }) => file ?? []);
+  const isPlain = trust.authorities.length === 0 && trust.revoked.length === 0 && trust.onFailure === "Refuse";
+  return {
+    ...(!isPlain && { trust: {
+      authorities: trust.authorities.flatMap(({ pem }) => pem ?? []), ...(files.length > 0 && { authorityFiles: files }), revoked: [...trust.revoked].sort(),
+      ...(trust.onFailure === "KeepKeys" && { failSoft: true as const }),
+    } }),
+    ...(hours !== DEFAULT_ROTATION_HOURS && { keyRotationHours: hours }),
   };
 }
 

@@ -44,12 +44,28 @@ export interface RouterConfig {
   sessionTypes?: SessionTypeConfig[];
   /** clamp of the TCP MSS option (protocol 10.4); a number is bytes */
   mssClamp: "Automatic" | "None" | number;
+  /** whose certificates count; absent: those of the authorities that the identity of the router came with, none revoked */
+  trust?: TrustConfig;
+  /** age at which keys from an exchange are replaced, 1-720, 0 never; absent: 24 */
+  keyRotationHours?: number;
   /** path MTU discovery (protocol 10.3) */
   pathMtu: { discovery: boolean; intervalMs: number };
   /** sessions of ICMP (behaviour 3.7); absent: matched by identifier, begun by requests alone */
   icmp?: { byType: boolean; asyncReply: boolean };
   /** worker threads for first packets; 0: one per processor */
   shards: number;
+}
+
+/** TrustConfig says whose certificates count (protocol 15.1). */
+export interface TrustConfig {
+  /** certificates in PEM */
+  authorities: string[];
+  /** files with more of them, found as the files of pre-shared keys are; absent: none */
+  authorityFiles?: string[];
+  /** serial numbers, lower-case hexadecimal */
+  revoked: string[];
+  /** an expired certificate takes keys away at the next rotation only; absent: within 60 s */
+  failSoft?: true;
 }
 
 /** InterfaceConfig is one interface of the router. */
@@ -225,7 +241,14 @@ export interface PeerConfig {
   hmac: { mode: "Disabled" | "Regular" | "TimeBased"; window: number };
   /** `required`: clear payload TLVs from it are dropped */
   metadataEncryption: { enabled: boolean; suite: "CBC" | "GCM"; required: boolean };
-  psk: { file: string; generation: number };
+  /** certificate: keys come from an exchange (protocol 15.2), with the psk mixed in where there is one; absent: psk, keys are derived from it (15.4) */
+  authentication?: "certificate";
+  /** there for sure without `authentication` */
+  psk?: { file: string; generation: number };
+  /** who begins an exchange; absent: the router with the lower name */
+  initiator?: "self" | "peer";
+  /** a policy of a service that may be reached through it asks for a post-quantum exchange */
+  postQuantum?: true;
   origin: Origin;
 }
 

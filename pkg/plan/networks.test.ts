@@ -86,6 +86,19 @@ test("the local address of a path: the one given, else the first waypoint in the
   expect(config.peers).toMatchObject([{ name: "two", metadataEncryption: { enabled: false, suite: "CBC", required: false }, hmac: { mode: "Regular", window: 2 }, allowedTenants: [{ tenant: "a" }, { tenant: "z" }] }]);
 });
 
+test("keys come from a pre-shared key, or by certificate; trust and rotation are there when they are not the defaults", () => {
+  const wan = { name: "w", type: "WAN", addresses: ["192.0.2.1/24"], waypoints: [{ address: "192.0.2.1" }] };
+  const peer = (name: string, host: number, more: object): object => ({ name, paths: [{ name: "p", interface: "w", remoteAddress: `192.0.2.${host}` }], ...more });
+  const peers = [peer("by-key", 2, { psk: { file: "k" } }), peer("by-name", 3, { outboundOnly: "Peer" }), peer("out", 4, { outboundOnly: "ThisRouter" })];
+  const keying = (spec: object): unknown => one({ interfaces: [wan], peers, ...spec }).peers.map(({ name, authentication, psk, initiator }) => [name, authentication, psk?.file, initiator]);
+  expect(keying({})).toEqual([["by-key", undefined, "k", undefined], ["by-name", "certificate", undefined, "peer"], ["out", "certificate", undefined, "self"]]);
+  expect(keying({ authentication: "Certificate" })).toEqual([["by-key", "certificate", "k", undefined], ["by-name", "certificate", undefined, "peer"], ["out", "certificate", undefined, "self"]]);
+  const told = (spec: object): unknown => (({ trust, keyRotationHours }) => ({ trust, keyRotationHours }))(one({ interfaces: [wan], ...spec }));
+  expect(told({ keyRotation: { interval: "24h" } })).toEqual({});
+  expect(told({ trust: { authorities: [{ pem: "PEM" }, { file: "ca.pem" }], revoked: ["ff", "0a"] }, keyRotation: { interval: "90m" } })).toEqual({ trust: { authorities: ["PEM"], authorityFiles: ["ca.pem"], revoked: ["0a", "ff"] }, keyRotationHours: 2 });
+  expect(told({ trust: { onFailure: "KeepKeys" }, keyRotation: { enabled: false } })).toEqual({ trust: { authorities: [], revoked: [], failSoft: true }, keyRotationHours: 0 });
+});
+
 test("S-7 a peer may assert the tenants listed for it and their children, nobody else", () => {
   const wan = { name: "w", type: "WAN", addresses: ["192.0.2.1/24"], waypoints: [{ address: "192.0.2.1" }] };
   const config = one({ interfaces: [wan], peers: [{ name: "two", psk: { file: "k" }, allowedTenants: ["dev.acme"], paths: [{ name: "a", interface: "w", remoteAddress: "192.0.2.2" }] }] }, line("Tenant", "acme"), line("Tenant", "dev.acme"));

@@ -1,10 +1,11 @@
-// Peers of one router and the paths to them (protocol 2, 7, 15.4). Called by graph.ts for each router. A broken path or
+// Peers of one router and the paths to them (protocol 2, 7, 15). Called by graph.ts for each router. A broken path or
 // peer is left out alone; the other peers of the router stay.
 import { sameAddress } from "../base/address.ts";
 import type { IpAddress } from "../base/address.ts";
 import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { RouterPeer } from "../api/peer.ts";
+import type { Router } from "../api/router.ts";
 import { acceptedAddress, acceptedPorts } from "./accepted.ts";
 import type { InterfaceConfig, LocalConfig, NexthopConfig, PathConfig, PeerConfig, PortRange } from "./config.ts";
 import { globalTenant } from "./config.ts";
@@ -60,22 +61,33 @@ function compilePeer(work: PeerWork, peer: RouterPeer, field: string): PeerConfi
     report.error(input, `${field}.name`, { code: "value", message: "a router is no peer of itself", fix: "name the other router" });
     return undefined;
   }
-  if (peer.psk === undefined) {
-    report.error(input, `${field}.psk`, { code: "required", message: `peer "${peer.name}" has no pre-shared key; it is left out`, fix: "write psk: { file: FILE }, the same key on both routers" });
-    return undefined;
-  }
   for (const [index, tenant] of peer.allowedTenants.entries()) {
     if (tenant !== globalTenant && !tenants.has(tenant)) report.warn(input, `${field}.allowedTenants[${index}]`, report.unknown("Tenant", tenant, tenants));
   }
   compareSides(work, peer, field);
   const { enabled, suite, required } = peer.metadataEncryption;
   return {
-    name: peer.name, psk: peer.psk, hmac: peer.hmac, metadataEncryption: { enabled, suite, required: required ?? enabled },
+    name: peer.name, ...keyingOf(input.object, peer), hmac: peer.hmac, metadataEncryption: { enabled, suite, required: required ?? enabled },
     allowedTenants: peer.allowedTenants.map((tenant, index) => ({ tenant, origin: originIn(input, `${field}.allowedTenants[${index}]`) }))
       .sort((a, b) => compareNames(a.tenant, b.tenant)),
     origin: originIn(input, field),
   };
 }
+
+/** How keys with a peer come about; only what differs from a pre-shared key. */
+function keyingOf(router: Router, peer: RouterPeer): Pick<PeerConfig, "authentication" | "psk" | "initiator"> {
+  const initiator = { None: undefined, ThisRouter: "self", Peer: "peer" }[peer.outboundOnly] as PeerConfig["initiator"];
+  return {
+    ...(isByCertificate(router, peer) && { authentication: "certificate" as const }), ...(peer.psk !== undefined && { psk: peer.psk }),
+    ...(initiator !== undefined && { initiator }),
+  };
+}
+
+function isByCertificate(router: Router, peer: RouterPeer): boolean {
+  return router.spec.authentication === "Certificate" || peer.psk === undefined;
+}
+
+const otherSide = { None: "None", ThisRouter: "Peer", Peer: "ThisRouter" } as const;
 
 /** What both Router objects must say alike, when the other one is at hand. */
 function compareSides({ input, inputs, report }: PeerWork, peer: RouterPeer, field: string): void {
@@ -91,7 +103,10 @@ function compareSides({ input, inputs, report }: PeerWork, peer: RouterPeer, fie
   }
   differ("hmac.mode", peer.hmac.mode, back.hmac.mode);
   if (back.metadataEncryption.required ?? back.metadataEncryption.enabled) differ("metadataEncryption.enabled", peer.metadataEncryption.enabled, true);
-  differ("psk.generation", peer.psk?.generation, back.psk?.generation ?? peer.psk?.generation);
+  const way = (router: Router, of: RouterPeer): string => (isByCertificate(router, of) ? "certificate" : "pre-shared key");
+  differ("psk", way(input.object, peer), way(other.object, back));
+  differ("outboundOnly", peer.outboundOnly, otherSide[back.outboundOnly]);
+  if (peer.psk !== undefined && back.psk !== undefined) differ("psk.generation", peer.psk.generation, back.psk.generation);
 }
 
 function addPath(place: PathPlace, result: CompiledPeers): void {

@@ -96,7 +96,14 @@ describe("peers and paths", () => {
   const paths = (...list: object[]): string => peers({ paths: list.map((one) => ({ ...path, ...one })) });
   const rows: Row[] = [
     ["the router itself", [peers({ name: "one" })], '1 "name" error value Router one spec.peers[0].name: a router is no peer of itself; name the other router'],
-    ["no key", [peers({ psk: undefined })], '1 {"name" error required Router one spec.peers[0].psk: peer "two" has no pre-shared key; it is left out; write psk: { file: FILE }, the same key on both routers'],
+    ["no pre-shared key: by certificate", [peers({ psk: undefined })], []],
+    ["a pre-shared key here, a certificate there", [peers({}), two({ psk: undefined })], [
+      '1 "psk" warning conflict Router one spec.peers[0].psk: Router two says certificate, this one pre-shared key; write the same on both routers',
+      '3 {"name" warning conflict Router two spec.peers[0].psk: Router one says pre-shared key, this one certificate; write the same on both routers']],
+    ["both sides say that the other one only sends first", [peers({ outboundOnly: "Peer" }), two({ outboundOnly: "Peer" })], [
+      '1 "outboundOnly" warning conflict Router one spec.peers[0].outboundOnly: Router two says ThisRouter, this one Peer; write the same on both routers',
+      '3 "outboundOnly" warning conflict Router two spec.peers[0].outboundOnly: Router one says ThisRouter, this one Peer; write the same on both routers']],
+    ["both sides agree which one only sends first", [peers({ outboundOnly: "Peer" }), two({ outboundOnly: "ThisRouter" })], []],
     ["a tenant that does not exist", [acme, peers({ allowedTenants: ["<global>", "acne"] })], '3 "acne" warning reference Router one spec.peers[0].allowedTenants[1]: there is no Tenant "acne"; did you mean "acme"?'],
     ["the other side does not list this router", [peers({}), line("Router", "two", { interfaces: [wan0] })], '1 "name" warning conflict Router one spec.peers[0].name: Router two does not list this router as a peer; add a peer "one" there'],
     ["another mode of authentication", [peers({ hmac: { mode: "Regular" } }), two()], [

@@ -137,6 +137,7 @@ function peerKeys(options: IntakeOptions, config: RouterConfig, before: Applied[
   const keys: Applied["keys"] = {};
   const troubles: string[] = [];
   for (const peer of config.peers) {
+    if (peer.authentication === "certificate" || peer.psk === undefined) continue; // its keys come from an exchange
     try {
       keys[peer.name] = options.derive(config.name, peer.name, { key: options.keys.psk(peer.psk.file), generation: peer.psk.generation });
     } catch (error) {

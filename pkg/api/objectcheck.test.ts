@@ -1,5 +1,5 @@
 // Findings on single objects: field, message and fix of each kind of mistake.
-import { checkObject } from "./objectcheck.ts";
+import { checkObject, checkServed } from "./objectcheck.ts";
 import { apiVersion } from "./names.ts";
 
 type Spec = Record<string, unknown>;
@@ -39,7 +39,7 @@ const rows: [desc: string, value: unknown, finding: string][] = [
   ["fraction", router({ shards: 1.5 }), "type spec.shards: 1.5 is not a whole number; write for example 2"],
   ["too small", router({ limits: { sessions: 0 } }), "range spec.limits.sessions: 0 is less than 1; write for example 1000000"],
   ["too big", router({ shards: 65 }), "range spec.shards: 65 is greater than 64; write for example 2"],
-  ["too few", router({ interfaces: [] }), "range spec.interfaces: the list has fewer than 1 elements; see the description of the field"],
+  ["too few", router({ interfaces: [] }), "range spec.interfaces: the list has fewer than 1 elements; list at least 1"],
   ["too long", router({ interfaces: [{ name: "w", type: "WAN", device: "0123456789abcdef" }] }), 'range spec.interfaces[0].device: "0123456789abcdef" has more than 15 characters; write for example "eth0"'],
   ["bad duration", service({ idleTimeout: "5 min" }), 'value spec.idleTimeout: "5 min" is not a duration: a whole number and ms, s, m or h; write for example "300s"'],
   ["duration outside", router({ quarantine: "29s" }), 'range spec.quarantine: "29s" is not between 30s and 600s; write for example "30s"'],
@@ -75,4 +75,12 @@ test("several mistakes in one object are all found", () => {
 test("the number of findings is bounded", () => {
   const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`field${index}`, 1]));
   expect(findings(service(many))).toHaveLength(50);
+});
+
+test("objects that only a cluster has are checked with fixes too", () => {
+  const routerClass = (spec: object): unknown => ({ apiVersion, kind: "RouterClass", metadata: { name: "edge" }, spec });
+  expect(checkServed("RouterClass", routerClass({}))).toEqual([]);
+  expect(checkServed("RouterClass", routerClass({ resources: { memory: "1GB" } }))).toEqual([{
+    severity: "error", code: "value", field: "spec.resources.memory", message: '"1GB" is not an amount of memory such as 512Mi or 2Gi', fix: 'write for example "2Gi"',
+  }]);
 });

@@ -1,11 +1,13 @@
 // Check of one object against the schema of its kind: findings with field path, plain message and a way to fix it.
 // Called by the document parser; the same check serves every source of objects. Total: any value gives an answer.
-import type { z } from "zod";
-import { isKind, jsonSchemaOf, kindNames, kinds } from "./kinds.ts";
-import type { ApiObject, Kind } from "./kinds.ts";
+import { z } from "zod";
+import { isKind, kindNames, kinds } from "./kinds.ts";
+import type { ApiObject } from "./kinds.ts";
 import { apiVersion } from "./names.ts";
 import { problemCodes } from "./problem.ts";
 import type { Problem, ProblemCode } from "./problem.ts";
+import { served, servedKinds } from "./served.ts";
+import type { ServedKind } from "./served.ts";
 import { suggestWord } from "./suggest.ts";
 
 /** Finding is a problem inside one object, before its place in a file is known. */
@@ -19,7 +21,7 @@ type Issue = z.core.$ZodIssue;
 
 const mostFindings = 50;
 const longestShown = 60;
-const schemas: ReadonlyMap<Kind, Schema> = new Map(kindNames.map((kind) => [kind, jsonSchemaOf(kind)]));
+const schemas: ReadonlyMap<ServedKind, Schema> = new Map(servedKinds.map((kind) => [kind, z.toJSONSchema(served[kind].schema, { io: "input" })]));
 
 /** checkObject checks any value; one finding a field, the first 50. */
 export function checkObject(value: unknown): CheckedObject {
@@ -32,10 +34,20 @@ export function checkObject(value: unknown): CheckedObject {
   if (typeof kind !== "string" || !isKind(kind)) return refuseKind(kind);
   const result = kinds[kind].schema.safeParse(value, { reportInput: true });
   if (result.success) return { ok: true, object: result.data };
+  return { ok: false, findings: findingsIn(kind, result.error.issues) };
+}
+
+/** checkServed gives what is wrong with the fields of any kind that an API server has, those of clusters too; nothing is left out there. */
+export function checkServed(kind: ServedKind, value: unknown): Finding[] {
+  const result = served[kind].schema.safeParse(value, { reportInput: true });
+  return result.success ? [] : findingsIn(kind, result.error.issues);
+}
+
+function findingsIn(kind: ServedKind, issues: readonly Issue[]): Finding[] {
   const schema = schemas.get(kind) ?? {};
-  const findings = result.error.issues.flatMap((issue) => findingsOf(issue, schema));
+  const findings = issues.flatMap((issue) => findingsOf(issue, schema));
   const first = new Map(findings.toReversed().map((finding) => [finding.field, finding]));
-  return { ok: false, findings: findings.filter((finding) => first.get(finding.field) === finding).slice(0, mostFindings) };
+  return findings.filter((finding) => first.get(finding.field) === finding).slice(0, mostFindings);
 }
 
 /** fieldPath writes a path as people read it: `spec.access[0].tenant`. */
@@ -90,7 +102,7 @@ function explain(issue: Issue, schema: Schema | undefined): Explanation {
   switch (issue.code) {
     case "invalid_type": return { code: "type", message: `${show(issue.input)} is not ${typeWord(schema?.type ?? issue.expected)}` };
     case "invalid_value": return choice(issue.input, issue.values);
-    case "too_small": return { code: "range", message: `${show(issue.input)} ${limitWord(issue.origin, "fewer", issue.minimum)}` };
+    case "too_small": return { code: "range", message: `${show(issue.input)} ${limitWord(issue.origin, "fewer", issue.minimum)}`, ...(issue.origin === "array" && { fix: `list at least ${issue.minimum}` }) };
     case "too_big": return { code: "range", message: `${show(issue.input)} ${limitWord(issue.origin, "more", issue.maximum)}` };
     case "custom": return custom(issue);
     default: return { code: "value", message: `${show(issue.input)} ${issue.message}` };

@@ -3,7 +3,8 @@ import { nowMs, runCli } from "../../test/support/cli.ts";
 import type { CliOutcome, CliWorld } from "../../test/support/cli.ts";
 import { putLease, readyStatus, threeCluster } from "../../test/support/kube/cluster.ts";
 import type { TestCluster } from "../../test/support/kube/cluster.ts";
-import { deployments, leases, planned, routerConfigs } from "./resources.ts";
+import { planned, routerConfigs } from "../api/resources.ts";
+import { deployments, leases } from "./resources.ts";
 
 describe("status and check", () => {
   let cluster: TestCluster;

@@ -15,7 +15,7 @@ import type { KubeObject, KubeSelection } from "../ports/kube.ts";
 import type { Asked } from "./cluster.ts";
 import type { Context } from "./context.ts";
 import type { Failure } from "./failure.ts";
-import { idOf, namespaces, planned } from "./resources.ts";
+import { idOf, namespaces, planned, specOnly } from "../api/resources.ts";
 
 /** ClusterPlan is a cluster's objects as written, and what they compile to. */
 export interface ClusterPlan {
@@ -97,10 +97,4 @@ function planOf(planner: Planner, objects: readonly ParsedObject[], ids: Readonl
     problemsOf: (some) => [...some].flatMap((id) => planner.problemsOf(id)),
     edit: (edit) => [...planner.update({ ...edit, remove: [] }).routers.keys()],
   };
-}
-
-/** Name and spec: what else an object carries is not compiled. */
-function specOnly({ apiVersion, kind, metadata, spec }: KubeObject): object {
-  const { name, namespace } = metadata;
-  return { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) }, ...(spec !== undefined && { spec }) };
 }

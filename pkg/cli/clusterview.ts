@@ -11,7 +11,8 @@ import type { Failure } from "./failure.ts";
 import { isRecord, stateOf } from "./objectstate.ts";
 import { readDeployments, readLease } from "./operators.ts";
 import type { DeploymentView, LeaseView } from "./operators.ts";
-import { conditioned, idOf, ourResources, planned } from "./resources.ts";
+import { idOf, ourResources, planned } from "../api/resources.ts";
+import { conditioned } from "./resources.ts";
 import { routerItems } from "./routers.ts";
 import type { RouterItem } from "./routers.ts";
 

@@ -8,7 +8,7 @@ import type { CliOutcome, CliWorld } from "../../test/support/cli.ts";
 import { parseThree, threeFiles } from "../../test/support/config/three.ts";
 import { readyStatus, threeCluster } from "../../test/support/kube/cluster.ts";
 import type { TestCluster } from "../../test/support/kube/cluster.ts";
-import { planned, routerConfigs } from "./resources.ts";
+import { planned, routerConfigs } from "../api/resources.ts";
 
 const three = Object.fromEntries(threeFiles().map(({ path, text }) => [path, text]));
 const webIs = (spec: string, namespace = "\n  namespace: shop"): string => `apiVersion: opensvr.io/v1alpha1\nkind: Service\nmetadata:\n  name: web${namespace}\nspec: ${spec}\n`;

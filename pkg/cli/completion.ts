@@ -10,7 +10,7 @@ import { globalOptionsOf } from "./globaloptions.ts";
 import type { GlobalOptions } from "./context.ts";
 import { shells } from "./completionscripts.ts";
 import { outputWords } from "./outputformat.ts";
-import { namespaces, planned } from "./resources.ts";
+import { namespaces, planned } from "../api/resources.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { printable } from "./table.ts";
 import { protocolWords } from "./wording.ts";

@@ -3,7 +3,7 @@ import { runCli } from "../../test/support/cli.ts";
 import type { CliOutcome } from "../../test/support/cli.ts";
 import { hashOf, readyStatus, threeCluster } from "../../test/support/kube/cluster.ts";
 import type { TestCluster } from "../../test/support/kube/cluster.ts";
-import { planned, routerConfigs } from "./resources.ts";
+import { planned, routerConfigs } from "../api/resources.ts";
 
 describe("objects of a cluster", () => {
   let cluster: TestCluster;

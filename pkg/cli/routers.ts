@@ -10,7 +10,7 @@ import type { ExitCode, Failure } from "./failure.ts";
 import { ageColumn, ageWord, baseItem, listObjects, messageColumn, readyColumns } from "./objectlist.ts";
 import type { ItemDetail, Listing, ObjectItem } from "./objectlist.ts";
 import { countOf, factOf, isRecord, statusOf } from "./objectstate.ts";
-import { planned, routerConfigs } from "./resources.ts";
+import { planned, routerConfigs } from "../api/resources.ts";
 import { renderTable } from "./table.ts";
 import type { Cell } from "./table.ts";
 

@@ -9,7 +9,7 @@ import type { ExitCode } from "./failure.ts";
 import { ageColumn, baseItem, listObjects, messageColumn, readyColumns } from "./objectlist.ts";
 import type { ItemDetail, Listing, ObjectItem } from "./objectlist.ts";
 import { countOf, factOf, readyCell, stateOf } from "./objectstate.ts";
-import { planned } from "./resources.ts";
+import { planned } from "../api/resources.ts";
 import { renderTable } from "./table.ts";
 
 /** ServiceItem is a service as it is shown. */

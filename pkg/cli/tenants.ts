@@ -9,7 +9,7 @@ import type { ExitCode } from "./failure.ts";
 import { ageColumn, baseItem, listObjects, messageColumn, readyColumns } from "./objectlist.ts";
 import type { ItemDetail, Listing, ObjectItem } from "./objectlist.ts";
 import { countOf, factOf } from "./objectstate.ts";
-import { keyOf, planned } from "./resources.ts";
+import { keyOf, planned } from "../api/resources.ts";
 import { renderTable } from "./table.ts";
 
 /** TenantItem is a tenant as it is shown. */

@@ -8,7 +8,7 @@ import { readVersion } from "./clusterview.ts";
 import type { Context, Style } from "./context.ts";
 import { Exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
-import { planned } from "./resources.ts";
+import { planned } from "../api/resources.ts";
 import { routerItems } from "./routers.ts";
 import { skewNote } from "./skew.ts";
 import { printable, renderTable } from "./table.ts";

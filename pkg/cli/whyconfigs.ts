@@ -17,7 +17,7 @@ import { parsePlan } from "./configread.ts";
 import type { Context } from "./context.ts";
 import { usageFailure } from "./failure.ts";
 import type { Failure } from "./failure.ts";
-import { planned } from "./resources.ts";
+import { planned } from "../api/resources.ts";
 import { routerItems } from "./routers.ts";
 import { shortList } from "./status.ts";
 

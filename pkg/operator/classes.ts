@@ -5,6 +5,7 @@ import type { Condition, Verdict } from "../api/conditions.ts";
 import { isLabelKey, labelKeyFix } from "../api/fields.ts";
 import { apiVersion } from "../api/names.ts";
 import type { RouterClass } from "../api/routerclass.ts";
+import { checkServed } from "../api/objectcheck.ts";
 import { served } from "../api/served.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubeObject, KubePort, Outcome } from "../ports/kube.ts";
@@ -12,7 +13,8 @@ import { readyOf } from "./classevents.ts";
 import { covers } from "./covers.ts";
 import { classChildren, classLabel, nodeRouter } from "./daemonset.ts";
 import type { ClassSettings } from "./daemonset.ts";
-import { childResource, idOf, keyOf, resourceOf, routerClasses } from "./resources.ts";
+import { idOf, keyOf, resourceOf, routerClasses, specOnly } from "../api/resources.ts";
+import { childResource } from "./resources.ts";
 import type { Stores } from "./stores.ts";
 
 /** ClassParts is what reconciling classes needs. */
@@ -36,8 +38,9 @@ export async function reconcileClass(parts: ClassParts, name: string): Promise<O
   const object = stores.classes.get(name);
   if (object === undefined) parts.applied.clear(); // children went with it, and the others are few
   if (object === undefined || !leads()) return { done: true };
-  const read = served.RouterClass.schema.safeParse({ apiVersion: object.apiVersion, kind: object.kind, metadata: { name }, spec: object["spec"] ?? {} });
-  if (!read.success) return writeStatus(parts, object, [{ type: "Accepted", status: "False", reason: "Invalid", message: read.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).slice(0, 3).join(". ") }]);
+  const written = specOnly({ ...object, spec: object["spec"] ?? {} });
+  const read = served.RouterClass.schema.safeParse(written);
+  if (!read.success) return writeStatus(parts, object, [{ type: "Accepted", status: "False", reason: "Invalid", message: checkServed("RouterClass", written).map(({ field, message, fix }) => `${field ?? ""}: ${message}; ${fix}`).slice(0, 3).join(". ") }]);
   const faulty = Object.keys(read.data.spec.nodeSelector ?? {}).find((key) => !isLabelKey(key));
   if (faulty !== undefined) return writeStatus(parts, object, [{ type: "Accepted", status: "False", reason: "Invalid", message: `spec.nodeSelector: "${faulty}" is not the key of a label; ${labelKeyFix}` }]);
   const routers = wantedRouters(parts, read.data, object);

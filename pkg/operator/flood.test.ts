@@ -1,5 +1,6 @@
 // Reports of routers whose counts never stand still are no flood of writes: so many in a second, an object once in 5 s; and when they do
 // stand still, every status soon says what the routers say.
+import { kindNames } from "../api/kinds.ts";
 import { MemoryKube } from "../../test/support/kube/memory.ts";
 import { createPlanner } from "../plan/planner.ts";
 import type { KubeObject } from "../ports/kube.ts";
@@ -7,7 +8,7 @@ import { createBook } from "./book.ts";
 import { createInventory } from "./inventory.ts";
 import { plan } from "./planning.ts";
 import { createReports } from "./reports.ts";
-import { namespaces, planned, resourceOf, routerConfigs } from "./resources.ts";
+import { namespaces, planned, resourceOf, routerConfigs } from "../api/resources.ts";
 import { createSilence } from "./silence.ts";
 import { reconcileStatus } from "./statuses.ts";
 import type { StatusParts } from "./statuses.ts";
@@ -39,7 +40,7 @@ async function world(): Promise<World> {
   let nowMs = 0, reported = 0, turn = (): void => undefined;
   await kube.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "d" } });
   for (const one of objects()) await kube.create(resourceOf(one.kind as "Router"), one);
-  const stores = new Map([...planned].map(([kind, resource]) => [kind, kube.follow(resource)]));
+  const stores = new Map(kindNames.map((kind) => [kind, kube.follow(planned[kind])]));
   const inventory = createInventory({ stores, namespaces: kube.follow(namespaces), changed: () => undefined }), planner = createPlanner(), book = createBook();
   plan({ inventory, planner, book, log: quiet, nowMs: () => nowMs, concerned: (_routers, ids) => { for (const id of ids) due.set(id, 0); } });
   for (const name of names(ROUTERS, "r")) {

@@ -6,7 +6,7 @@ import type { RouterConfig } from "../plan/config.ts";
 import { SvrError } from "../base/errors.ts";
 import type { KubeObject, KubePort, KubeStore, Outcome } from "../ports/kube.ts";
 import type { Book } from "./book.ts";
-import { routerConfigs } from "./resources.ts";
+import { routerConfigs } from "../api/resources.ts";
 
 /** HeadParts is what writing RouterConfigs needs. */
 export interface HeadParts {

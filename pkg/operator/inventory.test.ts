@@ -1,4 +1,5 @@
 // Changes of the stores become one edit: specs only, refused objects with their problems, namespaces when their labels changed.
+import { kindNames } from "../api/kinds.ts";
 import { MemoryKube } from "../../test/support/kube/memory.ts";
 import { createPlanner } from "../plan/planner.ts";
 import type { KubeObject } from "../ports/kube.ts";
@@ -6,16 +7,16 @@ import { createBook } from "./book.ts";
 import { createInventory } from "./inventory.ts";
 import type { Inventory } from "./inventory.ts";
 import { plan } from "./planning.ts";
-import { namespaces, planned } from "./resources.ts";
+import { namespaces, planned } from "../api/resources.ts";
 
-const tenants = planned.get("Tenant")!, services = planned.get("Service")!;
+const tenants = planned.Tenant, services = planned.Service;
 const tenant = (name: string, spec: object = {}): KubeObject => ({ apiVersion: "opensvr.io/v1alpha1", kind: "Tenant", metadata: { name }, spec });
 const namespace = (name: string, labels: Record<string, string> = {}): KubeObject => ({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
 
 function world(): { kube: MemoryKube; inventory: Inventory; told: () => number } {
   const kube = new MemoryKube();
   let told = 0;
-  const stores = new Map([...planned].map(([kind, resource]) => [kind, kube.follow(resource)]));
+  const stores = new Map(kindNames.map((kind) => [kind, kube.follow(planned[kind])]));
   const inventory = createInventory({ stores, namespaces: kube.follow(namespaces), changed: () => { told += 1; } });
   return { kube, inventory, told: () => told };
 }
@@ -23,7 +24,7 @@ function world(): { kube: MemoryKube; inventory: Inventory; told: () => number }
 test("what is there at the start is the first edit, then nothing is to take", async () => {
   const { kube } = world();
   await kube.create(tenants, tenant("acme"));
-  const stores = new Map([...planned].map(([kind, resource]) => [kind, kube.follow(resource)]));
+  const stores = new Map(kindNames.map((kind) => [kind, kube.follow(planned[kind])]));
   const inventory = createInventory({ stores, namespaces: kube.follow(namespaces), changed: () => undefined });
   expect(inventory.take()).toMatchObject({ put: [{ id: "Tenant acme", object: { spec: { members: [] } } }], remove: [], refused: [], changed: ["Tenant acme"], namespaces: new Map() });
   expect(inventory.take()).toBeUndefined();

@@ -5,7 +5,7 @@ import { checkObject } from "../api/objectcheck.ts";
 import type { Problem } from "../api/problem.ts";
 import type { PlanEdit } from "../plan/planner.ts";
 import type { KubeObject, KubeStore, StoreChange } from "../ports/kube.ts";
-import { idOf, splitId } from "./resources.ts";
+import { idOf, specOnly, splitId } from "../api/resources.ts";
 
 /** Inventory gathers changes until they are taken. */
 export interface Inventory {
@@ -76,12 +76,6 @@ function takeOne(id: string, object: KubeObject | undefined, edit: { put: Parsed
   const checked = checkObject(specOnly(object));
   if (checked.ok) edit.put.push({ id, object: checked.object });
   else edit.refused.push(...checked.findings.map((finding): Problem => ({ ...finding, object: id })));
-}
-
-/** Name and spec: what else an object carries is not compiled, and its memory is not kept twice. */
-function specOnly({ apiVersion, kind, metadata, spec }: KubeObject): object {
-  const { name, namespace } = metadata;
-  return { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) }, ...(spec !== undefined && { spec }) };
 }
 
 function isEdit({ before, after }: StoreChange): boolean {

@@ -7,7 +7,7 @@ import { objectId } from "../api/kinds.ts";
 import { apiVersion } from "../api/names.ts";
 import { checkObject } from "../api/objectcheck.ts";
 import { MemoryKube } from "../../test/support/kube/memory.ts";
-import { routerConfigs } from "./resources.ts";
+import { routerConfigs } from "../api/resources.ts";
 import { createCutting, pagesOf, readSnapshot, snapshotName, writeSnapshot } from "./snapshot.ts";
 import { configMaps } from "./resources.ts";
 

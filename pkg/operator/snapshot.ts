@@ -9,7 +9,8 @@ import { cutLines, isBorder } from "../plan/pages.ts";
 import type { KubeObject, KubePort, Outcome } from "../ports/kube.ts";
 import { writePage } from "./heads.ts";
 import type { HeadParts } from "./heads.ts";
-import { configMaps, routerConfigs } from "./resources.ts";
+import { routerConfigs } from "../api/resources.ts";
+import { configMaps } from "./resources.ts";
 
 /** snapshotName is the ConfigMap that lists the pages. */
 export const snapshotName = "opensvr-accepted";

@@ -1,5 +1,6 @@
 // Statuses: written when they differ, the first change at once and then at most once in 5 s an object, by the leader only; silence of a
 // router is told by our own clock; acknowledgements bring those back that wait.
+import { kindNames } from "../api/kinds.ts";
 import { MemoryKube } from "../../test/support/kube/memory.ts";
 import { createPlanner } from "../plan/planner.ts";
 import type { KubeEvent, KubeObject, WorkQueue } from "../ports/kube.ts";
@@ -7,7 +8,7 @@ import { followAcks } from "./acks.ts";
 import { createBook } from "./book.ts";
 import { createInventory } from "./inventory.ts";
 import { plan } from "./planning.ts";
-import { namespaces, planned, resourceOf, routerConfigs } from "./resources.ts";
+import { namespaces, planned, resourceOf, routerConfigs } from "../api/resources.ts";
 import { createReports } from "./reports.ts";
 import { createSilence } from "./silence.ts";
 import { reconcileStatus } from "./statuses.ts";
@@ -23,7 +24,7 @@ async function world(): Promise<{ kube: MemoryKube; parts: StatusParts; now: { m
   const now = { ms: 1_000_000, leads: true };
   const events: KubeEvent[] = [];
   await kube.create(resourceOf("Router"), router);
-  const stores = new Map([...planned].map(([kind, resource]) => [kind, kube.follow(resource)]));
+  const stores = new Map(kindNames.map((kind) => [kind, kube.follow(planned[kind])]));
   const inventory = createInventory({ stores, namespaces: kube.follow(namespaces), changed: () => undefined });
   const [planner, book] = [createPlanner(), createBook()];
   const clock = { monotonicMs: () => now.ms, unixMs: () => now.ms };

@@ -12,7 +12,7 @@ import type { Book } from "./book.ts";
 import { countsOf } from "./counts.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Reports } from "./reports.ts";
-import { planned, splitId } from "./resources.ts";
+import { planned, splitId } from "../api/resources.ts";
 import type { Silence } from "./silence.ts";
 import { routeSums, serviceSums, tenantSums } from "./sums.ts";
 import type { Users } from "./users.ts";
@@ -49,13 +49,13 @@ export async function reconcileStatus(parts: StatusParts, id: string): Promise<O
   const { inventory, written, clock } = parts;
   const split = splitId(id);
   const object = inventory.object(id);
-  const resource = split === undefined ? undefined : planned.get(split.kind);
-  if (object === undefined || split === undefined || resource === undefined) {
+  if (object === undefined || split === undefined) {
     written.delete(id);
     parts.waiting.delete(id);
     if (split?.kind === "Service") parts.reports.forget(split.key);
     return { done: true };
   }
+  const resource = planned[split.kind];
   const hasTurn = parts.reports.takeTurn(id);
   const again: Outcome = split.kind === "Router" ? { after: HEARD_MS } : { done: true };
   const routers = parts.planner.usedAt(id);

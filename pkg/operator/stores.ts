@@ -1,7 +1,9 @@
 // The stores of the operator: every kind that is compiled, what it writes, and what it makes routers from. Called by operator.ts.
+import { kindNames } from "../api/kinds.ts";
 import type { Kind } from "../api/kinds.ts";
 import type { KubeObject, KubeStore, KubeWatcher } from "../ports/kube.ts";
-import { daemonSets, namespaces, nodes, planned, routerClasses, routerConfigs } from "./resources.ts";
+import { namespaces, planned, routerClasses, routerConfigs } from "../api/resources.ts";
+import { daemonSets, nodes } from "./resources.ts";
 
 /** managedBy selects what the operator made itself. */
 export const managedBy = "app.kubernetes.io/managed-by=opensvr-operator";
@@ -24,7 +26,7 @@ export interface Stores {
 
 /** followStores opens every store; each syncs by itself. */
 export function followStores(watcher: KubeWatcher): Stores {
-  const byKind = new Map([...planned].map(([kind, resource]) => [kind, watcher.follow(resource)]));
+  const byKind = new Map(kindNames.map((kind) => [kind, watcher.follow(planned[kind])]));
   const [routers, services] = [byKind.get("Router"), byKind.get("Service")];
   if (routers === undefined || services === undefined) throw new TypeError("kinds Router and Service are not compiled");
   return {

@@ -6,7 +6,7 @@ import type { ServiceRoute } from "../api/serviceroute.ts";
 import { tenantLine } from "../plan/entries.ts";
 import type { RouteConfig } from "../plan/config.ts";
 import { createReports, reportOf } from "./reports.ts";
-import { resourceOf } from "./resources.ts";
+import { resourceOf } from "../api/resources.ts";
 import { createSilence } from "./silence.ts";
 import { roundedCount, routeSums, serviceSums, tenantSums } from "./sums.ts";
 

@@ -1,7 +1,7 @@
 // Pages that nothing names go after ten minutes, and not before; what is named again in between starts anew.
 import { MemoryKube } from "../../test/support/kube/memory.ts";
 import type { KubeObject } from "../ports/kube.ts";
-import { routerConfigs } from "./resources.ts";
+import { routerConfigs } from "../api/resources.ts";
 import { sweepPages } from "./sweep.ts";
 import type { SweepParts } from "./sweep.ts";
 

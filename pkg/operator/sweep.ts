@@ -2,7 +2,7 @@
 // are about to name them. Called by operator.ts for the chore "sweep".
 import type { KubePort, KubeStore, Outcome } from "../ports/kube.ts";
 import { headOf } from "./heads.ts";
-import { routerConfigs } from "./resources.ts";
+import { routerConfigs } from "../api/resources.ts";
 
 /** SweepParts is what sweeping needs. */
 export interface SweepParts {

@@ -1,6 +1,6 @@
 // Services that name a policy, as they come, change and go.
 import { MemoryKube } from "../../test/support/kube/memory.ts";
-import { resourceOf } from "./resources.ts";
+import { resourceOf } from "../api/resources.ts";
 import { followUsers } from "./users.ts";
 
 test("each policy has as many users as Services of its namespace name it; a change is told of the policies that it concerns", async () => {

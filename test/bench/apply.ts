@@ -3,7 +3,7 @@
 // Tenants x 1,000 Routers. No router runs: the bench acknowledges in their place.
 import { readFileSync } from "node:fs";
 import type { ParsedObject } from "../../pkg/api/document.ts";
-import { resourceOf } from "../../pkg/operator/resources.ts";
+import { resourceOf } from "../../pkg/api/resources.ts";
 import type { KubeName, KubeObject } from "../../pkg/ports/kube.ts";
 import { startOperator } from "../support/kube/operator.ts";
 import type { TestProcess } from "../support/process.ts";

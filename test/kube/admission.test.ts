@@ -3,7 +3,7 @@
 import { openAccess } from "../../pkg/kube/access.ts";
 import type { AccessOptions } from "../../pkg/kube/access.ts";
 import { openKubeClient } from "../../pkg/kube/client.ts";
-import { resourceOf } from "../../pkg/operator/resources.ts";
+import { resourceOf } from "../../pkg/api/resources.ts";
 import type { KubeResource } from "../../pkg/ports/kube.ts";
 import { objectsIn, openHelm, templateWords } from "../support/kube/chart.ts";
 import { openKube } from "../support/kube/server.ts";

@@ -3,7 +3,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parse } from "yaml";
-import { fieldPath } from "../../pkg/api/objectcheck.ts";
+import { checkServed, fieldPath } from "../../pkg/api/objectcheck.ts";
 import { namings, served, servedKinds } from "../../pkg/api/served.ts";
 import type { ServedKind } from "../../pkg/api/served.ts";
 import { openKube } from "../support/kube/server.ts";
@@ -49,6 +49,9 @@ test.each(good)("good/%s is accepted by both, with the same defaults", (file) =>
   expect(accepted.get(file)?.spec).toEqual((read.data as { spec: unknown }).spec);
 });
 
+/** How a fix of ours begins: what to write, or what to do with what is there. */
+const fixes = /^(?:write|add|remove|list|give|leave|name|did you mean|known fields:|it needs) ?\S/;
+
 /** The first name of a list is what a server without indexes for sets and map keys can name. */
 test.each(bad)("bad/%s is refused by both, with the field and a way on", (file) => {
   const { text, kind, object } = exampleOf("bad", file);
@@ -56,6 +59,7 @@ test.each(bad)("bad/%s is refused by both, with the field and a way on", (file) 
   const issues = served[kind].schema.safeParse(object).error?.issues ?? [];
   const ours = issues.flatMap((issue) => (issue.code === "unrecognized_keys" ? issue.keys.map((key) => fieldPath([...issue.path, key])) : [fieldPath(issue.path)]));
   expect(ours.some((path) => path === field || path.startsWith(`${field}.`))).toBe(true);
+  for (const one of checkServed(kind, object)) expect([one.field, one.fix]).toEqual([one.field, expect.stringMatching(fixes)]);
   const said = refusals.get(file) ?? "accepted";
   expect(said).toContain(field === "spec.member" ? 'unknown field "spec.member"' : field);
   expect(said).toMatch(/; \w|Unsupported value|should be|must be|unknown field|Required value|Duplicate value|Too long|Too many|at least/);

@@ -2,7 +2,8 @@
 // routers, the operator's Lease, and answers that can be made to fail. Imported by tests only.
 import { SvrError } from "../../../pkg/base/errors.ts";
 import type { ErrorCode } from "../../../pkg/base/errors.ts";
-import { deployments, leases, namespaces, ourResources, planned, routerConfigs } from "../../../pkg/cli/resources.ts";
+import { namespaces, ourResources, planned, routerConfigs } from "../../../pkg/api/resources.ts";
+import { deployments, leases } from "../../../pkg/cli/resources.ts";
 import type { KubeObject, KubePort, KubeResource } from "../../../pkg/ports/kube.ts";
 import { nowMs } from "../cli.ts";
 import { parseThree } from "../config/three.ts";

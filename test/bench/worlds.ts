@@ -3,8 +3,8 @@
 //   a eth0 --- lan0 r1 wan0 --- wan0 r2 lan0 --- eth0 b          (k1, k2 where the kernel forwards)
 //   10.1.0.10     192.0.2.17   192.0.2.18     10.2.0.10 .. 73
 //
-// svr: two session routers, processes included. kernel: plain forwarding. vxlan: a tunnel between the routers. nat: source NAT by
-// nftables on both. Used by the measures of this folder; closing a world proves that nothing is left.
+// svr: two session routers, processes included. kernel: plain forwarding. vxlan, wireguard: a tunnel between the routers, clear and
+// protected. nat: source NAT by nftables on both. Used by the measures of this folder; closing a world proves that nothing is left.
 import type { Net } from "../support/net.ts";
 import { openNet } from "../support/net.ts";
 import { startFabric } from "../support/router.ts";
@@ -12,9 +12,10 @@ import type { Fabric } from "../support/router.ts";
 import { openSite } from "../support/site.ts";
 import type { SiteService } from "../support/site.ts";
 import { linkAddress, pair, plain } from "../support/topologies.ts";
+import { joinByWireguard } from "./wireguard.ts";
 
 /** Kind is how the two routers of a world forward. */
-export type Kind = "svr" | "kernel" | "vxlan" | "nat";
+export type Kind = "svr" | "kernel" | "vxlan" | "wireguard" | "nat";
 
 /** World is one set of four namespaces. */
 export interface World {
@@ -71,6 +72,7 @@ export async function openWorld(kind: Kind, options: WorldOptions = {}): Promise
   try {
     await addServers(net);
     if (kind === "vxlan") await tunnel(net);
+    if (kind === "wireguard") await joinByWireguard(net);
     if (kind === "nat") await translate(net);
     if (kind !== "svr") return worldOf(kind, net);
   } catch (error) {

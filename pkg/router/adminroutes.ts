@@ -198,7 +198,7 @@ function peers(parts: AdminParts): PeerView[] {
     const state = pair === undefined ? "down" as const : "up" as const; // without BFD a configured path counts as up
     return {
       name: peer.name, state, hmac: peer.hmac.mode, metadataEncryption: peer.metadataEncryption.enabled ? peer.metadataEncryption.suite : "off",
-      keys: { send: hexId(pair?.send.keyId), receive: hexId(pair?.receive.keyId) }, allowedTenants: peer.allowedTenants.map((one) => one.tenant),
+      keys: { send: hexId(pair?.send?.keyId), receive: hexId(pair?.receive[0]?.keyId) }, allowedTenants: peer.allowedTenants.map((one) => one.tenant),
       paths: config.paths.filter((path) => path.peer === peer.name).map((path) => ({
         name: path.key, interface: path.interface, local: formatAddress(path.local), remote: formatAddress(path.remote), mtu: parts.mtus.mtuOf(path),
         mtuDiscovery: parts.mtus.verdictOf(path), state,

@@ -17,8 +17,10 @@ import type { Enforcement, PathEntry, PeerEntry, PeerKeyPair, RouteEntry, RouteL
 export interface ShardConfig {
   config: RouterConfig;
   ids: Ids;
-  /** keys by peer name; a peer without keys is not usable */
+  /** keys by peer name; without them nothing is sent to a peer */
   keys: Record<string, PeerKeyPair>;
+  /** peers that are not believed any more: they are as if not there */
+  refused?: readonly string[];
 }
 
 /** NameTable numbers names that are learnt from metadata. */
@@ -41,7 +43,6 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
   const paths = new Map(peers.flatMap((peer) => peer.paths.map((path) => [path.name, path] as const)));
   const services = serviceEntries(lookup, paths, idOf);
   const byId = new Map([...services.values()].map((service) => [service.id, service]));
-  const byKeyId = new Map(peers.map((peer) => [peer.receive.keyId, peer]));
   const pathsById = new Map([...paths.values()].map((path) => [path.id, path]));
   const byRemote = Map.groupBy(paths.values(), (path) => remoteKey(path.ifnum, path.vlan, path.remote));
   const rules = new Map(config.interfaces.flatMap((one) => (one.filter === undefined ? [] : [[one.ifnum, one.filter.rules] as const])));
@@ -60,7 +61,7 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
     nameOf: (id) => names.nameOf(id),
     plainNameOf: plainNames(names),
     idOf: (kind, name) => numbers[kind].get(name) ?? names.nameId(nameKey(kind, name)),
-    peerByKeyId: (keyId) => byKeyId.get(keyId),
+    ...keyring(peers),
     paths: [...paths.values()],
     pathById: (id) => pathsById.get(id),
     pathsAt: (ifnum, vlan, remote) => byRemote.get(remoteKey(ifnum, vlan, remote)) ?? [],
@@ -140,12 +141,32 @@ function remoteKey(ifnum: number, vlan: number, remote: IpAddress): string {
 
 function peerEntries(posted: ShardConfig, lookup: Lookup, idOf: IdOf): PeerEntry[] {
   return posted.config.peers.flatMap((peer) => {
-    const keys = Object.hasOwn(posted.keys, peer.name) ? posted.keys[peer.name] : undefined;
-    if (keys === undefined) return [];
+    const keys = keysIn(posted.keys, peer.name) ?? (peer.authentication === "certificate" ? NO_KEYS : undefined);
+    if (keys === undefined || posted.refused?.includes(peer.name) === true) return [];
     const entry: PeerEntry = peerEntry(peer, keys, { lookup, id: idOf("router", peer.name) });
     entry.paths = posted.config.paths.filter((path) => path.peer === peer.name).map((path) => pathEntry(posted.config, path, { peer: entry, idOf }));
     return [entry];
   });
+}
+
+const NO_KEYS: PeerKeyPair = { send: undefined, receive: [] };
+
+/** keysIn gives the keys of a peer; a router may be named "constructor". */
+export function keysIn(keys: Readonly<Record<string, PeerKeyPair>>, peer: string): PeerKeyPair | undefined {
+  return Object.hasOwn(keys, peer) ? keys[peer] : undefined;
+}
+
+/** Keys change under the tables, so that a rotation builds nothing anew. */
+function keyring(peers: readonly PeerEntry[]): Pick<Tables, "peerByKeyId" | "rekey"> {
+  const numbered = (): Map<number, PeerEntry> => new Map(peers.flatMap((peer) => peer.receive.map(({ keyId }) => [keyId, peer] as const)));
+  let byKeyId = numbered();
+  return {
+    peerByKeyId: (keyId) => byKeyId.get(keyId),
+    rekey(keys) {
+      for (const peer of peers) Object.assign(peer, keysIn(keys, peer.name));
+      byKeyId = numbered();
+    },
+  };
 }
 
 function peerEntry(peer: PeerConfig, keys: PeerKeyPair, of: { lookup: Lookup; id: number }): PeerEntry {

@@ -1,6 +1,6 @@
 // SVR fragments of one packet toward a peer (protocol 10.2): plans the cuts, encodes the metadata of the first fragment, lays
 // the whole out and asks for its tag. Called by sealing.ts for what does not fit the path; cut when the batch was signed.
-import { ok } from "../base/result.ts";
+import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import { IPV4_HEADER, IPV6_HEADER, PROTO_TCP, TAG_BYTES, UDP_HEADER } from "../svr/constants.ts";
 import { planMetadata } from "../svr/encode.ts";
@@ -12,14 +12,14 @@ import type { Metadata } from "../svr/metadata.ts";
 import { sealJob } from "../svr/seal.ts";
 import type { Output } from "./batch.ts";
 import { contentOf, nextIpId, signingOf } from "./outputplan.ts";
-import type { OutputPlan } from "./outputplan.ts";
+import type { OutputPlan, Refusal } from "./outputplan.ts";
 import type { Turn } from "./turn.ts";
 
 /** A packet of a peer without TLV 1: nobody knows its DF any more, and the egress may cut it (protocol 10.2). */
 const UNKNOWN_ORIGINAL = { ipId: 0, largest: 0, dontFragment: false } as const;
 
 /** planCut gives the output whose fragments leave in place of one packet; `limit` when its metadata is too long. */
-export function planCut(turn: Turn, plan: OutputPlan): Result<Output, "limit" | "too-big" | "filter"> {
+export function planCut(turn: Turn, plan: OutputPlan): Result<Output, Refusal> {
   const { path, body } = plan;
   const isSigned = path.peer.mode !== "disabled";
   const content = contentOf(plan);
@@ -38,11 +38,11 @@ export function planCut(turn: Turn, plan: OutputPlan): Result<Output, "limit" | 
 /** M1: the metadata of the packet with TLV 1, and with TLV 16 because the whole is signed. */
 function firstMetadata(plan: OutputPlan, content: Metadata | undefined, cut: FragmentPlan): Metadata {
   const { peer } = plan.path;
-  const keyId = peer.mode === "disabled" ? content?.keyId : peer.send.keyId;
+  const keyId = peer.mode === "disabled" ? content?.keyId : peer.send?.keyId;
   return { ...content, ...(keyId === undefined ? {} : { keyId }), ...(cut.slices[0] === undefined ? {} : { fragment: cut.slices[0].tlv }) };
 }
 
-function layWhole(turn: Turn, plan: OutputPlan, of: { cut: FragmentPlan; first: MetadataPlan }): Result<Output, "too-big" | "filter"> {
+function layWhole(turn: Turn, plan: OutputPlan, of: { cut: FragmentPlan; first: MetadataPlan }): Result<Output, Refusal> {
   const { cut, first } = of;
   const layout = layoutPacket(plan.packet, plan.to, {
     options: { ...plan.options, willBeCut: true }, body: plan.body, dontFragment: true,
@@ -50,7 +50,9 @@ function layWhole(turn: Turn, plan: OutputPlan, of: { cut: FragmentPlan; first: 
   });
   if (!layout.ok) return layout;
   const { data, l4, payload } = layout.value;
-  const seal = sealJob(layout.value, first, signingOf(turn, plan.path.peer));
+  const signing = signingOf(turn, plan.path.peer);
+  if (signing === undefined) return fail("no-key");
+  const seal = sealJob(layout.value, first, signing);
   const ipIds = plan.path.cuttable === true ? cut.slices.map(() => nextIpId(turn)) : [];
   return ok({ frame: { nexthop: plan.nexthop, data }, seal, cut: { plan: cut, whole: { data, l4, payload, body: payload + first.length }, ipIds } });
 }

@@ -67,7 +67,7 @@ function makeWorld(files: Record<string, string>, disk: Disk = { state: undefine
         return new TextEncoder().encode(text);
       },
     },
-    derive: (own, peer, psk) => ({ send: key(own, peer, new TextDecoder().decode(psk.key)), receive: key(peer, own, new TextDecoder().decode(psk.key)) }),
+    derive: (own, peer, psk) => ({ send: key(own, peer, new TextDecoder().decode(psk.key)), receive: [key(peer, own, new TextDecoder().decode(psk.key))] }),
   });
   const intake = { ...inner, first: () => inner.first(never) };
   return Object.assign(world, { intake });

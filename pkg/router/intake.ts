@@ -147,7 +147,7 @@ function peerKeys(options: IntakeOptions, config: RouterConfig, before: Applied[
       troubles.push(`peer ${peer.name} ${last === undefined ? "is not usable" : "keeps its last key"}: ${error.message}`);
     }
   }
-  const clash = equalKeyIds(Object.values(keys).map((pair) => pair.receive));
+  const clash = equalKeyIds(Object.values(keys).flatMap((pair) => pair.receive));
   if (clash !== undefined) {
     const [kept, dropped] = clash;
     troubles.push(`peer ${dropped.sender} is not usable: its key id equals that of peer ${kept.sender}; raise psk.generation of one of them on both routers`);
@@ -167,5 +167,5 @@ function faultOf(router: string, troubles: readonly string[]): SvrError | undefi
 
 /** Key ids change when a key does; key bytes stay out of the hash. */
 function keyIds(keys: Record<string, PeerKeyPair>): string {
-  return Object.entries(keys).map(([peer, pair]) => `${peer} ${pair.send.keyId} ${pair.receive.keyId}`).sort().join("\n");
+  return Object.entries(keys).map(([peer, pair]) => `${peer} ${pair.send?.keyId} ${pair.receive.map(({ keyId }) => keyId).join(" ")}`).sort().join("\n");
 }

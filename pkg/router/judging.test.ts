@@ -43,7 +43,7 @@ function makeWorld(): World {
       const config = chainConfig({ services: [service], tenants, names, index: 0 });
       change(config);
       const { ids } = numberNames(config, (name) => datapath.nameId(name));
-      return { config, ids, keys: Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }])) };
+      return { config, ids, keys: Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: [keysOf(peer.name, config.name)] }])) };
     },
     told: (kind) => world.messages.splice(0).flatMap((one) => (one.kind !== kind ? [] : one.kind === "ended" ? refsOf(one.ended) : one.kind === "retime" ? one.sessions.map(({ ref }) => ref) : []).map((ref) => ref.index)),
   };

@@ -27,7 +27,7 @@ function endings(made: Lab, index: number, change: (config: RouterConfig) => voi
   const config = chainConfig({ ...chain, ...options, names, index });
   change(config);
   const { ids } = numberNames(config, (name) => datapath.nameId(name));
-  const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }]));
+  const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: [keysOf(peer.name, config.name)] }]));
   const tenantOf = (uuid: Uint8Array): string => datapath.nameOf(datapath.findUuid(uuid)!.state.tenant)!;
   const by = { tables: buildTables({ config, ids, keys }, datapath), before: [] };
   return datapath.sessions(0, 99).sessions.flatMap(({ state }) => {

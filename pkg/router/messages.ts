@@ -9,12 +9,15 @@ import type { Retimed } from "./live.ts";
 import type { HealthKind } from "./health.ts";
 import type { PairUse, PoolCount } from "./ports.ts";
 import type { Denial } from "./recordwriter.ts";
+import type { PeerKeyPair } from "./tables.ts";
 import type { Traced } from "./trace.ts";
 import type { WaypointPair } from "./turn.ts";
 
 /** ToShard goes from the app to a shard. */
 export type ToShard =
   | { kind: "config"; posted: ShardConfig }
+  /** other keys of these peers */
+  | { kind: "keys"; keys: Record<string, PeerKeyPair> }
   /** waypoint pairs that an earlier process left in use; sent once, before the configuration */
   | { kind: "adopt"; uses: PairUse[] }
   | { kind: "release"; uses: PairUse[] }
@@ -64,6 +67,8 @@ export type FromShard =
   /** a session is captured; a capture that the app does not know was begun by another router */
   | { kind: "capturing"; id: string; packets: number; ref: SessionRef }
   | { kind: "copies"; copies: CopiedPacket[] }
+  /** the first valid packets under these keys, by key id */
+  | { kind: "keysUsed"; keyIds: number[] }
   | { kind: "answer"; number: number; answer: ShardAnswer };
 
 /** ShardQuestion is what the app may ask a shard. */

@@ -9,6 +9,7 @@ import { parsePacket } from "../svr/packet.ts";
 import { checkSanity } from "../svr/sanity.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Punt } from "../ports/datapath.ts";
+import type { PeerKeys } from "../svr/keys.ts";
 import { cutSegments } from "../svr/superpacket.ts";
 import { finishOpen, planOpen } from "../svr/open.ts";
 import type { OpenJob, OpenResult } from "../svr/open.ts";
@@ -126,11 +127,17 @@ function prepare(turn: Turn, arrival: Arrival, opening: Opening): boolean {
   if (peer === undefined) return refuse(turn, header.metadata.keyId === undefined ? "metadata-incomplete" : "unknown-key");
   const epochs = epochsOf(turn, peer, { punt, opening });
   if (epochs.length === 0) return refuse(turn, "ring-full", peer);
-  const job = planOpen(packet, header, { mode: peer.mode, keys: [peer.receive], epochs });
+  if (peer.receive.length === 0) return refuse(turn, "no-key", peer);
+  const job = planOpen(packet, header, { mode: peer.mode, keys: keysFor(peer, header), epochs });
   if (!job.ok) return refuse(turn, job.error, peer);
   if (punt.session === undefined || !turn.capturing.isIdle) arrival.raw = kept(turn, arrival.packet.data);
   opening.pending.push({ arrival, header, peer, job: job.value });
   return true;
+}
+
+/** TLV 16 names the key; without it all that may be in use are tried (protocol 7.3). */
+function keysFor({ receive }: PeerEntry, { metadata: { keyId } }: MetadataHeader): readonly PeerKeys[] {
+  return keyId === undefined ? receive : receive.filter((one) => one.keyId === keyId);
 }
 
 /** The bytes as they came, until the turn ends: opening changes them, and a capture wants them. */
@@ -213,7 +220,8 @@ function finish(turn: Turn, one: Pending, result: OpenResult | undefined, engine
   const finished = finishOpen({ packet: arrival.packet, header, job, requireEncryption: peer.requireEncryption }, result);
   if (!finished.ok) return refuse(turn, finished.error, peer);
   if (asksForTrailers(finished.value.metadata)) return refuse(turn, "metadata-unknown-critical", peer); // known, but not kept here
-  const { metadata, bodyAt, bodyEnd, epoch, tag } = finished.value;
+  const { metadata, bodyAt, bodyEnd, epoch, tag, key } = finished.value;
+  if (tag !== undefined) turn.keyUsed(key);
   arrival.opened = {
     peer, tlvs: metadata, empty: isEmptyHeader(header), headerOnly: header.payloadLength === 0, bodyAt, bodyEnd, epoch, tag,
   };

@@ -32,7 +32,7 @@ export const EMPTY_HEADER: Metadata = Object.freeze({});
 export function contentOf(plan: OutputPlan): Metadata | undefined {
   const { tlvs, path } = plan;
   if (tlvs === undefined) return undefined;
-  return tlvs === EMPTY_HEADER ? EMPTY_HEADER : { ...tlvs, keyId: path.peer.send.keyId };
+  return tlvs === EMPTY_HEADER ? EMPTY_HEADER : { ...tlvs, keyId: path.peer.send?.keyId };
 }
 
 /** nextIpId is an identification for a packet that may be cut on its way (protocol 2.7). */
@@ -40,7 +40,10 @@ export function nextIpId(turn: Turn): number {
   return turn.ids.next() & 0xffff;
 }
 
-/** signingOf takes a fresh counter under the keys of a peer. */
-export function signingOf(turn: Turn, peer: PeerEntry): Signing {
-  return { key: peer.send, mode: peer.mode, epoch: epochAt(turn.nowUnixMs / 1000), counter: turn.seals.nextCounter() };
+/** Refusal is why a packet cannot leave to a peer. */
+export type Refusal = "limit" | "too-big" | "filter" | "no-key";
+
+/** signingOf takes a fresh counter under the keys of a peer; undefined while there are none. */
+export function signingOf(turn: Turn, peer: PeerEntry): Signing | undefined {
+  return peer.send === undefined ? undefined : { key: peer.send, mode: peer.mode, epoch: epochAt(turn.nowUnixMs / 1000), counter: turn.seals.nextCounter() };
 }

@@ -18,6 +18,7 @@ import { readMtuMessage, readPeering, writeMtuMessage } from "../svr/peering.ts"
 import type { MtuMessage, PeeringPacket, PeeringWay } from "../svr/peering.ts";
 import type { DropReason } from "../svr/reasons.ts";
 import type { SealEngine, Signing } from "../svr/seal.ts";
+import { keysIn } from "./build.ts";
 import type { ShardConfig } from "./build.ts";
 import { createSkewGate } from "./gate.ts";
 import type { Held } from "./held.ts";
@@ -157,15 +158,11 @@ function send(options: PathMtuOptions, posted: ShardConfig, path: PathConfig, wh
 
 const MODES = { Disabled: "disabled", Regular: "regular", TimeBased: "time-based" } as const;
 
-function keysOf({ keys }: ShardConfig, peer: string): PeerKeyPair | undefined {
-  return Object.hasOwn(keys, peer) ? keys[peer] : undefined;
-}
-
 /** These messages have no payload TLVs, so they need no counter. */
 function signingOf({ clock }: PathMtuOptions, posted: ShardConfig, name: string): Signing | undefined {
-  const keys = keysOf(posted, name);
+  const keys = keysIn(posted.keys, name);
   const peer = posted.config.peers.find((one) => one.name === name);
-  if (keys === undefined || peer === undefined) return undefined;
+  if (keys?.send === undefined || peer === undefined) return undefined;
   return { key: keys.send, mode: MODES[peer.hmac.mode], epoch: epochAt(clock.unixMs() / 1000), counter: 0n };
 }
 
@@ -200,8 +197,8 @@ function open(options: Judge, posted: ShardConfig, datagram: Datagram): Result<O
   const read = readPeering(datagram);
   if (!read.ok) return fail({ reason: read.error });
   const { keyId } = read.value.header.metadata;
-  const peer = posted.config.peers.find((one) => keysOf(posted, one.name)?.receive.keyId === keyId);
-  const keys = peer === undefined ? undefined : keysOf(posted, peer.name);
+  const peer = posted.config.peers.find((one) => keysIn(posted.keys, one.name)?.receive.some((key) => key.keyId === keyId) === true);
+  const keys = peer === undefined ? undefined : keysIn(posted.keys, peer.name);
   if (peer === undefined || keys === undefined) return fail({ reason: "unknown-key" });
   const message = verified(options, read.value, { peer, keys });
   if (!message.ok) return fail({ reason: message.error, peer: peer.name });
@@ -212,7 +209,7 @@ function open(options: Judge, posted: ShardConfig, datagram: Datagram): Result<O
 function verified({ clock, engine, skewGate }: Judge, { packet, header }: PeeringPacket, from: { peer: RouterConfig["peers"][number]; keys: PeerKeyPair }): Result<MtuMessage, DropReason> {
   const { peer: { hmac }, keys } = from;
   const mode = MODES[hmac.mode], epoch = epochAt(clock.unixMs() / 1000);
-  const job = planOpen(packet, header, { mode, keys: [keys.receive], epochs: acceptedEpochs(mode, epoch, hmac.window) });
+  const job = planOpen(packet, header, { mode, keys: keys.receive.filter(({ keyId }) => keyId === header.metadata.keyId), epochs: acceptedEpochs(mode, epoch, hmac.window) });
   if (!job.ok) return job;
   const [result] = engine.open([job.value]);
   if (result === undefined) return fail("fault");

@@ -35,6 +35,8 @@ test.each<{ desc: string; routes: RouteEntry[]; family: 4 | 6; path?: PathEntry;
   { desc: "back to no peer, but to hosts", routes: [{ kind: "peer", path: four }, local()], family: 4, path: four, leaves: "local" },
   { desc: "a local route without a next hop of the family", routes: [local({ nexthop: { 4: 0, 6: 61 } })], family: 4, leaves: "no-path" },
   { desc: "a target of the other family", routes: [local({ target: address("2001:db8:2::99") }), local({ target: address("10.2.0.99") })], family: 4, leaves: "local" },
+  { desc: "15.5 a peer without keys", routes: [{ kind: "peer", path: { ...four, peer: { ...four.peer, send: undefined } } }], family: 4, leaves: "no-key" },
+  { desc: "15.5 past a peer without keys", routes: [{ kind: "peer", path: { ...four, peer: { ...four.peer, send: undefined } } }, { kind: "peer", path: six }], family: 4, leaves: six.name },
   { desc: "no route at all", routes: [], family: 4, leaves: "no-path" },
 ])("6.2 $desc", ({ routes, family, path, leaves }) => {
   const ways = waysOf(newTurn(tables), service(routes), context(family), { ...fromHost, ...(path && { path }) });

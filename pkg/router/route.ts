@@ -54,11 +54,11 @@ export interface Entrance {
 
 const WAYPOINT_TRIES = 4; // pairs tried when the flow index already holds one (only with port ranges or a NAT)
 
-/** egressSides gives the ways out of a service; `no-path` when no route is usable. */
-export function egressSides(turn: Turn, service: ServiceEntry, context: SessionContext, entrance: Entrance): Result<Ways, "no-path"> {
+/** egressSides gives the ways out of a service; `no-path` when no route is usable, `no-key` when it is for want of keys. */
+export function egressSides(turn: Turn, service: ServiceEntry, context: SessionContext, entrance: Entrance): Result<Ways, "no-path" | "no-key"> {
   const routes = service.routes[context.family].filter((candidate) => isUsable(candidate, context, entrance));
-  const [first, ...others] = routes;
-  if (first === undefined) return fail("no-path");
+  const [first, ...others] = routes.filter(hasKeys);
+  if (first === undefined) return fail(routes.length === 0 ? "no-path" : "no-key");
   const waysOf = (route: RouteEntry): RouteWays => (route.kind === "peer" ? pairs(turn, route.path, context) : hostSides(turn, route, { service, context, entrance }));
   return ok(alongRoutes(waysOf, first, others));
 }
@@ -91,6 +91,10 @@ function isUsable(route: RouteEntry, context: SessionContext, entrance: Entrance
   if (route.kind === "peer") return entrance.path?.peer !== route.path.peer;
   const target = route.target ?? context.destination;
   return target.family === context.family && route.nexthop[context.family] !== 0;
+}
+
+function hasKeys(route: RouteEntry): boolean {
+  return route.kind !== "peer" || route.path.peer.send !== undefined;
 }
 
 function pairs(turn: Turn, path: PathEntry, context: SessionContext): RouteWays {

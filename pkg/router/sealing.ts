@@ -13,7 +13,7 @@ import type { SealEngine } from "../svr/seal.ts";
 import type { Output } from "./batch.ts";
 import { planCut } from "./cutting.ts";
 import { contentOf, signingOf } from "./outputplan.ts";
-import type { OutputPlan } from "./outputplan.ts";
+import type { OutputPlan, Refusal } from "./outputplan.ts";
 import type { Turn } from "./turn.ts";
 
 /** SealSource counts this shard's metadata packets: a counter never repeats under a key (protocol 8.1). */
@@ -26,8 +26,6 @@ export function createSealSource(from: { shard: number; counterSecond: number })
   let counter = firstCounter(from.counterSecond, from.shard);
   return { nextCounter: () => counter++ };
 }
-
-type Refusal = "limit" | "too-big" | "filter";
 
 /** planOutput queues a packet for a peer, or says why it cannot be sent: `too-big` above what fragments can carry. */
 export function planOutput(turn: Turn, plan: OutputPlan): Result<void, Refusal> {
@@ -53,7 +51,9 @@ function inOnePiece(turn: Turn, plan: OutputPlan): Result<Output, Refusal> {
     return data.ok ? ok({ frame: { nexthop, data: data.value } }) : data;
   }
   if (!isSound(plan)) return fail("filter");
-  const job = planSealing(packet, to, { layout: options, body: plan.body, signing: signingOf(turn, path.peer), metadata, suite: path.peer.suite });
+  const signing = signingOf(turn, path.peer);
+  if (signing === undefined) return fail("no-key");
+  const job = planSealing(packet, to, { layout: options, body: plan.body, signing, metadata, suite: path.peer.suite });
   return job.ok ? ok({ frame: { nexthop, data: job.value.data }, seal: job.value }) : job;
 }
 

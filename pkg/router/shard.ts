@@ -33,6 +33,7 @@ import { createFragmentJoiner } from "./reassemble.ts";
 import type { FragmentJoiner } from "./reassemble.ts";
 import { createSealSource, framesOf, signOutputs } from "./sealing.ts";
 import type { SealSource } from "./sealing.ts";
+import { createKeysUsed } from "./keysused.ts";
 import type { Tables } from "./tables.ts";
 import { createSlab } from "./slab.ts";
 import { traceFirst } from "./trace.ts";
@@ -91,6 +92,7 @@ export class Shard {
   #punts = 0;
   #fault: string | undefined;
   readonly #tooBig = new Set<number>();
+  readonly #keysUsed = createKeysUsed();
   #stopped = false;
 
   constructor(options: ShardOptions) {
@@ -121,6 +123,7 @@ export class Shard {
   tell(message: ToShard): void {
     switch (message.kind) {
       case "config": return this.#configure(message.posted);
+      case "keys": return this.#tables?.rekey(message.keys);
       case "adopt": return this.#ports.adopt(message.uses);
       case "release": return this.#ports.release(message.uses);
       case "retime": return this.#act((turn) => { retime(turn, message.sessions); });
@@ -202,11 +205,13 @@ export class Shard {
     const fault = this.#fault;
     const paths = [...this.#tooBig];
     this.#tooBig.clear();
+    const keyIds = this.#keysUsed.take();
     this.#fault = undefined;
     return [
       { kind: "counters", counters },
       ...(denials.length === 0 ? [] : [{ kind: "denials" as const, denials }]),
       ...(paths.length === 0 ? [] : [{ kind: "tooBig" as const, paths }]),
+      ...(keyIds.length === 0 ? [] : [{ kind: "keysUsed" as const, keyIds }]),
       ...(fault === undefined ? [] : [{ kind: "fault" as const, stack: fault }]),
     ];
   }
@@ -248,7 +253,7 @@ export class Shard {
       tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
       enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, handing: this.#handing, capturing: this.#capturing, ids: this.#ids,
       load: port.load(), sessionsOf: (tenant) => port.usage(tenant).live, replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
-      tooBig: (path) => void this.#tooBig.add(path),
+      tooBig: (path) => void this.#tooBig.add(path), keyUsed: (key) => { this.#keysUsed.add(key); },
       count: (reason, peer) => this.#tally.count(reason, peer?.name), countHealth: (kind) => this.#tally.countHealth(kind), deny: (denial) => this.#denials.offer(denial, nowMs),
     };
   }

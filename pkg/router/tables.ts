@@ -1,5 +1,5 @@
 // What a shard decides by: the compiled configuration of this router with the data plane's stable numbers filled in.
-// Built by build.ts from a RouterConfig; read-only afterwards, replaced as a whole on reload.
+// Built by build.ts from a RouterConfig; read-only afterwards, replaced as a whole on reload; only keys change in between (rekey).
 import type { IpAddress, IpFamily } from "../base/address.ts";
 import type { ServiceConfig } from "../plan/config.ts";
 import type { NatTable } from "../plan/nat.ts";
@@ -34,19 +34,16 @@ export interface PathEntry {
   remotePorts?: { first: number; last: number };
 }
 
-/** PeerKeyPair holds the keys of one router pair: of packets we send, and of packets we receive. */
+/** PeerKeyPair holds the keys of one router pair: of packets we send, absent while there are none, and of packets we receive, newest first. */
 export interface PeerKeyPair {
-  send: PeerKeys;
-  receive: PeerKeys;
+  send: PeerKeys | undefined;
+  receive: readonly PeerKeys[];
 }
 
 /** PeerEntry is a neighbouring router: its keys, what it may assert, how to reach it. */
-export interface PeerEntry {
+export interface PeerEntry extends PeerKeyPair {
   id: number;
   name: string;
-  /** keys of packets we send, and of packets we receive */
-  send: PeerKeys;
-  receive: PeerKeys;
   mode: "disabled" | "regular" | "time-based";
   /** accepted epochs before and after now, 1-5 */
   window: number;
@@ -130,6 +127,8 @@ export interface Tables {
   /** stable number for a router, service or tenant name learnt from metadata; 0 when the table of names is full */
   idOf(kind: "router" | "service" | "tenant", name: string): number;
   peerByKeyId(keyId: number): PeerEntry | undefined;
+  /** other keys of some peers; those that it does not name keep theirs */
+  rekey(keys: Readonly<Record<string, PeerKeyPair>>): void;
   paths: readonly PathEntry[];
   pathById(id: number): PathEntry | undefined;
   /** paths whose remote address is this, on this interface */

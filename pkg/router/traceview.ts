@@ -11,7 +11,7 @@ import type { Traced } from "./trace.ts";
 
 /** Where a reason refuses; one that stands nowhere refuses where services are looked up. */
 const stageOf: Readonly<Record<string, TraceStage>> = {
-  filter: "filter", ttl: "filter", reassembly: "reassembly", state: "enforcement", "no-service": "service", access: "service", limit: "limits", "no-path": "path", "reverse-path": "path",
+  filter: "filter", ttl: "filter", reassembly: "reassembly", state: "enforcement", "no-service": "service", access: "service", limit: "limits", "no-path": "path", "no-key": "path", "reverse-path": "path",
   nat: "nat", "too-big": "security", fault: "install",
 };
 

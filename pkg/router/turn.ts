@@ -1,6 +1,7 @@
 // What one decision may use: tables, time, this shard's ports, and the batch it writes into. Made by shard.ts once a turn.
 import type { RandomSource } from "../ports/clock.ts";
 import type { Punt, SessionRef, ShardPort } from "../ports/datapath.ts";
+import type { PeerKeys } from "../svr/keys.ts";
 import type { Metadata } from "../svr/metadata.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { DropReason } from "../svr/reasons.ts";
@@ -72,6 +73,8 @@ export interface Turn {
   countHealth(kind: HealthKind): void;
   /** an ICMP error says that packets of ours are too big for a path */
   tooBig(path: number): void;
+  /** a packet of a peer was valid under this key */
+  keyUsed(key: PeerKeys): void;
   deny(denial: Denial): void;
 }
 

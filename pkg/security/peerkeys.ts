@@ -6,7 +6,7 @@ import type { PeerKeys } from "../svr/keys.ts";
 import { nodeHkdf } from "./hkdf.ts";
 
 /** derivePairKeys derives what `router` signs with toward `peer` and what it accepts from it; throws SVR_PSK_FILE for a short key. */
-export function derivePairKeys(router: string, peer: string, psk: { key: Uint8Array; generation: number }): { send: PeerKeys; receive: PeerKeys } {
+export function derivePairKeys(router: string, peer: string, psk: { key: Uint8Array; generation: number }): { send: PeerKeys; receive: PeerKeys[] } {
   const { generation } = psk;
   const direction = (sender: string, receiver: string): PeerKeys => {
     const keys = pskKeys(nodeHkdf, psk.key, { sender, receiver, generation });
@@ -16,5 +16,5 @@ export function derivePairKeys(router: string, peer: string, psk: { key: Uint8Ar
       fix: "write at least 32 random bytes on both routers",
     });
   };
-  return { send: direction(router, peer), receive: direction(peer, router) };
+  return { send: direction(router, peer), receive: [direction(peer, router)] };
 }

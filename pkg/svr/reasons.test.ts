@@ -20,11 +20,11 @@ describe("reasons", () => {
 
   test("P-7 the deny reasons of behaviour 2.6 are all there", () => {
     const deny = reasons.filter((entry) => entry.group === "deny").map((entry) => entry.name);
-    expect(deny).toEqual(["no-service", "access", "peer-tenant", "state", "filter", "no-path", "limit", "nat", "reverse-path", "url", "threat"]);
+    expect(deny).toEqual(["no-service", "access", "peer-tenant", "state", "filter", "no-path", "limit", "nat", "reverse-path", "url", "threat", "no-key"]);
   });
 
   test("P-7 refused is what is denied, and what exceeds a rate or is an ICMP error of nobody's", () => {
-    expect(refusalReasons.map((entry) => entry.number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 67, 70]);
+    expect(refusalReasons.map((entry) => entry.number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 67, 70]);
   });
 
   test.each([[5, "filter"], [45, "no-flow"], [66, "ring-full"], [97, "rst"]] as const)("%p is %s both ways", (number, name) => {

@@ -45,7 +45,7 @@ function createRouter(index: number): Router {
     random: createRandomSource(),
   });
   const { ids } = numberNames(config, (name) => port.nameId(name));
-  const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }]));
+  const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: [keysOf(peer.name, config.name)] }]));
   shard.tell({ kind: "config", posted: { config, ids, keys } });
   return { shard, port, usedMs: 0 };
 }

@@ -20,7 +20,7 @@ export function adminOf(lab: Lab, router: LabRouter): (path: string) => unknown 
   for (const message of router.reports()) if (message.kind === "counters") counters.take({ post: () => undefined, onMessage: () => undefined, closed: Promise.resolve() }, message.counters);
   const pump = createRecordPump({ name: router.name, boot: "b1", clock, log: quiet, sink: { write: () => Promise.resolve(), close: () => Promise.resolve() } }, router.datapath, () => undefined);
   pump.follow(router.config);
-  const keys = Object.fromEntries(router.config.peers.map((peer) => [peer.name, { send: keysOf(router.name, peer.name), receive: keysOf(peer.name, router.name) }]));
+  const keys = Object.fromEntries(router.config.peers.map((peer) => [peer.name, { send: keysOf(router.name, peer.name), receive: [keysOf(peer.name, router.name)] }]));
   const applied = { config: router.config, objects: [], keys, problems: [], hash: "0123456789abcdef", at: "2026-01-01T00:00:00.000Z", isPartial: false, number: () => ({}) };
   const { captures } = capturesOf(lab, router);
   const fill = createFill({ datapath: router.datapath, counters, pump, captures, mtus: { held: () => [] }, config: () => router.config, log: quiet });

@@ -23,7 +23,7 @@ function tablesOf(config: RouterConfig): Tables {
     return numbered.get(name) ?? 0;
   };
   const { ids } = numberNames(config, nameId);
-  const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }]));
+  const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: [keysOf(peer.name, config.name)] }]));
   return buildTables({ config, ids, keys }, { nameId, nameOf: (id) => [...numbered].find(([, one]) => one === id)?.[0] });
 }
 

@@ -249,7 +249,7 @@ export function configure(router: { config: RouterConfig; datapath: ModelDatapat
   const { config, datapath, shards } = router;
   const { ids } = numberNames(config, (name) => datapath.nameId(name));
   datapath.program(datapathConfig(config, ids));
-  const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }]));
+  const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: [keysOf(peer.name, config.name)] }]));
   for (const shard of shards) shard.tell({ kind: "config", posted: { config, ids, keys } });
 }
 

@@ -42,7 +42,7 @@ function createWorld(each: (config: RouterConfig) => void = () => undefined, ahe
     });
     let count = 0;
     const { ids } = numberNames(config, () => ++count);
-    const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }]));
+    const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: [keysOf(peer.name, config.name)] }]));
     side.mtus.follow({ config, ids, keys });
     world.sides.push(side);
   }

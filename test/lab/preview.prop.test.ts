@@ -30,7 +30,7 @@ const packets = sources.flatMap((source) => destinations.flatMap((destination) =
 
 const posted = (lab: Lab, config: RouterConfig): ShardConfig => ({
   config, ids: numberNames(config, (name) => lab.routers[0]!.datapath.nameId(name)).ids,
-  keys: Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }])),
+  keys: Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: [keysOf(peer.name, config.name)] }])),
 });
 
 /** A router with sessions of all the packets that it lets in, by each of its host interfaces. */

@@ -37,7 +37,7 @@ export function tablesOf(config: RouterConfig): Tables {
   const names: string[] = [""];
   const nameId = (name: string): number => (names.includes(name) ? names.indexOf(name) : names.push(name) - 1);
   const { ids } = numberNames(config, nameId);
-  const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: keysOf(peer.name, config.name) }]));
+  const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: [keysOf(peer.name, config.name)] }]));
   return buildTables({ config, ids, keys }, { nameId, nameOf: (id) => names[id] });
 }
 
@@ -51,7 +51,7 @@ export function newTurn(tables: Tables, change: Partial<Turn> = {}): TestTurn {
     replay: new ReplayWindow({ window: 1, slots: 64, memory: new ArrayBuffer(replayBytes(1, 64)) }), seals: createSealSource({ shard: 0, counterSecond: 1 }),
     enableGate: createEnableGate(1), skewGate: createSkewGate(1), errorGate: createErrorGate(1), sessionErrors: createSessionErrorGate(), fragments: createFragmentJoiner(1), handing: { takes: () => false }, capturing: new Capturing({ wantCopies: () => true, unixNs: () => 0n }, { number: 0, count: 1 }), ids: new ExtIds(100, { number: 0, count: 1 }),
     load: { live: 0, halfOpen: 0 }, sessionsOf: () => 0, find: { byArrival: () => undefined, byUuid: () => undefined, ended: () => undefined }, take: (length) => new Uint8Array(length),
-    tooBig: () => undefined,
+    tooBig: () => undefined, keyUsed: () => undefined,
     countHealth: (kind) => void counted.push(`health ${kind}`), count: (reason, peer) => void counted.push(peer === undefined ? reason : `${peer.name} ${reason}`), deny: (denial) => void denied.push(denial), counted, denied, ...change,
   };
 }

@@ -2,7 +2,7 @@
 // fill, rings, and places for sources. Called by open.ts in the main thread, which is asked every second; takes nothing out of anything.
 import type { Native } from "../native/binding.ts";
 import type { Datapath } from "../ports/datapath.ts";
-import { FILL_ROWS, PUNT_ROW, SOURCES_ROW } from "./fillrows.ts";
+import { FILL_ROWS, PROTECT_ROW, PUNT_ROW, SOURCES_ROW } from "./fillrows.ts";
 import { openMap } from "./maps.ts";
 import type { BpfMap } from "./maps.ts";
 import type { Pins } from "./pins.ts";
@@ -17,10 +17,11 @@ export interface FillReader extends Pick<Datapath, "fill"> {
 }
 
 /** openFill opens what is counted anew each time; throws SVR_BPF_LAYOUT. */
-export function openFill(native: Native, pins: Pins, of: { shards: number; programmer: Pick<Programmer, "fill">; table: Pick<Table, "sources"> }): FillReader {
+export function openFill(native: Native, pins: Pins, of: { shards: number; protectors: number; programmer: Pick<Programmer, "fill">; table: Pick<Table, "sources"> }): FillReader {
   const counted: { name: string; map: BpfMap }[] = [
     ...COUNTED.map((name) => ({ name: FILL_ROWS[name], map: openMap(native, pins.map(name)) })),
     ...Array.from({ length: of.shards }, (_, shard) => ({ name: `${PUNT_ROW} ${shard}`, map: openMap(native, pins.ring(shard)) })),
+    ...Array.from({ length: of.protectors }, (_, worker) => ({ name: `${PROTECT_ROW} ${worker}`, map: openMap(native, pins.protect(worker)) })),
   ];
   return {
     fill: () => {

@@ -6,5 +6,5 @@ export const FILL_ROWS = {
   records: "record ring, bytes", copies: "ring of copies, bytes", refusals: "ring of refusals, bytes",
 } as const;
 
-/** PUNT_ROW and SOURCES_ROW begin the names of the other rows. */
-export const PUNT_ROW = "ring of first packets, bytes, shard", SOURCES_ROW = "sources with sessions, about";
+/** PUNT_ROW, PROTECT_ROW and SOURCES_ROW begin the names of the other rows. */
+export const PUNT_ROW = "ring of first packets, bytes, shard", PROTECT_ROW = "ring of protected packets, bytes, worker", SOURCES_ROW = "sources with sessions, about";

@@ -54,7 +54,7 @@ export const handshakeLayout = struct("svr_handshake", [
 export const sessionLayout = struct("svr_session", [
   ["side", sideLayout, 2], ["flags", "u32"], ["life", "u8"], ["tcp_state", "u8"], ["tcp_before_reset", "u8"], ["end_reason", "u8"],
   ["seen_ms", "u32", 2], ["packets", "u64", 2], ["bytes", "u64", 2], ["next_seq", "u32", 2], ["last_ack", "u32", 2],
-  ["since_ms", "u32"], ["idle_ms", "u32"], ["isn", "u32"], ["flow_label", "u32"], ["tail", tailLayout, 2], ["uuid", "u8", 16],
+  ["since_ms", "u32"], ["idle_ms", "u32"], ["isn", "u32"], ["label", "u32"], ["tail", tailLayout, 2], ["uuid", "u8", 16],
   ["created_ms", "u64"], ["context_source", "u8", 16], ["context_destination", "u8", 16], ["context_source_port_be", "u16"],
   ["context_destination_port_be", "u16"], ["context_proto", "u8"], ["context_family", "u8"], ["role", "u8"], ["shard", "u8"],
   ["source_router", "u16"], ["security", "u8"], ["health", "u8"], ["span", "u8", 8], ["parent_span", "u8", 8], ["trace_flags", "u8"],
@@ -81,7 +81,7 @@ export const HASH_KEY_WORDS = 24;
 export const settingsLayout = struct("svr_settings", [
   ["hash_key", "u64", HASH_KEY_WORDS], ["bucket_mask", "u32"], ["session_limit", "u32"], ["live_limit", "u32"], ["shards", "u32"],
   ["quarantine_ms", "u32"], ["guard_ms", "u32"], ["tcp_timer_ms", "u32", 7], ["half_closed_idle_ms", "u32"], ["interim_ms", "u32"], ["inactivity_ms", "u32"],
-  ["waypoint_first", "u16"], ["waypoint_last", "u16"], ["mss_clamp", "u8"], ["icmp_by_type", "u8"], ["reserved", "u8", 2], ["inject_mac", "u8", 6], ["reserved2", "u8", 2],
+  ["waypoint_first", "u16"], ["waypoint_last", "u16"], ["mss_clamp", "u8"], ["icmp_by_type", "u8"], ["protectors", "u8"], ["reserved", "u8"], ["inject_mac", "u8", 6], ["reserved2", "u8", 2],
 ]);
 
 /** gaugesLayout is struct svr_gauges. */
@@ -165,7 +165,7 @@ export const bpfLayouts: readonly StructLayout[] = [
 /** opLayout is struct svr_op of the library; an install has its struct svr_op_limits where the others have uuid and flags. */
 export const opLayout = struct("svr_op", [
   ["kind", "u32"], ["index", "u32"], ["uuid", "u8", 16], ["clear_flags", "u32"], ["set_flags", "u32"], ["fields", "u32"], ["nat_count", "u32"],
-  ["nat_first", "u16"], ["nat_start", "u16"], ["side", "u8"], ["reason", "u8"], ["now", "u8"], ["dry", "u8"], ["reserved", "u8", 12], ["session", sessionLayout],
+  ["nat_first", "u16"], ["nat_start", "u16"], ["side", "u8"], ["reason", "u8"], ["now", "u8"], ["dry", "u8"], ["clear_protect", "u16"], ["set_protect", "u16"], ["reserved", "u8", 8], ["session", sessionLayout],
 ]);
 
 /** opResultLayout is struct svr_op_result of the library. */

@@ -93,6 +93,7 @@ function patch(model: Model, op: Patch): OpResult {
     session.bytes[side] += BigInt(op.addBytes?.[side] ?? 0);
   }
   session.flags = ((session.flags | op.setFlags) & ~op.clearFlags) >>> 0;
+  session.protect = (session.protect | (op.setProtect ?? 0)) & ~(op.clearProtect ?? 0);
   return done(session, op.ref.index);
 }
 

@@ -22,13 +22,13 @@ export function copyArrival(model: Model, seen: Seen, parsed: ParsedPacket, flow
 }
 
 /** copyLeaving copies it once more as it leaves. */
-export function copyLeaving(model: Model, seen: Omit<Seen, "ifnum" | "vlan"> & { nexthop: NexthopEntry }, parsed: ParsedPacket, flow: Flow): void {
+export function copyLeaving(model: Model, seen: Omit<Seen, "ifnum" | "vlan"> & { nexthop: NexthopEntry }, parsed: Pick<ParsedPacket, "segments" | "gsoSize">, flow: Flow): void {
   if ((flow.session.flags & Flag.capture) === 0) return;
   const { ifnum, vlan } = seen.nexthop;
   copy(model, { ...seen, ifnum, vlan }, { parsed, flow, point: (2 * flow.side + 1) as CapturePoint });
 }
 
-function copy(model: Model, { ifnum, vlan, data, nowMs }: Seen, of: { parsed: ParsedPacket; flow: Flow; point: CapturePoint }): void {
+function copy(model: Model, { ifnum, vlan, data, nowMs }: Seen, of: { parsed: Pick<ParsedPacket, "segments" | "gsoSize">; flow: Flow; point: CapturePoint }): void {
   const { parsed, flow, point } = of;
   const wanted = model.wanted.get(flow.index);
   if (wanted === undefined || wanted[point] === 0) return;

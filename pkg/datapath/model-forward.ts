@@ -23,6 +23,7 @@ import { judgeMiss } from "./model-miss.ts";
 import { quotedFlow } from "./model-quote.ts";
 import { parsePacket, wireBytes, wireHeaders } from "./model-parse.ts";
 import type { PacketIn, ParsedPacket } from "./model-parse.ts";
+import { isInspected, isSealedOnArrival, isSealedOnLeaving, openedFlow, ProtectCauses, sealGrowth } from "./model-protect.ts";
 import { isIcmp, rewritePacket } from "./model-rewrite.ts";
 import { Cause, dropped, passed, punted } from "./model-verdict.ts";
 import type { Verdict } from "./model-verdict.ts";
@@ -31,7 +32,7 @@ import type { Verdict } from "./model-verdict.ts";
 export interface Judged { verdict: Verdict; parsed: ParsedPacket; flow?: { index: number; side: SideIndex; session: Session } }
 
 /** Hit is a packet of a known session. */
-interface Hit { data: Uint8Array; parsed: ParsedPacket; session: Session; side: SideIndex; from: SessionSide; to: SessionSide; nexthop: NexthopEntry | undefined; nowMs: number; inactivityMs: number }
+interface Hit { data: Uint8Array; parsed: ParsedPacket; session: Session; side: SideIndex; from: SessionSide; to: SessionSide; nexthop: NexthopEntry | undefined; nowMs: number; inactivityMs: number; isOpened: boolean }
 
 /** forward judges one packet at nowMs (monotonic milliseconds) and changes the session it belongs to (architecture 3.1). */
 export function forward(model: Model, packet: PacketIn, nowMs: number): Judged {
@@ -45,9 +46,20 @@ export function forward(model: Model, packet: PacketIn, nowMs: number): Judged {
     const verdict = judgeMiss(model, packet, { parsed, nowMs, quotes: quoted !== undefined });
     return quoted === undefined ? { verdict, parsed } : { verdict, parsed, flow: quoted };
   }
-  const { session, side } = flow;
+  return forwardFlow(model, { data: packet.data, parsed, nowMs, isOpened: false }, flow);
+}
+
+/** forwardOpened judges a packet that a protect worker opened, as if it had just arrived. */
+export function forwardOpened(model: Model, packet: Omit<PacketIn, "ifnum" | "vlan"> & { index: number; side: SideIndex }, nowMs: number): Judged {
+  const parsed = parsePacket({ ...packet, ifnum: 0, vlan: 0 }, model.config.icmpByType === true);
+  const flow = openedFlow(model, packet, parsed);
+  return flow === undefined ? { verdict: dropped("no-flow"), parsed } : forwardFlow(model, { data: packet.data, parsed, nowMs, isOpened: true }, flow);
+}
+
+function forwardFlow(model: Model, packet: Pick<Hit, "data" | "parsed" | "nowMs" | "isOpened">, flow: { index: number; side: SideIndex; session: Session }): Judged {
+  const { session, side } = flow, { parsed, nowMs } = packet;
   const to = session.side[otherSide(side)];
-  const hit: Hit = { data: packet.data, parsed, session, side, from: session.side[side], to, nexthop: model.nexthops.get(to.nexthop), nowMs, inactivityMs: model.config.timers.inactivityMs };
+  const hit: Hit = { ...packet, session, side, from: session.side[side], to, nexthop: model.nexthops.get(to.nexthop), inactivityMs: model.config.timers.inactivityMs };
   const verdict = judgeHit(model, hit);
   if (verdict.kind === "out") copyLeaving(model, { nowMs, data: verdict.data, nexthop: hit.nexthop as NexthopEntry }, parsed, flow);
   return { verdict, parsed, flow };
@@ -66,7 +78,7 @@ function judgeHit(model: Model, hit: Hit): Verdict {
   const data = rewritePacket(hit.data, parsed, { session, out: to, mss: model.mssClamp ? limit : 0, ...(to.path !== 0 && nexthop.cuttable && { ipId: nextIpId(model) }) });
   bookTcp(hit, step);
   book(hit, step === undefined ? session.life === Life.live : step.restart);
-  return { kind: "out", nexthop: to.nexthop, vlan: nexthop.vlan, data };
+  return isSealedOnLeaving(session, hit.side) ? { kind: "protect", cause: ProtectCauses.seal, nexthop: to.nexthop, data } : { kind: "out", nexthop: to.nexthop, vlan: nexthop.vlan, data };
 }
 
 /** The data plane draws it at random; what matters is that the next packet has another. */
@@ -81,15 +93,25 @@ function looksAtAll({ session, side, from, parsed }: Hit): boolean {
   return from.path === 0 && ((session.flags & Flag.cookies) !== 0 || session.bytes[side] < BigInt(COOKIE_TRUST));
 }
 
-function judgeHeld(hit: Hit): Verdict | undefined {
+/** What comes sealed: with the cookie the shard opens it, without a protect worker does. An opened body may look like anything. */
+function judgeSealed(hit: Hit): Verdict | undefined {
   const { session, side } = hit;
+  if (hit.isOpened) return undefined;
   if (carriesCookie(hit.data, hit.parsed, looksAtAll(hit) ? "all" : "ends")) {
     if (hit.parsed.proto === PROTO_TCP && hit.from.path === 0) session.flags |= Flag.cookies;
     return punted(Cause.cookie);
   }
+  return isSealedOnArrival(session, side) ? { kind: "protect", cause: ProtectCauses.open, nexthop: 0, data: hit.data.slice(0, hit.parsed.length) } : undefined;
+}
+
+function judgeHeld(hit: Hit): Verdict | undefined {
+  const { session, side } = hit;
+  const sealed = judgeSealed(hit);
+  if (sealed !== undefined) return sealed;
   if ((session.flags & (side === 0 ? Flag.fwdMeta : Flag.revMeta)) !== 0) return punted(Cause.needMeta);
   const isSlow = (session.flags & (side === 0 ? Flag.fwdSlow : Flag.revSlow)) !== 0;
-  return isSlow || (isWatched(hit) && isUnheard(session, side, { nowMs: hit.nowMs, limitMs: hit.inactivityMs })) ? punted(Cause.slow) : undefined;
+  if (isSlow || isInspected(session, hit.parsed)) return punted(Cause.slow);
+  return isWatched(hit) && isUnheard(session, side, { nowMs: hit.nowMs, limitMs: hit.inactivityMs }) ? punted(Cause.slow) : undefined;
 }
 
 /** Recovery by inactivity toward a peer, forward packets after a move (protocol 6.7, behaviour 7.5). */
@@ -138,7 +160,7 @@ function judgeHop(hit: Hit): Verdict | undefined {
   if (nexthop === undefined) return dropped("no-nexthop");
   const arrived = parsed.segments > 1 ? wireHeaders(parsed) + parsed.gsoSize : parsed.length;
   const options = parsed.l4 - (parsed.family === 4 ? IPV4_HEADER : IPV6_HEADER);
-  if (nexthop.mtu !== 0 && arrived - options + growth(hit) > nexthop.mtu) return punted(Cause.mtu);
+  if (nexthop.mtu !== 0 && arrived - options + growth(hit) + sealGrowth(hit.session, hit.side) > nexthop.mtu) return punted(Cause.mtu);
   return parsed.ttl <= 1 ? punted(Cause.ttl) : undefined;
 }
 

@@ -1,12 +1,13 @@
 // Verdicts of the model and the causes for which packets go up. Data and constructors only; called by all of the model.
-import type { PuntCause } from "../ports/datapath.ts";
+import type { ProtectCause, PuntCause } from "../ports/datapath.ts";
 import type { DropReason } from "../svr/reasons.ts";
 
-/** Verdict says what becomes of one packet: the kernel's, dropped, up to a shard, or out by a next hop. */
+/** Verdict says what becomes of one packet: the kernel's, dropped, up to a shard, to a protect worker, or out by a next hop. */
 export type Verdict =
   | { kind: "pass" }
   | { kind: "drop"; reason: DropReason }
   | { kind: "punt"; cause: PuntCause }
+  | { kind: "protect"; cause: ProtectCause; nexthop: number; data: Uint8Array }
   | { kind: "out"; nexthop: number; vlan: number; data: Uint8Array };
 
 /** Cause names the numbers of enum svr_punt_cause. */

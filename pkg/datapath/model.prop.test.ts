@@ -73,7 +73,7 @@ test("sessions keep exactly their keys, packets are all accounted for", () => {
     const clock = { now: 1_000 };
     const datapath = modelDatapath({ nowMs: () => clock.now, sessionLimit: 6 });
     datapath.program(worldConfig());
-    const verdicts = { out: 0, punt: 0, drop: 0, pass: 0 };
+    const verdicts = { out: 0, punt: 0, drop: 0, pass: 0, protect: 0 };
     for (const step of steps) {
       const kind = play(datapath, clock, step);
       if (kind !== undefined) verdicts[kind] += 1;

@@ -6,16 +6,18 @@ import type {
 } from "../ports/datapath.ts";
 import { addressKey } from "../base/address.ts";
 import { toHex } from "../base/bytes.ts";
-import { Flag, Life } from "../svr/session.ts";
+import { Flag, Life, passes } from "../svr/session.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
 import { FILL_ROWS, PUNT_ROW } from "./fillrows.ts";
 import { applyOp } from "./model-apply.ts";
-import { forward } from "./model-forward.ts";
+import { forward, forwardOpened } from "./model-forward.ts";
 import type { Judged } from "./model-forward.ts";
+import type { ProtectedPacket } from "./model-protect.ts";
+import { copyLeaving } from "./model-copy.ts";
 import { wireBytes } from "./model-parse.ts";
 import type { PacketIn } from "./model-parse.ts";
 import { tellRefusal } from "./model-refusal.ts";
-import { countDrop, countOf, createModel, flowKeyText, isKnown, localOf, programModel } from "./model-state.ts";
+import { countDrop, countOf, createModel, flowKeyText, isKnown, localOf, otherSide, programModel } from "./model-state.ts";
 import { siftModel } from "./model-sift.ts";
 import type { Model } from "./model-state.ts";
 import { usageOf } from "./model-usage.ts";
@@ -33,6 +35,8 @@ export interface ModelOptions {
   shards?: number;
   /** packets that wait for one shard; more are dropped, reason `ring-full` */
   ringLimit?: number;
+  /** packets that wait for the protect worker; more are dropped, reason `protect-full` */
+  protectLimit?: number;
   /** records that wait for user space; more wait in their slots */
   recordLimit?: number;
   /** bytes of the ring in which copies of captured packets wait; 2 MiB, as the kernel's */
@@ -51,6 +55,12 @@ export interface ModelDatapath extends Datapath {
   shard(number: number): ShardPort;
   /** judges one packet, from its IP header on; gsoSize 0 is one wire packet */
   receive(ifnum: number, vlan: number, data: Uint8Array, options?: { gsoSize?: number; etherType?: number }): Verdict;
+  /** packets that wait for the protect worker, oldest first; whoever plays it takes them out */
+  readonly protected: ProtectedPacket[];
+  /** brings a packet back that the worker opened */
+  opened(packet: { index: number; side: SideIndex; data: Uint8Array; gsoSize?: number }): Verdict;
+  /** sends a packet that the worker sealed; index and side are those of its record */
+  sealed(packet: { index: number; side: SideIndex; data: Uint8Array; gsoSize?: number }): boolean;
   /** everything that left, oldest first; tests may empty it */
   readonly sent: SentFrame[];
   /** everything that was handed to the kernel, oldest first */
@@ -66,7 +76,7 @@ export interface ModelDatapath extends Datapath {
 const NAME_BYTES = 255, RING_LIMIT = 4096;
 
 /** What the factory and its parts share. */
-interface World { model: Model; options: ModelOptions; rings: Punt[][]; records: DatapathRecord[]; sent: SentFrame[]; kernel: Uint8Array[]; names: Map<number, string> }
+interface World { model: Model; options: ModelOptions; rings: Punt[][]; records: DatapathRecord[]; sealing: ProtectedPacket[]; sent: SentFrame[]; kernel: Uint8Array[]; names: Map<number, string> }
 
 /** modelDatapath makes an empty data plane in memory. */
 export function modelDatapath(options: ModelOptions): ModelDatapath {
@@ -76,9 +86,9 @@ export function modelDatapath(options: ModelOptions): ModelDatapath {
   const model = createModel({ sessionLimit, liveLimit: options.liveLimit ?? sessionLimit, shards, ...(hasSocket && { hasSocket }) });
   model.mssClamp = options.mssClamp ?? true;
   model.copyRingBytes = options.copyRingBytes ?? model.copyRingBytes;
-  const world: World = { model, options, rings: Array.from({ length: shards }, () => []), records: [], sent: [], kernel: [], names: new Map() };
+  const world: World = { model, options, rings: Array.from({ length: shards }, () => []), records: [], sealing: [], sent: [], kernel: [], names: new Map() };
   return {
-    ...datapathPort(world), model, sent: world.sent, kernel: world.kernel, shard: (number) => shardPort(world, number), receive: (...args) => receive(world, args),
+    ...datapathPort(world), model, protected: world.sealing, opened: (packet) => opened(world, packet), sealed: (packet) => sealed(world, packet), sent: world.sent, kernel: world.kernel, shard: (number) => shardPort(world, number), receive: (...args) => receive(world, args),
     walk: () => { walk(world); }, tick: () => { walk(world); walk(world); },
   };
 }
@@ -169,12 +179,46 @@ function receive(world: World, [ifnum, vlan, data, more = {}]: Parameters<ModelD
   const packet: PacketIn = { ifnum, vlan, data, gsoSize: more.gsoSize ?? 0, ...(more.etherType !== undefined && { etherType: more.etherType }) };
   const judged = forward(model, packet, options.nowMs());
   countReceived(model, packet, judged);
-  const verdict = judged.verdict.kind === "punt" ? enqueue(world, packet, judged) : judged.verdict;
+  return finish(world, packet, judged);
+}
+
+/** What svr_inject makes of a packet that a worker opened: as if it had just arrived, but it was counted and copied when it came. */
+function opened(world: World, { index, side, data, gsoSize = 0 }: Parameters<ModelDatapath["opened"]>[0]): Verdict {
+  const judged = forwardOpened(world.model, { index, side, data, gsoSize }, world.options.nowMs());
+  const { ifnum, vlan } = judged.flow?.session.side[side] ?? { ifnum: 0, vlan: 0 };
+  return finish(world, { ifnum, vlan, data, gsoSize, isOpened: true }, judged);
+}
+
+function sealed(world: World, { index, side, data, gsoSize = 0 }: Parameters<ModelDatapath["sealed"]>[0]): boolean {
+  const { model, options } = world;
+  const session = model.slots[index];
+  if (session === undefined || !passes(session)) {
+    countDrop(model, "no-flow");
+    return false;
+  }
+  const to = session.side[otherSide(side)], nexthop = model.nexthops.get(to.nexthop);
+  if (nexthop === undefined) countDrop(model, "no-nexthop");
+  else copyLeaving(model, { nowMs: options.nowMs(), data, nexthop }, { segments: gsoSize > 0 ? 2 : 1, gsoSize }, { index, side, session });
+  return leave(world, { nexthop: to.nexthop, data: data.slice() }, 1);
+}
+
+function finish(world: World, packet: PacketIn & { isOpened?: true }, judged: Judged): Verdict {
+  const { model, options } = world;
+  const verdict = judged.verdict.kind === "punt" ? enqueue(world, packet, judged) : judged.verdict.kind === "protect" ? handOver(world, judged) : judged.verdict;
   if (verdict.kind === "drop") {
     countDrop(model, verdict.reason);
     tellRefusal(model, packet, { judged, reason: verdict.reason, nowMs: options.nowMs() });
   }
   if (verdict.kind === "out") leave(world, { nexthop: verdict.nexthop, data: verdict.data }, judged.parsed.segments);
+  return verdict;
+}
+
+/** Into the ring of the session's protect worker. */
+function handOver({ sealing, options }: World, { verdict, flow, parsed }: Judged): Verdict {
+  if (verdict.kind !== "protect" || flow === undefined || sealing.length >= (options.protectLimit ?? RING_LIMIT)) return dropped("protect-full");
+  const { cause, nexthop, data } = verdict;
+  const isCopied = (flow.session.flags & Flag.capture) !== 0;
+  sealing.push({ cause, index: flow.index, side: flow.side, gsoSize: parsed.gsoSize, nexthop, data, ...(isCopied && { isCopied }) });
   return verdict;
 }
 
@@ -186,7 +230,7 @@ function countReceived(model: Model, packet: PacketIn, { parsed }: Judged): void
 }
 
 /** Into the ring of the shard that owns the packet; a full ring drops it. */
-function enqueue(world: World, packet: PacketIn, judged: Judged): Verdict {
+function enqueue(world: World, packet: PacketIn & { isOpened?: true }, judged: Judged): Verdict {
   const { model, rings, options } = world;
   const { parsed, flow, verdict } = judged;
   const ring = rings[flow?.session.shard ?? shardOf(model, judged)];
@@ -196,6 +240,7 @@ function enqueue(world: World, packet: PacketIn, judged: Judged): Verdict {
     toWaypoint: localOf(model, parsed.destination)?.waypoint === true, data: packet.data.slice(0, parsed.length),
   };
   if (flow !== undefined && (flow.session.flags & Flag.capture) !== 0) punt.isCopied = true;
+  if (packet.isOpened === true) punt.isOpened = true;
   ring.push(flow === undefined ? punt : { ...punt, session: { index: flow.index, side: flow.side, state: structuredClone(flow.session) } });
   return verdict;
 }

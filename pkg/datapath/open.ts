@@ -22,7 +22,7 @@ import type { Pins } from "./pins.ts";
 import { createProgrammer } from "./program.ts";
 import { openUntold } from "./refusals.ts";
 import { checkRequirements } from "./requirements.ts";
-import { dropRings, MAX_SHARDS, openRecords, openRefusals, placeRings } from "./rings.ts";
+import { dropRings, MAX_PROTECTORS, MAX_SHARDS, openRecords, openRefusals, placeRings } from "./rings.ts";
 import { createSettings, readInjectSecret, readSizes, SECRET_BYTES, slotsFor, writeSizes } from "./settings.ts";
 import { openSettings } from "./settingsmap.ts";
 import type { SettingsMap } from "./settingsmap.ts";
@@ -46,6 +46,8 @@ export interface OpenOptions {
   /** sessions that may be live at once */
   liveLimit: number;
   shards: number;
+  /** protect workers, default none: then no session may have bits of Protect */
+  protectors?: number;
   random: (count: number) => Uint8Array;
   native?: Native;
   /** the eBPF object, default the one that the build makes */
@@ -60,6 +62,10 @@ export interface EbpfDatapath extends Datapath {
   shardSpec(number: number): ShardSpec;
   /** ends a wait of that shard's drain, now or the next one */
   wake(number: number): void;
+  /** plain data with which protect worker `number` opens its ring (pins.protect) and its socket on lo in its thread */
+  protectSpec(number: number): ShardSpec;
+  /** ends a wait of that worker, now or the next one */
+  wakeProtector(number: number): void;
 }
 
 const LIVING = (1 << Life.live) | (1 << Life.guard), RESTING = 1 << Life.quarantine;
@@ -74,20 +80,20 @@ export function objectPath(): string {
 interface Parts { native: Native; pins: Pins; load: Handle; adopted: boolean; settings: SettingsMap; table: Table }
 type Keep = (close: () => void) => void;
 
-function checkOptions({ sessions, liveLimit, shards }: OpenOptions): void {
+function checkOptions({ sessions, liveLimit, shards, protectors = 0 }: OpenOptions): void {
   const within = (value: number, most: number): boolean => Number.isInteger(value) && value >= 1 && value <= most;
-  if (within(sessions, slotsFor(MAX_SESSIONS)) && within(liveLimit, MAX_SESSIONS) && within(shards, MAX_SHARDS)) return;
+  if (within(sessions, slotsFor(MAX_SESSIONS)) && within(liveLimit, MAX_SESSIONS) && within(shards, MAX_SHARDS) && within(protectors + 1, MAX_PROTECTORS + 1)) return;
   throw new SvrError("SVR_CONFIG_INVALID", {
-    object: "limits", attempted: `a data plane with ${sessions} session slots, ${liveLimit} live sessions and ${shards} shards cannot be made`,
-    fix: `choose 1 to ${MAX_SESSIONS} sessions and 1 to ${MAX_SHARDS} shards`,
+    object: "limits", attempted: `a data plane with ${sessions} session slots, ${liveLimit} live sessions, ${shards} shards and ${protectors} protect workers cannot be made`,
+    fix: `choose 1 to ${MAX_SESSIONS} sessions, 1 to ${MAX_SHARDS} shards and at most ${MAX_PROTECTORS} protect workers`,
   });
 }
 
 /** Sizes that a restart may change; rings first when there are more shards, last when there are less. */
 function applySizes(parts: Pick<Parts, "native" | "pins" | "settings">, options: OpenOptions): void {
-  placeRings(parts.native, parts.pins, options.shards);
+  placeRings(parts.native, parts.pins, options);
   parts.settings.change((bytes) => { writeSizes(bytes, options); });
-  dropRings(parts.native, parts.pins, options.shards);
+  dropRings(parts.native, parts.pins, options);
 }
 
 function openTable(native: Native, pins: Pins): Table {
@@ -136,7 +142,7 @@ function* allSessions(table: Table): Generator<Session> {
 
 const PAGE = 1024;
 
-function assemble(parts: Parts, { shards, pruneNamesAt = PRUNE_AT }: OpenOptions, keep: Keep): Omit<EbpfDatapath, "close" | "destroy"> {
+function assemble(parts: Parts, { shards, protectors = 0, pruneNamesAt = PRUNE_AT }: OpenOptions, keep: Keep): Omit<EbpfDatapath, "close" | "destroy"> {
   const { native, pins, settings, table, adopted } = parts;
   const programmer = createProgrammer(native, parts.load, parts);
   keep(() => { programmer.close(); });
@@ -155,13 +161,14 @@ function assemble(parts: Parts, { shards, pruneNamesAt = PRUNE_AT }: OpenOptions
   const refusalRing = openRefusals(native, pins), untold = openUntold(native, pins);
   keep(() => { refusalRing.close(); });
   keep(() => { untold.close(); });
-  const wakes = openWakes(native, shards);
+  const wakes = openWakes(native, shards + protectors);
   keep(() => { wakes.close(); });
   const sender = openSender(native, { number: "the main thread", pinDir: pins.dir, injectMac: readInjectSecret(settings.bytes) });
   keep(() => { sender.close(); });
-  const fill = openFill(native, pins, { shards, programmer, table });
+  const fill = openFill(native, pins, { shards, protectors, programmer, table });
   keep(() => { fill.close(); });
   const users = { sessions: () => allSessions(table), records: recordRing, refusals: refusalRing };
+  const specOf = (number: number, wake: number): ShardSpec => ({ number, pinDir: pins.dir, suffix: MAP_SUFFIX, injectMac: readInjectSecret(settings.bytes), wakeFd: wakes.fd(wake) });
   const { records, refusals } = adopted ? pruneNames(names, users, pruneNamesAt) : users;
   return {
     ...createNameTable(names), names: createNameCount(names), program: (config) => { programmer.program(config); }, send: sender.send, records: (max) => records.take(max), copies: (max) => copies.take(max), lostCopies: (index) => copies.lostCopies(index), forgetCopies: (index) => copies.forgetCopies(index),
@@ -172,8 +179,8 @@ function assemble(parts: Parts, { shards, pruneNamesAt = PRUNE_AT }: OpenOptions
     fill: () => fill.fill(), gauges: () => table.gauges(readSizes(settings.bytes)), usage: (id) => readUsage(usage, id),
     verify: createLook(native, table.handle, settings.bytes.array), takeRecordsLost: () => table.takeLost(),
     counters: () => counters.read(programmer.ifnums()), denied: (ifnum) => readDenied(denied, ifnum), adopted: () => adopted,
-    shardSpec: (number) => ({ number, pinDir: pins.dir, suffix: MAP_SUFFIX, injectMac: readInjectSecret(settings.bytes), wakeFd: wakes.fd(number) }),
-    wake: (number) => { wakes.wake(number); },
+    shardSpec: (number) => specOf(number, number), wake: (number) => { wakes.wake(number); },
+    protectSpec: (number) => specOf(number, shards + number), wakeProtector: (number) => { wakes.wake(shards + number); },
   };
 }
 

@@ -13,7 +13,7 @@ const KIND = { install: 1, patch: 2, replaceSide: 3, end: 4 } as const; // enum 
 const FIELD = { handshake: 0x0001, packets: 0x0800, bytes: 0x1000 } as const; // enum svr_op_field
 
 const op = (name: string): number => offsetOf(opLayout, name);
-const O_KIND = op("kind"), O_INDEX = op("index"), O_UUID = op("uuid"), O_CLEAR = op("clear_flags"), O_SET = op("set_flags"), O_FIELDS = op("fields");
+const O_KIND = op("kind"), O_INDEX = op("index"), O_UUID = op("uuid"), O_CLEAR = op("clear_flags"), O_SET = op("set_flags"), O_FIELDS = op("fields"), O_CLEAR_PROTECT = op("clear_protect"), O_SET_PROTECT = op("set_protect");
 const O_NAT_COUNT = op("nat_count"), O_NAT_FIRST = op("nat_first"), O_NAT_START = op("nat_start");
 const O_SIDE = op("side"), O_REASON = op("reason"), O_NOW = op("now"), O_DRY = op("dry"), O_SESSION = op("session");
 
@@ -85,6 +85,8 @@ function writePatch({ view }: Bytes, at: number, from: Of<"patch">): void {
   view.setUint32(at + O_CLEAR, from.clearFlags, true);
   view.setUint32(at + O_SET, from.setFlags, true);
   view.setUint32(at + O_FIELDS, fields, true);
+  view.setUint16(at + O_CLEAR_PROTECT, from.clearProtect ?? 0, true);
+  view.setUint16(at + O_SET_PROTECT, from.setProtect ?? 0, true);
 }
 
 /** writeOp writes one operation at `at`. */

@@ -7,7 +7,7 @@ import type { Native } from "../native/binding.ts";
 import { errnoText } from "./errno.ts";
 
 /** LAYOUT_VERSION is SVR_LAYOUT_VERSION of bpf/svr_types.h. */
-export const LAYOUT_VERSION = 8;
+export const LAYOUT_VERSION = 9;
 
 /** MAP_SUFFIX ends the name of every pinned map. */
 export const MAP_SUFFIX = `_v${LAYOUT_VERSION}`;
@@ -27,6 +27,8 @@ export interface Pins {
   readonly dir: string;
   map(name: string): string;
   ring(shard: number): string;
+  /** ring of a protect worker */
+  protect(worker: number): string;
   /** link of a device; per network namespace, because kernel indexes are */
   link(ifindex: number): string;
   inject(): string;
@@ -39,6 +41,7 @@ export function createPins(dir: string): Pins {
   const namespace = statSync("/proc/thread-self/ns/net").ino;
   return {
     dir, map: (name) => join(dir, `${name}${MAP_SUFFIX}`), ring: (shard) => join(dir, `ring${shard}${MAP_SUFFIX}`),
+    protect: (worker) => join(dir, `protect${worker}${MAP_SUFFIX}`),
     link: (ifindex) => join(dir, `link_${namespace}_${ifindex}`), inject: () => join(dir, `inject_${namespace}`),
     list: () => (existsSync(dir) ? readdirSync(dir).sort() : []),
   };

@@ -9,7 +9,7 @@ const E_SIZE = offsetOf(ringEntryLayout, "size"), E_HAS_SESSION = offsetOf(ringE
 const punt = (name: string): number => offsetOf(ringEntryLayout, "punt") + offsetOf(puntLayout, name);
 const P_LENGTH = punt("length"), P_ENTRY = punt("entry"), P_CAUSE = punt("cause"), P_IFNUM = punt("ifnum"), P_VLAN = punt("vlan");
 const P_TIME = punt("time_ns"), P_GSO_SIZE = punt("gso_size"), P_LOCAL = punt("local_flags"), P_FLAGS = punt("flags"), P_SUM_START = punt("sum_start");
-const PARTIAL = 1, COPIED = 2; // SVR_PUNT_PARTIAL, SVR_PUNT_COPIED
+const PARTIAL = 1, COPIED = 2, OPENED = 4; // SVR_PUNT_PARTIAL, SVR_PUNT_COPIED, SVR_PUNT_OPENED
 const WAYPOINT = 1; // SVR_LOCAL_WAYPOINT
 
 /** readPunts reads `count` entries from the start of the buffer. */
@@ -35,6 +35,7 @@ function readPunt(buffer: Bytes, at: number): Punt {
   };
   const flags = view.getUint16(at + P_FLAGS, true);
   if ((flags & COPIED) !== 0) read.isCopied = true;
+  if ((flags & OPENED) !== 0) read.isOpened = true;
   if ((flags & PARTIAL) !== 0) read.sumStart = view.getUint16(at + P_SUM_START, true);
   if (!hasSession) return read;
   const entry = view.getUint32(at + P_ENTRY, true); // ((session + 1) << 1) | side

@@ -1,4 +1,5 @@
-// The rings between kernel and user space: punt rings, one a shard, made and put in place by the main thread; the rings of records
+// The rings between kernel and user space: punt rings, one a shard, and rings of protected packets, one a protect worker, made and
+// put in place by the main thread; the rings of records
 // and of refusals, read by it. Pinned, so that what came while no process ran is there at the next start. Called by open.ts.
 import { existsSync } from "node:fs";
 import { SvrError } from "../base/errors.ts";
@@ -18,8 +19,11 @@ import type { Bytes } from "./sessioncodec.ts";
 /** PUNT_RING_BYTES is the size of one punt ring: some 7,000 small first packets. */
 const PUNT_RING_BYTES = 1 << 21;
 
-/** MAX_SHARDS is SVR_SHARDS. */
-export const MAX_SHARDS = 64;
+/** PROTECT_RING_BYTES is the size of one ring of protected packets: 120 super-packets of 64 KiB, 4,000 of full size. */
+const PROTECT_RING_BYTES = 1 << 23;
+
+/** MAX_SHARDS is SVR_SHARDS, MAX_PROTECTORS SVR_PROTECTORS. */
+export const MAX_SHARDS = 64, MAX_PROTECTORS = 64;
 
 const TYPES = [undefined, "start", "interim", "end", "release"] as const; // enum svr_record_type
 const RECORDS_PER_CALL = 256;
@@ -30,13 +34,26 @@ function refuse(pin: string, status: number): SvrError {
   return new SvrError("SVR_BPF_LAYOUT", { object: pin, attempted: `the ring ${pin} cannot be used (${errnoText(status)})`, fix: `remove the pin: "rm ${pin}", and start again` });
 }
 
+/** RingCounts says how many rings there are: of first packets, one a shard, and of protected sessions, one a protect worker. */
+export interface RingCounts { shards: number; protectors?: number | undefined }
+
+/** A ring, and where it stands in the map `rings`: those of protect workers behind all shards. */
+interface Place { slot: number; pin: string; bytes: number }
+
+function placesOf(pins: Pins, first: { shards: number; protectors: number }, { shards, protectors = 0 }: RingCounts): Place[] {
+  const count = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+  return [
+    ...count(first.shards, shards).map((shard) => ({ slot: shard, pin: pins.ring(shard), bytes: PUNT_RING_BYTES })),
+    ...count(first.protectors, protectors).map((worker) => ({ slot: MAX_SHARDS + worker, pin: pins.protect(worker), bytes: PROTECT_RING_BYTES })),
+  ];
+}
+
 /** A pinned ring of the right size is kept, with what waits in it; else a new one takes its place. */
-function placeRing(native: Native, rings: bigint, at: { pins: Pins; shard: number }): void {
-  const pin = at.pins.ring(at.shard);
-  const kept = existsSync(pin) && sizeOf(native, pin) === PUNT_RING_BYTES ? native.mapPutRing(rings, at.shard, pin) : errno.ENOENT;
+function placeRing(native: Native, rings: bigint, { slot, pin, bytes }: Place): void {
+  const kept = existsSync(pin) && sizeOf(native, pin) === bytes ? native.mapPutRing(rings, slot, pin) : errno.ENOENT;
   if (kept === 0) return;
   unpin(pin);
-  const status = native.mapAddRing(rings, at.shard, PUNT_RING_BYTES, pin);
+  const status = native.mapAddRing(rings, slot, bytes, pin);
   if (status < 0) throw refuse(pin, status);
 }
 
@@ -46,23 +63,23 @@ function sizeOf(native: Native, pin: string): number {
   return map.entries;
 }
 
-/** placeRings puts rings for shards 0 .. shards - 1 in place. */
-export function placeRings(native: Native, pins: Pins, shards: number): void {
+/** placeRings puts so many rings in place. */
+export function placeRings(native: Native, pins: Pins, counts: RingCounts): void {
   const rings = openMap(native, pins.map("rings"));
   try {
-    for (let shard = 0; shard < shards; shard++) placeRing(native, rings.handle, { pins, shard });
+    for (const place of placesOf(pins, { shards: 0, protectors: 0 }, counts)) placeRing(native, rings.handle, place);
   } finally {
     rings.close();
   }
 }
 
-/** dropRings removes the rings of shards that are no more, after the programs stopped using them. */
-export function dropRings(native: Native, pins: Pins, shards: number): void {
+/** dropRings removes the rings of shards and workers that are no more, after the programs stopped using them. */
+export function dropRings(native: Native, pins: Pins, { shards, protectors = 0 }: RingCounts): void {
   const rings = openMap(native, pins.map("rings"));
-  for (let shard = shards; shard < MAX_SHARDS; shard++) {
-    if (!existsSync(pins.ring(shard))) continue;
-    rings.delete([keyOf(shard)]);
-    unpin(pins.ring(shard));
+  for (const { slot, pin } of placesOf(pins, { shards, protectors }, { shards: MAX_SHARDS, protectors: MAX_PROTECTORS })) {
+    if (!existsSync(pin)) continue;
+    rings.delete([keyOf(slot)]);
+    unpin(pin);
   }
   rings.close();
 }

@@ -36,7 +36,7 @@ const H_SERVICE = hs("reverse_service"), H_EGRESS = hs("egress_router");
 const field = (name: string): number => offsetOf(sessionLayout, name);
 const SIDES = field("side"), TAILS = field("tail"), FLAGS = field("flags"), LIFE = field("life"), TCP_STATE = field("tcp_state"), TCP_BEFORE = field("tcp_before_reset");
 const END_REASON = field("end_reason"), SEEN = field("seen_ms"), SINCE = field("since_ms"), IDLE = field("idle_ms"), NEXT_SEQ = field("next_seq");
-const LAST_ACK = field("last_ack"), PACKETS = field("packets"), BYTES = field("bytes"), ISN = field("isn"), FLOW_LABEL = field("flow_label");
+const LAST_ACK = field("last_ack"), PACKETS = field("packets"), BYTES = field("bytes"), ISN = field("isn"), LABEL = field("label");
 const UUID = field("uuid"), CREATED = field("created_ms"), C_SOURCE = field("context_source"), C_DESTINATION = field("context_destination");
 const C_SOURCE_PORT = field("context_source_port_be"), C_DESTINATION_PORT = field("context_destination_port_be");
 const C_PROTO = field("context_proto"), C_FAMILY = field("context_family"), ROLE = field("role"), SHARD = field("shard");
@@ -45,6 +45,7 @@ const TRACE_FLAGS = field("trace_flags"), TRAFFIC_CLASS = field("traffic_class")
 const SETUP = field("setup_ms"), RETRANSMISSIONS = field("retransmissions"), OUT_OF_ORDER = field("out_of_order"), INTERIM = field("interim_ms");
 const ANSWER = field("answer"), TENANT = field("tenant"), SERVICE = field("service");
 const WORD = 0x1_0000_0000;
+const PROTECT_SHIFT = 20, LABEL_MASK = 0xfffff; // SVR_PROTECT_SHIFT, SVR_LABEL_MASK
 const OWN_FLAGS = 0x40000 | 0x80000; // SVR_F_COUNTED, SVR_F_SOURCE: the library's own, nobody else sees them
 
 /** SESSION_SIZE is the size of struct svr_session in bytes. */
@@ -200,7 +201,7 @@ function writeHot(view: DataView, at: number, s: Session): void {
   writeCounts(view, at + PACKETS, s.packets);
   writeCounts(view, at + BYTES, s.bytes);
   view.setUint32(at + ISN, s.isn, true);
-  view.setUint32(at + FLOW_LABEL, s.flowLabel, true);
+  view.setUint32(at + LABEL, (s.flowLabel | s.protect << PROTECT_SHIFT) >>> 0, true);
 }
 
 function writeCold({ view, array }: Bytes, at: number, s: Session): void {
@@ -244,7 +245,8 @@ export function readSession({ view, array, copy }: Bytes, at: number): Session {
     tcpBeforeReset: view.getUint8(at + TCP_BEFORE) as TcpState, endReason: view.getUint8(at + END_REASON),
     seenMs: readPair(view, at + SEEN), sinceMs: view.getUint32(at + SINCE, true), idleMs: view.getUint32(at + IDLE, true),
     nextSeq: readPair(view, at + NEXT_SEQ), lastAck: readPair(view, at + LAST_ACK), packets: readCounts(view, at + PACKETS),
-    bytes: readCounts(view, at + BYTES), isn: view.getUint32(at + ISN, true), flowLabel: view.getUint32(at + FLOW_LABEL, true),
+    bytes: readCounts(view, at + BYTES), isn: view.getUint32(at + ISN, true),
+    flowLabel: view.getUint32(at + LABEL, true) & LABEL_MASK, protect: view.getUint32(at + LABEL, true) >>> PROTECT_SHIFT,
     uuid: copy(array, at + UUID, at + UUID + 16), createdMs: readU64(view, at + CREATED), context,
     role: view.getUint8(at + ROLE) as Role, shard: view.getUint8(at + SHARD), sourceRouter: view.getUint16(at + SOURCE_ROUTER, true),
     security: view.getUint8(at + SECURITY), health: view.getUint8(at + HEALTH), span: copy(array, at + SPAN, at + SPAN + 8),

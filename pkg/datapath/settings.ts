@@ -38,7 +38,7 @@ export function recordBytesFor(slots: number): number {
 }
 
 /** Sizes of a table: session slots, and whether less may be live at once. */
-export interface TableSizes { sessions: number; liveLimit: number; shards: number }
+export interface TableSizes { sessions: number; liveLimit: number; shards: number; /** protect workers, default none */ protectors?: number }
 
 /** bucketsFor is the number of buckets for so many slots, a power of two. */
 export function bucketsFor(sessions: number): number {
@@ -69,6 +69,7 @@ export const SECRET_BYTES = HASH_KEY_BYTES + INJECT_MAC_BYTES;
 export function writeSizes({ view }: Bytes, sizes: TableSizes): void {
   view.setUint32(at("live_limit"), sizes.liveLimit, true);
   view.setUint32(at("shards"), sizes.shards, true);
+  view.setUint8(at("protectors"), sizes.protectors ?? 0);
 }
 
 /** writeInjectSecret sets the source MAC of injected frames: locally administered, unicast. */

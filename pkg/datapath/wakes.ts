@@ -1,4 +1,4 @@
-// One eventfd a shard, by which the main thread ends that shard's wait for packets. Made by open.ts, its number travels in
+// One eventfd a shard or protect worker, by which the main thread ends its wait for packets. Made by open.ts, its number travels in
 // ShardSpec; all threads of a process share descriptors. The main thread closes them, after the shards have ended.
 import type { Native } from "../native/binding.ts";
 import { errnoText } from "./errno.ts";

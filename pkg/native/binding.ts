@@ -10,7 +10,7 @@ import { SvrError } from "../base/errors.ts";
 export type Handle = bigint;
 
 /** NATIVE_ABI is the version of src/svr_native.h that the signatures below follow. */
-export const NATIVE_ABI = 5;
+export const NATIVE_ABI = 6;
 
 /** SIGNATURES lists every function of the library; `data` parameters take typed arrays in place, without a copy. */
 const SIGNATURES = {

@@ -8,6 +8,9 @@ import type { HandshakeMemory, Session, SessionSide, SideIndex } from "../svr/se
 /** Why a packet came up; enum svr_punt_cause. */
 export type PuntCause = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11;
 
+/** Why a packet went to a protect worker, enum svr_punt_cause: to be opened as it came, or to be sealed before it leaves. */
+export type ProtectCause = 12 | 13;
+
 /** One packet from eBPF. `data` is a view that is valid until the next drain. */
 export interface Punt {
   cause: PuntCause;
@@ -21,6 +24,8 @@ export interface Punt {
   toWaypoint: boolean;
   /** its session is captured, and the data plane copied it as it came; of an ICMP error, the session it quotes is captured */
   isCopied?: true;
+  /** a protect worker verified and decrypted it: nothing of it is sealed any more */
+  isOpened?: true;
   /** when the data plane saw it, in monotonic milliseconds; absent: now */
   arrivedMs?: number;
   /** the packet from its IP header on */
@@ -36,8 +41,8 @@ export interface SessionRef { index: number; uuid: Uint8Array }
 export type SessionOp =
   /** Dry: only tell what would happen. Claim a slot, install side 1 then side 0. Fails as a whole: result is a negative code and, for `exists`, the other session. */
   | { kind: "install"; session: Session; natSearch?: NatSearch | undefined; limits?: InstallLimits | undefined; dry?: true }
-  /** Change flags with atomic and/or, replace the handshake memory, add packets handled in user space. */
-  | { kind: "patch"; ref: SessionRef; clearFlags: number; setFlags: number; handshake?: HandshakeMemory; fields?: Partial<SessionPatchFields>;
+  /** Change flags and bits of Protect with atomic and/or, replace the handshake memory, add packets handled in user space. */
+  | { kind: "patch"; ref: SessionRef; clearFlags: number; setFlags: number; clearProtect?: number; setProtect?: number; handshake?: HandshakeMemory; fields?: Partial<SessionPatchFields>;
       addPackets?: [number, number]; addBytes?: [number, number] }
   /** Replace one side (segment joins or moves); the new key is in force before the old one goes. */
   | { kind: "replaceSide"; ref: SessionRef; side: SideIndex; to: SessionSide }

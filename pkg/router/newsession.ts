@@ -50,7 +50,7 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
     span: turn.random.bytes(8), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
     trafficClass: service.classOf(context.proto, context.destinationPort), route: beginning.route, window: [packet.tcp === undefined || (packet.tcp.flags & TCP_ACK) === 0 ? 0 : packet.tcp.window, 0], handshake: emptyHandshake(),
     setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: now32,
-    answer: sides[1].path === 0 ? sides[1].remote : addressOfWords(context.family, 0), flowLabel: crc32(uuid) & 0xfffff,
+    answer: sides[1].path === 0 ? sides[1].remote : addressOfWords(context.family, 0), flowLabel: crc32(uuid) & 0xfffff, protect: 0,
   };
 }
 

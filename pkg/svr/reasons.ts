@@ -45,6 +45,7 @@ export const reasons = [
   { number: 68, name: "rewrite", group: "datapath", meaning: "the kernel refused to change the packet (no memory, or headers not as parsed)" },
   { number: 69, name: "fault", group: "datapath", meaning: "a fault of the router while it decided; its log tells which" },
   { number: 70, name: "icmp-error", group: "datapath", meaning: "an ICMP error that quotes no packet of a live session, is about an error, is damaged, or is above 100 a second of one session" },
+  { number: 71, name: "protect-full", group: "datapath", meaning: "the protect worker that owns the session is behind, or there is none" },
   { number: 96, name: "fin", group: "end", meaning: "both hosts closed the connection" },
   { number: 97, name: "rst", group: "end", meaning: "a host reset the connection" },
   { number: 98, name: "timeout", group: "end", meaning: "no packet for the idle timeout" },

@@ -17,6 +17,13 @@ export const Flag = {
   snat: 0x4000, dnat: 0x8000, setup: 0x10000, cookies: 0x20000, mixed: 0x100000, capture: 0x200000, health: 0x400000, moved: 0x800000,
 } as const;
 
+/**
+ * Bits of Session.protect, by direction: packets without metadata are opened (verified, decrypted) when they arrive, and sealed
+ * when they leave; body: it is encrypted, not only authenticated. Watch: adaptive encryption is armed, so TCP payload comes to the
+ * shard. See enum svr_protect.
+ */
+export const Protect = { openFwd: 0x01, openRev: 0x02, sealFwd: 0x04, sealRev: 0x08, bodyFwd: 0x10, bodyRev: 0x20, watch: 0x40 } as const;
+
 /** Where this router stands on the path of a session. */
 export const Role = { single: 0, ingress: 1, transit: 2, egress: 3 } as const;
 export type Role = (typeof Role)[keyof typeof Role];
@@ -110,6 +117,8 @@ export interface Session {
   answer: IpAddress;
   /** outer IPv6 flow label toward peers, low 20 bits of CRC-32 of the uuid (protocol 14); 0 leaves it */
   flowLabel: number;
+  /** what protection its packets need, bits of Protect */
+  protect: number;
 }
 
 /** passes tells whether packets of a session pass: late ones too for a moment, unless somebody ended it (behaviour 1.2, 3.9). */

@@ -29,7 +29,7 @@ export const bounds: Bounds = {
   "adminroutes.ts MAX_SCANNED_PAGES": "- of one request", "verify.ts MOST_FAULTS": "- of one answer", "linebytes.ts DIGITS_MAX": "- digits of a number", "linebytes.ts SMALL_MAX": "- a number",
   "handing.ts MOST_WAITING": "SVR fragments of other shards",
   "native-engine.ts KEY_SLOTS": "- a cache: the key set that was used longest ago makes room", "jobs.ts JOBS_MAX": "- of one call",
-  "open.ts MAX_SESSIONS": "- the highest limit that may be chosen", "rings.ts MAX_SHARDS": "- the highest number that may be chosen", "nameuse.ts MOST": "- of one read, at the start",
+  "open.ts MAX_SESSIONS": "- the highest limit that may be chosen", "rings.ts MAX_SHARDS": "- the highest number that may be chosen", "rings.ts MAX_PROTECTORS": "- the highest number that may be chosen", "nameuse.ts MOST": "- of one read, at the start",
   "settings.ts SLOTS_PER_BUCKET": "- a ratio", "settings.ts RECORD_RING_MOST": "record ring, bytes", "entries.ts MTU_MAX": "- a number",
   "model.ts RING_LIMIT": "- of the model, in tests", "model-copy.ts COPY_MOST": "- bytes of one packet",
   "keyring.ts RECEIVE_MOST": "- the oldest key of the peer ends, nothing is refused",

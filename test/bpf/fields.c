@@ -23,7 +23,7 @@ const struct field session_fields[] = {
 	FIELD_OF(svr_session, tcp_state, UNSIGNED), FIELD_OF(svr_session, tcp_before_reset, UNSIGNED),
 	FIELD_OF(svr_session, end_reason, UNSIGNED), PAIR(seen_ms, 4), FIELD_OF(svr_session, since_ms, UNSIGNED),
 	FIELD_OF(svr_session, idle_ms, UNSIGNED), PAIR(next_seq, 4), PAIR(last_ack, 4), PAIR(window, 2), PAIR(packets, 8), PAIR(bytes, 8),
-	FIELD_OF(svr_session, isn, UNSIGNED), FIELD_OF(svr_session, flow_label, UNSIGNED), FIELD_OF(svr_session, uuid, BYTES),
+	FIELD_OF(svr_session, isn, UNSIGNED), FIELD_OF(svr_session, label, UNSIGNED), FIELD_OF(svr_session, uuid, BYTES),
 	FIELD_OF(svr_session, created_ms, UNSIGNED), FIELD_OF(svr_session, context_source_port_be, PORT_BE),
 	FIELD_OF(svr_session, context_destination_port_be, PORT_BE), FIELD_OF(svr_session, context_proto, UNSIGNED),
 	FIELD_OF(svr_session, context_source, BYTES), FIELD_OF(svr_session, context_destination, BYTES), FIELD_OF(svr_session, context_family, UNSIGNED),
@@ -38,7 +38,7 @@ const struct field settings_fields[] = {
 	FIELD_OF(svr_settings, quarantine_ms, UNSIGNED), FIELD_OF(svr_settings, guard_ms, UNSIGNED), TIMER(0), TIMER(1), TIMER(2), TIMER(3),
 	TIMER(4), TIMER(5), TIMER(6), FIELD_OF(svr_settings, half_closed_idle_ms, UNSIGNED), FIELD_OF(svr_settings, interim_ms, UNSIGNED),
 	FIELD_OF(svr_settings, waypoint_first, UNSIGNED), FIELD_OF(svr_settings, waypoint_last, UNSIGNED),
-	FIELD_OF(svr_settings, mss_clamp, UNSIGNED), FIELD_OF(svr_settings, icmp_by_type, UNSIGNED), FIELD_OF(svr_settings, inject_mac, BYTES), { 0 },
+	FIELD_OF(svr_settings, mss_clamp, UNSIGNED), FIELD_OF(svr_settings, protectors, UNSIGNED), FIELD_OF(svr_settings, icmp_by_type, UNSIGNED), FIELD_OF(svr_settings, inject_mac, BYTES), { 0 },
 };
 
 const struct field nexthop_fields[] = {

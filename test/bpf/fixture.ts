@@ -3,7 +3,7 @@
 import { reasonOf } from "../../pkg/svr/reasons.ts";
 import { Life, TcpState } from "../../pkg/svr/session.ts";
 import { toHex } from "./harness.ts";
-import type { Fields, Harness, PuntSeen, Words } from "./harness.ts";
+import type { Fields, Harness, PuntSeen, Ran, Words } from "./harness.ts";
 import { addressBytes, buildFrame, buildPacket, familyOf } from "./packets.ts";
 import type { PacketSpec } from "./packets.ts";
 
@@ -21,7 +21,7 @@ export const TCP = 6, UDP = 17;
 
 /** Verdict in words: forward, pass, drop:<reason>, punt:<cause>. */
 const CODES: Record<number, string> = { [-1]: "pass", 7: "forward", [-74]: "sum broken" };
-const CAUSES = ["none", "miss", "metadata", "unknown", "cookie", "need-meta", "slow", "mtu", "fragment", "new-syn", "ttl", "error"];
+const CAUSES = ["none", "miss", "metadata", "unknown", "cookie", "need-meta", "slow", "mtu", "fragment", "new-syn", "ttl", "error", "open", "seal"];
 
 /** Outcome is what became of one packet; `out` is the packet without its link header. */
 export interface Outcome { verdict: string; out: string; frame: string; punt?: PuntSeen }
@@ -105,7 +105,10 @@ export interface Arrival { ifnum?: number; flags?: number; vlan?: number; gso?: 
 export async function sendFrame(harness: Harness, frame: Uint8Array, arrival: Arrival = {}): Promise<Outcome> {
   const ifnum = arrival.ifnum ?? LAN;
   await harness.ask("interface", { ifindex: 1, ifnum, flags: arrival.flags ?? (ifnum === LAN ? 2 : 0) });
-  const ran = await harness.ask("run", { data: frame, gso: arrival.gso, complete: arrival.complete === true ? 1 : 0 });
+  return outcomeOf(harness, await harness.ask("run", { data: frame, gso: arrival.gso, complete: arrival.complete === true ? 1 : 0 }));
+}
+
+async function outcomeOf(harness: Harness, ran: Ran): Promise<Outcome> {
   const punts = await harness.ask("punts");
   const verdict = punts[0] !== undefined ? `punt:${CAUSES[punts[0].cause]}` : CODES[ran.code] ?? `drop:${reasonOf(ran.reason)?.name}`;
   const counted = ran.reason === 0 ? verdict : `drop:${reasonOf(ran.reason)?.name}`;
@@ -121,6 +124,13 @@ export async function send(harness: Harness, spec: PacketSpec, arrival: Arrival 
 /** hexOf is a built packet as hex, to compare with Outcome.out. */
 export function hexOf(spec: PacketSpec): string {
   return toHex(buildPacket(spec));
+}
+
+/** runInjected runs a packet that a protect worker wrote to loopback, `word` 0x4f opened, 0x4c sealed; entry is that of its record. */
+export async function runInjected(harness: Harness, packet: Uint8Array, of: { word: number; entry: number; gso?: number; from?: readonly number[] }): Promise<Outcome> {
+  const to = [2, of.word, of.entry >>> 24, (of.entry >>> 16) & 255, (of.entry >>> 8) & 255, of.entry & 255];
+  const ran = await harness.ask("run", { prog: "inject", data: buildFrame(packet, { to, from: of.from ?? [2, 1, 2, 3, 4, 5] }), gso: of.gso });
+  return outcomeOf(harness, ran);
 }
 
 /** session reads a slot back. */

@@ -244,7 +244,7 @@ describe("IPv6 header", () => {
   const f = families[1]!;
 
   test("the flow label is the session's toward peers and left alone toward hosts (protocol 14)", async () => {
-    await install(harness, ingress(f, UDP, { flow_label: 0xabcde }));
+    await install(harness, ingress(f, UDP, { label: 0xabcde }));
     const out = await send(harness, { from: f.host, to: f.server, flowLabel: 0x11111, udp: { sport: 40000, dport: 443, body } });
     expect(out.out).toBe(hexOf({ from: f.waypoint, to: f.peer, ttl: 63, flowLabel: 0xabcde, udp: { sport: 16384, dport: 16385, body } }));
     const back = await send(harness, { from: f.peer, to: f.waypoint, flowLabel: 0xabcde, udp: { sport: 16385, dport: 16384, body } }, { ifnum: WAN });

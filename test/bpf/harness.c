@@ -61,18 +61,23 @@ static int on_refusal(void *context, void *data, size_t size)
 	return 0;
 }
 
+static void make_ring(struct harness *h, struct shard_ring *ring, __u32 slot)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "test_ring", 0, 0, RING_BYTES, NULL);
+
+	*ring = (struct shard_ring){ h, slot };
+	must(fd < 0 ? fd : bpf_map_update_elem(map_fd(h, "rings"), &slot, &fd, 0), "ring");
+	if (!slot)
+		h->punts = ring_buffer__new(fd, on_punt, ring, NULL);
+	else
+		must(ring_buffer__add(h->punts, fd, on_punt, ring), "second ring");
+}
+
 static void make_rings(struct harness *h)
 {
-	for (__u32 shard = 0; shard < h->shards; shard++) {
-		int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "test_ring", 0, 0, RING_BYTES, NULL);
-
-		h->rings[shard] = (struct shard_ring){ h, shard };
-		must(fd < 0 ? fd : bpf_map_update_elem(map_fd(h, "rings"), &shard, &fd, 0), "ring");
-		if (!shard)
-			h->punts = ring_buffer__new(fd, on_punt, &h->rings[shard], NULL);
-		else
-			must(ring_buffer__add(h->punts, fd, on_punt, &h->rings[shard]), "second ring");
-	}
+	for (__u32 shard = 0; shard < h->shards; shard++)
+		make_ring(h, &h->rings[shard], shard);
+	make_ring(h, &h->protect, PROTECT_SLOT);
 	h->records = ring_buffer__new(map_fd(h, "records"), on_record, h, NULL);
 	h->refusals = ring_buffer__new(map_fd(h, "refusals"), on_refusal, h, NULL);
 	h->copies = ring_buffer__new(map_fd(h, "copies"), on_copy, h, NULL);
@@ -85,7 +90,7 @@ static void make_settings(struct harness *h)
 	struct svr_settings settings = {
 		.bucket_mask = h->bucket_count - 1, .session_limit = h->slots, .live_limit = h->slots, .shards = h->shards, .quarantine_ms = 30000,
 		.guard_ms = 2000, .tcp_timer_ms = { 0, 10000, 10000, 0, 0, 10000, 5000 }, .half_closed_idle_ms = 300000, .interim_ms = 0, .inactivity_ms = 5000,
-		.waypoint_first = 16384, .waypoint_last = 65534, .mss_clamp = 1, .inject_mac = { 2, 1, 2, 3, 4, 5 },
+		.waypoint_first = 16384, .waypoint_last = 65534, .mss_clamp = 1, .protectors = 1, .inject_mac = { 2, 1, 2, 3, 4, 5 },
 	};
 	__u64 x = 88172645463325252ull;
 	__u32 zero = 0;

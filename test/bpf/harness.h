@@ -16,6 +16,7 @@
 #define MAX_PACKET 70000
 
 #define MAX_SHARDS 8
+#define PROTECT_SLOT 64 /* SVR_SHARDS: where the rings of protect workers begin in the map `rings` */
 
 struct harness;
 struct shard_ring {
@@ -27,7 +28,7 @@ struct harness {
 	struct bpf_object *object;
 	__u32 slots, bucket_count, shards, record_bytes, copy_bytes;
 	struct ring_buffer *punts, *records, *refusals, *copies;
-	struct shard_ring rings[MAX_SHARDS];
+	struct shard_ring rings[MAX_SHARDS], protect;
 	char *out;         /* JSON of punts or records that arrived */
 	size_t out_used, out_size;
 	int socket;        /* of the command `socket`, -1 */

@@ -40,6 +40,7 @@ export const RECORD_LIMIT = Math.floor((RECORD_BYTES - 1) / OF_RECORD);
 /** GUARD_MS is long, so that only sessions which were aged leave their guard. */
 export const GUARD_MS = 20_000;
 
+const PROTECT_SHIFT = 20; // SVR_PROTECT_SHIFT
 const SOURCES = 4, GENERATION = 1 << 4;
 const SHARED = 1, HOSTS = 2, WAYPOINT = 1, PEER = 2, CUTTABLE = 1; // svr_types.h
 
@@ -62,7 +63,7 @@ function sessionWords(slot: number, session: Session): Words {
     slot, ...sideWords(0, session.side[0]), ...sideWords(1, session.side[1]), flags: session.flags, life: session.life, tcp_state: session.tcpState,
     tcp_before_reset: session.tcpBeforeReset, end_reason: session.endReason, seen_ms0: session.seenMs[0], seen_ms1: session.seenMs[1], since_ms: session.sinceMs,
     idle_ms: session.idleMs, next_seq0: session.nextSeq[0], next_seq1: session.nextSeq[1], last_ack0: session.lastAck[0], last_ack1: session.lastAck[1], window0: session.window[0], window1: session.window[1],
-    bytes0: session.bytes[0], bytes1: session.bytes[1], isn: session.isn, flow_label: session.flowLabel, uuid: session.uuid, created_ms: session.createdMs, context_source_port_be: session.context.sourcePort,
+    bytes0: session.bytes[0], bytes1: session.bytes[1], isn: session.isn, label: (session.flowLabel | session.protect << PROTECT_SHIFT) >>> 0, uuid: session.uuid, created_ms: session.createdMs, context_source_port_be: session.context.sourcePort,
     context_destination_port_be: session.context.destinationPort, context_proto: session.context.proto, context_source: wire(session.context.source),
     context_destination: wire(session.context.destination), context_family: session.context.family, shard: session.shard, tenant: session.tenant, service: session.service, setup_ms: session.setupMs,
   };

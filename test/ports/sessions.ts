@@ -1,6 +1,7 @@
 // Sessions for the datapath suites: each number gives one distinct session. Data only.
 import { addressOfWords } from "../../pkg/base/address.ts";
 import type { FlowKey } from "../../pkg/ports/datapath.ts";
+import { Protect } from "../../pkg/svr/session.ts";
 import type { Session, SessionSide } from "../../pkg/svr/session.ts";
 
 /** sampleUuid is the uuid of session n. */
@@ -36,7 +37,7 @@ export function sampleSession(n: number, change: Partial<Session> = {}): Session
     role: 1, shard: 0, sourceRouter: 28, security: 0, health: 0x5d, span: new Uint8Array(8).fill(29), parentSpan: new Uint8Array(8).fill(30), traceFlags: 1,
     trafficClass: 3, route: 31, window: [7, 9],
     handshake: { forwardRepeats: 1, reverseRepeats: 2, modifyOut: 3, modifyIn: 4, modifyFlags: 5, haveReverse: 1, control3Ms: 6, reverseService: 7, egressRouter: 8 },
-    setupMs: 32, retransmissions: 33, outOfOrder: 34, interimMs: 35, answer: addressOfWords(4, 0x0a630002), flowLabel: 0xfffff, ...change,
+    setupMs: 32, retransmissions: 33, outOfOrder: 34, interimMs: 35, answer: addressOfWords(4, 0x0a630002), flowLabel: 0xfffff, protect: Protect.openFwd | Protect.sealRev | Protect.watch, ...change,
   };
 }
 

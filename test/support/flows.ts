@@ -123,7 +123,7 @@ export function flowSession(kind: FlowKind, n: number, change: Partial<Session> 
     role: Role[kind.role], shard: 0, sourceRouter: 3, security: 0, health: 0, span: new Uint8Array(8), parentSpan: new Uint8Array(8), traceFlags: 1, trafficClass: 0,
     route: 0, window: [0, 0],
     handshake: { forwardRepeats: 0, reverseRepeats: 0, modifyOut: 0, modifyIn: 0, modifyFlags: 0, haveReverse: 0, control3Ms: 0, reverseService: 0, egressRouter: 0 },
-    setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: 1, answer: none, flowLabel: kind.family === 6 || kind.outer === 6 ? 0x54321 ^ n : 0, ...change,
+    setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: 1, answer: none, flowLabel: kind.family === 6 || kind.outer === 6 ? 0x54321 ^ n : 0, protect: 0, ...change,
   };
 }
 

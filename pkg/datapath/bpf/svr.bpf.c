@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
 /* The data plane of one router. Programs:
  *   svr_ingress      tcx ingress of every router interface: established packets leave rewritten, first packets go to a shard
- *   svr_inject       tcx ingress of lo: frames that shards write there leave by the next hop that they name, or are the kernel's
+ *   svr_inject       tcx ingress of lo: frames that shards and protect workers write there leave by a next hop, are the kernel's, or
+ *                    are opened packets of protected sessions that go on
  *   svr_sweep_start  run once by test_run after load: arms the timer that ages sessions
  * Built into build/bpf/svr.bpf.o, loaded and pinned by pkg/datapath. Policy is user space's; nothing here opens a session. */
 #include "vmlinux.h"
@@ -68,15 +69,11 @@ static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, 
 	return svr_miss_packet(skb, p, &interface, shape);
 }
 
-SEC("tc")
-int svr_ingress(struct __sk_buff *skb)
+/* The one exit of a judged packet. */
+static __always_inline int finish(struct __sk_buff *skb, struct svr_packet *p, __u32 verdict, int code)
 {
-	struct svr_packet p = {};
-	int code = SVR_TC_NEXT;
-	__u32 verdict = judge(skb, &p, &code);
-
 	if ((verdict & SVR_VERDICT_MASK) == SVR_PUNT)
-		verdict = svr_punt_packet(skb, &p, verdict & ~SVR_VERDICT_MASK);
+		verdict = svr_punt_packet(skb, p, verdict & ~SVR_VERDICT_MASK);
 	switch (verdict & SVR_VERDICT_MASK) {
 	case SVR_LEAVE:
 		return code;
@@ -90,18 +87,31 @@ int svr_ingress(struct __sk_buff *skb)
 	return SVR_TC_SHOT;
 }
 
-/* Next hop that a frame on loopback names; false when it is not one of ours. */
-static __always_inline bool injected(struct __sk_buff *skb, __u32 *nexthop)
+SEC("tc")
+int svr_ingress(struct __sk_buff *skb)
+{
+	struct svr_packet p = {};
+	int code = SVR_TC_NEXT;
+	__u32 verdict = judge(skb, &p, &code);
+
+	return finish(skb, &p, verdict, code);
+}
+
+/* Destination address of a frame on loopback, as one number; 0 when it is not one of ours. */
+static __always_inline __u64 injected(struct __sk_buff *skb)
 {
 	struct svr_cursor c = svr_cursor_open(skb);
 	struct ethhdr *ethernet = svr_cursor_ethernet(&c);
 	struct svr_settings *s = svr_maps_settings();
-	__be32 magic = bpf_htonl(SVR_INJECT_MAGIC);
+	__u64 destination = 0;
 
-	if (!ethernet || !s || __builtin_memcmp(ethernet->h_dest, &magic, 4) || __builtin_memcmp(ethernet->h_source, s->inject_mac, 6))
-		return false;
-	*nexthop = ethernet->h_dest[4] << 8 | ethernet->h_dest[5];
-	return ethernet->h_proto == bpf_htons(SVR_ETH_IP4) || ethernet->h_proto == bpf_htons(SVR_ETH_IP6);
+	if (!ethernet || !s || __builtin_memcmp(ethernet->h_source, s->inject_mac, 6))
+		return 0;
+	if (ethernet->h_proto != bpf_htons(SVR_ETH_IP4) && ethernet->h_proto != bpf_htons(SVR_ETH_IP6))
+		return 0;
+	for (int i = 0; i < 6; i++)
+		destination = destination << 8 | ethernet->h_dest[i];
+	return destination;
 }
 
 /* Destination and family of the injected packet; 0 when it is cut short. */
@@ -123,31 +133,85 @@ static __always_inline __u8 injected_to(struct __sk_buff *skb, __u8 *destination
 	return ip ? 6 : 0;
 }
 
-SEC("tc")
-int svr_inject(struct __sk_buff *skb)
+/* Sends a frame of loopback; a super-packet counts as what it stands for, without the headers that its packets repeat. */
+static __always_inline int leave_injected(struct __sk_buff *skb, __u32 index, struct svr_session *sealed, __u32 entry)
 {
-	__u8 destination[16] __attribute__((aligned(8))) = {}, family;
-	struct svr_nexthop *nexthop;
-	__u32 index;
+	__u8 destination[16] __attribute__((aligned(8))) = {}, family = injected_to(skb, destination);
+	struct svr_nexthop *nexthop = svr_leave_nexthop(index);
 	int code;
 
-	if (!injected(skb, &index))
-		return SVR_TC_NEXT;
-	if (index == SVR_INJECT_KERNEL) {
-		bpf_skb_change_type(skb, 0 /* PACKET_HOST */);
-		return SVR_TC_NEXT;
-	}
-	nexthop = svr_leave_nexthop(index);
-	family = injected_to(skb, destination);
 	if (!nexthop || !family) {
 		count_drop(nexthop ? SVR_DROP_REWRITE : SVR_DROP_NO_NEXTHOP);
 		return SVR_TC_SHOT;
 	}
-	svr_leave_count(nexthop->ifnum, true, 1, skb->len - SVR_ETH_HEADER);
+	svr_leave_count(nexthop->ifnum, true, skb->gso_segs ?: 1, skb->len - SVR_ETH_HEADER);
+	if (sealed && (sealed->flags & SVR_F_CAPTURE))
+		svr_capture_sealed(skb, entry, nexthop->ifnum << 16 | nexthop->vlan);
 	code = svr_leave_packet(skb, nexthop, destination, family);
 	if (code == SVR_TC_SHOT)
 		count_drop(SVR_DROP_REWRITE);
 	return code;
+}
+
+/* Session of the entry that a protect worker names, while its packets pass. */
+static __always_inline struct svr_session *injected_session(__u32 entry)
+{
+	__u32 slot = (entry >> 1) - 1;
+	struct svr_session *session = entry < 2 ? NULL : bpf_map_lookup_elem(&sessions, &slot);
+
+	return session && svr_flow_passes(session) ? session : NULL;
+}
+
+/* An opened packet must still read as its session receives it: the slot may be another's by now. */
+static __always_inline __u32 judge_opened(struct __sk_buff *skb, struct svr_packet *p, __u32 entry, int *code)
+{
+	struct svr_session *session = injected_session(entry);
+
+	bpf_skb_change_type(skb, 0 /* PACKET_HOST */);
+	if (!session || svr_parse_packet(skb, p) != SVR_SHAPE_OK || p->unkeyed)
+		return SVR_DROP | SVR_DROP_NO_FLOW;
+	svr_parse_set_word(&p->key.ifnum, session->side[entry & 1].ifnum | session->side[entry & 1].vlan << 16);
+	if (!svr_side_matches(session, entry, &p->key))
+		return SVR_DROP | SVR_DROP_NO_FLOW;
+	p->session = session;
+	p->entry = entry;
+	p->opened = 1;
+	p->summed = svr_packet_summed(skb);
+	return svr_forward_packet(skb, p, code);
+}
+
+static __always_inline int leave_sealed(struct __sk_buff *skb, __u32 entry)
+{
+	struct svr_session *session = injected_session(entry);
+
+	if (!session) {
+		count_drop(SVR_DROP_NO_FLOW);
+		return SVR_TC_SHOT;
+	}
+	return leave_injected(skb, session->side[~entry & 1].nexthop, session, entry);
+}
+
+SEC("tc")
+int svr_inject(struct __sk_buff *skb)
+{
+	__u64 to = injected(skb);
+	struct svr_packet p = {};
+	int code = SVR_TC_NEXT;
+
+	if (to == ((__u64)SVR_INJECT_MAGIC << 16 | SVR_INJECT_KERNEL)) {
+		bpf_skb_change_type(skb, 0 /* PACKET_HOST */);
+		return SVR_TC_NEXT;
+	}
+	if (to >> 16 == SVR_INJECT_MAGIC)
+		return leave_injected(skb, to & 0xffff, NULL, 0);
+	if (to >> 32 == SVR_INJECT_SEALED)
+		return leave_sealed(skb, to);
+	if (to >> 32 == SVR_INJECT_OPENED) {
+		__u32 verdict = judge_opened(skb, &p, to, &code);
+
+		return finish(skb, &p, verdict, code);
+	}
+	return SVR_TC_NEXT;
 }
 
 SEC("tc")

@@ -76,4 +76,14 @@ static __always_inline void svr_capture_at(struct __sk_buff *skb, const struct s
 		how |= (__u64)SVR_PUNT_PARTIAL << 32;
 	svr_capture_packet(skb, (p->entry >> 1) - 1, how, network, (__u64)p->l3 << 32 | p->length);
 }
+
+/* svr_capture_sealed: a sealed packet as it leaves loopback; `entry` is that of its arrival. */
+static __always_inline void svr_capture_sealed(struct __sk_buff *skb, __u32 entry, __u32 network)
+{
+	__u64 how = (entry & 1) << 1 | SVR_POINT_FORWARD_OUT | (__u64)(skb->gso_size & 0xffff) << 16;
+
+	if (svr_packet_summed(skb) == SVR_SUMMED_PARTIAL)
+		how |= (__u64)SVR_PUNT_PARTIAL << 32;
+	svr_capture_packet(skb, (entry >> 1) - 1, how, network, (__u64)SVR_ETH_HEADER << 32 | (skb->len - SVR_ETH_HEADER));
+}
 #endif

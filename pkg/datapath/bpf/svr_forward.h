@@ -14,6 +14,11 @@
 
 #define SVR_TCP_OFFSET_AT 12 /* data offset, upper half of the byte */
 
+/* enum svr_protect for one direction, shifted down. */
+#define SVR_FORWARD_OPEN 0x01u
+#define SVR_FORWARD_SEAL 0x04u
+#define SVR_FORWARD_BODY 0x10u
+
 struct svr_forward {
 	struct svr_session *s;
 	struct svr_nexthop *nexthop;
@@ -66,16 +71,40 @@ static __always_inline bool svr_forward_watched(const struct svr_forward *f)
 	return f->s->flags & SVR_F_MOVED && !(f->side & 1) ? true : f->s->flags & SVR_F_HEALTH && f->s->side[~f->side & 1].path;
 }
 
-/* Reasons to hand it to the shard that lie in the session. */
-static __always_inline __u32 svr_forward_held(const struct svr_forward *f, struct __sk_buff *skb, const struct svr_packet *p)
+/* What protection packets of this direction need. */
+static __always_inline __u32 svr_forward_protect(const struct svr_forward *f)
 {
-	__u32 flags = f->s->flags;
+	return f->s->label >> (SVR_PROTECT_SHIFT + (f->side & 1));
+}
 
+/* Adaptive encryption looks at the first payload of TCP (protocol 8.3). */
+static __always_inline bool svr_forward_inspected(const struct svr_forward *f, const struct svr_packet *p)
+{
+	return (f->s->label & SVR_PROTECT_WATCH) && p->key.proto == IPPROTO_TCP && p->payload;
+}
+
+/* What comes sealed: with the cookie the shard opens it, without a protect worker does. An opened body may look like anything. */
+static __always_inline __u32 svr_forward_sealed(const struct svr_forward *f, struct __sk_buff *skb, const struct svr_packet *p)
+{
+	if (p->opened)
+		return SVR_GO_ON;
 	if (svr_forward_cookie(f, skb, p))
 		return SVR_PUNT | SVR_PUNT_COOKIE;
+	return svr_forward_protect(f) & SVR_FORWARD_OPEN ? SVR_PUNT | SVR_PUNT_OPEN : SVR_GO_ON;
+}
+
+/* Reasons to hand it to the shard or a protect worker that lie in the session. */
+static __always_inline __u32 svr_forward_held(const struct svr_forward *f, struct __sk_buff *skb, const struct svr_packet *p)
+{
+	__u32 flags = f->s->flags, verdict = svr_forward_sealed(f, skb, p);
+
+	if (verdict != SVR_GO_ON)
+		return verdict;
 	if (flags & (f->side ? SVR_F_REV_META : SVR_F_FWD_META))
 		return SVR_PUNT | SVR_PUNT_NEED_META;
 	if (flags & (f->side ? SVR_F_REV_SLOW : SVR_F_FWD_SLOW))
+		return SVR_PUNT | SVR_PUNT_SLOW;
+	if (svr_forward_inspected(f, p))
 		return SVR_PUNT | SVR_PUNT_SLOW;
 	return svr_forward_watched(f) && svr_forward_unheard(f) ? SVR_PUNT | SVR_PUNT_SLOW : SVR_GO_ON;
 }
@@ -105,6 +134,14 @@ __noinline __u32 svr_forward_headers(struct __sk_buff *skb, __u32 l3, __u32 l4, 
 	return start - l3 + (words >> 4) * 4;
 }
 
+/* Bytes that sealing adds to each wire packet, at most. Without a branch, which the verifier would follow both ways. */
+static __always_inline __s32 svr_forward_growth(const struct svr_forward *f)
+{
+	__u32 bits = svr_forward_protect(f), seal = bits / SVR_FORWARD_SEAL & 1, body = bits / SVR_FORWARD_BODY & 1;
+
+	return seal * (SVR_PROTECT_TAG + body * (SVR_PROTECT_MOST - SVR_PROTECT_TAG));
+}
+
 /* Reasons that lie in the next hop: missing, too small, too far. */
 static __always_inline __u32 svr_forward_hop(struct __sk_buff *skb, const struct svr_forward *f, const struct svr_packet *p)
 {
@@ -117,7 +154,7 @@ static __always_inline __u32 svr_forward_hop(struct __sk_buff *skb, const struct
 	if (!f->nexthop)
 		return SVR_DROP | SVR_DROP_NO_NEXTHOP;
 	size -= p->l4 - p->l3 - (p->key.family == 4 ? SVR_IP4_HEADER : SVR_IP6_HEADER);
-	if (f->nexthop->mtu && (__s32)size + svr_carrier_growth(in, out) > f->nexthop->mtu)
+	if (f->nexthop->mtu && (__s32)size + svr_carrier_growth(in, out) + svr_forward_growth(f) > f->nexthop->mtu)
 		return SVR_PUNT | SVR_PUNT_MTU;
 	return p->ttl <= 1 ? SVR_PUNT | SVR_PUNT_TTL : SVR_GO_ON;
 }
@@ -212,6 +249,8 @@ static __always_inline __u32 svr_forward_packet(struct __sk_buff *skb, struct sv
 	if (!svr_forward_change(skb, p, &f))
 		return SVR_DROP | SVR_DROP_REWRITE;
 	svr_forward_account(&f, p);
+	if (svr_forward_protect(&f) & SVR_FORWARD_SEAL)
+		return SVR_PUNT | SVR_PUNT_SEAL;
 	svr_leave_count(f.nexthop->ifnum, true, p->segments, p->length + (p->segments - 1) * svr_packet_headers(p));
 	if (f.s->flags & SVR_F_CAPTURE)
 		svr_capture_at(skb, p, true, f.nexthop->ifnum << 16 | f.nexthop->vlan);

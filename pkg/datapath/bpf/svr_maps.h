@@ -11,6 +11,7 @@
 #define SVR_IFSTATS 2048
 #define SVR_NEXTHOPS 65536
 #define SVR_SHARDS 64
+#define SVR_PROTECTORS 64
 #define SVR_NAMES 65536
 
 /* Sizes, secrets, timers: one entry. */
@@ -139,10 +140,10 @@ struct svr_ring {
 	__uint(max_entries, 4096);
 };
 
-/* Punted packets, one ring a shard. */
+/* Punted packets, one ring a shard, then one a protect worker. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, SVR_SHARDS);
+	__uint(max_entries, SVR_SHARDS + SVR_PROTECTORS);
 	__type(key, __u32);
 	__array(values, struct svr_ring);
 } rings SEC(".maps");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
-/* Copies a packet to the ring of the shard that owns it. Records come in four sizes, because the verifier wants constants;
- * the length in the header is exactly that of the IP packet. Called by the exit of svr_ingress. */
+/* Copies a packet to the ring of the shard or the protect worker that owns it. Records come in four sizes, because the verifier wants constants;
+ * the length in the header is exactly that of the IP packet. Called by the exit of svr_ingress and svr_inject. */
 #ifndef SVR_PUNT_H
 #define SVR_PUNT_H
 
@@ -45,15 +45,14 @@ static __always_inline void svr_punt_describe(struct __sk_buff *skb, const struc
 	punt->vlan = p->key.vlan;
 	punt->gso_size = p->gso_size;
 	punt->gso_segments = p->segments > 1 ? p->segments : 0;
-	punt->local_flags = svr_punt_local(p->key.destination, p->key.family);
 	punt->flags = p->summed == SVR_SUMMED_PARTIAL ? SVR_PUNT_PARTIAL : 0;
 	svr_punt_sum(skb, p, punt);
 	bpf_skb_load_bytes(skb, 6, punt->source_mac, sizeof(punt->source_mac));
 }
 
-/* `how`: the cause, and flags above it. */
+/* `how`: the cause, flags above it, above them local_flags. */
 #define SVR_PUNT_COPY(name, size)                                                                                              \
-	static __always_inline bool svr_punt_##name(struct __sk_buff *skb, const struct svr_packet *p, void *ring, __u32 how)   \
+	static __always_inline bool svr_punt_##name(struct __sk_buff *skb, const struct svr_packet *p, void *ring, __u64 how)   \
 	{                                                                                                                      \
 		struct svr_punt *punt = bpf_ringbuf_reserve(ring, sizeof(*punt) + size, 0);                                    \
 		__u32 length = p->length;                                                                                      \
@@ -62,6 +61,7 @@ static __always_inline void svr_punt_describe(struct __sk_buff *skb, const struc
 		punt->cause = how;                                                                                             \
 		svr_punt_describe(skb, p, punt);                                                                               \
 		punt->flags |= how >> 16;                                                                                      \
+		punt->local_flags = how >> 32;                                                                                 \
 		if (!length || length > size || bpf_skb_load_bytes(skb, p->l3, punt + 1, length)) {                            \
 			bpf_ringbuf_discard(punt, 0);                                                                          \
 			return false;                                                                                          \
@@ -79,27 +79,45 @@ SVR_PUNT_COPY(huge, SVR_PUNT_HUGE)
 #define SVR_PUNT_COPIED_SHIFT 20
 _Static_assert(SVR_F_CAPTURE >> SVR_PUNT_COPIED_SHIFT == SVR_PUNT_COPIED, "one bit moved to the other");
 
-/* svr_punt_packet: PASS is never returned; SVR_PUNT when the shard has it, else the drop. */
+/* Protect workers' rings stand behind those of shards, so that the verifier knows one kind of them. */
+static __always_inline void *svr_punt_ring(const struct svr_settings *s, const struct svr_packet *p, __u16 cause)
+{
+	__u32 at;
+
+	if (cause >= SVR_PUNT_OPEN)
+		at = SVR_SHARDS + (s->protectors ? ((p->entry >> 1) - 1) % s->protectors : SVR_PROTECTORS);
+	else
+		at = p->session ? p->session->shard : svr_hash_shard(s, &p->key);
+	return bpf_map_lookup_elem(&rings, &at);
+}
+
+/* Next hop of a packet to be sealed; else what its destination is to us, which nobody asks of one to be opened. */
+static __always_inline __u16 svr_punt_local_flags(const struct svr_packet *p, __u16 cause)
+{
+	if (cause < SVR_PUNT_OPEN)
+		return svr_punt_local(p->key.destination, p->key.family);
+	return cause == SVR_PUNT_SEAL && p->session ? p->session->side[~p->entry & 1].nexthop : 0;
+}
+
+/* svr_punt_packet: PASS is never returned; SVR_PUNT when the shard or worker has it, else the drop. */
 static __noinline __u32 svr_punt_packet(struct __sk_buff *skb, const struct svr_packet *p, __u16 cause)
 {
 	struct svr_settings *s = svr_maps_settings();
-	__u32 shard, how = cause;
+	__u32 full = SVR_DROP | (cause < SVR_PUNT_OPEN ? SVR_DROP_RING_FULL : SVR_DROP_PROTECT_FULL);
+	__u64 how = cause;
 	void *ring;
 	bool sent;
 
 	if (p->length > SVR_PUNT_HUGE)
 		return SVR_DROP | SVR_DROP_TOO_BIG;
 	if (!s)
-		return SVR_DROP | SVR_DROP_RING_FULL;
-	if (p->session) {
-		shard = p->session->shard;
+		return full;
+	if (p->session)
 		how |= (p->session->flags >> SVR_PUNT_COPIED_SHIFT & SVR_PUNT_COPIED) << 16;
-	} else {
-		shard = svr_hash_shard(s, &p->key);
-	}
-	ring = bpf_map_lookup_elem(&rings, &shard);
+	how |= p->opened * SVR_PUNT_OPENED << 16 | (__u64)svr_punt_local_flags(p, cause) << 32;
+	ring = svr_punt_ring(s, p, cause);
 	if (!ring)
-		return SVR_DROP | SVR_DROP_RING_FULL;
+		return full;
 	if (p->length <= SVR_PUNT_SMALL)
 		sent = svr_punt_small(skb, p, ring, how);
 	else if (p->length <= SVR_PUNT_MIDDLE)
@@ -108,6 +126,6 @@ static __noinline __u32 svr_punt_packet(struct __sk_buff *skb, const struct svr_
 		sent = svr_punt_large(skb, p, ring, how);
 	else
 		sent = svr_punt_huge(skb, p, ring, how);
-	return sent ? SVR_PUNT | cause : SVR_DROP | SVR_DROP_RING_FULL;
+	return sent ? SVR_PUNT | cause : full;
 }
 #endif

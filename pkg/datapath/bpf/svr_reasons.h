@@ -42,6 +42,7 @@ enum svr_reason {
 	SVR_DROP_REWRITE = 68, /* the kernel refused to change the packet (no memory, or headers not as parsed) */
 	SVR_DROP_FAULT = 69, /* a fault of the router while it decided; its log tells which */
 	SVR_DROP_ICMP_ERROR = 70, /* an ICMP error that quotes no packet of a live session, is about an error, is damaged, or is above 100 a second of one session */
+	SVR_DROP_PROTECT_FULL = 71, /* the protect worker that owns the session is behind, or there is none */
 };
 
 enum svr_end {

@@ -89,7 +89,7 @@ static __always_inline bool svr_rewrite_ip6(struct svr_rewrite *r)
 	__builtin_memcpy(before, ip, sizeof(before));
 	__builtin_memcpy(&head, before, sizeof(head));
 	if (r->out->path && r->flow_label)
-		head.label = (head.label & bpf_htonl(0xfff00000)) | bpf_htonl(r->flow_label & 0xfffff);
+		head.label = (head.label & bpf_htonl(0xfff00000)) | bpf_htonl(r->flow_label);
 	if (head.payload_length || !r->p->gso_size) /* an empty packet says 0 as well */
 		head.payload_length = bpf_htons(r->p->length - SVR_IP6_HEADER);
 	head.next_header = r->out->proto;
@@ -194,7 +194,7 @@ static __noinline bool svr_rewrite_packet(struct __sk_buff *skb, struct svr_pack
 	r.address = svr_checksum_minus(svr_checksum_addresses(p->key.source, p->key.destination, p->key.family)) + leaving;
 	r.written = p->key.family == out->family ? r.address : leaving;
 	if (out->family == 6)
-		r.flow_label = s->flow_label;
+		r.flow_label = s->label & SVR_LABEL_MASK;
 	if (!(out->family == 4 ? svr_rewrite_ip4(&r) : svr_rewrite_ip6(&r)) || !svr_rewrite_l4(&r))
 		return false;
 	if (p->summed == SVR_SUMMED_COMPLETE)

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define SVR_LAYOUT_VERSION 8 /* part of every map name; raised when a struct below changes */
+#define SVR_LAYOUT_VERSION 9 /* part of every map name; raised when a struct below changes */
 
 /* ---- sessions ------------------------------------------------------------------------------------------------- */
 
@@ -121,7 +121,7 @@ struct svr_session {
 	__u32 since_ms;        /* monotonic ms of the last change of life or tcp_state */
 	__u32 idle_ms;         /* idle timeout of the established state */
 	__u32 isn;             /* TCP: initial sequence of the opener; else idle timeout (ms) until the first reverse packet, 0 none */
-	__u32 flow_label;      /* low 20 bits of CRC-32 of the UUID: outer IPv6 flow label toward peers (protocol 14); 0 leaves it */
+	__u32 label;           /* low 20 bits: outer IPv6 flow label toward peers (protocol 14), 0 leaves it; above: enum svr_protect */
 	/* line 2: IPv6 */
 	struct svr_tail tail[2];
 	__u8 uuid[16];
@@ -206,7 +206,8 @@ struct svr_settings {
 	__u16 waypoint_last;
 	__u8 mss_clamp;        /* 1: lower the MSS option of SYN and SYN-ACK to the next hop's `mss` */
 	__u8 icmp_by_type;     /* 1: the key of an ICMP query has the type of the request in the port that is not its identifier */
-	__u8 reserved[2];
+	__u8 protectors;       /* protect workers, each with a ring of its own; the worker of a session is its slot modulo this */
+	__u8 reserved;
 	__u8 inject_mac[6];    /* secret of this boot: source MAC of frames sent into loopback */
 	__u8 reserved2[2];
 };
@@ -334,6 +335,8 @@ enum svr_punt_cause {
 	SVR_PUNT_NEW_SYN = 9,  /* SYN with another ISN on a session in RESET or GUARD */
 	SVR_PUNT_TTL = 10,     /* TTL would reach 0 */
 	SVR_PUNT_ERROR = 11,   /* ICMP error; the session is the one it quotes, the side the one it came from */
+	SVR_PUNT_OPEN = 12,    /* to a protect worker: as it came, to be verified and decrypted */
+	SVR_PUNT_SEAL = 13,    /* to a protect worker: rewritten, to be sealed and sent */
 };
 
 /* In front of every punted packet; the packet follows from its IP header on. */
@@ -346,14 +349,15 @@ struct svr_punt {
 	__u16 vlan;
 	__u16 gso_size;        /* 0: one wire packet; of a tunnel that of the packet inside */
 	__u16 gso_segments;
-	__u16 local_flags;     /* svr_local.flags of the destination address, 0 if not ours */
+	__u16 local_flags;     /* svr_local.flags of the destination address, 0 if not ours; SVR_PUNT_SEAL: index of the next hop */
 	__u8 source_mac[6];
-	__u16 flags;           /* SVR_PUNT_PARTIAL, SVR_PUNT_COPIED */
+	__u16 flags;           /* SVR_PUNT_PARTIAL, SVR_PUNT_COPIED, SVR_PUNT_OPENED */
 	__u16 sum_start;       /* with PARTIAL: what the checksum covers starts here, from the IP header on */
 	__u16 sum_field;       /* ... and it stands here */
 };
 #define SVR_PUNT_PARTIAL 0x1u /* a checksum was left to offload: good, not yet computed (its field holds the pseudo header sum) */
 #define SVR_PUNT_COPIED 0x2u  /* its session is captured, and it was copied as it came; an ICMP error is not, but its quoted session is captured */
+#define SVR_PUNT_OPENED 0x4u  /* a protect worker verified and decrypted it: nothing of it is sealed any more */
 
 enum svr_record_type {
 	SVR_RECORD_START = 1,
@@ -373,12 +377,13 @@ struct svr_ifstats {
 	__u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 
-/* A frame sent into loopback by the shard: destination MAC = magic(4), next hop(2), both big-endian; source MAC =
- * settings.inject_mac; ethertype IPv4 or IPv6; then the packet. */
+/* A frame sent into loopback: destination MAC = magic(4), next hop(2), both big-endian; source MAC = settings.inject_mac; ethertype
+ * IPv4 or IPv6; then the packet. Those of protect workers are in svr_protect.h. */
 #define SVR_INJECT_KERNEL 0 /* in place of a next hop: the packet is the kernel's after all, as if it had arrived */
 #define SVR_INJECT_MAGIC 0x02535652u
 
 #include "svr_copies.h"
+#include "svr_protect.h"
 #include "svr_rules.h"
 #include "svr_refused.h"
 #endif

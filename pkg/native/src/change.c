@@ -108,6 +108,14 @@ static int patch_word(struct svr_table *table, struct svr_session *to, const str
 	return mask ? change_word(table, to, mask, bits & mask) : 0;
 }
 
+static void patch_protect(struct svr_session *session, const struct svr_op *op)
+{
+	if (op->set_protect)
+		__atomic_or_fetch(&session->label, (__u32)op->set_protect << SVR_PROTECT_SHIFT, __ATOMIC_ACQ_REL);
+	if (op->clear_protect)
+		__atomic_and_fetch(&session->label, ~((__u32)op->clear_protect << SVR_PROTECT_SHIFT), __ATOMIC_ACQ_REL);
+}
+
 void svr_change_patch(struct svr_table *table, const struct svr_op *op, struct svr_op_result *result)
 {
 	struct svr_session *session = session_of(table, op);
@@ -123,6 +131,7 @@ void svr_change_patch(struct svr_table *table, const struct svr_op *op, struct s
 		__atomic_or_fetch(&session->flags, op->set_flags, __ATOMIC_ACQ_REL);
 	if (op->clear_flags)
 		__atomic_and_fetch(&session->flags, ~op->clear_flags, __ATOMIC_ACQ_REL);
+	patch_protect(session, op);
 }
 
 /* Locked. The new key enters the index first and does not match until the side is written, the old one does until then. */

@@ -9,7 +9,7 @@
 #include "../../datapath/bpf/svr_types.h"
 #include "../../datapath/bpf/svr_hash.h"
 
-#define SVR_ABI_VERSION 5 /* raised when a struct or signature below changes; binding.ts refuses another one */
+#define SVR_ABI_VERSION 6 /* raised when a struct or signature below changes; binding.ts refuses another one */
 #define SVR_EXPORT __attribute__((visibility("default")))
 
 SVR_EXPORT int svr_abi_version(void);
@@ -74,7 +74,9 @@ struct svr_op {
 	__u8 reason;       /* end: enum svr_end */
 	__u8 now;          /* end: keys are free at once */
 	__u8 dry;          /* install: only tell what would happen */
-	__u8 reserved[12];
+	__u16 clear_protect; /* patch: bits of enum svr_protect, shifted down */
+	__u16 set_protect;
+	__u8 reserved[8];
 	struct svr_session session;
 };
 

@@ -60,7 +60,7 @@ static void session_of(struct svr_session *s, const struct flows *f, __u32 i)
 	memcpy(s->uuid, &i, sizeof(i));
 	s->uuid[8] = f->proto;
 	s->uuid[9] = f->family;
-	s->flow_label = i & 0xfffff;
+	s->label = i & 0xfffff;
 }
 
 void flows_install(struct svr_table *table, const struct flows *f, __u32 first, __u32 count)

@@ -63,10 +63,27 @@ export interface TableView {
   alarm: boolean;
 }
 
+/** AlarmView is something that an operator should look at, while it holds. */
+export interface AlarmView {
+  severity: "critical" | "major" | "minor";
+  name: string;
+  /** `Router east` or `peer west` */
+  object: string;
+  text: string;
+}
+
 /** PeerView is one peer with its paths. */
 export interface PeerView {
   name: string;
   state: "up" | "down";
+  /** why it is down, where that is known */
+  reason?: string | undefined;
+  /** how keys come about */
+  authentication?: "psk" | "certificate" | undefined;
+  /** what the peer showed last */
+  certificate?: CertificateView | undefined;
+  /** seconds since the newest keys came; absent for keys of a pre-shared key */
+  keyAge?: number | undefined;
   hmac: string;
   metadataEncryption: string;
   /** key ids in hex; never key bytes */
@@ -74,6 +91,9 @@ export interface PeerView {
   allowedTenants: string[];
   paths: { name: string; interface: string; local: string; remote: string; /** in force */ mtu: number; mtuDiscovery: "off" | "searching" | "found" | "silent" | "below-floor"; state: "up" | "down"; waypoints: { used: number; free: number; size: number } }[];
 }
+
+/** CertificateView is a certificate by its serial number, lower-case hexadecimal, and its end, RFC 3339. */
+export interface CertificateView { serial: string; notAfter: string }
 
 /** ProblemView is an error of the admin API (RFC 9457). */
 export interface ProblemView {
@@ -95,6 +115,10 @@ export interface StatusView {
   configuration: { hash: string; appliedAt: string; stale: boolean; problems: string[] };
   sessions: number;
   adopted: boolean;
+  /** what holds now; absent: the router does not tell */
+  alarms?: readonly AlarmView[] | undefined;
+  /** the router's own; absent while it has none */
+  certificate?: CertificateView | undefined;
 }
 
 /** PreviewView says what a configuration would do to the live sessions of a router. */
@@ -115,7 +139,7 @@ export interface PreviewSession {
   sessionId: string;
   effect: "cut" | "moved";
   /** end reason, of a cut one */
-  reason?: string;
+  reason?: string | undefined;
   tenant?: string;
   service?: string;
 }
@@ -145,7 +169,7 @@ export type TraceStage = (typeof traceStages)[number];
 export interface TraceView {
   /** allow: it opens a session; existing: it belongs to one; deny: it is refused with `reason` */
   verdict: "allow" | "existing" | "deny";
-  reason?: string;
+  reason?: string | undefined;
   interface: string;
   vlan: number;
   tenant: string;

@@ -80,9 +80,15 @@ const pathSchema = z.looseObject({
   waypoints: z.looseObject({ used: number("port pairs of sessions"), free: number("port pairs that a session may take now"), size: number("all port pairs; the rest is in quarantine") }),
 });
 
+const certificateSchema = z.looseObject({ serial: text("serial number, hexadecimal"), notAfter: text("its end, RFC 3339") });
+const alarmSchema = z.looseObject({
+  severity: z.enum(["critical", "major", "minor"]).meta({ description: "how bad it is" }), name: text("what it is, in one word"), object: text("router or peer"), text: text("what is wrong"),
+});
+
 /** peerSchema is PeerView. */
 export const peerSchema: z.ZodType<PeerView> = z.looseObject({
-  name: text("router"), state: stateSchema, hmac: text("Disabled, Regular or TimeBased"), metadataEncryption: text("CBC, GCM or off"),
+  name: text("router"), state: stateSchema, reason: text("why it is down").optional(), authentication: z.enum(["psk", "certificate"]).meta({ description: "how keys come about" }).optional(),
+  certificate: certificateSchema.optional(), keyAge: number("seconds since the newest keys of an exchange came").optional(), hmac: text("Disabled, Regular or TimeBased"), metadataEncryption: text("CBC, GCM or off"),
   keys: z.looseObject({ send: text("id of the key that we sign with, hexadecimal"), receive: text("id of the key that the peer signs with, hexadecimal") }),
   allowedTenants: z.array(z.string()).meta({ description: "tenants that the peer may assert, with their children" }), paths: z.array(pathSchema),
 });
@@ -94,6 +100,7 @@ export const peersSchema: z.ZodType<PeerView[]> = z.array(peerSchema);
 export const statusSchema: z.ZodType<StatusView> = z.looseObject({
   name: text("router"), version: text("version of the program"), boot: text("id of this start"), uptime: number("seconds"), shards: number("threads for first packets"),
   sessions: number("live sessions"), adopted: flag("it went on with sessions of the process before"),
+  alarms: z.array(alarmSchema).optional(), certificate: certificateSchema.optional(),
   configuration: z.looseObject({
     hash: text("of the compiled configuration and key ids"), appliedAt: text("RFC 3339"), stale: flag("the source says something that is not in force"),
     problems: z.array(z.string()).meta({ description: "file:line:column, object, what is wrong, how to fix it" }),

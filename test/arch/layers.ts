@@ -22,6 +22,8 @@ const nativeUsers = ["pkg/datapath", "pkg/netio", "pkg/security"];
 /** packageHomes lists the only folders that may import a package; a package that is not listed may be imported by tests and scripts only. */
 export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   "@kubernetes/client-node": ["pkg/kube"],
+  "@peculiar/x509": ["pkg/security"],
+  "reflect-metadata": ["pkg/security"],
   commander: ["cmd", "pkg/cli"],
   koffi: ["pkg/native"],
   pino: ["cmd", "pkg/router"],

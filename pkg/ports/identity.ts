@@ -1,0 +1,52 @@
+// Who this router is to its peers, and whom it may believe (protocol 15.1). Identities are files or come from a cluster (pkg/security); private
+// keys stay behind the interface.
+import type { Result } from "../base/result.ts";
+
+/** Identity is this router's certificate and its private key, which never leaves the implementation. */
+export interface Identity {
+  name: string;
+  /** DER, leaf first */
+  chain: readonly Uint8Array[];
+  /** lower-case hexadecimal */
+  serial: string;
+  /** unix milliseconds */
+  notBefore: number;
+  notAfter: number;
+  /** Ed25519, or ECDSA P-256 with SHA-256 in DER */
+  sign(data: Uint8Array): Uint8Array;
+}
+
+/** IdentitySource gives the current identity, undefined while there is none, and tells of a new one. */
+export interface IdentitySource {
+  current(): Identity | undefined;
+  /** authorities that came with it, DER */
+  authorities(): readonly Uint8Array[];
+  /** certificates of a file of the configuration, PEM; throws a SvrError */
+  authorityFile(file: string): string;
+  watch(changed: () => void): { stop(): void };
+}
+
+/** Trust says who may be believed. */
+export interface Trust {
+  /** DER */
+  authorities: readonly Uint8Array[];
+  /** serial numbers, lower-case hexadecimal */
+  revoked: ReadonlySet<string>;
+}
+
+/** ChainProblem is why a chain is not believed. */
+export type ChainProblem = "expired" | "not-yet-valid" | "wrong-name" | "wrong-authority" | "revoked" | "too-long" | "key-usage" | "key-type" | "malformed";
+
+/** VerifiedPeer is whom a chain names, with its key. */
+export interface VerifiedPeer {
+  name: string;
+  serial: string;
+  /** unix milliseconds */
+  notAfter: number;
+  verify(data: Uint8Array, signature: Uint8Array): boolean;
+  /** raw Ed25519 public key for origin signatures, if it is one */
+  ed25519?: Uint8Array;
+}
+
+/** VerifyChain judges a chain, DER and leaf first, at a time. */
+export type VerifyChain = (chain: readonly Uint8Array[], trust: Trust, nowMs: number) => Result<VerifiedPeer, ChainProblem>;

@@ -1,0 +1,68 @@
+// Chains of certificates: what is believed, and why the rest is not. S-8.
+import { sign } from "node:crypto";
+import { createAuthority } from "../../test/support/ca.ts";
+import type { IssueOptions, Issued } from "../../test/support/ca.ts";
+import type { Trust } from "../ports/identity.ts";
+import { pemCertificates, splitCertificates, verifyChain } from "./chain.ts";
+import * as x509 from "./x509.ts";
+
+const now = Date.now(), day = 86_400_000;
+const ca = await createAuthority();
+const trust: Trust = { authorities: [ca.der], revoked: new Set() };
+const told = ({ chain }: Pick<Issued, "chain">, by = trust, at = now): string => {
+  const result = verifyChain(chain, by, at);
+  return result.ok ? `is ${result.value.name}` : result.error;
+};
+
+test.each(["Ed25519", "ECDSA"] as const)("S-8 a certificate with a key of %s is believed, and what it signed", async (key) => {
+  const issued = await ca.issue("west", { key });
+  const result = verifyChain(issued.chain, trust, now);
+  if (!result.ok) throw new Error(result.error);
+  const data = new Uint8Array([1, 2, 3]), signature = new Uint8Array(sign(key === "Ed25519" ? null : "sha256", data, issued.keyPem));
+  expect([result.value.name, result.value.serial, result.value.verify(data, signature), result.value.verify(new Uint8Array([1, 2, 4]), signature), result.value.verify(data, new Uint8Array(3))]).toEqual(["west", issued.serial, true, false, false]);
+  expect([result.value.ed25519?.length, Math.abs(result.value.notAfter - now - 90 * day) < 10_000]).toEqual([key === "Ed25519" ? 32 : undefined, true]);
+});
+
+test.each<[string, IssueOptions, string]>([
+  ["expired", { notBefore: now - 2 * day, notAfter: now - day }, "expired"], ["not yet valid", { notBefore: now + day }, "not-yet-valid"],
+  ["no name", { uris: [] }, "wrong-name"], ["two names", { uris: ["urn:svr:router:west", "urn:svr:router:east"] }, "wrong-name"], ["a name of another kind", { uris: ["urn:svr:west"] }, "wrong-name"],
+  ["a name that no router can have", { uris: ["urn:svr:router:We st"] }, "wrong-name"], ["an empty name", { uris: ["urn:svr:router:"] }, "wrong-name"],
+  ["a usage that is not signing", { usages: x509.KeyUsageFlags.keyEncipherment }, "key-usage"], ["an authority itself", { isAuthority: true }, "key-usage"], ["a key of RSA", { key: "RSA" }, "key-type"],
+  ["revoked", { serial: "0bad" }, "revoked"],
+])("S-8 %s is not believed", async (_what, options, problem) => {
+  expect(told(await ca.issue("west", options), { ...trust, revoked: new Set(["0bad"]) })).toBe(problem);
+});
+
+test("S-8 chains: through authorities below, with the authority along, of another authority, too long, with a stranger in between", async () => {
+  const below = await ca.below("below"), deep = await (await below.below("deeper")).below("deepest"), strict = await ca.below("strict", { pathLength: 0 });
+  const other = await createAuthority("test authority"); // of the same name, with another key
+  const west = await ca.issue("west"), farther = await below.issue("west");
+  expect([told(farther), told({ chain: [...west.chain, ca.der] }), told(await deep.issue("west"))]).toEqual(["is west", "is west", "is west"]);
+  expect(told(await (await deep.below("last")).issue("west"))).toBe("too-long");
+  expect([told(await other.issue("west")), told({ chain: [ca.der] }), told({ chain: [west.chain[0]!, farther.chain[1]!] })]).toEqual(["wrong-authority", "wrong-authority", "wrong-authority"]);
+  expect([told(await strict.issue("west")), told(await (await strict.below("under")).issue("west"))]).toEqual(["is west", "too-long"]);
+  expect(told(await (await ca.below("no usage", { usages: x509.KeyUsageFlags.digitalSignature })).issue("west"))).toBe("wrong-authority");
+  expect(told({ chain: [farther.chain[0]!, west.chain[0]!] })).toBe("wrong-authority"); // a router signs no router
+  expect(told(farther, { ...trust, revoked: new Set([new x509.X509Certificate(farther.chain[1]!).serialNumber]) })).toBe("revoked");
+  expect([told(west, trust, now + 91 * day), told(west, { authorities: [], revoked: new Set() })]).toEqual(["expired", "wrong-authority"]);
+});
+
+test("bytes that are no certificates are malformed or untrusted, whatever they are", async () => {
+  const [der] = (await ca.issue("west")).chain as [Uint8Array];
+  expect([told({ chain: [] }), told({ chain: [new Uint8Array(9)] }), told({ chain: [new Uint8Array(20_000)] })]).toEqual(["malformed", "malformed", "too-long"]);
+  for (let at = 0; at < der.length; at++) {
+    const bent = Uint8Array.from(der);
+    bent[at]! ^= 0x41;
+    expect(told({ chain: [bent] })).not.toContain("is ");
+  }
+});
+
+test("certificates that stand one after the other are told apart", async () => {
+  const { chain } = await (await ca.below("below")).issue("west");
+  expect([splitCertificates(Buffer.concat(chain)), splitCertificates(Buffer.concat([...chain, new Uint8Array(2)])), splitCertificates(new Uint8Array(0)), splitCertificates(new Uint8Array(3))]).toEqual([chain, undefined, [], undefined]);
+  expect(splitCertificates(Buffer.concat(Array<Uint8Array>(9).fill(chain[0]!)))).toHaveLength(6);
+});
+
+test("PEM texts", () => {
+  expect([pemCertificates(`x\n${ca.pem}\n${ca.pem}`)?.length, pemCertificates("nothing"), pemCertificates("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----")]).toEqual([2, undefined, undefined]);
+});

@@ -1,0 +1,139 @@
+// The side of key exchanges that answers (protocol 15.2), for all peers of a router: KX1 from anybody, a cookie first when many come,
+// a bounded number of exchanges that wait for KX3. Driven by the router's main thread. Pure: time is passed in.
+import { concatBytes } from "../base/bytes.ts";
+import { fail, ok, type Result } from "../base/result.ts";
+import { KX_NONCE, writeKx2Open, writeRetry, type Kx1, type Kx3 } from "./kxmessage.ts";
+import { initiatorHash, kxKeys, kxSecret, openBox, responderHash, sameKx1, sealBox, type KxCrypto, type KxDone, type KxFailure, type KxSelf, type KxTrust } from "./kxsecret.ts";
+
+/** KX1 messages a second above which a cookie is asked for (protocol 15.2). */
+export const KX1_FREE_PER_SECOND = 100;
+/** Exchanges that may wait for KX3, in all and from one address and port; one waits KX_WAIT_MS at most. */
+export const KX_WAITING_MAX = 256, KX_WAITING_PER_PLACE = 4, KX_WAIT_MS = 90_000;
+
+const COOKIE_ROTATION_MS = 60_000;
+const SECRET = 32;
+const SECOND_MS = 1_000;
+const utf8 = new TextEncoder();
+
+/** KxPlace is where a message came from, as text: address and port. */
+export type KxPlace = string;
+
+/** KxResponderOptions are what a responder works with. */
+export interface KxResponderOptions {
+  primitives: KxCrypto;
+  self(): KxSelf;
+  trust: KxTrust;
+  /** of the pair that this place belongs to, where it has one */
+  pskAt(place: KxPlace): Uint8Array | undefined;
+  /** whether this peer may take keys by an exchange from this place */
+  mayBe(name: string, place: KxPlace): boolean;
+  newKeyId(): number;
+}
+
+interface Waiting { kx1: Kx1; kx2: Uint8Array; prk: Uint8Array; hash: Uint8Array; receiveId: number; place: KxPlace; sinceMs: number; self: KxSelf; done: boolean }
+
+/** KxResponder answers exchanges. */
+export class KxResponder {
+  readonly #options: KxResponderOptions;
+  readonly #waiting: Waiting[] = [];
+  #second = -1;
+  #came = 0;
+  #secrets: [Uint8Array, Uint8Array];
+  #secretMs: number;
+
+  constructor(options: KxResponderOptions, nowMs: number) {
+    this.#options = options;
+    this.#secrets = [options.primitives.random(SECRET), options.primitives.random(SECRET)];
+    this.#secretMs = nowMs;
+  }
+
+  /** waiting is how many exchanges wait for KX3. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** asked takes KX1: KX2 or a retry to be sent. A repeat is answered as before; what is too much is refused. */
+  asked(kx1: Kx1, place: KxPlace, nowMs: number): Result<Uint8Array, KxFailure> {
+    this.#expire(nowMs);
+    const known = this.#waiting.find((one) => one.place === place && sameKx1(one.kx1, kx1));
+    const isFree = this.#countAndJudge(nowMs);
+    if (known !== undefined) return ok(known.kx2);
+    if (!isFree && !this.#isRightCookie(kx1, place, nowMs)) return ok(writeRetry(this.#cookie(this.#secrets[0], kx1, place)));
+    return this.#begin(kx1, place, nowMs);
+  }
+
+  /** Few came in this second and few wait: no cookie is needed. */
+  #countAndJudge(nowMs: number): boolean {
+    const second = Math.floor(nowMs / SECOND_MS);
+    if (second !== this.#second) this.#came = 0;
+    this.#second = second;
+    return ++this.#came <= KX1_FREE_PER_SECOND && this.#waiting.length < KX_WAITING_MAX / 2;
+  }
+
+  #cookie(secret: Uint8Array, { nonce }: Kx1, place: KxPlace): Uint8Array {
+    return this.#options.primitives.hkdf.expand(secret, concatBytes(utf8.encode(`svr1 kx cookie ${place}\0`), nonce), SECRET);
+  }
+
+  #isRightCookie(kx1: Kx1, place: KxPlace, nowMs: number): boolean {
+    if (nowMs - this.#secretMs >= COOKIE_ROTATION_MS) {
+      this.#secrets = [this.#options.primitives.random(SECRET), this.#secrets[0]];
+      this.#secretMs = nowMs;
+    }
+    const { cookie } = kx1;
+    return cookie !== undefined && this.#secrets.some((secret) => differing(this.#cookie(secret, kx1, place), cookie) === 0);
+  }
+
+  #begin(kx1: Kx1, place: KxPlace, nowMs: number): Result<Uint8Array, KxFailure> {
+    const options = this.#options, { primitives } = options;
+    this.#makeRoom(place);
+    if (this.#waiting.length >= KX_WAITING_MAX) return fail("kx-busy");
+    const dh = primitives.x25519(), x25519 = dh.agree(kx1.x25519), kem = primitives.encapsulate(kx1.mlkem);
+    if (x25519 === undefined || kem === undefined) return fail("kx-keys");
+    const nonce = primitives.random(KX_NONCE);
+    const prk = kxSecret(primitives, { initiator: kx1.nonce, responder: nonce }, { mlkem: kem.secret, x25519, psk: options.pskAt(place) });
+    const open = writeKx2Open({ nonce, x25519: dh.publicKey, ciphertext: kem.ciphertext });
+    const me = options.self(), receiveId = options.newKeyId();
+    const kx2 = concatBytes(open, sealBox({ primitives, prk, hash: responderHash(primitives, kx1, open), side: "r" }, me, receiveId));
+    this.#waiting.push({ kx1, kx2, prk, hash: initiatorHash(primitives, kx1, { transcript: kx2 }), receiveId, place, sinceMs: nowMs, self: me, done: false });
+    return ok(kx2);
+  }
+
+  /** The oldest exchange of a place that has too many makes room: a peer that restarts again and again is not kept out. */
+  #makeRoom(place: KxPlace): void {
+    const own = this.#waiting.filter((one) => one.place === place);
+    if (own.length >= KX_WAITING_PER_PLACE) this.#waiting.splice(this.#waiting.indexOf(own[0]!), 1);
+  }
+
+  #expire(nowMs: number): void {
+    const kept = this.#waiting.filter((one) => nowMs - one.sinceMs < KX_WAIT_MS);
+    if (kept.length < this.#waiting.length) this.#waiting.splice(0, this.#waiting.length, ...kept);
+  }
+
+  /** told takes KX3: the keys; undefined for a repeat of one that completed. */
+  told(kx3: Kx3, place: KxPlace, nowMs: number): Result<KxDone | undefined, KxFailure> {
+    this.#expire(nowMs);
+    let why: KxFailure = "kx-unasked";
+    for (const one of this.#waiting.filter((each) => each.place === place).reverse()) {
+      const done = this.#complete(one, kx3);
+      if (done.ok) return done;
+      if (why === "kx-unasked" || why === "kx-box") why = done.error;
+    }
+    return fail(why);
+  }
+
+  #complete(one: Waiting, kx3: Kx3): Result<KxDone | undefined, KxFailure> {
+    const { primitives, trust } = this.#options;
+    const opened = openBox({ primitives, prk: one.prk, hash: one.hash, side: "i" }, kx3.box, { trust, selfName: one.self.name });
+    if (!opened.ok) return opened;
+    const { peer, keyId } = opened.value;
+    if (!this.#options.mayBe(peer.name, one.place)) return fail("wrong-name");
+    if (one.done) return ok(undefined);
+    one.done = true;
+    return ok(kxKeys(primitives, one.prk, { self: one.self.name, peer, sendId: keyId, receiveId: one.receiveId }));
+  }
+}
+
+/** Bits that differ, in constant time; both have one length. */
+function differing(a: Uint8Array, b: Uint8Array): number {
+  return a.reduce((bits, byte, at) => bits | (byte ^ b[at]!), 0);
+}

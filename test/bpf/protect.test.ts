@@ -94,6 +94,14 @@ describe.each(cases)("$name", ({ f, proto }) => {
     expect((await runInjected(harness, buildPacket(toPeer(f, proto)), { word: SEALED, entry: FORWARD })).verdict).toBe("drop:no-flow");
   });
 
+  test("an opened packet that is refused is told once, with the tuple of its session's hosts", async () => {
+    await install(harness, ingress(f, TCP, { ...bits(Protect.openRev), tenant: 5, service: 9 }));
+    const illegal = buildPacket({ from: f.peer, to: f.waypoint, tcp: { sport: 16385, dport: 16384, flags: "SF" } });
+    for (const _of of [1, 2]) expect((await runInjected(harness, illegal, { word: OPENED, entry: REVERSE })).verdict).toBe("drop:state");
+    const told = await harness.ask("refusals");
+    expect(told).toMatchObject([{ reason: 4, tenant: 5, service: 9, path: 1, ifnum: WAN, proto: TCP, destinationPort: 40000, sourcePort: 443 }]);
+  });
+
   test("a sealed packet leaves by its session's next hop, untouched, counted", async () => {
     await install(harness, ingress(f, proto, bits(Protect.sealFwd)));
     const packet = toPeer(f, proto, join(text, new Uint8Array(16))), before = await harness.ask("stats", { ifnum: WAN });

@@ -5,6 +5,7 @@ import type { IpAddress } from "../../pkg/base/address.ts";
 import { toHex } from "../../pkg/base/bytes.ts";
 import { modelDatapath } from "../../pkg/datapath/model.ts";
 import type { ModelDatapath } from "../../pkg/datapath/model.ts";
+import type { ProtectedPacket } from "../../pkg/datapath/model-protect.ts";
 import type { Verdict } from "../../pkg/datapath/model-verdict.ts";
 import type { DatapathConfig, DatapathRefusal, Punt } from "../../pkg/ports/datapath.ts";
 import { answersFirst } from "../../pkg/svr/icmp.ts";
@@ -19,7 +20,7 @@ import { icmpSessions, icmpWorld, isIcmp } from "./icmpworlds.ts";
 import { withoutId } from "./identification.ts";
 import { COPY_BYTES, GUARD_MS, openKernelSide, RECORD_LIMIT } from "./kernel.ts";
 import type { KernelSide } from "./kernel.ts";
-import { fuzzPacket, SOCKET_PORT } from "./packets.ts";
+import { fuzzOpened, fuzzPacket, SOCKET_PORT } from "./packets.ts";
 import type { FuzzPacket } from "./packets.ts";
 import { createRandom } from "./random.ts";
 import type { Random } from "./random.ts";
@@ -38,13 +39,13 @@ const NOW = 1_000_000; // the model's clock; anything but 1, which stands for "n
 const UNTOUCHED = 1;
 const SLOTS = 256;
 const NO_PACKET: FuzzPacket = { ifnum: 0, vlan: 0, etherType: 0, gsoSize: 0, data: new Uint8Array(), what: "the sweeper" };
-const PASS = -1, REDIRECT = 7, COPIED = 2; // SVR_PUNT_COPIED
+const PASS = -1, REDIRECT = 7, COPIED = 2, OPENED = 4, PROTECT_RING = 64; // SVR_PUNT_COPIED, SVR_PUNT_OPENED, SVR_SHARDS
 const ETHERNET_HEX = 28;
 
 interface KernelAnswers { ran: Ran; punts: PuntSeen[]; told: RefusalSeen[]; shown?: Fields }
 
 /** One judged packet: the model's view, taken at once, and the promise of the kernel's; cuttable: no next hop knows its MTU. */
-interface Pair { cuttable: boolean; packet: FuzzPacket; verdict: Verdict; punt: Punt | undefined; told: DatapathRefusal | undefined; after?: Session; drained?: Drained; answers: Promise<KernelAnswers> }
+interface Pair { cuttable: boolean; packet: FuzzPacket; verdict: Verdict; punt: Punt | undefined; handed: ProtectedPacket | undefined; told: DatapathRefusal | undefined; after?: Session; drained?: Drained; answers: Promise<KernelAnswers> }
 
 /** runDifferential compares `packets` generated packets; the same seed gives the same packets. */
 export async function runDifferential(ask: { packets: number; seed: number }): Promise<Differential> {
@@ -95,6 +96,7 @@ async function runPackets(random: Random, world: RoundWorld, packets: number): P
     found.packets += 1;
     for (const told of (answers[index] as KernelAnswers).told) count(found, `told ${reasonOf(told.reason)?.name ?? told.reason}`);
     count(found, labelOf(pair.verdict));
+    if (pair.packet.opened !== undefined) count(found, `opened: ${labelOf(pair.verdict)}`);
     for (const label of icmpLabels(pair, model)) count(found, label);
     if (mayBeCut(pair)) count(found, "cuttable");
     if (difference !== undefined) found.difference = { round, packet: pair.packet, ...(pair.after && { session: pair.after }), ...difference };
@@ -165,18 +167,19 @@ function openModel({ sessions, peers, config, limit }: { sessions: readonly Sess
 
 function judge(random: Random, { model, kernel, gone }: Pick<RoundWorld, "model" | "kernel" | "gone">): Omit<Pair, "cuttable"> {
   const { slots } = model.model;
-  const packet = fuzzPacket(random, [...slots.filter((slot) => slot !== undefined), ...gone]);
+  const packet = (random.chance(10) ? fuzzOpened(random, slots) : undefined) ?? fuzzPacket(random, [...slots.filter((slot) => slot !== undefined), ...gone]);
   const before = slots.map(passedBy);
-  const verdict = model.receive(packet.ifnum, packet.vlan, packet.data, { gsoSize: packet.gsoSize, etherType: packet.etherType });
-  const [punt] = model.shard(0).drain(1, 0);
+  const verdict = packet.opened === undefined
+    ? model.receive(packet.ifnum, packet.vlan, packet.data, { gsoSize: packet.gsoSize, etherType: packet.etherType }) : model.opened({ ...packet, ...packet.opened });
+  const [punt] = model.shard(0).drain(1, 0), [handed] = model.protected.splice(0);
   const told = toldOf(model);
-  const slot = punt?.session?.index ?? slots.findIndex((session, index) => passedBy(session) !== before[index]);
+  const slot = punt?.session?.index ?? handed?.index ?? slots.findIndex((session, index) => passedBy(session) !== before[index]);
   const ran = kernel.run(packet);
-  if (slot < 0) return { packet, verdict, punt, told, answers: ran };
+  if (slot < 0) return { packet, verdict, punt, handed, told, answers: ran };
   const after = structuredClone(slots[slot] as Session);
   Object.assign(slots[slot] as Session, { seenMs: [UNTOUCHED, UNTOUCHED], sinceMs: UNTOUCHED });
   const answers = Promise.all([ran, kernel.show(slot), kernel.forgetTimes(slot)]).then(([first, shown]) => ({ ...first, shown }));
-  return { packet, verdict, punt, told, after, answers };
+  return { packet, verdict, punt, handed, told, after, answers };
 }
 
 /** The model tells every refusal, because it forgets; the kernel tells those that its clock allows. */
@@ -193,7 +196,7 @@ function passedBy(session: Session | undefined): bigint {
 
 function labelOf(verdict: Verdict): string {
   if (verdict.kind === "drop") return `drop ${verdict.reason}`;
-  return verdict.kind === "punt" ? `punt ${verdict.cause}` : verdict.kind;
+  return "cause" in verdict ? `punt ${verdict.cause}` : verdict.kind;
 }
 
 /** The kernel's verdict in the model's words. */
@@ -211,7 +214,7 @@ function compare(pair: Pair, answers: KernelAnswers): Found | undefined {
   const out = pair.verdict.kind === "out" ? toHex(pair.verdict.data) : undefined;
   const kernelOut = answers.ran.out.slice(ETHERNET_HEX, ETHERNET_HEX + (out?.length ?? 0)); // link padding may stay behind the packet
   if (out !== undefined && !isSame(pair, out, kernelOut)) return { field: "bytes", model: out, kernel: kernelOut };
-  return comparePunt(pair, answers.punts[0]) ?? compareTold(pair, answers.told) ?? compareSession(pair.after, answers.shown);
+  return comparePunt(pair, answers.punts[0]) ?? compareHanded(pair, answers.punts[0]) ?? compareTold(pair, answers.told) ?? compareSession(pair.after, answers.shown);
 }
 
 function isSame(pair: Pair, model: string, kernel: string): boolean {
@@ -220,16 +223,26 @@ function isSame(pair: Pair, model: string, kernel: string): boolean {
 
 /** It left toward a peer on a path without a known MTU; each side then makes an identification of its own (protocol 2.7). */
 function mayBeCut({ verdict, after, cuttable }: Pair): boolean {
-  return cuttable && verdict.kind === "out" && verdict.data[0]! >>> 4 === 4 && after?.side.some((side) => side.path !== 0 && side.nexthop === verdict.nexthop) === true;
+  return cuttable && (verdict.kind === "out" || verdict.kind === "protect") && verdict.data[0]! >>> 4 === 4 && after?.side.some((side) => side.path !== 0 && side.nexthop === verdict.nexthop) === true;
 }
 
 function comparePunt({ punt }: Pair, seen: PuntSeen | undefined): Found | undefined {
   if (punt === undefined || seen === undefined) return undefined;
-  const { ifnum, vlan, gsoSize, isCopied = false } = punt;
+  const { ifnum, vlan, gsoSize, isCopied = false, isOpened = false } = punt;
   const entry = punt.session === undefined ? 0 : ((punt.session.index + 1) << 1) | punt.session.side;
-  const model = { ifnum, vlan, gsoSize, entry, isCopied, toWaypoint: punt.toWaypoint, data: toHex(punt.data) };
-  const kernel = { ifnum: seen.ifnum, vlan: seen.vlan, gsoSize: seen.gsoSize, entry: seen.entry, isCopied: (seen.flags & COPIED) !== 0, toWaypoint: (seen.local & 1) !== 0, data: seen.data };
+  const model = { ifnum, vlan, gsoSize, entry, isCopied, isOpened, toWaypoint: punt.toWaypoint, data: toHex(punt.data) };
+  const kernel = { ifnum: seen.ifnum, vlan: seen.vlan, gsoSize: seen.gsoSize, entry: seen.entry, isCopied: (seen.flags & COPIED) !== 0, isOpened: (seen.flags & OPENED) !== 0, toWaypoint: (seen.local & 1) !== 0, data: seen.data };
   return firstDifference("punt", model, kernel);
+}
+
+/** The record of a protect worker; of one that is to leave, bytes as of a packet that left. */
+function compareHanded(pair: Pair, seen: PuntSeen | undefined): Found | undefined {
+  const { handed } = pair;
+  if (handed === undefined || seen === undefined) return undefined;
+  const { gsoSize, nexthop, isCopied = false } = handed;
+  const model = { ring: PROTECT_RING, gsoSize, entry: ((handed.index + 1) << 1) | handed.side, isCopied, nexthop, length: 2 * handed.data.length };
+  const kernel = { ring: seen.shard, gsoSize: seen.gsoSize, entry: seen.entry, isCopied: (seen.flags & COPIED) !== 0, nexthop: seen.local, length: seen.data.length };
+  return firstDifference("record", model, kernel) ?? (isSame(pair, toHex(handed.data), seen.data) ? undefined : { field: "record bytes", model: toHex(handed.data), kernel: seen.data });
 }
 
 function compareTold({ told }: Pair, [seen, ...more]: readonly RefusalSeen[]): Found | undefined {

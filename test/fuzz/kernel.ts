@@ -41,6 +41,7 @@ export const RECORD_LIMIT = Math.floor((RECORD_BYTES - 1) / OF_RECORD);
 export const GUARD_MS = 20_000;
 
 const PROTECT_SHIFT = 20; // SVR_PROTECT_SHIFT
+const INJECT_MAC = [2, 1, 2, 3, 4, 5]; // of the settings of the harness
 const SOURCES = 4, GENERATION = 1 << 4;
 const SHARED = 1, HOSTS = 2, WAYPOINT = 1, PEER = 2, CUTTABLE = 1; // svr_types.h
 
@@ -67,6 +68,12 @@ function sessionWords(slot: number, session: Session): Words {
     context_destination_port_be: session.context.destinationPort, context_proto: session.context.proto, context_source: wire(session.context.source),
     context_destination: wire(session.context.destination), context_family: session.context.family, shard: session.shard, tenant: session.tenant, service: session.service, setup_ms: session.setupMs,
   };
+}
+
+/** The destination MAC of a frame that a protect worker opened; see svr_protect.h. */
+function openedMac({ index, side }: NonNullable<FuzzPacket["opened"]>): number[] {
+  const entry = ((index + 1) << 1) | side;
+  return [0x02, 0x4f, entry >>> 24, (entry >>> 16) & 255, (entry >>> 8) & 255, entry & 255];
 }
 
 /** In the words of the harness. */
@@ -127,10 +134,11 @@ export function openKernelSide(config: DatapathConfig, socketPort: number): Kern
       await Promise.all([...filters, ...hops, ...locals, ...known, harness.ask("socket", { port: socketPort, proto: 17 }), ...sessions.map(install)]);
     },
     run: async (packet) => {
-      const link = { type: packet.etherType, ...(packet.vlan === 0 ? {} : { vlan: packet.vlan }) };
-      const arrived = arriveOn(packet.ifnum);
+      const { opened } = packet;
+      const link = opened === undefined ? { type: packet.etherType, ...(packet.vlan === 0 ? {} : { vlan: packet.vlan }) } : { to: openedMac(opened), from: INJECT_MAC };
+      const arrived = opened === undefined ? arriveOn(packet.ifnum) : [];
       const [ran, punts, told] = await Promise.all([
-        harness.ask("run", { data: buildFrame(packet.data, link), gso: packet.gsoSize }), harness.ask("punts"), harness.ask("refusals"), ...arrived,
+        harness.ask("run", { data: buildFrame(packet.data, link), gso: packet.gsoSize, prog: opened && "inject" }), harness.ask("punts"), harness.ask("refusals"), ...arrived,
       ]);
       return { ran, punts, told };
     },

@@ -12,7 +12,11 @@ import type { Arriving } from "../support/flows.ts";
 import type { Random } from "./random.ts";
 
 /** FuzzPacket is one packet with the link it arrives on; etherType is what the frame says. */
-export interface FuzzPacket { ifnum: number; vlan: number; etherType: number; gsoSize: number; data: Uint8Array; what: string }
+export interface FuzzPacket {
+  ifnum: number; vlan: number; etherType: number; gsoSize: number; data: Uint8Array; what: string;
+  /** it comes through loopback from a protect worker that opened it, of the session and side that this entry names */
+  opened?: { index: number; side: SideIndex };
+}
 
 /** SOCKET_PORT is the UDP port on which the host has a socket open. */
 export const SOCKET_PORT = 30000;
@@ -92,12 +96,26 @@ function arrivingOn(random: Random, session: Session, side: SideIndex): Arriving
 }
 
 function towardSession(random: Random, session: Session): FuzzPacket {
-  const side: SideIndex = random.chance(50) ? 0 : 1;
+  return aboutSide(random, session, random.chance(50) ? 0 : 1);
+}
+
+function aboutSide(random: Random, session: Session, side: SideIndex): FuzzPacket {
   const arriving = arrivingOn(random, session, side);
   const { ifnum: number, vlan } = session.side[side];
   const packet = frameOf(packetOn(session, side, arriving), { ifnum: number, vlan }, `${session.uuid[15]} side ${side}`);
   const isTcp = session.side[side].proto === PROTO_TCP;
   return random.chance(isTcp ? 15 : 4) ? superPacket(random, packet, { session, side, arriving }) : packet;
+}
+
+/** fuzzOpened is such a packet as a worker brings back, nearly always of the session that it names; its frame has neither tag nor odd type. */
+export function fuzzOpened(random: Random, slots: readonly (Session | undefined)[]): FuzzPacket | undefined {
+  const taken = slots.flatMap((session, index) => (session === undefined ? [] : [{ session, index }]));
+  if (taken.length === 0) return undefined;
+  const { session, index } = random.pick(taken), side: SideIndex = random.chance(50) ? 0 : 1;
+  const made = aboutSide(random, session, side);
+  const packet = runnable(random, random.chance(20) ? bend(random, made) : made);
+  const named = random.chance(95) ? { index, side } : { index: random.below(slots.length + 2), side: random.pick<SideIndex>([0, 1]) };
+  return { ...packet, vlan: 0, etherType: packet.data[0]! >> 4 === 6 ? 0x86dd : 0x0800, opened: named, what: `${packet.what} opened` };
 }
 
 /** Of a session, or an ICMP error about a packet that it sent. */

@@ -3,7 +3,7 @@
 import { addressOfWords } from "../../pkg/base/address.ts";
 import { PROTO_DCCP, PROTO_TCP, PROTO_UDP } from "../../pkg/svr/constants.ts";
 import { COOKIE_TRUST } from "../../pkg/datapath/model-cookie.ts";
-import { Flag, Life, TcpState } from "../../pkg/svr/session.ts";
+import { Flag, Life, Protect, TcpState } from "../../pkg/svr/session.ts";
 import type { Session, SessionSide } from "../../pkg/svr/session.ts";
 import { carriedKinds, flowKinds, flowSession, nexthop, place } from "../support/flows.ts";
 import type { FlowKind } from "../support/flows.ts";
@@ -12,6 +12,7 @@ import type { Random } from "./random.ts";
 const PROTO_GRE = 47;
 const RARE_FLAGS = [Flag.fwdMeta, Flag.revMeta, Flag.holdMeta, Flag.fwdSlow, Flag.revSlow, Flag.dnat, Flag.setup, Flag.started, Flag.rstOnEnd, Flag.cookies, Flag.health, Flag.moved, Flag.capture];
 const TCP_FLAGS = [Flag.finFwd, Flag.finRev, Flag.ackedFwd, Flag.ackedRev, Flag.strict, Flag.strict];
+const PROTECTIONS = Object.values(Protect);
 const LIVES = [Life.live, Life.live, Life.live, Life.live, Life.live, Life.live, Life.guard, Life.quarantine];
 const STATES = [
   TcpState.synSent, TcpState.synRcvd, TcpState.established, TcpState.established, TcpState.halfClosed, TcpState.closing, TcpState.reset, TcpState.none,
@@ -54,7 +55,7 @@ function randomised(random: Random, session: Session): Session {
   return {
     ...session, ...tcp, flags: ((flags & 0xffffff) | (isTcp ? scalesOf(random) : 0)) >>> 0, life: random.pick(LIVES), nextSeq: next, lastAck: random.chance(20) ? [0, 0] : [next[1], next[0]], isn: (next[0] - 1) >>> 0,
     window: [random.pick(WINDOWS), random.pick(WINDOWS)],
-    bytes: random.chance(50) ? [0n, 0n] : [BigInt(COOKIE_TRUST), BigInt(COOKIE_TRUST)], setupMs: random.chance(20) ? 5 : 0, flowLabel: random.chance(70) ? session.flowLabel : 0, side: [someHop(random, session.side[0]), someHop(random, session.side[1])],
+    bytes: random.chance(50) ? [0n, 0n] : [BigInt(COOKIE_TRUST), BigInt(COOKIE_TRUST)], setupMs: random.chance(20) ? 5 : 0, flowLabel: random.chance(70) ? session.flowLabel : 0, protect: random.chance(30) ? someFlags(random, PROTECTIONS, 40) : 0, side: [someHop(random, session.side[0]), someHop(random, session.side[1])],
   };
 }
 

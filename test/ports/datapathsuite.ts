@@ -1,7 +1,7 @@
 // The conformance suite of the data plane: one text, run on the model and on eBPF with real packets. What passes here is what the
 // router may rely on. Called by model.test.ts and ebpf.test.ts; a skip needs a reason in its arguments.
 import { toHex } from "../../pkg/base/bytes.ts";
-import { Flag, Life } from "../../pkg/svr/session.ts";
+import { Flag, Life, Protect } from "../../pkg/svr/session.ts";
 import type { Session, SideIndex } from "../../pkg/svr/session.ts";
 import type { OpResult, TableLook } from "../../pkg/ports/datapath.ts";
 import { flowKinds } from "../support/flows.ts";
@@ -135,6 +135,18 @@ function changeTests(open: OpenWorld): void {
       expect(results).toMatchObject(Array(3).fill({ ok: true, index: ref.index }));
       const want: Session = { ...session, ...fields, handshake, flags: Flag.fwdMeta | Flag.revMeta | Flag.setup, setupMs: 110, packets: [1n, 2n], bytes: [3n, 2n ** 33n] };
       expect(settled(world.shard(0).findUuid(session.uuid)?.state)).toEqual(want);
+    });
+
+    test("what protection a session needs is installed with it and patched bit by bit, its flow label stays", async () => {
+      const world = await open(), port = world.shard(0);
+      const session = freshSession(world, tcp, 1, { protect: Protect.watch | Protect.openRev, flowLabel: 0xfedcb });
+      const ref = install(world, session);
+      const read = (): (number | undefined)[] => [port.findUuid(session.uuid)?.state.protect, port.findUuid(session.uuid)?.state.flowLabel];
+      expect(read()).toEqual([Protect.watch | Protect.openRev, 0xfedcb]);
+      port.apply([{ kind: "patch", ref, clearFlags: 0, setFlags: 0, clearProtect: Protect.watch, setProtect: Protect.sealFwd | Protect.bodyFwd }]);
+      expect(read()).toEqual([Protect.openRev | Protect.sealFwd | Protect.bodyFwd, 0xfedcb]);
+      port.apply([{ kind: "patch", ref, clearFlags: 0, setFlags: 0 }]);
+      expect(read()).toEqual([Protect.openRev | Protect.sealFwd | Protect.bodyFwd, 0xfedcb]);
     });
 
     test("a replaced side is found by its new key only; one that another session holds is refused", async () => {

@@ -69,8 +69,8 @@ static __always_inline __u32 judge(struct __sk_buff *skb, struct svr_packet *p, 
 	return svr_miss_packet(skb, p, &interface, shape);
 }
 
-/* The one exit of a judged packet. */
-static __always_inline int finish(struct __sk_buff *skb, struct svr_packet *p, __u32 verdict, int code)
+/* The one exit of a judged packet; `opened`: the entry that a protect worker named, 0 for what just arrived. */
+static __always_inline int finish(struct __sk_buff *skb, struct svr_packet *p, __u32 verdict, __u32 opened, int code)
 {
 	if ((verdict & SVR_VERDICT_MASK) == SVR_PUNT)
 		verdict = svr_punt_packet(skb, p, verdict & ~SVR_VERDICT_MASK);
@@ -81,7 +81,10 @@ static __always_inline int finish(struct __sk_buff *skb, struct svr_packet *p, _
 		return SVR_TC_NEXT;
 	case SVR_DROP:
 		count_drop(verdict & ~SVR_VERDICT_MASK);
-		svr_refusal_tell(skb, verdict & ~SVR_VERDICT_MASK);
+		if (opened)
+			svr_refusal_tell_opened(verdict & ~SVR_VERDICT_MASK, opened);
+		else
+			svr_refusal_tell(skb, verdict & ~SVR_VERDICT_MASK);
 		break;
 	}
 	return SVR_TC_SHOT;
@@ -94,7 +97,7 @@ int svr_ingress(struct __sk_buff *skb)
 	int code = SVR_TC_NEXT;
 	__u32 verdict = judge(skb, &p, &code);
 
-	return finish(skb, &p, verdict, code);
+	return finish(skb, &p, verdict, 0, code);
 }
 
 /* Destination address of a frame on loopback, as one number; 0 when it is not one of ours. */
@@ -209,7 +212,7 @@ int svr_inject(struct __sk_buff *skb)
 	if (to >> 32 == SVR_INJECT_OPENED) {
 		__u32 verdict = judge_opened(skb, &p, to, &code);
 
-		return finish(skb, &p, verdict, code);
+		return finish(skb, &p, verdict, to, code);
 	}
 	return SVR_TC_NEXT;
 }

@@ -124,4 +124,33 @@ __noinline int svr_refusal_tell(struct __sk_buff *skb, __u32 reason)
 		count->untold++;
 	return 0;
 }
+
+/* The same of an opened packet, which does not read as it came: by the session that its entry names. */
+static __always_inline bool svr_refusal_look_at(struct svr_packet *p, __u32 entry, __u32 reason)
+{
+	struct svr_settings *settings = svr_maps_settings();
+	__u32 slot = (entry >> 1) - 1;
+	struct svr_session *s = entry < 2 ? NULL : bpf_map_lookup_elem(&sessions, &slot);
+
+	if (!settings || !s)
+		return false;
+	__builtin_memset(p, 0, sizeof(*p));
+	svr_side_key(s, entry, &p->key);
+	p->entry = entry;
+	return svr_refusal_once(settings, p, s, reason);
+}
+
+/* svr_refusal_tell_opened: one refused packet that a protect worker had opened. Verified by itself. */
+__noinline int svr_refusal_tell_opened(__u32 reason, __u32 entry)
+{
+	struct svr_refused *count = bpf_map_lookup_elem(&refused, &reason);
+	__u32 zero = 0;
+	struct svr_packet *p = bpf_map_lookup_elem(&reread, &zero);
+
+	if (!count || !p || !svr_refusal_is(reason))
+		return 0;
+	if (!svr_refusal_pay(count) || !svr_refusal_look_at(p, entry, reason))
+		count->untold++;
+	return 0;
+}
 #endif

@@ -19,6 +19,7 @@ import { derivePairKeys } from "../../pkg/security/peerkeys.ts";
 import { createRandomSource } from "../../pkg/security/random.ts";
 import { programVersion } from "../version.ts";
 import { isRouter } from "./alive.ts";
+import { auditOf } from "./auditlog.ts";
 import { systemClock } from "./clock.ts";
 import { openConfiguration } from "./configuration.ts";
 import { readFlags } from "./flags.ts";
@@ -47,7 +48,7 @@ async function main(): Promise<void> {
   const replayMemory = new SharedArrayBuffer(replayMemoryBytes);
   const router = await startRouter({
     name: flags.name, stateDir: flags.stateDir, pid: process.pid, isAlive: isRouter, boot, version, ending: ending.signal,
-    ...configuration, sink: createRecordFile({ path: flags.records }), clock: systemClock, log, derive: derivePairKeys,
+    ...configuration, ...auditOf(flags, log), sink: createRecordFile({ path: flags.records }), clock: systemClock, log, derive: derivePairKeys,
     openDatapath: (config) => (datapath = openDatapath({
       name: flags.name, pinDir: flags.pinDir, sessions: slotsFor(config.limits.sessions), liveLimit: config.limits.sessions, shards: shardsOf(config),
       random: (count) => randomFillSync(new Uint8Array(count)),

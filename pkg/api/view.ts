@@ -144,6 +144,9 @@ export interface PreviewSession {
   service?: string;
 }
 
+/** AuditView says where the audit log of a router is, and where it ends by the word of the router. */
+export interface AuditView { path: string; head: { sequence: number; hash: string } }
+
 /** VerifyView says whether the tables of a router fit together; taken without a lock, and looked at again before it is said. */
 export interface VerifyView {
   ok: boolean;

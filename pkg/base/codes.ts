@@ -32,5 +32,6 @@ export const errorCodes = {
   SVR_KUBE_BUSY: "the Kubernetes API server asks to wait",
   SVR_KUBE_ANSWER: "the Kubernetes API server answered with a fault, or something that is no answer",
   SVR_ROUTER_CONFIG: "a RouterConfig is incomplete, of another version, or not what its hash says",
+  SVR_AUDIT_FILE: "the audit log cannot be written or read",
   SVR_INTERNAL: "a fault of the program; its log has the reason",
 } as const;

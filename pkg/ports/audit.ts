@@ -13,8 +13,8 @@ export interface AuditActions {
   denial: "refused";
   /** serials that may be believed no more, and the peers that lost their keys by it */
   revocation: "listed" | "peer-removed";
-  /** sessions that somebody ended by hand, captures that somebody began */
-  access: "session-deleted" | "capture-started" | "capture-stopped";
+  /** what somebody did through the control socket: a session ended by hand; a capture begun, stopped, read or removed */
+  access: "session-deleted" | "capture";
   /** the log about itself: begun by a process, mended after a crash, events that it could not hold */
   audit: "opened" | "healed" | "lost";
 }
@@ -46,3 +46,9 @@ export interface AuditLog {
   /** after it everything that was taken is on the disk */
   close(): Promise<void>;
 }
+
+/** AuditText is one line of a log as it stands in its file, and where: `file:number`. */
+export interface AuditText { where: string; text: string }
+
+/** ReadAudit gives the lines of a log and of its older files, the oldest first; rejects with the system's error. */
+export type ReadAudit = (path: string) => AsyncIterable<AuditText>;

@@ -1,7 +1,8 @@
 // The resources of the admin API (behaviour 14) for this router. Built by the app; each answer is made from snapshots.
-import type { CountersView, PeerView, PreviewView, SessionList, SessionView, StatusView, TraceView, VerifyView } from "../api/view.ts";
+import type { AuditView, CountersView, PeerView, PreviewView, SessionList, SessionView, StatusView, TraceView, VerifyView } from "../api/view.ts";
 import { formatAddress } from "../base/addresstext.ts";
 import { parseUuid, uuidHex } from "../base/ids.ts";
+import type { AuditLog } from "../ports/audit.ts";
 import type { Datapath } from "../ports/datapath.ts";
 import { globalTenant } from "../plan/config.ts";
 import { writtenPlace } from "../svr/filter.ts";
@@ -10,6 +11,7 @@ import { Life } from "../svr/session.ts";
 import { AdminFault } from "./admin.ts";
 import type { AdminRequest, AdminRoute } from "./admin.ts";
 import type { RouterOptions } from "./app.ts";
+import { auditFile } from "./auditdenials.ts";
 import { captureReads } from "./captureroutes.ts";
 import type { Captures } from "./captures.ts";
 import { sumCounts, sumOfPeers } from "./counters.ts";
@@ -32,7 +34,8 @@ import { verifyTables } from "./verify.ts";
 
 /** AdminParts is what the resources read. */
 export interface AdminParts {
-  options: Pick<RouterOptions, "name" | "version" | "boot" | "clock">;
+  options: Pick<RouterOptions, "name" | "version" | "boot" | "clock" | "stateDir">;
+  audit: Pick<AuditLog, "head">;
   datapath: Datapath;
   intake: Intake;
   counters: Counters;
@@ -69,6 +72,7 @@ export function adminRoutes(parts: AdminParts): AdminRoute[] {
     own("", () => status(parts)),
     paced(own("/sessions", (request) => sessions(parts, request))),
     { method: "GET", pattern: "/api/v1/sessions/:uuid", answer: (_request, [uuid = ""]) => oneSession(parts, uuid) },
+    own("/audit", (): AuditView => ({ path: `${parts.options.stateDir}/${auditFile}`, head: parts.audit.head() })),
     own("/counters", () => counters(parts)),
     own("/tables", () => parts.fill.tables()),
     own("/peers", () => peers(parts)),

@@ -1,6 +1,8 @@
 // The router's main thread: configuration in, data plane programmed, shards told, records out, admin API. Constructed by
 // cmd/router with its adapters. Established packets need none of it; a fault here ends the process, not the forwarding.
+import { SvrError } from "../base/errors.ts";
 import type { RouterConfig } from "../plan/config.ts";
+import type { AuditLog } from "../ports/audit.ts";
 import type { Clock, RandomSource } from "../ports/clock.ts";
 import type { CompiledSource, KeySource } from "../ports/config.ts";
 import type { WriteCapture } from "../ports/capture.ts";
@@ -12,6 +14,7 @@ import type { SealEngine } from "../svr/seal.ts";
 import { listenAdmin } from "./admin.ts";
 import { adminRoutes } from "./adminroutes.ts";
 import { adoptedPairs } from "./adopt.ts";
+import { createAuditDenials } from "./auditdenials.ts";
 import { createCaptures } from "./captures.ts";
 import type { Captures } from "./captures.ts";
 import { createClockWatch } from "./clockstep.ts";
@@ -39,6 +42,7 @@ import { datapathConfig } from "./program.ts";
 import { createQuestions } from "./questions.ts";
 import type { Questions } from "./questions.ts";
 import { createRecordPump } from "./pump.ts";
+import type { Denial } from "./recordwriter.ts";
 import { silentPeersOf } from "./silentpeers.ts";
 import type { RecordPump } from "./pump.ts";
 import { createSettling } from "./settle.ts";
@@ -54,12 +58,16 @@ export interface RouterOptions {
   isAlive(pid: number): boolean;
   boot: string;
   version: string;
+  /** where the configuration comes from, for the audit log: a directory or an API server */
+  origin: string;
   source: CompiledSource;
   keys: KeySource;
   /** owned by the router from here on */
   sink: RecordSink;
   clock: Clock;
   log: Log;
+  /** opens the audit log; called once, under the lock of the state directory */
+  openAudit(): Promise<AuditLog>;
   /** opens the data plane with the limits of the first configuration */
   openDatapath(config: RouterConfig): Datapath;
   /** starts the shards; counterSecond is the first second whose metadata counters nobody used (protocol 8.1) */
@@ -106,6 +114,7 @@ export async function startRouter(options: RouterOptions): Promise<RunningRouter
 
 interface Parts {
   options: RouterOptions;
+  audit: AuditLog;
   datapath: Datapath;
   shards: ShardHost[];
   intake: Intake;
@@ -131,6 +140,8 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   undo.defer(() => options.sink.close());
   const lock = lockState(options.stateDir, options.pid, (pid) => options.isAlive(pid));
   undo.defer(() => lock.release());
+  const audit = await options.openAudit();
+  undo.defer(() => audit.close());
   const intake = createIntake(options);
   const first = await intake.first(options.ending ?? new AbortController().signal);
   const datapath = options.openDatapath(first.config);
@@ -140,9 +151,11 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void once(options, ms, () => { resolve(); }));
   const pace = createPace({ nowMs: () => clock.monotonicMs(), wait: pause });
   const census = createCensus({ datapath, pace, clock });
-  const running = startShards({ options, datapath, first, census, tooBig: (path) => { mtus.tooBig(path); } }, undo);
+  const denials = createAuditDenials({ audit, every: (ms, work) => options.every(ms, work) });
+  undo.defer(() => { denials.stop(); });
+  const running = startShards({ options, datapath, first, denied: (some) => { census.denied(some); denials.take(some); }, tooBig: (path) => { mtus.tooBig(path); } }, undo);
   const judging = createJudging({ datapath, ...running, nowMs: () => clock.monotonicMs(), log });
-  const parts: Parts = { options, datapath, intake, mtus, judging, census, isStale: false, settling: createSettling({ ...running, intake, log }), ...running };
+  const parts: Parts = { options, audit, datapath, intake, mtus, judging, census, isStale: false, settling: createSettling({ ...running, intake, log }), ...running };
   undo.defer(endingWith(parts));
   applyFirst(parts, first);
   const failed = Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
@@ -219,8 +232,8 @@ function followSource(parts: Parts, undo: AsyncDisposableStack): void {
   });
 }
 
-function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied; census: Pick<Census, "denied">; tooBig(path: string): void }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "captures" | "started"> {
-  const { options, datapath, first, census } = of;
+function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied; denied(denials: readonly Denial[]): void; tooBig(path: string): void }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "captures" | "started"> {
+  const { options, datapath, first } = of;
   const seconds = (): number => Math.floor(options.clock.unixMs() / 1000);
   const bound = openCounterBound(options.stateDir, seconds());
   const reserving = options.every(RESERVE_MS, () => {
@@ -234,7 +247,7 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
   const shards = options.startShards(first.config, bound.startSecond);
   const counters = createCounters();
   const questions = createQuestions(shards, (ms, work) => once(options, ms, work));
-  const pump = createRecordPump({ ...options, denied: (denials) => { census.denied(denials); } }, datapath, (uses) => { for (const shard of shards) shard.post({ kind: "release", uses }); });
+  const pump = createRecordPump({ ...options, denied: (denials) => { of.denied(denials); } }, datapath, (uses) => { for (const shard of shards) shard.post({ kind: "release", uses }); });
   const captures = createCaptures({ datapath, shards, nowMs: () => options.clock.unixMs(), every: (ms, work) => options.every(ms, work) });
   const uses = adoptedPairs(datapath);
   const started = shards.map(() => Promise.withResolvers<void>());
@@ -276,6 +289,7 @@ async function reload(parts: Parts): Promise<void> {
     void parts.settling.follow(next); // the next change need not wait for it
   } catch (error) {
     log.error({ error }, "configuration could not be programmed; the last good one stays in force");
+    parts.audit.write({ kind: "policy", action: "refused", object: `configuration ${next.hash}`, detail: { code: error instanceof SvrError ? error.code : "SVR_INTERNAL" } });
     const before = intake.refused(error);
     if (before !== undefined) applyAgain(parts, before);
   }
@@ -313,6 +327,7 @@ function applyConfig(parts: Parts, applied: Applied): void {
   pump.follow(applied.config);
   const ended = parts.judging.follow(posted, before);
   options.log.info({ hash: applied.hash, problems: applied.problems.length, ended }, "configuration applied");
+  parts.audit.write({ kind: "policy", action: "in-force", object: `configuration ${applied.hash}`, detail: { from: options.origin, problems: applied.problems.length, ended: ended ?? 0 } });
   for (const problem of applied.problems) options.log.warn({ problem }, "configuration problem");
 }
 

@@ -1,5 +1,6 @@
 // Captures in the admin API (behaviour 13.5 and 14): looked at on the admin socket, begun, ended, fetched and deleted on the control socket,
 // because what hosts say to each other is in them (decision 014). Each use leaves an audit line. Called by adminroutes.ts and controlroutes.ts.
+import type { AuditLog } from "../ports/audit.ts";
 import type { CaptureView } from "../api/view.ts";
 import { uuidHex } from "../base/ids.ts";
 import type { CaptureFile, FilePacket, WriteCapture } from "../ports/capture.ts";
@@ -20,6 +21,7 @@ import type { SessionTest } from "./sessionquery.ts";
 
 /** CaptureRouteParts is what these resources work on. */
 export interface CaptureRouteParts {
+  audit: Pick<AuditLog, "write">;
   options: { name: string; version: string; log: Log };
   captures: Captures;
   datapath: Pick<Datapath, "sessions">;
@@ -46,7 +48,10 @@ export function captureReads({ captures, options }: { captures: Captures; option
 /** captureControls are those that do something, or show packets. */
 export function captureControls(parts: CaptureRouteParts): AdminRoute[] {
   const { captures, options } = parts;
-  const audit = (action: string, id: string): void => { options.log.info({ audit: true, action: `capture.${action}`, capture: id }, "asked for by an administrator"); };
+  const audit = (action: string, id: string): void => {
+    options.log.info({ audit: true, action: `capture.${action}`, capture: id }, "asked for by an administrator");
+    parts.audit.write({ kind: "access", action: "capture", object: `capture ${id}`, detail: { action } });
+  };
   const on = (action: string, work: (kept: Kept) => unknown, method: "GET" | "POST" = "POST"): AdminRoute => ({
     method, pattern: `${PATH}/:id/${action}`,
     answer: (_request, [id = ""]) => {

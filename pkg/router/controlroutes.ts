@@ -37,6 +37,7 @@ function endOne(parts: ControlParts, text: string, dryRun: boolean): SessionView
   if (found?.state.life !== Life.live) throw new AdminFault(404, "SVR_NOT_FOUND", `no live session ${uuidHex(uuid)} on router ${options.name}`);
   const view = sessionView(parts.pump.source, found.state);
   if (dryRun) return view;
+  parts.audit.write({ kind: "access", action: "session-deleted", object: `session ${view.sessionId}`, detail: { tenant: view.tenant ?? "", service: view.service ?? "" } });
   options.log.info({ audit: true, action: "session.end", sessionId: view.sessionId, tenant: view.tenant, service: view.service }, "ended by an administrator");
   shards[0]?.post({ kind: "end", refs: [{ index: found.index, uuid: found.state.uuid }], reason: reasonNumber("admin") });
   return view;

@@ -13,6 +13,7 @@ import { modelDatapath } from "../../pkg/datapath/model.ts";
 import type { ModelDatapath } from "../../pkg/datapath/model.ts";
 import { createLastGoodFile } from "../../pkg/files/lastgoodfile.ts";
 import { compileKeeping } from "../../pkg/plan/compile.ts";
+import type { AuditEvent } from "../../pkg/ports/audit.ts";
 import { startRouter } from "../../pkg/router/app.ts";
 import { compilingSource } from "../../pkg/router/compiling.ts";
 import type { RouterOptions, RunningRouter } from "../../pkg/router/app.ts";
@@ -58,6 +59,7 @@ ${extra}`;
 
 /** One router with everything around it in reach. */
 interface Bench {
+  audit: AuditEvent[];
   text: string;
   refuse: boolean;
   /** random numbers run out */
@@ -115,10 +117,11 @@ function createBench(): Bench {
   const clock = { monotonicMs: () => bench.nowMs, unixMs: () => START_UNIX_MS + bench.nowMs };
   const source = { watch: (changed: () => void) => { bench.changed = changed; return { stop: () => void bench.events.push("watch") }; } };
   const bench: Bench = {
-    text: yaml("Allow"), refuse: false, broken: false, nowMs: 1_000_000, unread: undefined, logs: [], records: [], events: [], datapath: undefined, shard: undefined, listeners: [], timers: [], rise: (listener) => { listener({ kind: "started", engine: "node" }); },
+    text: yaml("Allow"), refuse: false, broken: false, nowMs: 1_000_000, unread: undefined, logs: [], records: [], audit: [], events: [], datapath: undefined, shard: undefined, listeners: [], timers: [], rise: (listener) => { listener({ kind: "started", engine: "node" }); },
     read: async () => parseDocuments([{ path: "edge.yaml", text: bench.text }]), changed: () => { throw new Error("nobody watches"); },
     options: {
-      name: "edge", stateDir: join(folder, "state"), pid: process.pid, isAlive: () => true, boot: "b1", version: "0.0.0",
+      name: "edge", stateDir: join(folder, "state"), pid: process.pid, isAlive: () => true, boot: "b1", version: "0.0.0", origin: "edge.yaml",
+      openAudit: () => Promise.resolve({ write: (event) => void bench.audit.push(event), head: () => ({ sequence: bench.audit.length, hash: "0".repeat(64) }), close: async () => void bench.events.push("audit") }),
       source: compilingSource({ name: "edge", compiler: compileKeeping, source: { ...source, read: () => bench.read() }, lastGood: createLastGoodFile(join(folder, "last-good.json")), clock, log: logs }),
       keys: { psk: () => new Uint8Array(32) }, derive: derivePairKeys,
       sink: { write: async (batches) => void bench.records.push(...batches.flatMap(recordsIn)), close: async () => void bench.events.push("sink") },
@@ -164,7 +167,7 @@ test("a started router carries a session, records it, and stops its parts in rev
   bench.datapath?.tick();
   await running?.stop();
   running = undefined;
-  expect(bench.events.filter((event) => event !== "timer")).toEqual(["watch", "shard", "peering", "datapath", "sink"]);
+  expect(bench.events.filter((event) => event !== "timer")).toEqual(["watch", "shard", "peering", "datapath", "audit", "sink"]);
   expect(bench.records.map((record) => [record.recordType, record.sequence, record.service])).toEqual([["start", 0, "shop/dns"]]);
   expect(existsSync(join(folder, "state", "lock"))).toBe(false);
 });
@@ -286,4 +289,18 @@ test("RB-29 changes that come during a reload are one reload more", async () => 
   for (let change = 0; change < 9; change++) bench.changed();
   await waitFor("the change is in force", () => bench.logs.filter((line) => line.message === "configuration applied").length === 2);
   expect(reads).toBe(2);
+});
+
+test("the audit log has each configuration in force, from where, and the denials when it ends", async () => {
+  const bench = createBench();
+  await start(bench);
+  bench.text = yaml("Deny");
+  bench.changed();
+  await waitFor("the change is in force", () => bench.audit.length === 2);
+  expect(bench.audit).toEqual(Array.from({ length: 2 }, () => ({ kind: "policy", action: "in-force", object: expect.stringMatching(/^configuration [0-9a-f]{16,}$/) as string, detail: { from: "edge.yaml", problems: 0, ended: expect.any(Number) as number } })));
+  expect(new Set(bench.audit.map(({ object }) => object)).size).toBe(2);
+  expect(ask(bench, 4000)).toBe(0);
+  await running?.stop();
+  running = undefined;
+  expect([bench.audit.at(-1), bench.events.includes("audit")]).toEqual([{ kind: "denial", action: "refused", object: "Service shop/dns", detail: expect.objectContaining({ reason: "access", count: 1 }) as object }, true]);
 });

@@ -260,6 +260,7 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
         case "fault": return options.log.error({ shard: number, stack: message.stack }, "a packet was dropped by a fault of the router");
         case "counters": return counters.take(shard, message.counters);
         case "denials": return pump.denials(message.denials);
+        case "keysUsed": return; // until there is a ring that waits for it
         case "tooBig": return message.paths.forEach((path) => { of.tooBig(plainName(datapath.nameOf(path) ?? "")); });
         case "capturing": case "copies": return captures.take(message);
         case "piece": return shards[message.shard]?.post({ kind: "piece", punt: message.punt });

@@ -32,7 +32,6 @@ const fileMode = 0o600;
 const mostWaiting = 1_024; // events that a disk has not taken
 const longestText = 512, mostDetails = 16;
 const newline = 0x0a;
-const start: AuditHead = { sequence: 0, hash: noHash };
 
 interface Waiting { event: AuditEvent; unixMs: number }
 
@@ -40,7 +39,7 @@ interface Waiting { event: AuditEvent; unixMs: number }
 export async function openAuditFile(options: AuditFileOptions): Promise<AuditLog> {
   const { path, older = OLDER } = options;
   try {
-    const { head, healed } = against(await endOf(path) ?? await endOf(`${path}.1`) ?? { head: start }, await keptHead(path));
+    const { head, healed } = against(await endOf(path) ?? await endOf(`${path}.1`) ?? { head: noHead() }, await keptHead(path));
     const log = new AuditFile({ bytes: BYTES, ...options, older }, head);
     const opened: AuditEvent = { kind: "audit", action: "opened", object: "audit log" };
     await log.begin(healed === undefined ? [opened] : [{ kind: "audit", action: "healed", object: "audit log", detail: healed }, opened]);
@@ -177,6 +176,10 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+function noHead(): AuditHead {
+  return { sequence: 0, hash: noHash };
+}
+
 interface End { head: AuditHead; healed?: AuditDetail }
 
 /** A log that ends before the head that was kept beside it goes on behind that head: the gap stays to be seen. */
@@ -214,7 +217,7 @@ async function endOf(path: string): Promise<End | undefined> {
   if (torn > 0) await cutTail(path, whole);
   const text = content.subarray(content.lastIndexOf(newline, whole - 2) + 1, Math.max(0, whole - 1)).toString();
   const tornDetail: AuditDetail = torn > 0 ? { cutBytes: torn, reason: "the last line was not written to its end" } : {};
-  if (whole === 0) return { head: start, healed: tornDetail };
+  if (whole === 0) return { head: noHead(), healed: tornDetail };
   const line = readAuditLine(text);
   if (line !== undefined && sha256(line.signed) === line.hash) return { head: { sequence: line.entry.sequence, hash: line.hash }, ...(torn > 0 && { healed: tornDetail }) };
   return { head: { sequence: line?.entry.sequence ?? 0, hash: sha256(text) }, healed: { ...tornDetail, reason: "the last line is not as it was written" } };

@@ -13,6 +13,7 @@ import { runProgram } from "../../pkg/cli/program.ts";
 import { createTextSink } from "../../pkg/cli/sink.ts";
 import type { OpenCluster, Surroundings, Terminal } from "../../pkg/cli/surroundings.ts";
 import { readConfigPath } from "../../pkg/files/directory.ts";
+import { readAuditFiles } from "../../pkg/security/auditread.ts";
 
 function terminal(): Terminal {
   const { stdout, env } = process;
@@ -41,7 +42,7 @@ const around: Surroundings = {
   called: isPlugin || isCompletion ? "kubectl svr" : "svrctl",
   admin: createAdminPort, cluster: openCluster,
   sockets: createSocketFinder(),
-  readConfig: readConfigPath,
+  readConfig: readConfigPath, readAudit: readAuditFiles,
   joinCaptures: joinPcapng, ...createMachine(interrupt.signal),
   clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
   out: createTextSink(process.stdout), err: createTextSink(process.stderr),

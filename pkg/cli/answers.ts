@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { ApiObject } from "../api/kinds.ts";
 import { checkObject } from "../api/objectcheck.ts";
 import { traceStages } from "../api/view.ts";
-import type { CaptureView, CountersView, PeerView, PreviewView, ProblemView, SessionList, SessionView, StatusView, TableView, TraceView, VerifyView } from "../api/view.ts";
+import type { AuditView, CaptureView, CountersView, PeerView, PreviewView, ProblemView, SessionList, SessionView, StatusView, TableView, TraceView, VerifyView } from "../api/view.ts";
 import type { RouterConfig } from "../plan/config.ts";
 
 const text = (meaning: string): z.ZodString => z.string().meta({ description: meaning });
@@ -134,6 +134,12 @@ export const previewSchema: z.ZodType<PreviewView> = z.looseObject({
 
 /** problemSchema is ProblemView. */
 export const problemSchema: z.ZodType<ProblemView> = z.looseObject({ type: z.string(), title: z.string(), status: z.number(), detail: z.string(), code: z.string() });
+
+/** auditEnd is where a log ends. */
+export const auditEnd = z.looseObject({ sequence: number("number of the last event"), hash: text("SHA-256 of its line, hexadecimal") });
+
+/** auditSchema is AuditView. */
+export const auditSchema: z.ZodType<AuditView> = z.looseObject({ path: text("file of the log"), head: auditEnd });
 
 /** verifySchema is VerifyView. */
 export const verifySchema: z.ZodType<VerifyView> = z.looseObject({

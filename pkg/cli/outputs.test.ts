@@ -5,6 +5,7 @@ import { parseThree, threeFiles } from "../../test/support/config/three.ts";
 import { captureFile } from "../../test/support/pcapng.ts";
 import { threeCluster } from "../../test/support/kube/cluster.ts";
 import { sessionHops, sessionId } from "../../test/support/sessions.ts";
+import { auditLine, noHash } from "../api/audit.ts";
 import { outputSchemas } from "./outputs.ts";
 
 const files = { ...Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])), "broken.yaml": "apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { nam: x }\n" };
@@ -22,6 +23,7 @@ const answers = {
     verdict: "allow", interface: "lan0", vlan: 0, tenant: "acme", service: "shop/dns", shard: 0, stages: [{ stage: "install", result: "pass", text: "x" }],
     leaves: { interface: "wan0", vlan: 0, source: "192.0.2.1:16384", destination: "192.0.2.2:16385", protocol: 17, nextHop: "wan0", peerPath: "west/a", bytes: [300] }, sessionId: "0", reason: "limit",
   } },
+  [`${self}/audit`]: { body: { path: "audit.jsonl", head: { sequence: 9, hash: "0".repeat(64) } } },
   [`${self}/verify`]: { body: {
     ok: false, duration: 5, checked: { slots: 64, sessions: 3, entries: 9, pairs: 50 }, gauges: [{ name: "live", told: 3, counted: 2 }],
     pools: [{ path: "west/a", used: 2, resting: 1, free: 47, moving: 0, size: 50 }], faults: [{ kind: "gauge", object: "live sessions", text: "1 too many are told" }], more: 0,
@@ -35,10 +37,11 @@ const controls = {
   "/api/v1/captures/c1/pcap": { body: captureFile("cloud", 1n) },
 };
 const cluster = await threeCluster();
-const world = { kube: cluster.kube, files, folders: { good: Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])) }, sockets: { [socketOf("cloud")]: { ...answers, ...reads }, [socketOf("cloud").replace("admin.sock", "control.sock")]: { ...controls, [`/api/v1/sessions/${sessionId}/end`]: answers[`/api/v1/sessions/${sessionId}`] } } };
+const audits = { "audit.jsonl": [auditLine({ sequence: 1, time: "2026-01-01T00:00:00.000Z", previous: noHash, kind: "key", action: "rotated", object: "peer west", detail: { id: "1" } }, () => "1".repeat(64)).text] };
+const world = { audits, kube: cluster.kube, files, folders: { good: Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])) }, sockets: { [socketOf("cloud")]: { ...answers, ...reads }, [socketOf("cloud").replace("admin.sock", "control.sock")]: { ...controls, [`/api/v1/sessions/${sessionId}/end`]: answers[`/api/v1/sessions/${sessionId}`] } } };
 const lines: readonly [command: keyof typeof outputSchemas, line: string][] = [
   ["status", "status"], ["check", "check"], ["tenants", "tenants engineering.acme"], ["services", "services -n shop web reports"], ["routers", "routers"],
-  ["sessions list", "sessions list"], ["sessions delete", `sessions delete ${sessionId} --dry-run`], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["trace", "trace --proto udp --from 10.1.0.10:5000 --to 10.9.0.10:53"], ["capture run", "capture --tenant acme --write c1.pcapng"], ["capture list", "capture list"], ["capture show", "capture show c1"], ["capture fetch", "capture fetch c1 --write c1.pcapng"], ["capture stop", "capture stop c1"], ["capture delete", "capture delete c1"],
+  ["sessions list", "sessions list"], ["sessions delete", `sessions delete ${sessionId} --dry-run`], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["trace", "trace --proto udp --from 10.1.0.10:5000 --to 10.9.0.10:53"], ["capture run", "capture --tenant acme --write c1.pcapng"], ["capture list", "capture list"], ["capture show", "capture show c1"], ["capture fetch", "capture fetch c1 --write c1.pcapng"], ["capture stop", "capture stop c1"], ["capture delete", "capture delete c1"], ["audit show", "audit show"], ["audit verify", "audit verify"],
   ["config validate", "config validate three"], ["config diff", "config diff good good --router cloud"],
   ["why", "why --tenant finance.acme --proto tcp --to 10.9.0.10:22 --config-dir three --router cloud"], ["version", "version"],
 ];

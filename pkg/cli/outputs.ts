@@ -3,7 +3,8 @@
 import { z } from "zod";
 import type { Problem } from "../api/problem.ts";
 import { reasons } from "../svr/reasons.ts";
-import { captureSchema, countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, traceSchema, verifySchema } from "./answers.ts";
+import { auditEnd, captureSchema, countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, traceSchema, verifySchema } from "./answers.ts";
+import type { AuditShown, AuditVerified } from "./audit.ts";
 import type { CaptureData } from "./capture.ts";
 import { clusterOutputs } from "./clusteroutputs.ts";
 import type { CheckData } from "./configcheck.ts";
@@ -85,6 +86,17 @@ const captureOf = z.intersection(z.looseObject({ id: text("of the capture") }), 
 const captureRun: z.ZodType<CaptureData> = z.intersection(captureOf, z.looseObject({ file: z.string().exactOptional().meta({ description: "as it was named" }), bytes: z.number().exactOptional().meta({ description: "of the file; 0 when it could not be written" }) }));
 const fetchSchema = z.looseObject({ id: text("of the capture"), file: text("as it was named"), bytes: count("of the file"), routers: z.array(z.string()).meta({ description: "whose packets are in it" }) });
 
+const auditVerified = z.looseObject({ items: z.array(z.looseObject({
+  router: text("empty for a file that was named"), file: text("of the log; older ones stand beside it"), ok: z.boolean().meta({ description: "nothing was found" }),
+  lines: count("lines that were read"), first: count("number of the first event; above 1 when older files are gone"), last: auditEnd, told: auditEnd.exactOptional().meta({ description: "where it ends by the word of the router" }),
+  faults: z.array(z.looseObject({ where: text("file:line, or end"), kind: z.enum(["unreadable", "changed", "missing", "misplaced", "unchained", "cut", "rewritten"]).meta({ description: "what kind of fault" }), text: text("in words") })),
+  more: count("faults that are not listed"),
+})) }) as unknown as z.ZodType<{ items: AuditVerified[] }>;
+const auditShown: z.ZodType<{ items: AuditShown[] }> = z.looseObject({ items: z.array(z.looseObject({
+  router: text("empty for a file that was named"), sequence: count("number of the event"), time: text("RFC 3339"), previous: text("hash of the line before"), kind: text("what it is about"), action: text("what happened"), object: text("to whom or what"),
+  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).meta({ description: "what else is known" }),
+})) });
+
 /** outputSchemas are the shapes by command. */
 export const outputSchemas = {
   ...clusterOutputs,
@@ -97,6 +109,7 @@ export const outputSchemas = {
   verify: itemsOf(verifySchema),
   trace: itemsOf(traceSchema),
   "capture run": captureRun, "capture list": captureItems, "capture show": captureOf, "capture fetch": fetchSchema, "capture stop": captureOf, "capture delete": captureOf,
+  "audit show": auditShown, "audit verify": auditVerified,
   "config validate": checkSchema,
   "config diff": diffSchema,
   why: whySchema,

@@ -2,6 +2,7 @@
 // reference page (createProgram). Declares and dispatches; what a command does stands in its own file.
 import { CommanderError } from "commander";
 import type { Command } from "commander";
+import { addAudit } from "./auditcommands.ts";
 import { addCapture } from "./capturecommands.ts";
 import { diffCluster } from "./clusterdiff.ts";
 import { completeLine } from "./completion.ts";
@@ -96,6 +97,7 @@ export function createProgram(parts: ProgramParts): SvrCommand {
   addVerify(program, run);
   addTrace(program, run);
   addCapture(program, run);
+  addAudit(program, run);
   addConfig(program, run);
   addWhy(program, run);
   addVersion(program, run);

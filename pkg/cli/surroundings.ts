@@ -2,6 +2,7 @@
 // Types only; commands get nothing else to touch the outside with.
 import type { ParseResult } from "../api/document.ts";
 import type { Result } from "../base/result.ts";
+import type { ReadAudit } from "../ports/audit.ts";
 import type { JoinCaptures } from "../ports/capture.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubePort } from "../ports/kube.ts";
@@ -94,6 +95,7 @@ export interface Surroundings {
   admin(socketPath: string): AdminPort;
   sockets: SocketFinder;
   readConfig: ConfigReader;
+  readAudit: ReadAudit;
   /** waits; an interrupt ends the wait that it falls into */
   pause(ms: number): Promise<void>;
   /** writes a file anew; the system's word for what kept it from that */

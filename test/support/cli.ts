@@ -6,6 +6,7 @@ import { SvrError } from "../../pkg/base/errors.ts";
 import { fail, ok } from "../../pkg/base/result.ts";
 import type { AdminReply, AdminTrouble, ClusterOptions, ProgramName, Surroundings } from "../../pkg/cli/surroundings.ts";
 import { runProgram } from "../../pkg/cli/program.ts";
+import type { AuditText } from "../../pkg/ports/audit.ts";
 import type { KubePort } from "../../pkg/ports/kube.ts";
 
 /** nowMs is the time of the tests: 2026-01-01T00:10:00Z. */
@@ -28,6 +29,8 @@ export interface CliWorld {
   folders?: Record<string, Record<string, string>>;
   /** what keeps the directory from being read */
   folderTrouble?: string;
+  /** lines of audit logs by their path; a text in place of them is the system's word for why they cannot be read */
+  audits?: Record<string, readonly string[] | string>;
   columns?: number;
   colour?: boolean;
   /** the reader of the standard output has gone after this many writes */
@@ -63,6 +66,7 @@ export async function runCli(words: string | readonly string[], world: CliWorld 
     readConfig: (directory) => (world.folderTrouble === undefined
       ? Promise.resolve(parseDocuments(Object.entries(world.folders?.[directory] ?? world.files ?? {}).map(([path, text]) => ({ path, text }))))
       : Promise.reject(folderError(directory, world.folderTrouble))),
+    readAudit: (path) => auditTexts(world, path),
     called: world.called ?? "svrctl", cluster: (options) => openCluster(world, options, outcome),
     pause: () => world.paused?.() ?? Promise.resolve(), joinCaptures: joinPcapng,
     writeFile: (path, bytes) => Promise.resolve(world.fullDisk === true ? "ENOSPC" : void outcome.written.set(path, bytes)),
@@ -105,6 +109,12 @@ function isTrouble(value: object): value is AdminTrouble {
 /** problemBody is an error of the admin API. */
 export function problemBody(status: number, code: string, detail: string): object {
   return { type: "about:blank", title: code, status, detail, code };
+}
+
+async function* auditTexts(world: CliWorld, path: string): AsyncGenerator<AuditText> {
+  const lines = await Promise.resolve(world.audits?.[path] ?? "ENOENT");
+  if (typeof lines === "string") throw Object.assign(new Error(lines), { code: lines });
+  for (const [index, text] of lines.entries()) yield { where: `${path}:${index + 1}`, text };
 }
 
 function folderError(directory: string, code: string): SvrError {

@@ -5,7 +5,7 @@ import { kxPair, kxSelf, kxTrust } from "../../test/support/kx.ts";
 import type { KxEnd } from "../../test/support/kx.ts";
 import { KX_GIVE_UP_MS } from "../svr/kxinitiator.ts";
 import type { KxInitiator } from "../svr/kxinitiator.ts";
-import { KX1_FREE_PER_SECOND, KX_WAIT_MS, KX_WAITING_MAX, KX_WAITING_PER_PLACE } from "../svr/kxresponder.ts";
+import { KX1_FREE_PER_SECOND, KX_FINISHED_MAX, KX_WAIT_MS, KX_WAITING_MAX, KX_WAITING_PER_PLACE } from "../svr/kxresponder.ts";
 import type { KxResponder } from "../svr/kxresponder.ts";
 import { KX_BOX_MAX, readKx, readPlain, writeKx1, writeKx3, writePlain, writeRetry } from "../svr/kxmessage.ts";
 import type { Kx1, Kx2, Kx3 } from "../svr/kxmessage.ts";
@@ -210,6 +210,20 @@ describe("15.2 many KX1", () => {
     expect(responder.asked(another(1), PLACE, 20_001 + KX_WAIT_MS).ok).toBe(true);
     expect(responder.waiting).toBe(1);
   }, 60_000);
+});
+
+test("15.2 a thousand peers that take new keys keep nothing waiting", () => {
+  const { initiator, responder } = kxPair({});
+  let last: [Kx3, string] | undefined;
+  for (let n = 0; n < KX_FINISHED_MAX + 50; n++) {
+    const place = `p${n}`, nowMs = n * 20;
+    const kx2 = valueOf(responder.asked(read(initiator.start(nowMs)[0], "kx1"), place, nowMs));
+    const kx3 = read(valueOf(initiator.answered(read(kx2, "kx2"), nowMs)).send[0], "kx3");
+    expect(responder.told(kx3, place, nowMs)).toMatchObject({ ok: true, value: { peer: { name: "east" } } });
+    initiator.proven();
+    last = [kx3, place];
+  }
+  expect([responder.waiting, responder.told(last![0], last![1], 1e5)]).toEqual([0, ok(undefined)]);
 });
 
 test("15.2 every byte of every message counts: nothing completes with one bit changed", () => {

@@ -1,6 +1,6 @@
 // The side of key exchanges that answers (protocol 15.2), for all peers of a router: KX1 from anybody, a cookie first when many come,
 // a bounded number of exchanges that wait for KX3. Driven by the router's main thread. Pure: time is passed in.
-import { concatBytes } from "../base/bytes.ts";
+import { concatBytes, equalBytes } from "../base/bytes.ts";
 import { fail, ok, type Result } from "../base/result.ts";
 import { KX_NONCE, writeKx2Open, writeRetry, type Kx1, type Kx3 } from "./kxmessage.ts";
 import { initiatorHash, kxKeys, kxSecret, openBox, responderHash, sameKx1, sealBox, type KxCrypto, type KxDone, type KxFailure, type KxSelf, type KxTrust } from "./kxsecret.ts";
@@ -9,6 +9,8 @@ import { initiatorHash, kxKeys, kxSecret, openBox, responderHash, sameKx1, sealB
 export const KX1_FREE_PER_SECOND = 100;
 /** Exchanges that may wait for KX3, in all and from one address and port; one waits KX_WAIT_MS at most. */
 export const KX_WAITING_MAX = 256, KX_WAITING_PER_PLACE = 4, KX_WAIT_MS = 90_000;
+/** Exchanges that completed, whose last message may come again. */
+export const KX_FINISHED_MAX = 256;
 
 const COOKIE_ROTATION_MS = 60_000;
 const SECRET = 32;
@@ -30,12 +32,15 @@ export interface KxResponderOptions {
   newKeyId(): number;
 }
 
-interface Waiting { kx1: Kx1; kx2: Uint8Array; prk: Uint8Array; hash: Uint8Array; receiveId: number; place: KxPlace; sinceMs: number; self: KxSelf; done: boolean }
+interface Waiting { kx1: Kx1; kx2: Uint8Array; prk: Uint8Array; hash: Uint8Array; receiveId: number; place: KxPlace; sinceMs: number; self: KxSelf }
+/** What told us who asked: its repeats are nothing new, and nothing secret is kept for them. */
+interface Finished { place: KxPlace; box: Uint8Array }
 
 /** KxResponder answers exchanges. */
 export class KxResponder {
   readonly #options: KxResponderOptions;
   readonly #waiting: Waiting[] = [];
+  readonly #finished: Finished[] = [];
   #second = -1;
   #came = 0;
   #secrets: [Uint8Array, Uint8Array];
@@ -94,7 +99,7 @@ export class KxResponder {
     const open = writeKx2Open({ nonce, x25519: dh.publicKey, ciphertext: kem.ciphertext });
     const me = options.self(), receiveId = options.newKeyId();
     const kx2 = concatBytes(open, sealBox({ primitives, prk, hash: responderHash(primitives, kx1, open), side: "r" }, me, receiveId));
-    this.#waiting.push({ kx1, kx2, prk, hash: initiatorHash(primitives, kx1, { transcript: kx2 }), receiveId, place, sinceMs: nowMs, self: me, done: false });
+    this.#waiting.push({ kx1, kx2, prk, hash: initiatorHash(primitives, kx1, { transcript: kx2 }), receiveId, place, sinceMs: nowMs, self: me });
     return ok(kx2);
   }
 
@@ -112,6 +117,7 @@ export class KxResponder {
   /** told takes KX3: the keys; undefined for a repeat of one that completed. */
   told(kx3: Kx3, place: KxPlace, nowMs: number): Result<KxDone | undefined, KxFailure> {
     this.#expire(nowMs);
+    if (this.#finished.some((one) => one.place === place && equalBytes(one.box, kx3.box))) return ok(undefined);
     let why: KxFailure = "kx-unasked";
     for (const one of this.#waiting.filter((each) => each.place === place).reverse()) {
       const done = this.#complete(one, kx3);
@@ -121,14 +127,15 @@ export class KxResponder {
     return fail(why);
   }
 
-  #complete(one: Waiting, kx3: Kx3): Result<KxDone | undefined, KxFailure> {
+  #complete(one: Waiting, kx3: Kx3): Result<KxDone, KxFailure> {
     const { primitives, trust } = this.#options;
     const opened = openBox({ primitives, prk: one.prk, hash: one.hash, side: "i" }, kx3.box, { trust, selfName: one.self.name });
     if (!opened.ok) return opened;
     const { peer, keyId } = opened.value;
     if (!this.#options.mayBe(peer.name, one.place)) return fail("wrong-name");
-    if (one.done) return ok(undefined);
-    one.done = true;
+    this.#waiting.splice(this.#waiting.indexOf(one), 1);
+    this.#finished.push({ place: one.place, box: kx3.box });
+    if (this.#finished.length > KX_FINISHED_MAX) this.#finished.shift();
     return ok(kxKeys(primitives, one.prk, { self: one.self.name, peer, sendId: keyId, receiveId: one.receiveId }));
   }
 }

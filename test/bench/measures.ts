@@ -2,6 +2,7 @@
 import { apply } from "./apply.ts";
 import { bulk } from "./bulk.ts";
 import { compile } from "./compile.ts";
+import { keyexchange } from "./keyexchange.ts";
 import type { Measure } from "./measure.ts";
 import { checks } from "./checks.ts";
 import { edit } from "./edit.ts";
@@ -15,4 +16,4 @@ import { sessions } from "./sessions.ts";
 import { testrun } from "./testrun.ts";
 
 /** measures lists them all. */
-export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, edit, memory, reading, restart, compile, apply, programmed];
+export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, edit, memory, reading, restart, compile, apply, programmed, keyexchange];

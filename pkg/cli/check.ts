@@ -7,15 +7,19 @@ import { withCluster } from "./cluster.ts";
 import { viewCluster } from "./clusterview.ts";
 import type { ClusterView } from "./clusterview.ts";
 import type { Context, Style } from "./context.ts";
-import { Exit } from "./failure.ts";
+import { checkSession } from "./checksession.ts";
+import type { SessionFlags } from "./checksession.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { Exit, usageFailure } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 import { junitText } from "./junit.ts";
 import { skewNote } from "./skew.ts";
 import { failuresOf, operatorVersion, shortList } from "./status.ts";
 import { paint, printable } from "./table.ts";
+import { UsageFault } from "./usage.ts";
 
 /** CheckFlags are the options of the command. */
-export interface CheckFlags { operatorNamespace?: string; junit?: string }
+export interface CheckFlags { operatorNamespace?: string; junit?: string; session?: string; to?: Endpoint }
 
 /** CheckResult is one check: what was found, and what to do when it is not as it should be. */
 export interface CheckResult { name: string; result: "pass" | "fail" | "unknown"; text: string; next?: string }
@@ -27,15 +31,22 @@ type Verdict = { ok: boolean; text: string; next?: string };
 
 /** checkCluster makes the checks. */
 export async function checkCluster(context: Context, flags: CheckFlags): Promise<ExitCode> {
+  const session = sessionOf(flags);
   return withCluster(context, async (asked) => {
     const view = await viewCluster(context, asked, flags.operatorNamespace);
-    const checks = checksOf(context, asked.server, view);
+    const checks = [...checksOf(context, asked.server, view), ...session === undefined ? [] : [await checkSession(context, asked, session)]];
     const count = (result: CheckResult["result"]): number => checks.filter((one) => one.result === result).length;
     const data: ClusterCheckData = { server: asked.server, passed: count("pass"), failed: count("fail"), unknown: count("unknown"), checks };
     await context.show({ data, text: (style) => checksText(data, style) });
     const failures = [...failuresOf(view), ...await writeJunit(context, flags.junit, data)];
     return finish(context, failures, data.failed > 0 ? Exit.no : Exit.ok);
   });
+}
+
+function sessionOf({ session, to }: CheckFlags): SessionFlags | undefined {
+  if (session === undefined && to === undefined) return undefined;
+  if (session === undefined || to?.port === undefined) throw new UsageFault(usageFailure("--session and --to ADDRESS:PORT go together", "svrctl check"));
+  return { session, to: { ...to, port: to.port } };
 }
 
 /** The checks in the order in which one rests on the other. */

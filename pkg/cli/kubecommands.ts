@@ -1,7 +1,7 @@
 // The commands that ask a cluster: status, check, tenants, services, routers. Called by program.ts; declares and dispatches.
 import { checkCluster } from "./check.ts";
 import type { CheckFlags } from "./check.ts";
-import { readCount } from "./optionvalues.ts";
+import { readCount, readEndpoint } from "./optionvalues.ts";
 import type { Run } from "./program.ts";
 import { showRouters } from "./routers.ts";
 import { showServices } from "./services.ts";
@@ -20,7 +20,9 @@ export function addKubeCommands(program: SvrCommand, run: Run): void {
     .action((flags: StatusFlags, command: SvrCommand) => run(command, (context) => showStatus(context, flags)));
   program.command("check").description("Check a cluster, one line a check: API server, kinds in this version, operator, configuration of each router, versions, conditions. Exit 3 when a check fails.")
     .option(...operatorNamespace).option("--junit <file>", "write the checks as JUnit XML too")
-    .withExamples("check", "check --junit build/check.xml --context lab")
+    .option("--session <service>", "open one real session of this Service (namespace/name) from here, and wait until two routers report it")
+    .option("--to <address:port>", "with --session: a TCP port of the Service", readEndpoint)
+    .withExamples("check --junit build/check.xml --context lab", "check --session shop/web --to 10.9.0.10:443")
     .action((flags: CheckFlags, command: SvrCommand) => run(command, (context) => checkCluster(context, flags)));
   addTable(program, run, { name: "tenants", what: "Tenants of a cluster; a named one with its members, children and the services that it may reach.", examples: ["tenants", "tenants engineering.acme -o yaml"], show: showTenants });
   addTable(program, run, { name: "services", what: "Services of a namespace of a cluster; a named one with its addresses, who may reach it and by which routes.", examples: ["services -A -o wide", "services web -n shop"], show: showServices });

@@ -1,10 +1,11 @@
-// What svrctl does on its own machine beside asking: it waits, and it writes files. Constructed by cmd/svrctl.
+// What svrctl does on its own machine beside asking: it waits, opens a connection, and writes files. Constructed by cmd/svrctl.
 import { writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Surroundings } from "./surroundings.ts";
 
 /** createMachine gives both; `signal` ends a wait early. A file is for its owner alone: what hosts say is in it. */
-export function createMachine(signal: AbortSignal): Pick<Surroundings, "pause" | "writeFile"> {
+export function createMachine(signal: AbortSignal): Pick<Surroundings, "pause" | "connect" | "writeFile"> {
   return {
     pause: async (ms) => {
       if (signal.aborted) return wait(ms);
@@ -12,6 +13,19 @@ export function createMachine(signal: AbortSignal): Pick<Surroundings, "pause" |
         if (!signal.aborted) throw error;
       });
     },
+    connect: ({ host, port, timeoutMs }) => new Promise((resolve) => {
+      const socket = connect({ host, port, timeout: timeoutMs, signal });
+      socket.once("error", (error: NodeJS.ErrnoException) => { resolve(error.code ?? error.message); });
+      socket.once("timeout", () => {
+        socket.destroy();
+        resolve("ETIMEDOUT");
+      });
+      socket.once("connect", () => {
+        socket.setTimeout(0);
+        socket.resume();
+        resolve({ isOpen: () => socket.readyState === "open", close: () => { socket.destroy(); } });
+      });
+    }),
     writeFile: async (path, bytes) => {
       try {
         await writeFile(path, bytes, { mode: 0o600 });

@@ -87,6 +87,9 @@ export interface Terminal {
   colour: boolean;
 }
 
+/** Connection is an open TCP connection; what comes on it is not read by anybody. */
+export interface Connection { isOpen(): boolean; close(): void }
+
 /** Surroundings is everything a command may use. */
 export interface Surroundings {
   called: ProgramName;
@@ -98,6 +101,8 @@ export interface Surroundings {
   readAudit: ReadAudit;
   /** waits; an interrupt ends the wait that it falls into */
   pause(ms: number): Promise<void>;
+  /** opens a TCP connection; the system's word for what kept it from that */
+  connect(to: { host: string; port: number; timeoutMs: number }): Promise<Connection | string>;
   /** writes a file anew; the system's word for what kept it from that */
   writeFile(path: string, bytes: Uint8Array): Promise<string | undefined>;
   joinCaptures: JoinCaptures;

@@ -45,6 +45,13 @@ export const valuesSchema = z.strictObject({
     enabled: z.boolean().default(false).describe("Lets into the operator's pods only what asks for their health, and out only DNS and the API server."),
     apiServerPorts: z.array(z.int().min(1).max(65535)).min(1).max(8).default([443, 6443]).describe("TCP ports at which the API server is reached, behind its Service too."),
   }),
+  test: z.strictObject({
+    session: z.strictObject({
+      service: text(190).regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/).default("").describe("Service, as namespace/name, of which helm test opens one real session and waits until two routers report it. Empty: none."),
+      to: text(64).default("").describe("Address and TCP port where that Service is asked for, such as 10.9.0.10:443. The pod of the test must reach it through a router."),
+    }),
+    podAnnotations: object().default({}).describe("Annotations of the pod of helm test, such as the network that leads it to a router."),
+  }),
   resources: object().default({ requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "2Gi" } }).describe("Requests and limits of the operator."),
   podAnnotations: object().default({}).describe("Annotations of the operator's pods."),
   podLabels: object().default({}).describe("More labels of the operator's pods."),

@@ -54,6 +54,12 @@ describe("what the chart renders", () => {
     expect(deployment.selector).toEqual({ matchLabels: { "app.kubernetes.io/name": "opensvr", "app.kubernetes.io/instance": "opensvr", "app.kubernetes.io/component": "operator" } });
   });
 
+  test("the pod of helm test opens a session when a Service is named, where the network of the values leads it", () => {
+    const podOfTest = (values: object): { metadata: { annotations: Record<string, string> }; spec: { containers: { command: string[] }[] } } => render(values).find(({ kind }) => kind === "Pod") as unknown as ReturnType<typeof podOfTest>;
+    const asked = podOfTest({ test: { session: { service: "shop/web", to: "10.9.0.10:443" }, podAnnotations: { "k8s.v1.cni.cncf.io/networks": "lan" } } });
+    expect([podOfTest({}).spec.containers[0]?.command.slice(4), asked.spec.containers[0]?.command.slice(4), asked.metadata.annotations]).toEqual([[], ["--session", "shop/web", "--to", "10.9.0.10:443"], expect.objectContaining({ "helm.sh/hook": "test", "k8s.v1.cni.cncf.io/networks": "lan" })]);
+  });
+
   test("values arrive where they belong", () => {
     const objects = render(full), { spec } = podOf(objects);
     expect(spec).toMatchObject({ serviceAccountName: "keeper", priorityClassName: "system-cluster-critical", nodeSelector: { e: "f" }, tolerations: [{ operator: "Exists" }], affinity: { nodeAffinity: {} }, imagePullSecrets: [{ name: "registry" }] });

@@ -89,6 +89,40 @@ test("each right is used, and no other", () => {
   expect([...used].sort()).toEqual(rights.map(textOf).sort());
 });
 
+describe("kubectl auth can-i --list", () => {
+  const router = roles.filter(({ key }) => key === "router");
+  /** What an account may do in a namespace by the word of the API server, without what every account may. */
+  const listed = (account: string, place: string, home: string): string[] => {
+    const all = (config: string): string[] => kube.kubectl(["auth", "can-i", "--list", "--no-headers", "-n", place, "--kubeconfig", config]).trim().split("\n").flatMap(rightsIn);
+    kube.tryKubectl(["create", "serviceaccount", "nobody", "-n", namespace]);
+    const everybody = new Set(all(kube.configFor("nobody", { token: kube.token(namespace, "nobody") })));
+    return all(kube.configFor(account, { token: kube.token(home, account) })).filter((right) => !everybody.has(right)).sort();
+  };
+
+  test.each([
+    ["the operator in its own namespace", "opensvr-operator", namespace, namespace, [...wide, ...own]],
+    ["the operator in the namespace of the routers", "opensvr-operator", routersNamespace, namespace, [...wide, ...children]],
+    ["the operator in any other namespace", "opensvr-operator", "default", namespace, wide],
+    ["a router", "opensvr-router-default", routersNamespace, routersNamespace, router],
+  ])("says of %s what the table says", (_who, account, place, home, held) => {
+    expect(listed(account, place, home)).toEqual(named(held));
+  });
+});
+
+/** Rows of the table: `verb resource.group` with the names that it is limited to. */
+function named(held: readonly Role[]): string[] {
+  const rows = held.flatMap(({ rules }) => rules.flatMap(({ group, resource, names = [], verbs }) => verbs.map((verb) => `${textOf({ group, resource, verb })} ${names.map((name) => name.replace(/\{\{.*\}\}/, "opensvr")).join(" ")}`)));
+  return [...new Set(rows)].sort();
+}
+
+/** A line of kubectl: resource, paths, names, verbs. */
+function rightsIn(line: string): string[] {
+  const [, resource = "", , names = "", verbs = ""] = /^(\S*)\s+\[(.*?)\]\s+\[(.*?)\]\s+\[(.*?)\]$/.exec(line.trim()) ?? [];
+  const { name, group } = /^(?<name>[^.]*)\.?(?<group>.*)$/.exec(resource)?.groups ?? {};
+  const [plain = "", sub] = (group ?? "").split("/"); // kubectl writes tenants.opensvr.io/status
+  return verbs.split(" ").map((verb) => `${textOf({ group: plain, resource: sub === undefined ? name ?? "" : `${name ?? ""}/${sub}`, verb })} ${names}`);
+}
+
 describe("a right that is taken away is missed", () => {
   const whole = "whole";
   beforeAll(async () => {

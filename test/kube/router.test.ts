@@ -5,13 +5,18 @@
 //
 // O-7: without the API server sessions go on, new ones start, and a router that starts again takes its sessions over. For longer than every
 // timer: test/chaos/apiserver.
+import { join } from "node:path";
+import { execPath } from "node:process";
 import { itemOf } from "../support/kube/operator.ts";
 import { openClusterRouters } from "../support/kube/routers.ts";
 import type { ClusterRouters } from "../support/kube/routers.ts";
 import { describeNet } from "../support/probe.ts";
 import { openSite } from "../support/site.ts";
-import { pair } from "../support/topologies.ts";
+import { hostAddress, pair } from "../support/topologies.ts";
+import { startTcpServer } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
+
+const svrctl = join(import.meta.dirname, "../../cmd/svrctl/main.ts");
 
 describeNet("routers in a cluster", () => {
   let cluster: ClusterRouters;
@@ -26,6 +31,19 @@ describeNet("routers in a cluster", () => {
     expect(itemOf(kube, "routers.opensvr.io", "r1")?.status).toMatchObject({ programmed: "1/1", peersUp: "1/1", tier: expect.any(String) as string, version: expect.stringMatching(/^\d/) as string });
     expect(cluster.condition("r2", "Programmed")).toBe("True Programmed: on 1 of 1 routers");
     await cluster.talks(2000);
+  }, 150_000);
+
+  test("svrctl check --session holds a real session until both routers report it, and says who does not", async () => {
+    await cluster.allAcked();
+    await cluster.relay.enter("a");
+    await startTcpServer(cluster.fabric.net, "b", { address: hostAddress(2, 4), port: 2100 });
+    const check = async (...words: string[]): Promise<{ result: string; text: string } | undefined> => {
+      const process = cluster.fabric.net.start("a", [execPath, svrctl, "check", "--kubeconfig", cluster.insideConfig, "--request-timeout", "20s", "-o", "json", ...words]);
+      await waitFor("the check ends", () => process.exit, { deadlineMs: 120_000 });
+      return (JSON.parse(process.lines.join("\n")) as { checks: { name: string; result: string; text: string }[] }).checks.find(({ name }) => name === "session");
+    };
+    expect(await check("--session", "test/east", "--to", `${hostAddress(2, 4)}:2100`)).toMatchObject({ result: "pass", text: expect.stringMatching(/passes routers r1 \(it entered there\), r2$/) as string });
+    expect(await check("--session", "test/east", "--to", `${hostAddress(2, 4)}:2101`)).toMatchObject({ result: "fail", text: expect.stringContaining("ECONNREFUSED") as string });
   }, 150_000);
 
   test("O-7 without the API server new sessions start, a router starts again with its sessions, and both catch up later", async () => {

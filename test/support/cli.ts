@@ -4,7 +4,7 @@ import { parseDocuments } from "../../pkg/api/document.ts";
 import { joinPcapng } from "../../pkg/capture/join.ts";
 import { SvrError } from "../../pkg/base/errors.ts";
 import { fail, ok } from "../../pkg/base/result.ts";
-import type { AdminReply, AdminTrouble, ClusterOptions, ProgramName, Surroundings } from "../../pkg/cli/surroundings.ts";
+import type { AdminReply, AdminTrouble, ClusterOptions, Connection, ProgramName, Surroundings } from "../../pkg/cli/surroundings.ts";
 import { runProgram } from "../../pkg/cli/program.ts";
 import type { AuditText } from "../../pkg/ports/audit.ts";
 import type { KubePort } from "../../pkg/ports/kube.ts";
@@ -31,6 +31,8 @@ export interface CliWorld {
   folderTrouble?: string;
   /** lines of audit logs by their path; a text in place of them is the system's word for why they cannot be read */
   audits?: Record<string, readonly string[] | string>;
+  /** what comes of a TCP connection; absent: nobody answers */
+  connected?: Connection;
   columns?: number;
   colour?: boolean;
   /** the reader of the standard output has gone after this many writes */
@@ -66,6 +68,7 @@ export async function runCli(words: string | readonly string[], world: CliWorld 
     readConfig: (directory) => (world.folderTrouble === undefined
       ? Promise.resolve(parseDocuments(Object.entries(world.folders?.[directory] ?? world.files ?? {}).map(([path, text]) => ({ path, text }))))
       : Promise.reject(folderError(directory, world.folderTrouble))),
+    connect: () => Promise.resolve(world.connected ?? "ECONNREFUSED"),
     readAudit: (path) => auditTexts(world, path),
     called: world.called ?? "svrctl", cluster: (options) => openCluster(world, options, outcome),
     pause: () => world.paused?.() ?? Promise.resolve(), joinCaptures: joinPcapng,

@@ -31,10 +31,12 @@ export class ClusterRouters {
   readonly fabric: Fabric;
   readonly relay: ApiRelay;
   readonly operator: TestProcess;
+  /** kubeconfig for programs inside of the topology */
+  readonly insideConfig: string;
   readonly #undo: AsyncDisposableStack;
 
-  constructor(parts: { kube: Kube; fabric: Fabric; relay: ApiRelay; operator: TestProcess; undo: AsyncDisposableStack }) {
-    [this.kube, this.fabric, this.relay, this.operator, this.#undo] = [parts.kube, parts.fabric, parts.relay, parts.operator, parts.undo];
+  constructor(parts: { kube: Kube; fabric: Fabric; relay: ApiRelay; operator: TestProcess; insideConfig: string; undo: AsyncDisposableStack }) {
+    [this.kube, this.fabric, this.relay, this.operator, this.insideConfig, this.#undo] = [parts.kube, parts.fabric, parts.relay, parts.operator, parts.insideConfig, parts.undo];
   }
 
   /** names of the routers. */
@@ -102,5 +104,5 @@ export async function openClusterRouters(topology: Topology, site: Site, more: R
     router.from = ["--kube", "--kubeconfig", kubeconfig, "--key-dir", router.config.folder];
   }
   await Promise.all(fabric.routers.map((router) => router.start()));
-  return new ClusterRouters({ kube, fabric, relay, operator, undo: undo.move() });
+  return new ClusterRouters({ kube, fabric, relay, operator, insideConfig: kubeconfig, undo: undo.move() });
 }

@@ -10,7 +10,7 @@ import { SvrError } from "../base/errors.ts";
 export type Handle = bigint;
 
 /** NATIVE_ABI is the version of src/svr_native.h that the signatures below follow. */
-export const NATIVE_ABI = 6;
+export const NATIVE_ABI = 7;
 
 /** SIGNATURES lists every function of the library; `data` parameters take typed arrays in place, without a copy. */
 const SIGNATURES = {
@@ -72,6 +72,16 @@ const SIGNATURES = {
   engineKey: "int svr_engine_key(void *engine, uint32_t slot, void *secret, uint32_t size)",
   sealRun: "int svr_seal_run(void *engine, void *call, void *arena, void *jobs, void *lists)",
   openRun: "int svr_open_run(void *engine, void *call, void *arena, void *jobs, void *lists)",
+  protectCreate: "int svr_protect_create(uint32_t slots, void *out)",
+  protectClose: "int svr_protect_close(void *vault)",
+  protectPeer: "int svr_protect_peer(void *vault, void *peer, uint32_t size)",
+  protectSession: "int svr_protect_session(void *vault, void *session, uint32_t size)",
+  protectEnd: "int svr_protect_end(void *vault, uint32_t index, void *uuid)",
+  protectWorkerOpen: "int svr_protect_worker_open(void *vault, const char *pin, void *inject_mac, uint32_t mac_size, int wake_fd, void *out)",
+  protectWorkerClose: "int svr_protect_worker_close(void *worker)",
+  protectTurn: "int svr_protect_turn(void *worker, uint32_t timeout_ms)",
+  protectRun: "int svr_protect_run(void *worker, void *call, void *record, uint32_t record_size, void *out, uint32_t out_size)",
+  protectCounts: "int svr_protect_counts(void *worker, void *out, uint32_t size)",
 } as const;
 
 /** Native is the bound library. Sizes are bytes of the array before them. */
@@ -147,6 +157,18 @@ export interface Native {
   engineKey(engine: Handle, slot: number, secret: Uint8Array, size: number): number;
   sealRun(engine: Handle, call: Uint32Array, arena: Uint8Array, jobs: Uint32Array, lists: Uint32Array): number;
   openRun(engine: Handle, call: Uint32Array, arena: Uint8Array, jobs: Uint32Array, lists: Uint32Array): number;
+  /** the store is shared by threads, a worker belongs to one */
+  protectCreate(slots: number, out: BigUint64Array): number;
+  protectClose(vault: Handle): number;
+  /** peer, session, call, counts: structs of src/protect.h */
+  protectPeer(vault: Handle, peer: Uint8Array, size: number): number;
+  protectSession(vault: Handle, session: Uint8Array, size: number): number;
+  protectEnd(vault: Handle, index: number, uuid: Uint8Array): number;
+  protectWorkerOpen(vault: Handle, pin: string, injectMac: Uint8Array, macSize: number, wakeFd: number, out: BigUint64Array): number;
+  protectWorkerClose(worker: Handle): number;
+  protectTurn(worker: Handle, timeoutMs: number): number;
+  protectRun(worker: Handle, call: Uint32Array, record: Uint8Array, recordSize: number, out: Uint8Array, outSize: number): number;
+  protectCounts(worker: Handle, out: Uint8Array, size: number): number;
 }
 
 function fault(path: string, attempted: string, fix: string, cause?: unknown): SvrError {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sends packets of a shard: frames written to loopback whose destination MAC names the next hop; a tcx program there redirects
  * them, so that the kernel keeps resolving neighbours. One socket a shard; a batch is one call. */
-#include "svr_native.h"
+#include "send.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -88,6 +88,25 @@ int svr_send_open(const __u8 *inject_mac, __u32 mac_size, struct svr_send **out)
 	}
 	*out = send;
 	return 0;
+}
+
+int svr_send_raw(struct svr_send *send, struct mmsghdr *messages, __u32 count)
+{
+	__u32 done = 0;
+
+	while (done < count) {
+		int sent = sendmmsg(send->fd, messages + done, count - done, MSG_DONTWAIT);
+
+		if (sent <= 0)
+			break;
+		done += (__u32)sent;
+	}
+	return (int)done;
+}
+
+const __u8 *svr_send_mac(const struct svr_send *send)
+{
+	return send->inject_mac;
 }
 
 static int is_valid(const struct svr_send_frame *frame, __u32 data_size)

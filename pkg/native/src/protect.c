@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store of the protect engine: keys of peers and of sessions, with what must never repeat (counters) and never come twice (replay
+ * windows). Changed by the router's threads under a lock, read by workers. Keys are wiped when they are replaced. */
+#include "protect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+_Static_assert(sizeof(struct svr_protect_peer) == 164 && sizeof(struct svr_protect_session) == 108, "as pkg/security/protect.ts has them");
+
+/* Aligned for the library's code, never in a core dump: sizes are rounded up to pages. */
+static void *secret_memory(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	madvise(memory, bytes, MADV_DONTDUMP);
+	return memory;
+}
+
+static void forget(void *memory, size_t bytes)
+{
+	if (!memory)
+		return;
+	explicit_bzero(memory, bytes);
+	munmap(memory, bytes);
+}
+
+static void forget_entry(struct svr_protect_entry *entry)
+{
+	if (!entry)
+		return;
+	forget(entry->current, sizeof(*entry->current));
+	forget(entry->previous, sizeof(*entry->previous));
+	free(entry);
+}
+
+int svr_protect_close(struct svr_vault *protect)
+{
+	for (__u32 i = 0; protect->entries && i < protect->slots; i++)
+		forget_entry(protect->entries[i]);
+	for (__u32 i = 0; i < 65536; i++)
+		forget(protect->pairs[i], sizeof(*protect->pairs[i]));
+	if (protect->expander)
+		svr_engine_close(protect->expander);
+	free(protect->entries);
+	pthread_rwlock_destroy(&protect->lock);
+	free(protect);
+	return 0;
+}
+
+int svr_protect_create(__u32 slots, struct svr_vault **out)
+{
+	struct svr_vault *protect = calloc(1, sizeof(*protect));
+	int error = 0;
+
+	*out = NULL;
+	if (!protect)
+		return -ENOMEM;
+	pthread_rwlock_init(&protect->lock, NULL);
+	protect->slots = slots;
+	protect->entries = calloc(slots ? slots : 1, sizeof(*protect->entries)); /* pages that nobody touches cost nothing */
+	if (!slots || !protect->entries)
+		error = slots ? -ENOMEM : -EINVAL;
+	if (!error)
+		error = svr_engine_create(1, &protect->expander);
+	if (error) {
+		svr_protect_close(protect);
+		return error;
+	}
+	*out = protect;
+	return 0;
+}
+
+/* Locked. */
+static void expand(struct svr_vault *protect, const struct svr_engine_secret *secret, struct svr_engine_key *to)
+{
+	svr_engine_key(protect->expander, 0, secret, sizeof(*secret));
+	*to = protect->expander->keys[0];
+	explicit_bzero(&protect->expander->keys[0], sizeof(*to));
+}
+
+static void expand_hmac(struct svr_vault *protect, const struct svr_protect_secret *from, struct svr_engine_key *to)
+{
+	struct svr_engine_secret secret = {};
+
+	memcpy(secret.id, from->id, sizeof(secret.id));
+	memcpy(secret.hmac, from->hmac, sizeof(secret.hmac));
+	expand(protect, &secret, to);
+	explicit_bzero(&secret, sizeof(secret));
+}
+
+int svr_protect_peer(struct svr_vault *protect, const struct svr_protect_peer *peer, __u32 size)
+{
+	struct svr_protect_pair *pair = NULL, *old;
+
+	if (size != sizeof(*peer) || !peer->peer || peer->peer > 65535 || peer->sends > 1 || peer->receives > SVR_PROTECT_RECEIVES || peer->window > 5)
+		return -EINVAL;
+	if (peer->sends || peer->receives || peer->mode == SVR_PROTECT_DISABLED) {
+		pair = secret_memory(sizeof(*pair));
+		if (!pair)
+			return -ENOMEM;
+	}
+	pthread_rwlock_wrlock(&protect->lock);
+	if (pair) {
+		*pair = (struct svr_protect_pair){ .mode = peer->mode, .window = peer->window, .sends = peer->sends, .receives = peer->receives };
+		if (peer->sends)
+			expand_hmac(protect, &peer->send, &pair->send);
+		for (__u32 i = 0; i < peer->receives; i++)
+			expand_hmac(protect, &peer->receive[i], &pair->receive[i]);
+	}
+	old = protect->pairs[peer->peer];
+	protect->pairs[peer->peer] = pair;
+	pthread_rwlock_unlock(&protect->lock);
+	forget(old, sizeof(*old));
+	return 0;
+}
+
+/* Locked: a cipher of its own, counters from 1. */
+static struct svr_protect_cipher *make_cipher(struct svr_vault *protect, const struct svr_protect_session *from)
+{
+	struct svr_protect_cipher *cipher = secret_memory(sizeof(*cipher));
+
+	if (!cipher)
+		return NULL;
+	cipher->index = from->key_index;
+	for (int direction = 0; direction < 2; direction++) {
+		struct svr_engine_secret secret = {};
+
+		memcpy(secret.meta, from->key[direction], sizeof(secret.meta));
+		memcpy(secret.salt, from->salt[direction], sizeof(secret.salt));
+		expand(protect, &secret, &cipher->key[direction]);
+		explicit_bzero(&secret, sizeof(secret));
+	}
+	return cipher;
+}
+
+/* Locked: the session's entry, emptied when the slot was another's. */
+static struct svr_protect_entry *claim(struct svr_vault *protect, const struct svr_protect_session *from)
+{
+	struct svr_protect_entry **place = &protect->entries[from->index];
+
+	if (*place && memcmp((*place)->uuid, from->uuid, 16)) {
+		forget_entry(*place);
+		*place = NULL;
+	}
+	if (!*place) {
+		*place = calloc(1, sizeof(**place));
+		if (*place)
+			memcpy((*place)->uuid, from->uuid, 16);
+	}
+	return *place;
+}
+
+/* Locked: another key index takes over, the old one is accepted for a while. */
+static int change_cipher(struct svr_vault *protect, struct svr_protect_entry *entry, const struct svr_protect_session *from)
+{
+	struct svr_protect_cipher *cipher;
+
+	if (!from->suite || (entry->current && entry->current->index == from->key_index))
+		return 0;
+	cipher = make_cipher(protect, from);
+	if (!cipher)
+		return -ENOMEM;
+	forget(entry->previous, sizeof(*entry->previous));
+	entry->previous = entry->current;
+	if (entry->previous)
+		entry->previous->until_s = (__u32)(svr_abi_unix_ns() / 1000000000u) + SVR_PROTECT_OVERLAP_S;
+	entry->current = cipher;
+	return 0;
+}
+
+int svr_protect_session(struct svr_vault *protect, const struct svr_protect_session *session, __u32 size)
+{
+	struct svr_protect_entry *entry;
+	int error = -ENOMEM;
+
+	if (size != sizeof(*session) || session->index >= protect->slots || session->suite > SVR_SUITE_GCM)
+		return -EINVAL;
+	pthread_rwlock_wrlock(&protect->lock);
+	entry = claim(protect, session);
+	if (entry)
+		error = change_cipher(protect, entry, session);
+	if (!error) {
+		entry->protect = session->protect;
+		entry->suite = session->suite;
+		memcpy(entry->peer, session->peer, sizeof(entry->peer));
+	}
+	pthread_rwlock_unlock(&protect->lock);
+	return error;
+}
+
+int svr_protect_end(struct svr_vault *protect, __u32 index, const __u8 *uuid)
+{
+	struct svr_protect_entry *entry = NULL;
+
+	if (index >= protect->slots)
+		return -EINVAL;
+	pthread_rwlock_wrlock(&protect->lock);
+	if (protect->entries[index] && !memcmp(protect->entries[index]->uuid, uuid, 16)) {
+		entry = protect->entries[index];
+		protect->entries[index] = NULL;
+	}
+	pthread_rwlock_unlock(&protect->lock);
+	forget_entry(entry);
+	return entry ? 1 : 0;
+}
+
+/* Moves the window up to a counter above the highest. */
+static void advance(struct svr_protect_seen *seen, __u64 counter)
+{
+	__u64 steps = counter - seen->highest;
+
+	if (steps >= SVR_PROTECT_WINDOW)
+		memset(seen->bits, 0, sizeof(seen->bits));
+	else
+		for (__u64 at = seen->highest + 1; at <= counter; at++)
+			seen->bits[at % SVR_PROTECT_WINDOW / 64] &= ~(1ull << at % 64);
+	seen->highest = counter;
+}
+
+int svr_protect_fresh(struct svr_protect_entry *entry, struct svr_protect_seen *seen, __u64 counter)
+{
+	__u64 bit = 1ull << counter % 64, *word = &seen->bits[counter % SVR_PROTECT_WINDOW / 64];
+	int fresh;
+
+	while (__atomic_test_and_set(&entry->busy, __ATOMIC_ACQUIRE))
+		;
+	if (counter > seen->highest)
+		advance(seen, counter);
+	fresh = counter && counter + SVR_PROTECT_WINDOW > seen->highest && !(*word & bit);
+	if (fresh)
+		*word |= bit;
+	__atomic_clear(&entry->busy, __ATOMIC_RELEASE);
+	return fresh;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One batch of wire packets on its way through the protect engine; what its files share. */
+#ifndef SVR_PROTECT_BATCH_H
+#define SVR_PROTECT_BATCH_H
+
+#include "protect.h"
+
+#include <net/ethernet.h>
+
+enum {
+	SVR_WIRE_COUNTER = 8,      /* F: key index and counter, in front of an encrypted body */
+	SVR_WIRE_ROOM = 64,        /* what sealing adds at most: F, padding or GCM tag, tag; and what the library's E needs */
+	SVR_ARENA = 1 << 20,
+};
+
+/* One wire packet: its frame stands in the arena at `packet` - ETH_HLEN, with room behind it. */
+struct svr_wire {
+	struct svr_protect_entry *entry;
+	const struct svr_protect_pair *pair;
+	struct svr_protect_cipher *cipher; /* of the body, NULL: it stays as it is */
+	__u8 *packet;
+	__u32 length;          /* of the IP packet as it stands */
+	__u32 l3_length, l4_length;
+	__u32 body;            /* offset of the L4 payload */
+	__u32 drop;            /* enum svr_reason, 0: it leaves */
+	__u32 flow;            /* flow index entry of the record */
+	__u32 index;           /* slot */
+	__u16 nexthop;
+	__u8 direction;        /* 0 forward, 1 reverse */
+	__u8 opens;            /* else it is sealed */
+	__u8 marked;           /* it leaves as one of its session's, because that is captured */
+	__u8 split;            /* it came in a super-packet */
+	__u8 summed;           /* its checksum is computed anew; 0: UDP over IPv4 without one */
+	__u8 iv[SVR_BLOCK];
+	__u8 tag[SVR_TAG];     /* as received */
+	__u8 ports[4];
+};
+
+struct svr_batch {
+	struct svr_engine *engine;
+	__u32 unix_s, count, used;
+	struct svr_wire wires[SVR_ENGINE_BURST];
+	__u8 *arena;
+};
+
+/* protectsplit.c: adds the wire packets of one record; `flush` is called when the batch is full. 0, or the reason for which it is dropped. */
+__u32 svr_batch_add(struct svr_batch *batch, const struct svr_punt *punt, struct svr_vault *protect, void (*flush)(void *context), void *context);
+/* protectcrypt.c: seals and opens all of them; those that fail get their reason. 0, or -EIO. */
+int svr_batch_run(struct svr_batch *batch);
+/* protectsplit.c: lengths and checksums of a packet that leaves. */
+void svr_batch_finish(struct svr_wire *wire);
+/* The sum of a packet's L4 part and pseudo header, folded: 0xffff when its checksum is right. */
+__u32 svr_batch_sum(const struct svr_wire *wire);
+#endif

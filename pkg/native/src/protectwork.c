@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A protect worker: takes records from its ring, has them sealed and opened in batches, writes the frames to loopback, where svr_inject
+ * takes them. Belongs to one thread. */
+#include "protectbatch.h"
+#include "send.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define RECORDS_PER_TURN 1024
+
+_Static_assert(sizeof(struct svr_protect_call) == 16 && sizeof(struct svr_protect_counts) == 4 * 8 + SVR_REASON_SLOTS * 8 + 4 * 66, "as pkg/security/protect.ts has them");
+
+struct svr_protect_worker {
+	struct svr_vault *protect;
+	struct svr_send *send;
+	struct ring_buffer *ring;
+	int map_fd, epoll_fd, wake_fd, error;
+	__u32 records;
+	struct svr_protect_counts counts;
+	struct svr_batch batch;
+	/* of svr_protect_run: where frames go instead of the socket */
+	struct svr_protect_call *call;
+	__u8 *out;
+	__u32 room;
+	__u8 inject_mac[ETH_ALEN];
+};
+
+static void write_header(struct svr_protect_worker *worker, const struct svr_wire *wire)
+{
+	struct ether_header *header = (struct ether_header *)(wire->packet - ETH_HLEN);
+	__u32 flow = htonl(wire->flow), magic = htonl(SVR_INJECT_MAGIC);
+	__u16 word = htons(wire->opens ? SVR_INJECT_OPENED : SVR_INJECT_SEALED), nexthop = htons(wire->nexthop);
+
+	if (wire->opens || wire->marked) {
+		memcpy(header->ether_dhost, &word, 2);
+		memcpy(header->ether_dhost + 2, &flow, 4);
+	} else {
+		memcpy(header->ether_dhost, &magic, 4);
+		memcpy(header->ether_dhost + 4, &nexthop, 2);
+	}
+	memcpy(header->ether_shost, worker->inject_mac, ETH_ALEN);
+	header->ether_type = htons(wire->packet[0] >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IP);
+}
+
+static void count(struct svr_protect_worker *worker, const struct svr_wire *wire)
+{
+	if (wire->drop)
+		worker->counts.drops[wire->drop]++;
+	else if (wire->opens)
+		worker->counts.opened++, worker->counts.opened_bytes += wire->length;
+	else
+		worker->counts.sealed++, worker->counts.sealed_bytes += wire->length;
+}
+
+static void keep_frame(struct svr_protect_worker *worker, const struct svr_wire *wire)
+{
+	__u32 length = wire->length + ETH_HLEN;
+
+	if (worker->room - worker->call->used < length + 4) {
+		worker->error = -ENOBUFS;
+		return;
+	}
+	memcpy(worker->out + worker->call->used, &length, 4);
+	memcpy(worker->out + worker->call->used + 4, wire->packet - ETH_HLEN, length);
+	worker->call->used += length + 4;
+	worker->call->frames++;
+}
+
+/* What the socket does not take is lost, as on a link. */
+static void send_all(struct svr_protect_worker *worker, struct mmsghdr *messages, __u32 frames)
+{
+	if (frames && !worker->call)
+		worker->counts.drops[SVR_DROP_PROTECT_FULL] += frames - (__u32)svr_send_raw(worker->send, messages, frames);
+}
+
+static void flush(void *context)
+{
+	struct svr_protect_worker *worker = context;
+	struct svr_batch *batch = &worker->batch;
+	struct mmsghdr messages[SVR_ENGINE_BURST];
+	struct iovec parts[SVR_ENGINE_BURST];
+	__u32 frames = 0;
+	int error = svr_batch_run(batch);
+
+	if (error)
+		worker->error = error;
+	for (__u32 i = 0; !error && i < batch->count; i++) {
+		struct svr_wire *wire = &batch->wires[i];
+
+		count(worker, wire);
+		if (wire->drop)
+			continue;
+		svr_batch_finish(wire);
+		write_header(worker, wire);
+		if (worker->call)
+			keep_frame(worker, wire);
+		parts[frames] = (struct iovec){ wire->packet - ETH_HLEN, wire->length + ETH_HLEN };
+		messages[frames] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &parts[frames], .msg_iovlen = 1 } };
+		frames++;
+	}
+	send_all(worker, messages, frames);
+	batch->count = batch->used = 0;
+}
+
+static void note_missing(struct svr_protect_worker *worker, __u32 index)
+{
+	struct svr_protect_counts *counts = &worker->counts;
+
+	for (__u32 i = 0; i < counts->missing_count; i++)
+		if (counts->missing[i] == index)
+			return;
+	if (counts->missing_count < SVR_PROTECT_MISSING)
+		counts->missing[counts->missing_count++] = index;
+}
+
+static int on_record(void *context, void *data, size_t size)
+{
+	struct svr_protect_worker *worker = context;
+	const struct svr_punt *punt = data;
+	__u32 reason;
+
+	if (size < sizeof(*punt) || punt->length > size - sizeof(*punt) || punt->entry < 2 || (punt->cause != SVR_PUNT_OPEN && punt->cause != SVR_PUNT_SEAL))
+		return 0;
+	reason = svr_batch_add(&worker->batch, punt, worker->protect, flush, worker);
+	if (reason)
+		worker->counts.drops[reason]++;
+	if (reason == SVR_DROP_NO_KEY)
+		note_missing(worker, (punt->entry >> 1) - 1);
+	return ++worker->records < RECORDS_PER_TURN ? 0 : -ENOBUFS;
+}
+
+int svr_protect_worker_close(struct svr_protect_worker *worker)
+{
+	ring_buffer__free(worker->ring);
+	if (worker->map_fd >= 0)
+		close(worker->map_fd);
+	if (worker->epoll_fd >= 0)
+		close(worker->epoll_fd);
+	if (worker->send)
+		svr_send_close(worker->send);
+	if (worker->batch.engine)
+		svr_engine_close(worker->batch.engine);
+	free(worker->batch.arena);
+	free(worker);
+	return 0;
+}
+
+static int watch(int epoll_fd, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int open_ring(struct svr_protect_worker *worker, const char *pin)
+{
+	int error;
+
+	worker->map_fd = bpf_obj_get(pin);
+	if (worker->map_fd < 0)
+		return worker->map_fd;
+	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (worker->epoll_fd < 0)
+		return -errno;
+	worker->ring = ring_buffer__new(worker->map_fd, on_record, worker, NULL);
+	if (!worker->ring)
+		return -errno;
+	error = watch(worker->epoll_fd, worker->map_fd);
+	if (!error && worker->wake_fd >= 0)
+		error = watch(worker->epoll_fd, worker->wake_fd);
+	return error ? error : svr_send_open(worker->inject_mac, ETH_ALEN, &worker->send);
+}
+
+int svr_protect_worker_open(struct svr_vault *protect, const char *pin, const __u8 *inject_mac, __u32 mac_size, int wake_fd, struct svr_protect_worker **out)
+{
+	struct svr_protect_worker *worker = mac_size == ETH_ALEN ? calloc(1, sizeof(*worker)) : NULL;
+	int error;
+
+	*out = NULL;
+	if (!worker)
+		return mac_size == ETH_ALEN ? -ENOMEM : -EINVAL;
+	worker->protect = protect;
+	worker->map_fd = worker->epoll_fd = -1;
+	worker->wake_fd = wake_fd;
+	memcpy(worker->inject_mac, inject_mac, ETH_ALEN);
+	worker->batch.arena = aligned_alloc(64, SVR_ARENA);
+	error = worker->batch.arena ? svr_engine_create(1, &worker->batch.engine) : -ENOMEM;
+	if (!error && *pin)
+		error = open_ring(worker, pin);
+	if (error) {
+		svr_protect_worker_close(worker);
+		return error;
+	}
+	*out = worker;
+	return 0;
+}
+
+static void begin(struct svr_protect_worker *worker, __u32 unix_s)
+{
+	worker->batch.unix_s = unix_s;
+	worker->batch.count = worker->batch.used = 0;
+	worker->records = 0;
+	worker->error = 0;
+	worker->counts.missing_count = 0;
+}
+
+static int consume(struct svr_protect_worker *worker)
+{
+	int error;
+
+	begin(worker, (__u32)(svr_abi_unix_ns() / 1000000000u));
+	pthread_rwlock_rdlock(&worker->protect->lock);
+	error = ring_buffer__consume(worker->ring);
+	flush(worker);
+	pthread_rwlock_unlock(&worker->protect->lock);
+	if (worker->error)
+		return worker->error;
+	return error < 0 && error != -ENOBUFS ? error : (int)worker->records;
+}
+
+int svr_protect_turn(struct svr_protect_worker *worker, __u32 timeout_ms)
+{
+	struct epoll_event events[2];
+	int got, count;
+	__u64 wakes;
+
+	if (!worker->ring)
+		return -EINVAL;
+	got = consume(worker);
+	if (got || !timeout_ms)
+		return got;
+	count = epoll_wait(worker->epoll_fd, events, 2, (int)timeout_ms);
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < count; i++)
+		if (events[i].data.fd == worker->wake_fd && read(worker->wake_fd, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
+			return -errno;
+	return count ? consume(worker) : 0;
+}
+
+int svr_protect_run(struct svr_protect_worker *worker, struct svr_protect_call *call, const void *record, __u32 record_size, void *out, __u32 out_size)
+{
+	call->frames = call->used = 0;
+	worker->call = call;
+	worker->out = out;
+	worker->room = out_size;
+	begin(worker, call->unix_s);
+	pthread_rwlock_rdlock(&worker->protect->lock);
+	on_record(worker, (void *)record, record_size);
+	flush(worker);
+	pthread_rwlock_unlock(&worker->protect->lock);
+	worker->call = NULL;
+	return worker->error ? worker->error : (int)call->frames;
+}
+
+int svr_protect_counts(struct svr_protect_worker *worker, struct svr_protect_counts *out, __u32 size)
+{
+	if (size < sizeof(*out))
+		return -EINVAL;
+	*out = worker->counts;
+	return 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The socket on loopback as the protect engine uses it: frames that are complete. Not part of the exported surface. */
+#ifndef SVR_SEND_H
+#define SVR_SEND_H
+
+#include "svr_native.h"
+
+#include <sys/socket.h>
+
+/* How many of them the kernel took, in order. */
+int svr_send_raw(struct svr_send *send, struct mmsghdr *messages, __u32 count);
+/* The source address of every frame. */
+const __u8 *svr_send_mac(const struct svr_send *send);
+#endif

@@ -14,6 +14,7 @@ import { startRouter } from "../../pkg/router/app.ts";
 import { listenProbes } from "../../pkg/router/probes.ts";
 import { replayMemoryBytes } from "../../pkg/router/shard.ts";
 import { startWorker } from "../../pkg/router/workers.ts";
+import { guardMemory } from "../../pkg/security/guard.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
 import { derivePairKeys } from "../../pkg/security/peerkeys.ts";
 import { createRandomSource } from "../../pkg/security/random.ts";
@@ -35,6 +36,7 @@ const shardsOf = (config: RouterConfig): number => config.shards || availablePar
 class Ended extends Error {}
 
 async function main(): Promise<void> {
+  guardMemory(); // before any key is read
   let datapath: EbpfDatapath;
   const boot = randomBytes(8).toString("hex"), version = programVersion();
   const ending = new AbortController();

@@ -64,6 +64,7 @@ const SIGNATURES = {
   mapPutRing: "int svr_map_put_ring(void *rings, uint32_t index, const char *pin)",
   deviceFind: "int svr_device_find(const char *name, void *out, uint32_t size)",
   deviceVlan: "int svr_device_vlan(const char *name, uint32_t vlan, void *out, uint32_t size)",
+  guardMemory: "int svr_guard_memory()",
   probeFeature: "int svr_probe_feature(uint32_t feature)",
   probeMount: "int svr_probe_mount(const char *dir)",
   engineCreate: "int svr_engine_create(uint32_t slots, void *out)",
@@ -148,6 +149,7 @@ export interface Native {
   /** out: struct svr_device */
   deviceFind(name: string, out: Uint8Array, size: number): number;
   deviceVlan(name: string, vlan: number, out: Uint8Array, size: number): number;
+  guardMemory(): number;
   /** feature: enum svr_feature; 1 there, 0 not */
   probeFeature(feature: number): number;
   probeMount(dir: string): number;

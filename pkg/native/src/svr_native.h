@@ -299,6 +299,11 @@ SVR_EXPORT int svr_device_find(const char *name, struct svr_device *out, __u32 o
 /* The VLAN device over `name` that carries this tag: 0, or -ENODEV. */
 SVR_EXPORT int svr_device_vlan(const char *name, __u32 vlan, struct svr_device *out, __u32 out_size);
 
+/* ---- guard.c ----------------------------------------------------------------------------------------------------- */
+
+/* No core dumps, not dumpable; 0 or negative errno. For the whole process, and not taken back. */
+SVR_EXPORT int svr_guard_memory(void);
+
 /* ---- probe.c ----------------------------------------------------------------------------------------------------- */
 
 enum svr_feature {

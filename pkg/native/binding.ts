@@ -10,7 +10,7 @@ import { SvrError } from "../base/errors.ts";
 export type Handle = bigint;
 
 /** NATIVE_ABI is the version of src/svr_native.h that the signatures below follow. */
-export const NATIVE_ABI = 7;
+export const NATIVE_ABI = 8;
 
 /** SIGNATURES lists every function of the library; `data` parameters take typed arrays in place, without a copy. */
 const SIGNATURES = {
@@ -82,6 +82,7 @@ const SIGNATURES = {
   protectWorkerClose: "int svr_protect_worker_close(void *worker)",
   protectTurn: "int svr_protect_turn(void *worker, uint32_t timeout_ms)",
   protectRun: "int svr_protect_run(void *worker, void *call, void *record, uint32_t record_size, void *out, uint32_t out_size)",
+  protectBody: "int svr_protect_body(void *worker, void *call, void *arena, void *jobs)",
   protectCounts: "int svr_protect_counts(void *worker, void *out, uint32_t size)",
 } as const;
 
@@ -170,6 +171,7 @@ export interface Native {
   protectWorkerClose(worker: Handle): number;
   protectTurn(worker: Handle, timeoutMs: number): number;
   protectRun(worker: Handle, call: Uint32Array, record: Uint8Array, recordSize: number, out: Uint8Array, outSize: number): number;
+  protectBody(worker: Handle, call: Uint32Array, arena: Uint8Array, jobs: Uint8Array): number;
   protectCounts(worker: Handle, out: Uint8Array, size: number): number;
 }
 

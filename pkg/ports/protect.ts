@@ -1,5 +1,6 @@
 // What the router needs of the engine that seals and opens packets of established sessions (protocol 7, 8.2): keys go in from any
 // thread, workers drain the rings that the data plane hands packets over in. Implemented by pkg/security over the native library.
+import type { Result } from "../base/result.ts";
 import type { AuthMode } from "../svr/epoch.ts";
 import type { PeerKeys } from "../svr/keys.ts";
 import type { DropReason } from "../svr/reasons.ts";
@@ -52,5 +53,15 @@ export interface ProtectWorker {
   /** seals, opens and sends what waits, at most a thousand records; waits at most timeoutMs for something. How many records there were. */
   turn(timeoutMs: number): number;
   counts(): ProtectCounts;
+  close(): void;
+}
+
+/** BodyJob is one body of a packet that a shard writes or reads: plain to F and cipher text, or back. */
+export interface BodyJob { ref: SessionRef; direction: 0 | 1; opens: boolean; body: Uint8Array }
+
+/** ProtectBodies encrypts and decrypts bodies under the counters and replay windows that workers use; owned by one thread. */
+export interface ProtectBodies {
+  /** the other form of each body, or why there is none; an empty one stays empty */
+  run(jobs: readonly BodyJob[], unixSeconds: number): Result<Uint8Array, DropReason>[];
   close(): void;
 }

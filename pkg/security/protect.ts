@@ -92,15 +92,16 @@ function readCounts(array: Uint8Array): ProtectCounts {
 
 /** ProtectRunner is a worker that is also given single records; without a ring it does nothing else. */
 export interface ProtectRunner extends ProtectWorker {
-  /** frames that a record becomes, as they would be written to loopback */
-  run(record: Uint8Array, unixSeconds: number): Uint8Array[];
+  /** frames that records become (struct svr_punt and packet, each begins at a multiple of 8): complete ones, or with `offload` as the socket gets them, behind a struct virtio_net_hdr */
+  run(record: Uint8Array, unixSeconds: number, offload?: boolean): Uint8Array[];
 }
 
 const FRAMES_BYTES = 1 << 20;
 
-function runRecord(native: Native, worker: Handle, { record, unixSeconds }: { record: Uint8Array; unixSeconds: number }): Uint8Array[] {
+function runRecord(native: Native, worker: Handle, { record, unixSeconds, offload }: { record: Uint8Array; unixSeconds: number; offload: boolean }): Uint8Array[] {
   const call = new Uint32Array(CALL_WORDS), out = new Uint8Array(FRAMES_BYTES), view = new DataView(out.buffer), frames: Uint8Array[] = [];
   call[0] = unixSeconds;
+  call[3] = offload ? 1 : 0;
   check(native.protectRun(worker, call, record, record.length, out, out.length), "a record");
   for (let at = 0; at < (call[2] ?? 0);) {
     const length = view.getUint32(at, true);
@@ -110,16 +111,20 @@ function runRecord(native: Native, worker: Handle, { record, unixSeconds }: { re
   return frames;
 }
 
+/** openWorkerHandle opens a worker in the calling thread; without `pin`, its ring, it only runs what it is given. */
+export function openWorkerHandle(native: Native, vault: Handle, of: { pin?: string; injectMac: Uint8Array; wakeFd?: number }): Handle {
+  const worker = openHandle((out) => native.protectWorkerOpen(vault, of.pin ?? "", of.injectMac, of.injectMac.length, of.wakeFd ?? -1, out));
+  if (typeof worker !== "number") return worker;
+  throw new SvrError("SVR_BPF_LAYOUT", { object: of.pin ?? "protect worker", attempted: `a protect worker cannot open its ring or its socket on lo (${worker})`, fix: "start the router again; it makes what is missing" });
+}
+
 /** openProtectWorker opens a worker in the calling thread; `pin` is its ring, absent: it only runs what it is given. */
 export function openProtectWorker(handle: Handle, of: { pin?: string; injectMac: Uint8Array; wakeFd?: number }, native: Native = openNative()): ProtectRunner {
-  const worker = openHandle((out) => native.protectWorkerOpen(handle, of.pin ?? "", of.injectMac, of.injectMac.length, of.wakeFd ?? -1, out));
-  if (typeof worker === "number") {
-    throw new SvrError("SVR_BPF_LAYOUT", { object: of.pin ?? "protect worker", attempted: `a protect worker cannot open its ring or its socket on lo (${worker})`, fix: "start the router again; it makes what is missing" });
-  }
+  const worker = openWorkerHandle(native, handle, of);
   const counts = new Uint8Array(COUNTS_BYTES);
   return {
     turn: (timeoutMs) => check(native.protectTurn(worker, timeoutMs), "a turn"),
-    run: (record, unixSeconds) => runRecord(native, worker, { record, unixSeconds }),
+    run: (record, unixSeconds, offload = false) => runRecord(native, worker, { record, unixSeconds, offload }),
     counts: () => {
       check(native.protectCounts(worker, counts, counts.length), "its counts");
       return readCounts(counts);

@@ -43,7 +43,7 @@ struct svr_protect_call {
 	__u32 unix_s;
 	__u32 frames;          /* out: frames written */
 	__u32 used;            /* out: bytes written */
-	__u32 reserved;
+	__u32 offload;         /* frames as the socket gets them: struct virtio_net_hdr first, segments merged, sums left to the device */
 };
 /* What a worker has done since it began, and sessions whose keys it lacked in its last turn. */
 struct svr_protect_counts {
@@ -70,10 +70,26 @@ SVR_EXPORT int svr_protect_worker_open(struct svr_vault *protect, const char *pi
 SVR_EXPORT int svr_protect_worker_close(struct svr_protect_worker *worker);
 /* Drains its ring, waiting at most `timeout_ms` for something; the number of records, or a negative errno. */
 SVR_EXPORT int svr_protect_turn(struct svr_protect_worker *worker, __u32 timeout_ms);
-/* One record (struct svr_punt and its packet): writes frames as they would be sent, each behind its length (4 bytes). */
+/* Records (struct svr_punt and its packet, each begins at a multiple of 8): writes frames as they would be sent, each behind its length (4 bytes). */
 SVR_EXPORT int svr_protect_run(struct svr_protect_worker *worker, struct svr_protect_call *call, const void *record, __u32 record_size, void *out,
 			       __u32 out_size);
 SVR_EXPORT int svr_protect_counts(struct svr_protect_worker *worker, struct svr_protect_counts *out, __u32 size);
+
+
+/* One body of a call, in `room` bytes of the arena: sealing adds up to 64. */
+struct svr_body_job {
+	__u32 index;           /* slot */
+	__u8 uuid[16];
+	__u32 direction;       /* 0 forward, 1 reverse */
+	__u32 opens;
+	__u32 at, length, room;
+	__s32 result;          /* its length afterwards, or an enum svr_reason, negative */
+};
+struct svr_body_call {
+	__u32 unix_s, arena_size, jobs_size;
+};
+/* Encrypts or decrypts bodies with the counters and windows that workers use; the number of jobs. */
+SVR_EXPORT int svr_protect_body(struct svr_protect_worker *worker, const struct svr_body_call *call, __u8 *arena, struct svr_body_job *jobs);
 
 /* ---- protect.c: the store, read under its lock ---- */
 

@@ -6,11 +6,14 @@
 #include "protect.h"
 
 #include <net/ethernet.h>
+#include <linux/virtio_net.h>
+#include <sys/uio.h>
 
 enum {
 	SVR_WIRE_COUNTER = 8,      /* F: key index and counter, in front of an encrypted body */
 	SVR_WIRE_ROOM = 64,        /* what sealing adds at most: F, padding or GCM tag, tag; and what the library's E needs */
 	SVR_ARENA = 1 << 20,
+	SVR_TRAIN = 64,            /* segments of one super-packet at most */
 };
 
 /* One wire packet: its frame stands in the arena at `packet` - ETH_HLEN, with room behind it. */
@@ -49,6 +52,12 @@ __u32 svr_batch_add(struct svr_batch *batch, const struct svr_punt *punt, struct
 int svr_batch_run(struct svr_batch *batch);
 /* protectsplit.c: lengths and checksums of a packet that leaves. */
 void svr_batch_finish(struct svr_wire *wire);
+/* protectmerge.c: how many wires from `at` on leave as one super-packet, at least 1. */
+__u32 svr_merge_count(const struct svr_batch *batch, __u32 at);
+/* The frame of these wires, whose Ethernet header is written: header, then packets; returns the number of `parts`, count + 1. */
+__u32 svr_merge_frame(struct svr_batch *batch, __u32 at, __u32 count, struct virtio_net_hdr *header, struct iovec *parts);
+/* protectbody.c: svr_protect_body on a locked store. */
+int svr_protect_bodies(struct svr_vault *protect, struct svr_batch *batch, const struct svr_body_call *call, __u8 *arena, struct svr_body_job *jobs);
 /* The sum of a packet's L4 part and pseudo header, folded: 0xffff when its checksum is right. */
 __u32 svr_batch_sum(const struct svr_wire *wire);
 #endif

@@ -59,53 +59,73 @@ static void count(struct svr_protect_worker *worker, const struct svr_wire *wire
 		worker->counts.sealed++, worker->counts.sealed_bytes += wire->length;
 }
 
-static void keep_frame(struct svr_protect_worker *worker, const struct svr_wire *wire)
+/* Behind its length: the frame, or with `offload` that and the header that tells the device what is left to do. */
+static void keep_frame(struct svr_protect_worker *worker, const struct iovec *parts, __u32 count)
 {
-	__u32 length = wire->length + ETH_HLEN;
+	__u32 length = 0, *used = &worker->call->used;
 
-	if (worker->room - worker->call->used < length + 4) {
+	for (__u32 i = 0; i < count; i++)
+		length += (__u32)parts[i].iov_len;
+	if (worker->room - *used < length + 4) {
 		worker->error = -ENOBUFS;
 		return;
 	}
-	memcpy(worker->out + worker->call->used, &length, 4);
-	memcpy(worker->out + worker->call->used + 4, wire->packet - ETH_HLEN, length);
-	worker->call->used += length + 4;
+	memcpy(worker->out + *used, &length, 4);
+	*used += 4;
+	for (__u32 i = 0; i < count; i++) {
+		memcpy(worker->out + *used, parts[i].iov_base, parts[i].iov_len);
+		*used += (__u32)parts[i].iov_len;
+	}
 	worker->call->frames++;
 }
 
-/* What the socket does not take is lost, as on a link. */
-static void send_all(struct svr_protect_worker *worker, struct mmsghdr *messages, __u32 frames)
+/* What one flush sends. */
+struct outgoing {
+	struct mmsghdr messages[SVR_ENGINE_BURST];
+	struct virtio_net_hdr headers[SVR_ENGINE_BURST];
+	struct iovec parts[3 * SVR_ENGINE_BURST];
+	__u32 frames, used;
+};
+
+/* The wires from `at` on that make one frame; returns how many. */
+static __u32 add_frame(struct svr_protect_worker *worker, struct outgoing *out, __u32 at)
 {
-	if (frames && !worker->call)
-		worker->counts.drops[SVR_DROP_PROTECT_FULL] += frames - (__u32)svr_send_raw(worker->send, messages, frames);
+	struct svr_wire *wire = &worker->batch.wires[at];
+	struct iovec *parts = &out->parts[out->used];
+	int whole = worker->call && !worker->call->offload;
+	__u32 count = whole ? 1 : svr_merge_count(&worker->batch, at), used = 1;
+
+	write_header(worker, wire);
+	if (whole) {
+		svr_batch_finish(wire);
+		parts[0] = (struct iovec){ wire->packet - ETH_HLEN, wire->length + ETH_HLEN };
+	} else {
+		used = svr_merge_frame(&worker->batch, at, count, &out->headers[out->frames], parts);
+	}
+	if (worker->call)
+		keep_frame(worker, parts, used);
+	out->messages[out->frames++] = (struct mmsghdr){ .msg_hdr = { .msg_iov = parts, .msg_iovlen = used } };
+	out->used += used;
+	return count;
 }
 
+/* What the socket does not take is lost, as on a link. */
 static void flush(void *context)
 {
 	struct svr_protect_worker *worker = context;
 	struct svr_batch *batch = &worker->batch;
-	struct mmsghdr messages[SVR_ENGINE_BURST];
-	struct iovec parts[SVR_ENGINE_BURST];
-	__u32 frames = 0;
+	struct outgoing out;
 	int error = svr_batch_run(batch);
 
+	out.frames = out.used = 0;
 	if (error)
 		worker->error = error;
-	for (__u32 i = 0; !error && i < batch->count; i++) {
-		struct svr_wire *wire = &batch->wires[i];
-
-		count(worker, wire);
-		if (wire->drop)
-			continue;
-		svr_batch_finish(wire);
-		write_header(worker, wire);
-		if (worker->call)
-			keep_frame(worker, wire);
-		parts[frames] = (struct iovec){ wire->packet - ETH_HLEN, wire->length + ETH_HLEN };
-		messages[frames] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &parts[frames], .msg_iovlen = 1 } };
-		frames++;
-	}
-	send_all(worker, messages, frames);
+	for (__u32 i = 0; !error && i < batch->count; i++)
+		count(worker, &batch->wires[i]);
+	for (__u32 i = 0; !error && i < batch->count;)
+		i += batch->wires[i].drop ? 1 : add_frame(worker, &out, i);
+	if (out.frames && !worker->call)
+		worker->counts.drops[SVR_DROP_PROTECT_FULL] += out.frames - (__u32)svr_send_raw(worker->send, out.messages, out.frames);
 	batch->count = batch->used = 0;
 }
 
@@ -175,7 +195,9 @@ static int open_ring(struct svr_protect_worker *worker, const char *pin)
 	error = watch(worker->epoll_fd, worker->map_fd);
 	if (!error && worker->wake_fd >= 0)
 		error = watch(worker->epoll_fd, worker->wake_fd);
-	return error ? error : svr_send_open(worker->inject_mac, ETH_ALEN, &worker->send);
+	if (!error)
+		error = svr_send_open(worker->inject_mac, ETH_ALEN, &worker->send);
+	return error ? error : svr_send_offload(worker->send);
 }
 
 int svr_protect_worker_open(struct svr_vault *protect, const char *pin, const __u8 *inject_mac, __u32 mac_size, int wake_fd, struct svr_protect_worker **out)
@@ -253,7 +275,14 @@ int svr_protect_run(struct svr_protect_worker *worker, struct svr_protect_call *
 	worker->room = out_size;
 	begin(worker, call->unix_s);
 	pthread_rwlock_rdlock(&worker->protect->lock);
-	on_record(worker, (void *)record, record_size);
+	for (__u32 at = 0; record_size - at >= sizeof(struct svr_punt);) {
+		const struct svr_punt *punt = (const void *)((const __u8 *)record + at);
+		__u32 left = record_size - at, size = punt->length <= left - sizeof(*punt) ? (__u32)sizeof(*punt) + punt->length : left;
+
+		on_record(worker, (void *)punt, size);
+		size = (size + 7u) & ~7u;
+		at += size < left ? size : left;
+	}
 	flush(worker);
 	pthread_rwlock_unlock(&worker->protect->lock);
 	worker->call = NULL;
@@ -266,4 +295,14 @@ int svr_protect_counts(struct svr_protect_worker *worker, struct svr_protect_cou
 		return -EINVAL;
 	*out = worker->counts;
 	return 0;
+}
+
+int svr_protect_body(struct svr_protect_worker *worker, const struct svr_body_call *call, __u8 *arena, struct svr_body_job *jobs)
+{
+	int count;
+
+	pthread_rwlock_rdlock(&worker->protect->lock);
+	count = svr_protect_bodies(worker->protect, &worker->batch, call, arena, jobs);
+	pthread_rwlock_unlock(&worker->protect->lock);
+	return count;
 }

@@ -104,6 +104,13 @@ int svr_send_raw(struct svr_send *send, struct mmsghdr *messages, __u32 count)
 	return (int)done;
 }
 
+int svr_send_offload(struct svr_send *send)
+{
+	int on = 1;
+
+	return setsockopt(send->fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) ? -errno : 0;
+}
+
 const __u8 *svr_send_mac(const struct svr_send *send)
 {
 	return send->inject_mac;

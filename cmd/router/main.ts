@@ -56,7 +56,7 @@ async function main(): Promise<void> {
       random: (count) => randomFillSync(new Uint8Array(count)),
     })),
     startShards: (config, counterSecond) => Array.from({ length: shardsOf(config) }, (_, number) => {
-      const data: ShardData = { number, count: shardsOf(config), spec: datapath.shardSpec(number), counterSecond, replayMemory };
+      const data: ShardData = { number, count: shardsOf(config), spec: datapath.shardSpec(number), counterSecond, replayMemory, stateDir: flags.stateDir };
       return startWorker({ entry: new URL("./shard.ts", import.meta.url), number, data, wake: () => { datapath.wake(number); } });
     }),
     random: createRandomSource(), writeCapture: writePcapng,

@@ -8,6 +8,7 @@ import type { FromShard, ToShard } from "../../pkg/router/messages.ts";
 import { Shard } from "../../pkg/router/shard.ts";
 import { runShard } from "../../pkg/router/shardloop.ts";
 import { chooseEngine } from "../../pkg/security/engine.ts";
+import { openOriginKeys } from "../../pkg/security/origin.ts";
 import { createRandomSource } from "../../pkg/security/random.ts";
 import { systemClock } from "./clock.ts";
 
@@ -18,6 +19,7 @@ export interface ShardData {
   spec: ShardSpec;
   counterSecond: number;
   replayMemory: SharedArrayBuffer;
+  stateDir: string;
 }
 
 function main(data: ShardData): void {
@@ -27,7 +29,7 @@ function main(data: ShardData): void {
   const port = openShardPort(data.spec, native);
   const chosen = chooseEngine(native);
   mail.postMessage({ kind: "started", engine: chosen.description } satisfies FromShard);
-  const shard = new Shard({ ...data, port, engine: chosen.engine, clock: systemClock, random: createRandomSource() });
+  const shard = new Shard({ ...data, port, engine: chosen.engine, clock: systemClock, random: createRandomSource(), originKeys: openOriginKeys({ stateDir: data.stateDir, nowMs: () => systemClock.monotonicMs() }) });
   const still = new Int32Array(new SharedArrayBuffer(4));
   runShard(shard, {
     take: () => (receiveMessageOnPort(mail) as { message: ToShard } | undefined)?.message,

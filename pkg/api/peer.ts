@@ -41,6 +41,7 @@ export const peerField = z.strictObject({
   outboundOnly: choiceField(["None", "ThisRouter", "Peer"], { description: "Side that nothing reaches unasked, behind a NAT for example: it begins key exchanges, else the router with the lower name does. Default: None.", example: "Peer" }).default("None"),
   hmac: hmacField.prefault({}),
   metadataEncryption: metadataEncryptionField.prefault({}),
+  originSignature: choiceField(["Ignore", "VerifyIfPresent", "Require"], { description: "Signatures of the first router of a session in what comes from the peer: Ignore does not look at them and sends the peer none, VerifyIfPresent drops what is signed wrongly, Require also what is not signed, or by a router that trust.origins does not list. Default: VerifyIfPresent.", example: "Require" }).default("VerifyIfPresent"),
   allowedTenants: listField(tenantOrGlobalField, { description: "Tenants that the peer may assert; each covers its children. Default: none.", example: ["acme"], max: 1_024, unique: true }).default([]),
 }).meta({ description: "A peer." });
 

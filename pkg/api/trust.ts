@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { durationField } from "./duration.ts";
 import { choiceField, listField, patternField, switchField, textField } from "./fields.ts";
+import { routerNameField, tenantOrGlobalField } from "./names.ts";
 import { ruled } from "./rules.ts";
 
 const authorityField = ruled(z.strictObject({
@@ -12,10 +13,17 @@ const authorityField = ruled(z.strictObject({
   error: "has not one of pem and file", fix: "write either pem or file",
 }).meta({ description: "An authority." });
 
+const originField = z.strictObject({
+  router: routerNameField.meta({ description: "Name of the router, as in its certificate.", examples: ["branch"] }),
+  ed25519: patternField({ description: "Its public Ed25519 key, 32 bytes as base64.", example: "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", max: 44, pattern: /^[A-Za-z0-9+/]{43}=$/, what: "32 bytes as base64" }),
+  allowedTenants: listField(tenantOrGlobalField, { description: "Tenants that it may assert, each with its children; the peer that delivers them must be allowed them too. Default: those of the peer of this name, else none.", example: ["acme"], max: 1_024, unique: true }).optional(),
+}).meta({ description: "A router that signs what it asserts. Two entries for one router: both keys count." });
+
 /** trustField says which certificates count. */
 export const trustField = z.strictObject({
   authorities: listField(authorityField, { description: "Authorities whose certificates count. Default: those that came with the router's own certificate.", max: 8 }).default([]),
   revoked: listField(patternField({ description: "Serial number of a certificate that counts no more, lower-case hexadecimal.", example: "1f8b3c", max: 40, pattern: /^[0-9a-f]+$/, what: "a serial number in lower-case hexadecimal digits" }), { description: "Certificates that count no more. Their routers lose their keys within 60s. Default: none.", example: ["1f8b3c"], max: 4_096, unique: true }).default([]),
+  origins: listField(originField, { description: "Keys of routers whose origin signatures are verified. Default: none.", max: 4_096 }).default([]),
   onFailure: choiceField(["Refuse", "KeepKeys"], { description: "When the certificate of a peer expires: Refuse takes its keys away within 60s, KeepKeys at the next rotation. Revoked ones are refused at once. Default: Refuse.", example: "Refuse" }).default("Refuse"),
 }).meta({ description: "Which certificates of peers count." });
 

@@ -1,7 +1,7 @@
 // The parts of one router put together to its RouterConfig, with what its own object says of limits and timers. Called by graph.ts. Pure.
 import { millisOf } from "../api/duration.ts";
 import type { Router } from "../api/router.ts";
-import type { LimitsConfig, MemberConfig, NatPoolConfig, NexthopConfig, RouteConfig, RouterConfig, ServiceConfig, SessionTypeConfig, StaticNatConfig, TenantConfig, TimersConfig } from "./config.ts";
+import type { LimitsConfig, MemberConfig, NatPoolConfig, NexthopConfig, OriginConfig, RouteConfig, RouterConfig, ServiceConfig, SessionTypeConfig, StaticNatConfig, TenantConfig, TimersConfig } from "./config.ts";
 import { compareNames } from "./entries.ts";
 import type { Input } from "./inputs.ts";
 import type { CompiledInterfaces } from "./interfaces.ts";
@@ -42,14 +42,20 @@ export function assembleRouter(input: Input<"Router">, parts: RouterParts): Rout
 function trustOf({ trust, keyRotation }: Router["spec"]): Pick<RouterConfig, "trust" | "keyRotationHours"> {
   const hours = keyRotation.enabled ? Math.ceil(millisOf(keyRotation.interval) / HOUR_MS) : 0;
   const files = trust.authorities.flatMap(({ file }) => file ?? []);
-  const isPlain = trust.authorities.length === 0 && trust.revoked.length === 0 && trust.onFailure === "Refuse";
+  const isPlain = trust.authorities.length === 0 && trust.revoked.length === 0 && trust.origins.length === 0 && trust.onFailure === "Refuse";
   return {
     ...(!isPlain && { trust: {
       authorities: trust.authorities.flatMap(({ pem }) => pem ?? []), ...(files.length > 0 && { authorityFiles: files }), revoked: [...trust.revoked].sort(),
+      ...(trust.origins.length > 0 && { origins: originsOf(trust.origins) }),
       ...(trust.onFailure === "KeepKeys" && { failSoft: true as const }),
     } }),
     ...(hours !== DEFAULT_ROTATION_HOURS && { keyRotationHours: hours }),
   };
+}
+
+function originsOf(origins: Router["spec"]["trust"]["origins"]): OriginConfig[] {
+  const listed = origins.map(({ router, ed25519, allowedTenants }) => ({ router, ed25519, ...(allowedTenants !== undefined && { allowedTenants: [...allowedTenants].sort() }) }));
+  return listed.sort((a, b) => compareNames(a.router, b.router) || compareNames(a.ed25519, b.ed25519));
 }
 
 /** Only what differs from the defaults. */

@@ -64,8 +64,19 @@ export interface TrustConfig {
   authorityFiles?: string[];
   /** serial numbers, lower-case hexadecimal */
   revoked: string[];
+  /** keys of routers whose origin signatures can be verified, in order of router and key; absent: none (protocol 7.6) */
+  origins?: OriginConfig[];
   /** an expired certificate takes keys away at the next rotation only; absent: within 60 s */
   failSoft?: true;
+}
+
+/** OriginConfig is an Ed25519 key of a router that signs what it asserts; a router may have several. */
+export interface OriginConfig {
+  router: string;
+  /** raw public key, base64 */
+  ed25519: string;
+  /** tenants it may assert, each with its children; absent: those of the peer of this name */
+  allowedTenants?: string[];
 }
 
 /** InterfaceConfig is one interface of the router. */
@@ -247,6 +258,8 @@ export interface PeerConfig {
   psk?: { file: string; generation: number };
   /** who begins an exchange; absent: the router with the lower name */
   initiator?: "self" | "peer";
+  /** of its metadata; absent: VerifyIfPresent (protocol 7.6) */
+  originSignature?: "Ignore" | "Require";
   /** a policy of a service that may be reached through it asks for a post-quantum exchange */
   postQuantum?: true;
   origin: Origin;

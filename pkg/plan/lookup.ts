@@ -34,6 +34,8 @@ export interface Lookup {
   tenantOf(ifnum: number, vlan: number, source: IpAddress): number;
   /** Whether a peer may assert a tenant; a listed tenant covers its children (protocol 7.5). */
   allowedByPeer(peer: string, tenant: string): boolean;
+  /** Whether a router whose signature was right may assert a tenant: by its own list, else by that of the peer of its name. */
+  allowedByOrigin(router: string, tenant: string): boolean;
   service(name: string): ServiceConfig | undefined;
   /** Candidates of a service for a destination family, cheapest first (behaviour 6.3). */
   routes(service: string, family: IpFamily): readonly RouteConfig[];
@@ -70,22 +72,26 @@ export function buildLookup(config: RouterConfig, options: LookupOptions = {}): 
   };
 }
 
-function byName(config: RouterConfig, numbers: ReadonlyMap<string, number>): Pick<Lookup, "tenantById" | "service" | "peer" | "path" | "allowedByPeer"> {
+function byName(config: RouterConfig, numbers: ReadonlyMap<string, number>): Pick<Lookup, "tenantById" | "service" | "peer" | "path" | "allowedByPeer" | "allowedByOrigin"> {
   const tenants = new Map(config.tenants.map((tenant) => [numbers.get(tenant.name), tenant]));
   const services = new Map(config.services.map((service) => [service.name, service]));
   const peers = new Map(config.peers.map((peer) => [peer.name, peer]));
   const paths = new Map(config.paths.map((path) => [path.key, path]));
   const allowed = new Map(config.peers.map((peer) => [peer.name, new Set(peer.allowedTenants.map((one) => one.tenant))]));
+  const origins = new Map((config.trust?.origins ?? []).flatMap(({ router, allowedTenants }) => (allowedTenants === undefined ? [] : [[router, new Set(allowedTenants)] as const])));
   return {
     tenantById: (id) => tenants.get(id),
     service: (name) => services.get(name),
     peer: (name) => peers.get(name),
     path: (key) => paths.get(key),
-    allowedByPeer: (peer, tenant) => {
-      const names = allowed.get(peer);
-      return names !== undefined && (names.has(tenant) || tenantLine(tenant).some((one) => names.has(one)));
-    },
+    allowedByPeer: (peer, tenant) => covers(allowed.get(peer), tenant),
+    allowedByOrigin: (router, tenant) => covers(origins.get(router) ?? allowed.get(router), tenant),
   };
+}
+
+/** A listed tenant covers its children. */
+function covers(names: ReadonlySet<string> | undefined, tenant: string): boolean {
+  return names !== undefined && (names.has(tenant) || tenantLine(tenant).some((one) => names.has(one)));
 }
 
 function numberLine(name: string, numbers: ReadonlyMap<string, number>): Int32Array {

@@ -107,6 +107,19 @@ test("S-7 a peer may assert the tenants listed for it and their children, nobody
   expect([lookup.allowedByPeer("three", "dev.acme"), lookup.peer("two")?.name, lookup.peer("three")]).toEqual([false, "two", undefined]);
 });
 
+test("S-7 keys of origins are told in order, each with its list or that of the peer of its name; a peer's policy when it is not the default", () => {
+  const wan = { name: "w", type: "WAN", addresses: ["192.0.2.1/24"], waypoints: [{ address: "192.0.2.1" }] };
+  const peer = (name: string, host: number, originSignature?: string): object => ({ name, psk: { file: "k" }, allowedTenants: ["acme"], paths: [{ name: "a", interface: "w", remoteAddress: `192.0.2.${host}` }], ...(originSignature !== undefined && { originSignature }) });
+  const [old, fresh] = ["A", "B"].map((letter) => `${letter.repeat(43)}=`);
+  const origins = [{ router: "two", ed25519: old }, { router: "far", ed25519: fresh, allowedTenants: ["z", "dev.acme"] }, { router: "far", ed25519: old }];
+  const config = one({ interfaces: [wan], peers: [peer("four", 4, "Ignore"), peer("three", 3, "Require"), peer("two", 2)], trust: { origins } }, line("Tenant", "acme"));
+  expect(config.trust).toEqual({ authorities: [], revoked: [], origins: [{ router: "far", ed25519: old }, { router: "far", ed25519: fresh, allowedTenants: ["dev.acme", "z"] }, { router: "two", ed25519: old }] });
+  expect(config.peers.map(({ name, originSignature }) => [name, originSignature])).toEqual([["four", "Ignore"], ["three", "Require"], ["two", undefined]]);
+  const lookup = buildLookup(config);
+  expect(["acme", "dev.acme", "z", "<global>"].map((tenant) => [lookup.allowedByOrigin("two", tenant), lookup.allowedByOrigin("far", tenant), lookup.allowedByOrigin("who", tenant)]))
+    .toEqual([[true, false, false], [true, true, false], [false, true, false], [false, false, false]]);
+});
+
 test("costs by the vectors of a policy: ordered, given, never; without one by the route", () => {
   const wan = { name: "w", type: "WAN", addresses: ["192.0.2.1/24"], waypoints: [{ address: "192.0.2.1" }] };
   const path = (name: string, end: number, vector: string | undefined): object => ({ name, interface: "w", remoteAddress: `192.0.2.${end}`, ...(vector === undefined ? {} : { vector }) });

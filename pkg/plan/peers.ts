@@ -70,7 +70,7 @@ function compilePeer(work: PeerWork, peer: RouterPeer, field: string): PeerConfi
     name: peer.name, ...keyingOf(input.object, peer), hmac: peer.hmac, metadataEncryption: { enabled, suite, required: required ?? enabled },
     allowedTenants: peer.allowedTenants.map((tenant, index) => ({ tenant, origin: originIn(input, `${field}.allowedTenants[${index}]`) }))
       .sort((a, b) => compareNames(a.tenant, b.tenant)),
-    origin: originIn(input, field),
+    ...(peer.originSignature !== "VerifyIfPresent" && { originSignature: peer.originSignature }), origin: originIn(input, field),
   };
 }
 

@@ -19,6 +19,7 @@ import type { Again } from "./admit.ts";
 import { isYielding, resolveCollision, sameContext } from "./collide.ts";
 import { installLimits, isWithinLimits, skipsRoute } from "./limits.ts";
 import { endsConnection, newSession } from "./newsession.ts";
+import { originProblem, originVerdict } from "./origin.ts";
 import { hasOwnPorts, icmpTypeOf, mayBegin } from "./query.ts";
 import { refuse, report } from "./refuse.ts";
 import { leave } from "./relay.ts";
@@ -46,6 +47,11 @@ export function acceptForward(turn: Turn, arrival: OpenedArrival, again: Again):
   const seen = replayVerdict(turn, opened);
   if (seen === "replay") return turn.count("replay-first-packet", opened.peer);
   if (seen === "full") return refuse(turn, arrival, "limit");
+  const forged = originProblem(turn, opened);
+  if (forged !== undefined) {
+    turn.count(forged, opened.peer); // protocol 7.5, 7.6
+    return report(turn, arrival, "peer-tenant");
+  }
   endReplaced(turn, arrival);
   authorise(turn, arrival, again);
 }
@@ -209,6 +215,7 @@ function joinSession(turn: Turn, arrival: OpenedArrival, live: { index: number; 
     && turn.tables.nameOf(session.tenant) === nameKey("tenant", opened.tlvs.tenant as string)
     && sameContext(session.context, opened.tlvs.forwardContext as SessionContext);
   if (!permitted) return turn.count("uuid-mismatch", opened.peer);
+  if (originVerdict(turn, opened, false) === "bad") return turn.count("origin-signature", opened.peer);
   endReplaced(turn, arrival);
   const handle = handleOf(turn.batch, live.index, session);
   replaceSegment(turn, handle, { arrival, path });

@@ -31,6 +31,7 @@ export interface NameTable {
 
 const enforcements: Record<ServiceConfig["enforcement"], Enforcement> = { Reset: "reset", Block: "block", Allow: "allow", Strict: "strict" };
 const trafficClasses: Record<ServiceConfig["trafficClass"], number> = { BestEffort: 0, Low: 1, Medium: 2, High: 3 };
+const originPolicies = { Ignore: "ignore", VerifyIfPresent: "verify-if-present", Require: "require" } as const;
 const modes = { Disabled: "disabled", Regular: "regular", TimeBased: "time-based" } as const;
 
 /** buildTables makes the tables of one configuration. */
@@ -61,7 +62,7 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
     nameOf: (id) => names.nameOf(id),
     plainNameOf: plainNames(names),
     idOf: (kind, name) => numbers[kind].get(name) ?? names.nameId(nameKey(kind, name)),
-    ...keyring(peers),
+    ...keyring(peers), origin: originsOf(config, lookup),
     paths: [...paths.values()],
     pathById: (id) => pathsById.get(id),
     pathsAt: (ifnum, vlan, remote) => byRemote.get(remoteKey(ifnum, vlan, remote)) ?? [],
@@ -74,6 +75,15 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
     interfaceName: (ifnum) => interfaces.get(ifnum) ?? `interface-${ifnum}`, nat: lookup.nat, returnsBy: lookup.returnsBy,
     ...limitsOf(config, idOf), inactivityMs: config.timers.inactivityMs, icmp: config.icmp ?? { byType: false, asyncReply: false },
   };
+}
+
+/** Keys of origins; a router may have two while it changes them. */
+function originsOf({ trust }: RouterConfig, lookup: Lookup): Tables["origin"] {
+  const keys = Map.groupBy(trust?.origins ?? [], ({ router }) => router);
+  const entries = new Map([...keys].map(([router, listed]) => [router, {
+    keys: listed.map(({ ed25519 }) => new Uint8Array(Buffer.from(ed25519, "base64"))), mayAssert: (tenant: string) => lookup.allowedByOrigin(router, tenant),
+  }]));
+  return (router) => entries.get(router);
 }
 
 function limitsOf(config: RouterConfig, idOf: IdOf): Pick<Tables, "limits" | "tenantSessions" | "budgetsOf"> {
@@ -175,6 +185,7 @@ function peerEntry(peer: PeerConfig, keys: PeerKeyPair, of: { lookup: Lookup; id
     id: of.id, name: peer.name, send: keys.send, receive: keys.receive, mode: modes[peer.hmac.mode], window: peer.hmac.window,
     suite: !enabled ? 0 : suite === "GCM" ? 2 : 1, requireEncryption: required,
     mayAssert: (tenant) => of.lookup.allowedByPeer(peer.name, tenant), paths: [],
+    originSignature: originPolicies[peer.originSignature ?? "VerifyIfPresent"],
   };
 }
 

@@ -54,6 +54,11 @@ export function createSessionErrorGate(): ErrorGate {
   return perSecond(ERRORS_PER_SESSION, "sessions with ICMP errors in a second");
 }
 
+/** createOriginGate permits one question for the signature of a session a second (protocol 7.6). */
+export function createOriginGate(): ErrorGate {
+  return perSecond(1, "sessions asked for their origin in a second");
+}
+
 function share(limit: number, shards: number): number {
   return Math.max(1, Math.floor(limit / shards));
 }

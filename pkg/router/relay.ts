@@ -1,5 +1,6 @@
 // Hands a body to the other side of its session: to a host as the host expects it, to a peer on the waypoints, with
 // metadata when the handshake wants it (protocol 3, 5). Called by admit.ts, accept.ts and arrive.ts.
+import { CONTROL_ENABLE_METADATA } from "../svr/constants.ts";
 import type { Metadata } from "../svr/metadata.ts";
 import type { HandshakeEffect, Modify } from "../svr/segment.ts";
 import type { SessionSide, SideIndex } from "../svr/session.ts";
@@ -10,7 +11,10 @@ import { emitToPeer } from "./emit.ts";
 import { emitToHost } from "./emithost.ts";
 import { requestHealth } from "./health.ts";
 import { raiseToPeer } from "./icmperrors.ts";
+import { lacksOrigin, withOrigin } from "./origin.ts";
 import { stepSegment } from "./segments.ts";
+import { sendControl } from "./say.ts";
+import type { PeerEntry } from "./tables.ts";
 import type { Carried, Turn } from "./turn.ts";
 
 /** leave sends a body out of a side; a host whose packet is too big for it is told. */
@@ -40,13 +44,19 @@ function leaveToPeer(turn: Turn, handle: Handle, { to, from, carried }: ToPeer):
   const original = carried.original ?? (from.path === 0 ? { ipId: 0, largest: 0, dontFragment: carried.packet.dontFragment } : undefined);
   const question = requestHealth(turn, handle, to);
   for (const effect of stepSegment(turn, handle, to, { kind: to === 1 ? "forwardPacket" : "reversePacket" })) {
-    const tlvs = sayingOf(turn, handle, { to, copied: carried.tlvs, effect });
+    const tlvs = sayingOf(turn, handle, { to, copied: carried.tlvs, effect, peer: path.peer });
     if (tlvs === undefined && effect.kind !== "forwardBody") continue;
+    if (tlvs !== undefined && carried.tlvs === undefined && lacksOrigin(handle.state, path.peer, tlvs)) askOrigin(turn, handle);
     const sent = emitToPeer(turn, handle.state, { side, path, carried, tlvs: tlvs ?? question, original });
     if (sent.ok) continue;
     if (sent.error === "too-big") tooBig(turn, handle, { to, carried, mtu: path.mtu });
     else turn.count(sent.error, path.peer);
   }
+}
+
+/** The router before says metadata with its next packet, with the signature; what is said without it meanwhile may be dropped. */
+function askOrigin(turn: Turn, handle: Handle): void {
+  if (handle.ref !== undefined && turn.origin.mayAsk(handle.ref.index, turn.nowMs)) sendControl(turn, handle, { side: 0, code: CONTROL_ENABLE_METADATA });
 }
 
 /** The host that sent it is told, over SVR where it is behind a peer. */
@@ -60,22 +70,25 @@ function tooBig(turn: Turn, { state }: Handle, at: { to: SideIndex; carried: Car
 }
 
 /** The metadata that an effect wants on the packet, if it wants any. */
-function sayingOf(turn: Turn, handle: Handle, of: { to: SideIndex; copied: Metadata | undefined; effect: HandshakeEffect }): Metadata | undefined {
-  const { to, copied, effect } = of;
+function sayingOf(turn: Turn, handle: Handle, of: { to: SideIndex; copied: Metadata | undefined; effect: HandshakeEffect; peer: PeerEntry }): Metadata | undefined {
+  const { to, copied, effect, peer } = of;
   if (effect.kind !== "sendForwardMetadata" && effect.kind !== "sendReverseMetadata") return undefined;
   // a router that forgot the session passes on that others know it
   const retriggered = effect.retriggered || copied?.remainingSeconds !== undefined;
-  return metadataOf(turn, handle, to, { copied, modify: effect.modify, retriggered });
+  return metadataOf(turn, handle, to, { copied, modify: effect.modify, retriggered, peer });
 }
 
 interface Wanted {
   copied: Metadata | undefined;
   modify: Modify | undefined;
   retriggered: boolean;
+  peer: PeerEntry;
 }
 
 function metadataOf(turn: Turn, handle: Handle, to: SideIndex, wanted: Wanted): Metadata {
   const { copied, modify, retriggered } = wanted;
   const saying = { copied, modify, remainingSeconds: retriggered ? Math.ceil(handle.state.idleMs / 1000) : undefined };
-  return to === 1 ? forwardMetadata(turn.tables, handle.state, { ...saying, captureTag: turn.capturing.tagOf(handle.state) }) : reverseMetadata(turn.tables, handle.state, saying);
+  if (to === 0) return reverseMetadata(turn.tables, handle.state, saying);
+  const tlvs = forwardMetadata(turn.tables, handle.state, { ...saying, captureTag: turn.capturing.tagOf(handle.state) });
+  return withOrigin(turn, handle.state, { peer: wanted.peer, copied, tlvs });
 }

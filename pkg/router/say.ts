@@ -8,6 +8,8 @@ import type { Handle } from "./batch.ts";
 import { forwardMetadata, reverseMetadata } from "./compose.ts";
 import { emitAnswer, emitControl } from "./emit.ts";
 import type { GeneratedTcp } from "./emit.ts";
+import { withOrigin } from "./origin.ts";
+import type { PeerEntry } from "./tables.ts";
 import type { Arrival, Turn } from "./turn.ts";
 
 /** sendControl says a code to the peer on a side of a session. */
@@ -18,14 +20,14 @@ export function sendControl(turn: Turn, handle: Handle, message: { side: SideInd
   if (path === undefined) return;
   const { outputs } = turn.batch;
   const first = outputs.length;
-  emitControl(turn, session, { side, path, tlvs: controlTlvs(turn, session, { code, side, modify }) });
+  emitControl(turn, session, { side, path, tlvs: controlTlvs(turn, session, { code, side, modify, peer: path.peer }) });
   turn.capturing.leaves(outputs, first, { session, side });
 }
 
-function controlTlvs(turn: Turn, session: Session, message: { code: number; side: SideIndex; modify?: Modify | undefined }): Metadata {
+function controlTlvs(turn: Turn, session: Session, message: { code: number; side: SideIndex; modify?: Modify | undefined; peer: PeerEntry }): Metadata {
   const { code, side, modify } = message;
   const saying = { modify };
-  if (code === CONTROL_KEEP_ALIVE && side === 1) return { ...forwardMetadata(turn.tables, session, saying), control: code };
+  if (code === CONTROL_KEEP_ALIVE && side === 1) return { ...withOrigin(turn, session, { peer: message.peer, copied: undefined, tlvs: forwardMetadata(turn.tables, session, saying) }), control: code };
   if (code === CONTROL_DISABLE_METADATA && side === 0) {
     return { ...reverseMetadata(turn.tables, session, saying), control: code, disableForward: true };
   }

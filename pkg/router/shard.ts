@@ -3,6 +3,7 @@
 // its replay lists; everything that lives longer than a turn is in the data plane's maps.
 import type { Clock, RandomSource } from "../ports/clock.ts";
 import type { Punt, ShardPort } from "../ports/datapath.ts";
+import type { OriginKeys } from "../ports/origin.ts";
 import { readU32 } from "../base/bytes.ts";
 import { parsePacket } from "../svr/packet.ts";
 import { WINDOW_MAX } from "../svr/constants.ts";
@@ -23,6 +24,8 @@ import { endByDecision, retime, tellEnded } from "./ending.ts";
 import { createEnableGate, createErrorGate, createSessionErrorGate, createSkewGate } from "./gate.ts";
 import type { Held } from "./held.ts";
 import type { FromShard, ShardAnswer, ShardCounters, ShardQuestion, ToShard } from "./messages.ts";
+import { createOriginSigner } from "./origin.ts";
+import type { OriginSigner } from "./origin.ts";
 import { openArrivals } from "./opening.ts";
 import { markMoved } from "./moved.ts";
 import { createShardPorts } from "./ports.ts";
@@ -48,6 +51,8 @@ export interface ShardOptions {
   engine: SealEngine;
   clock: Clock;
   random: RandomSource;
+  /** signs what the ingress claims, and verifies what others do (protocol 7.6) */
+  originKeys: OriginKeys;
   /** first second whose metadata counters nobody used (protocol 8.1) */
   counterSecond: number;
   /** shared by all shards of the router; its size, by default replayMemoryBytes, bounds the sessions that peers create in 2 s */
@@ -75,6 +80,7 @@ export class Shard {
   readonly #options: ShardOptions;
   readonly #ports: ShardPorts;
   readonly #seals: SealSource;
+  readonly #origin: OriginSigner;
   readonly #denials = createDenialGate();
   readonly #enableGate: EnableGate;
   readonly #skewGate: SkewGate;
@@ -107,6 +113,7 @@ export class Shard {
     this.#handing = createHanding(slice, options.port);
     this.#ids = new ExtIds(seedOf(options.random), slice);
     this.#replay = new ReplayWindow({ window: WINDOW_MAX, slots: replaySlots(options.replayMemory), memory: options.replayMemory });
+    this.#origin = createOriginSigner(options.originKeys);
     this.#seals = createSealSource({ shard: options.number, counterSecond: options.counterSecond });
   }
 
@@ -229,7 +236,7 @@ export class Shard {
     const now = this.#options.clock.monotonicMs();
     return [
       ...this.#replayHeld(),
-      ...this.#fragments.held(), ...this.#handing.held(), ...this.#denials.held(now), ...this.#enableGate.held(now), ...this.#skewGate.held(now), ...this.#errorGate.held(now), ...this.#sessionErrors.held(now), ...this.#capturing.held(),
+      ...this.#fragments.held(), ...this.#handing.held(), ...this.#denials.held(now), ...this.#origin.held(now), ...this.#enableGate.held(now), ...this.#skewGate.held(now), ...this.#errorGate.held(now), ...this.#sessionErrors.held(now), ...this.#capturing.held(),
     ];
   }
 
@@ -250,7 +257,7 @@ export class Shard {
     const { clock, port, random, number, count } = this.#options;
     const nowMs = clock.monotonicMs();
     return {
-      tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals,
+      tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals, origin: this.#origin,
       enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, handing: this.#handing, capturing: this.#capturing, ids: this.#ids,
       load: port.load(), sessionsOf: (tenant) => port.usage(tenant).live, replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
       tooBig: (path) => void this.#tooBig.add(path), keyUsed: (key) => { this.#keysUsed.add(key); },

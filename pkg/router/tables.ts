@@ -53,6 +53,14 @@ export interface PeerEntry extends PeerKeyPair {
   /** whether the peer may assert this tenant (protocol 7.5) */
   mayAssert(tenantName: string): boolean;
   paths: PathEntry[];
+  /** what holds of signatures of the ingress in metadata from it, and whether ours are said to it (protocol 7.6) */
+  originSignature: "ignore" | "verify-if-present" | "require";
+}
+
+/** OriginEntry is a router whose signatures can be verified here: its raw Ed25519 keys, and what it may assert. */
+export interface OriginEntry {
+  keys: readonly Uint8Array[];
+  mayAssert(tenantName: string): boolean;
 }
 
 /** TenantBudget is what a tenant and its children together may have of sessions. */
@@ -129,6 +137,8 @@ export interface Tables {
   peerByKeyId(keyId: number): PeerEntry | undefined;
   /** other keys of some peers; those that it does not name keep theirs */
   rekey(keys: Readonly<Record<string, PeerKeyPair>>): void;
+  /** by name of a router; absent: nobody listed its key */
+  origin(router: string): OriginEntry | undefined;
   paths: readonly PathEntry[];
   pathById(id: number): PathEntry | undefined;
   /** paths whose remote address is this, on this interface */

@@ -15,6 +15,7 @@ import type { Held } from "./held.ts";
 import type { Denial } from "./recordwriter.ts";
 import type { HealthKind } from "./health.ts";
 import type { Handing } from "./handing.ts";
+import type { OriginSigner } from "./origin.ts";
 import type { FragmentJoiner } from "./reassemble.ts";
 import type { SealSource } from "./sealing.ts";
 import type { PathEntry, PeerEntry, Tables } from "./tables.ts";
@@ -49,6 +50,7 @@ export interface Turn {
   readonly ports: PortSource;
   readonly replay: ReplayWindow;
   readonly seals: SealSource;
+  readonly origin: Pick<OriginSigner, "sign" | "verify" | "mayAsk">;
   /** limits code 2 (protocol 6.4) */
   readonly enableGate: EnableGate;
   readonly skewGate: SkewGate;

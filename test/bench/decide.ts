@@ -1,6 +1,8 @@
 // Bench of first packets in TypeScript: what a new UDP session costs the shard of its ingress router and that of its egress
 // router, from punted bytes to bytes handed to the socket; the kernel's work is left out. Two packets a session and router:
-// the client's first packet and the server's first answer. `node test/bench/decide.ts [--json] [--sessions N] [--batch N]`.
+// the client's first packet and the server's first answer. `node test/bench/decide.ts [--json] [--sessions N] [--batch N]
+// [--origin]`, the last with origin signatures, made and verified.
+import { generateKeyPairSync } from "node:crypto";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { buildPacket } from "../../pkg/svr/build.ts";
@@ -13,12 +15,13 @@ import { numberNames } from "../../pkg/router/names.ts";
 import { chainConfig } from "../lab/config.ts";
 import type { LabService } from "../lab/config.ts";
 import { keysOf } from "../lab/lab.ts";
+import { createOriginKeys } from "../../pkg/security/origin.ts";
 import { createRandomSource } from "../../pkg/security/random.ts";
 import { nativeEngine } from "../support/engines.ts";
 import { createMemoryPort } from "./memport.ts";
 import type { MemoryPort } from "./memport.ts";
 
-const { values: flags } = parseArgs({ options: { json: { type: "boolean" }, sessions: { type: "string" }, batch: { type: "string" } } });
+const { values: flags } = parseArgs({ options: { json: { type: "boolean" }, sessions: { type: "string" }, batch: { type: "string" }, origin: { type: "boolean" } } });
 const BATCH = Number(flags.batch ?? 256), ROUNDS = 44, WARM_UP = 20_000;
 const PER_ROUND = Math.ceil(Number(flags.sessions ?? 110_000) / ROUNDS / BATCH) * BATCH, SESSIONS = PER_ROUND * ROUNDS;
 const NAMES = ["east", "west"];
@@ -31,6 +34,8 @@ const CAUSE = { miss: 1, metadata: 2, cookie: 4, needMeta: 5 } as const satisfie
 const services: LabService[] = Array.from({ length: SERVICES }, (_, index) => ({ name: `shop/app-${index}`, prefixes: [`10.2.${index}.0/24`], proto: 17, ports: { first: 53, last: 53 } }));
 const body = new Uint8Array(40).fill(0x61);
 
+const signing = flags.origin === true ? generateKeyPairSync("ed25519") : undefined;
+
 interface Router { shard: Shard; port: MemoryPort; usedMs: number }
 
 let nowMs = START_MS;
@@ -38,11 +43,15 @@ let nowMs = START_MS;
 function createRouter(index: number): Router {
   const config = chainConfig({ names: NAMES, index, services, pairs: 1_000_000 });
   config.limits.sessions = 2 * (SESSIONS + WARM_UP);
+  if (signing !== undefined) {
+    const ed25519 = Buffer.from(signing.publicKey.export({ format: "jwk" }).x ?? "", "base64url").toString("base64");
+    config.trust = { authorities: [], revoked: [], origins: [{ router: "east", ed25519, allowedTenants: ["corp"] }] };
+  }
   const port = createMemoryPort(SESSIONS + WARM_UP + 2 * BATCH);
   const shard = new Shard({
     number: 0, count: 1, port, engine: nativeEngine(), counterSecond: START_UNIX_S, replayMemory: new ArrayBuffer(replayMemoryBytes),
     clock: { monotonicMs: () => Math.floor(nowMs), unixMs: () => START_UNIX_S * 1000 + Math.floor(nowMs - START_MS) },
-    random: createRandomSource(),
+    random: createRandomSource(), originKeys: createOriginKeys(() => signing?.privateKey),
   });
   const { ids } = numberNames(config, (name) => port.nameId(name));
   const keys = Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: [keysOf(peer.name, config.name)] }]));

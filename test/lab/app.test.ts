@@ -20,6 +20,7 @@ import type { RouterOptions, RunningRouter } from "../../pkg/router/app.ts";
 import type { FromShard, ShardHost } from "../../pkg/router/messages.ts";
 import { Shard, replayMemoryBytes } from "../../pkg/router/shard.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
+import { createOriginKeys } from "../../pkg/security/origin.ts";
 import { derivePairKeys } from "../../pkg/security/peerkeys.ts";
 import { recordsIn } from "../support/recordlines.ts";
 import { waitFor } from "../support/wait.ts";
@@ -96,6 +97,7 @@ function startShard(bench: Bench, counterSecond: number): ShardHost[] {
   const datapath = bench.datapath;
   if (datapath === undefined) throw new Error("shards start after the data plane");
   const shard = new Shard({
+    originKeys: createOriginKeys(() => undefined),
     number: 0, count: 1, port: datapath.shard(0), engine: createNodeEngine(), clock: bench.options.clock, counterSecond,
     random: { bytes: (count) => { if (bench.broken) throw new Error("no random bytes"); return randomFillSync(new Uint8Array(count)); } }, replayMemory: new ArrayBuffer(replayMemoryBytes),
   });

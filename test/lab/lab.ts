@@ -1,6 +1,7 @@
 // Routers in one process: the real decisions of pkg/router over the model of the data plane, joined by links that tests can
 // cut, bend and listen to. No kernel, no timers: time is a number, and `run` goes on until nothing moves any more.
 import { createHash, randomFillSync } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { modelDatapath } from "../../pkg/datapath/model.ts";
 import type { ModelDatapath, SentFrame } from "../../pkg/datapath/model.ts";
 import { pskKeys } from "../../pkg/svr/keys.ts";
@@ -16,6 +17,7 @@ import type { ShardCounters, FromShard } from "../../pkg/router/messages.ts";
 import { Life } from "../../pkg/svr/session.ts";
 import type { Session } from "../../pkg/svr/session.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
+import { createOriginKeys } from "../../pkg/security/origin.ts";
 import { nodeHkdf } from "../../pkg/security/hkdf.ts";
 import { chainConfig, ifnumOf } from "./config.ts";
 import type { Chain, Side } from "./config.ts";
@@ -65,6 +67,8 @@ export interface LabOptions extends Omit<Chain, "names" | "index"> {
   seed?: number;
   /** compiled configurations by router name; interface 1 leads to the left, 2 to the right */
   compiled?: ReadonlyMap<string, RouterConfig>;
+  /** Ed25519 private keys by router name: they sign what they assert */
+  originKeys?: ReadonlyMap<string, KeyObject>;
 }
 
 const MAX_TURNS = 20_000;
@@ -207,7 +211,7 @@ export class Lab {
     const clock = { monotonicMs: () => this.#nowMs, unixMs: () => this.unixMs() };
     const replayMemory = new ArrayBuffer(replayBytes(WINDOW_MAX, REPLAY_SLOTS));
     return Array.from({ length: config.shards }, (_, number) => new Shard({
-      number, count: config.shards, port: datapath.shard(number), engine: createNodeEngine(), counterSecond: START_UNIX_S + this.#boots, replayMemory, clock,
+      number, count: config.shards, port: datapath.shard(number), engine: createNodeEngine(), counterSecond: START_UNIX_S + this.#boots, replayMemory, clock, originKeys: createOriginKeys(() => this.#options.originKeys?.get(config.name)),
       random: { bytes: (count) => this.#randomBytes(count) },
     }));
   }

@@ -10,12 +10,14 @@ import { buildTables } from "../../pkg/router/build.ts";
 import { Capturing } from "../../pkg/router/capturing.ts";
 import { createEnableGate, createErrorGate, createSessionErrorGate, createSkewGate } from "../../pkg/router/gate.ts";
 import { numberNames } from "../../pkg/router/names.ts";
+import { createOriginSigner } from "../../pkg/router/origin.ts";
 import { createShardPorts } from "../../pkg/router/ports.ts";
 import { createFragmentJoiner } from "../../pkg/router/reassemble.ts";
 import type { Denial } from "../../pkg/router/recordwriter.ts";
 import { createSealSource } from "../../pkg/router/sealing.ts";
 import type { Tables } from "../../pkg/router/tables.ts";
 import type { Arrival, Turn } from "../../pkg/router/turn.ts";
+import { createOriginKeys } from "../../pkg/security/origin.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
 import { ExtIds } from "../../pkg/svr/fragment.ts";
 import { parsePacket } from "../../pkg/svr/packet.ts";
@@ -48,7 +50,7 @@ export function newTurn(tables: Tables, change: Partial<Turn> = {}): TestTurn {
   ports.follow(tables.paths);
   return {
     tables, batch: newBatch(1), nowMs: 1_000_000, nowUnixMs: 1_767_225_600_000, shard: 0, random: { bytes: (count) => new Uint8Array(count).fill(7) }, ports,
-    replay: new ReplayWindow({ window: 1, slots: 64, memory: new ArrayBuffer(replayBytes(1, 64)) }), seals: createSealSource({ shard: 0, counterSecond: 1 }),
+    replay: new ReplayWindow({ window: 1, slots: 64, memory: new ArrayBuffer(replayBytes(1, 64)) }), seals: createSealSource({ shard: 0, counterSecond: 1 }), origin: createOriginSigner(createOriginKeys(() => undefined)),
     enableGate: createEnableGate(1), skewGate: createSkewGate(1), errorGate: createErrorGate(1), sessionErrors: createSessionErrorGate(), fragments: createFragmentJoiner(1), handing: { takes: () => false }, capturing: new Capturing({ wantCopies: () => true, unixNs: () => 0n }, { number: 0, count: 1 }), ids: new ExtIds(100, { number: 0, count: 1 }),
     load: { live: 0, halfOpen: 0 }, sessionsOf: () => 0, find: { byArrival: () => undefined, byUuid: () => undefined, ended: () => undefined }, take: (length) => new Uint8Array(length),
     tooBig: () => undefined, keyUsed: () => undefined,

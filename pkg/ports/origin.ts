@@ -1,0 +1,10 @@
+// The port of origin signatures: Ed25519 by this router's own key, and by keys that the control plane lists (protocol 7.6). Used by each shard
+// in its own thread, so every call is synchronous.
+
+/** OriginKeys signs and verifies. */
+export interface OriginKeys {
+  /** 64 bytes; undefined while this router has no Ed25519 key */
+  sign(text: Uint8Array): Uint8Array | undefined;
+  /** `key` is a raw Ed25519 public key, 32 bytes; one that is none verifies nothing */
+  verify(key: Uint8Array, text: Uint8Array, signature: Uint8Array): boolean;
+}

@@ -16,11 +16,13 @@ export interface Flags {
   logLevel: string;
   /** TCP port of /healthz and /readyz; 0: none */
   healthPort: number;
+  /** approved algorithms of a FIPS provider only, or no start */
+  fips: boolean;
 }
 
 interface Given {
   configDir?: string; kube?: boolean; kubeconfig?: string; context?: string; name?: string; class?: string; node?: string; keyDir?: string;
-  stateDir?: string; pinDir?: string; records?: string; logLevel: string; healthPort: number;
+  stateDir?: string; pinDir?: string; records?: string; logLevel: string; healthPort: number; fips?: boolean;
 }
 
 const help = `
@@ -48,6 +50,7 @@ export function readFlags(args: readonly string[], version: string): Flags {
     .option("--state-dir <dir>", "state of this router: lock, counters, admin socket (default: /var/lib/opensvr/NAME)")
     .option("--pin-dir <dir>", "where maps and programs are pinned, on a BPF file system (default: /sys/fs/bpf/opensvr/NAME)")
     .option("--records <file>", "session records, one JSON object a line (default: records.jsonl in the state directory)")
+    .option("--fips", "use the FIPS provider of the platform's OpenSSL for everything, or do not start; see docs/security.md")
     .addOption(new Option("--log-level <level>", "least severe messages of the JSON log on the standard output").choices(["error", "warn", "info", "debug"]).default("info"))
     .version(version, "--version", "print the version and end")
     .addHelpText("after", help)
@@ -60,9 +63,9 @@ export function readFlags(args: readonly string[], version: string): Flags {
   if (from === undefined) return command.error("error: one of --config-dir and --kube is needed");
   if (name === undefined) return command.error("error: --name is needed, or --class with --node");
   const stateDir = given.stateDir ?? `/var/lib/opensvr/${name}`;
-  const { logLevel, healthPort } = given;
+  const { logLevel, healthPort, fips = false } = given;
   return {
-    name, from, stateDir, logLevel, healthPort, keyDir: given.keyDir ?? given.configDir ?? "/etc/opensvr/keys",
+    name, from, stateDir, logLevel, healthPort, fips, keyDir: given.keyDir ?? given.configDir ?? "/etc/opensvr/keys",
     pinDir: given.pinDir ?? `/sys/fs/bpf/opensvr/${name}`, records: given.records ?? `${stateDir}/records.jsonl`,
   };
 }

@@ -14,7 +14,6 @@ import { startRouter } from "../../pkg/router/app.ts";
 import { listenProbes } from "../../pkg/router/probes.ts";
 import { replayMemoryBytes } from "../../pkg/router/shard.ts";
 import { startWorker } from "../../pkg/router/workers.ts";
-import { guardMemory } from "../../pkg/security/guard.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
 import { derivePairKeys } from "../../pkg/security/peerkeys.ts";
 import { createRandomSource } from "../../pkg/security/random.ts";
@@ -25,6 +24,7 @@ import { systemClock } from "./clock.ts";
 import { openConfiguration } from "./configuration.ts";
 import { readFlags } from "./flags.ts";
 import { keepTurnsYoung } from "./heap.ts";
+import { prepareProcess } from "./prepare.ts";
 import type { ShardData } from "./shard.ts";
 
 keepTurnsYoung();
@@ -36,7 +36,7 @@ const shardsOf = (config: RouterConfig): number => config.shards || availablePar
 class Ended extends Error {}
 
 async function main(): Promise<void> {
-  guardMemory(); // before any key is read
+  prepareProcess(flags, log); // before any key is read
   let datapath: EbpfDatapath;
   const boot = randomBytes(8).toString("hex"), version = programVersion();
   const ending = new AbortController();
@@ -56,7 +56,7 @@ async function main(): Promise<void> {
       random: (count) => randomFillSync(new Uint8Array(count)),
     })),
     startShards: (config, counterSecond) => Array.from({ length: shardsOf(config) }, (_, number) => {
-      const data: ShardData = { number, count: shardsOf(config), spec: datapath.shardSpec(number), counterSecond, replayMemory, stateDir: flags.stateDir };
+      const data: ShardData = { number, count: shardsOf(config), spec: datapath.shardSpec(number), counterSecond, replayMemory, stateDir: flags.stateDir, fips: flags.fips };
       return startWorker({ entry: new URL("./shard.ts", import.meta.url), number, data, wake: () => { datapath.wake(number); } });
     }),
     random: createRandomSource(), writeCapture: writePcapng,

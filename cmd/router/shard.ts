@@ -20,6 +20,8 @@ export interface ShardData {
   counterSecond: number;
   replayMemory: SharedArrayBuffer;
   stateDir: string;
+  /** libipsec-mb is in no FIPS module */
+  fips: boolean;
 }
 
 function main(data: ShardData): void {
@@ -27,7 +29,7 @@ function main(data: ShardData): void {
   const mail = parentPort;
   const native = openNative();
   const port = openShardPort(data.spec, native);
-  const chosen = chooseEngine(native);
+  const chosen = chooseEngine(data.fips ? undefined : native);
   mail.postMessage({ kind: "started", engine: chosen.description } satisfies FromShard);
   const shard = new Shard({ ...data, port, engine: chosen.engine, clock: systemClock, random: createRandomSource(), originKeys: openOriginKeys({ stateDir: data.stateDir, nowMs: () => systemClock.monotonicMs() }) });
   const still = new Int32Array(new SharedArrayBuffer(4));

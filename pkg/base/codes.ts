@@ -33,5 +33,6 @@ export const errorCodes = {
   SVR_KUBE_ANSWER: "the Kubernetes API server answered with a fault, or something that is no answer",
   SVR_ROUTER_CONFIG: "a RouterConfig is incomplete, of another version, or not what its hash says",
   SVR_AUDIT_FILE: "the audit log cannot be written or read",
+  SVR_FIPS: "FIPS mode was asked for, and the platform's cryptographic library does not have it",
   SVR_INTERNAL: "a fault of the program; its log has the reason",
 } as const;

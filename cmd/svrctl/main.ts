@@ -31,6 +31,9 @@ const openCluster: OpenCluster = async ({ timeoutMs, ...who }) => {
   return openKubeClient({ access: openAccess(who), deadlineMs: timeoutMs });
 };
 
+/** The library of certificates takes a while too. */
+const authority: Surroundings["authority"] = async (folder) => (await import("../../pkg/security/authorityfolder.ts")).openAuthorityFolder(folder, { unixMs: () => Date.now() });
+
 /** The name of the link that was called; scripts/program tells it as the title of the process. */
 const names = [basename(process.argv[1] ?? ""), process.title];
 const isPlugin = names.includes("kubectl-svr"), isCompletion = names.includes("kubectl_complete-svr");
@@ -42,7 +45,7 @@ const around: Surroundings = {
   called: isPlugin || isCompletion ? "kubectl svr" : "svrctl",
   admin: createAdminPort, cluster: openCluster,
   sockets: createSocketFinder(),
-  readConfig: readConfigPath, readAudit: readAuditFiles,
+  readConfig: readConfigPath, readAudit: readAuditFiles, authority,
   joinCaptures: joinPcapng, ...createMachine(interrupt.signal),
   clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
   out: createTextSink(process.stdout), err: createTextSink(process.stderr),

@@ -16,6 +16,7 @@ export const errorCodes = {
   SVR_STATE_LOCKED: "another process runs this router",
   SVR_ADMIN_UNREACHABLE: "the router's admin socket does not answer",
   SVR_NOT_FOUND: "no such object",
+  SVR_AUTHORITY: "the authority cannot be used, or does not sign what it is asked for",
   SVR_USAGE: "the command line is not understood",
   SVR_NOT_PERMITTED: "the user may not use the router's admin socket or read the file",
   SVR_ADMIN_ANSWER: "the router answered with a fault, or something else than its admin API answers",

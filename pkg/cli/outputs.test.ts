@@ -1,4 +1,7 @@
 // The published form of machine output: real output of every command fits it, and has no field that it does not tell.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { z } from "zod";
 import { runCli, self, socketOf, statusBody } from "../../test/support/cli.ts";
 import { parseThree, threeFiles } from "../../test/support/config/three.ts";
@@ -39,9 +42,12 @@ const controls = {
 const cluster = await threeCluster();
 const audits = { "audit.jsonl": [auditLine({ sequence: 1, time: "2026-01-01T00:00:00.000Z", previous: noHash, kind: "key", action: "rotated", object: "peer west", detail: { id: "1" } }, () => "1".repeat(64)).text] };
 const world = { audits, kube: cluster.kube, files, folders: { good: Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])) }, sockets: { [socketOf("cloud")]: { ...answers, ...reads }, [socketOf("cloud").replace("admin.sock", "control.sock")]: { ...controls, [`/api/v1/sessions/${sessionId}/end`]: answers[`/api/v1/sessions/${sessionId}`] } } };
+const caFolder = mkdtempSync(join(tmpdir(), "opensvr-outputs-"));
+afterAll(() => { rmSync(caFolder, { recursive: true }); });
 const lines: readonly [command: keyof typeof outputSchemas, line: string][] = [
   ["status", "status"], ["check", "check"], ["tenants", "tenants engineering.acme"], ["services", "services -n shop web reports"], ["routers", "routers"],
   ["sessions list", "sessions list"], ["sessions delete", `sessions delete ${sessionId} --dry-run`], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["trace", "trace --proto udp --from 10.1.0.10:5000 --to 10.9.0.10:53"], ["capture run", "capture --tenant acme --write c1.pcapng"], ["capture list", "capture list"], ["capture show", "capture show c1"], ["capture fetch", "capture fetch c1 --write c1.pcapng"], ["capture stop", "capture stop c1"], ["capture delete", "capture delete c1"], ["audit show", "audit show"], ["audit verify", "audit verify"],
+  ["ca init", `ca init --dir ${caFolder}/ca`], ["ca show", `ca show --dir ${caFolder}/ca`], ["ca issue", `ca issue branch --dir ${caFolder}/ca --write ${caFolder}/id`], ["ca revoke", `ca revoke branch --dir ${caFolder}/ca --yes`],
   ["config validate", "config validate three"], ["config diff", "config diff good good --router cloud"],
   ["why", "why --tenant finance.acme --proto tcp --to 10.9.0.10:22 --config-dir three --router cloud"], ["version", "version"],
 ];

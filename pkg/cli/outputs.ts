@@ -5,6 +5,7 @@ import type { Problem } from "../api/problem.ts";
 import { reasons } from "../svr/reasons.ts";
 import { auditEnd, captureSchema, countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, traceSchema, verifySchema } from "./answers.ts";
 import type { AuditShown, AuditVerified } from "./audit.ts";
+import type { CaItem, CaView } from "./ca.ts";
 import type { CaptureData } from "./capture.ts";
 import { clusterOutputs } from "./clusteroutputs.ts";
 import type { CheckData } from "./configcheck.ts";
@@ -97,6 +98,13 @@ const auditShown: z.ZodType<{ items: AuditShown[] }> = z.looseObject({ items: z.
   detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).meta({ description: "what else is known" }),
 })) });
 
+const caItem: z.ZodType<CaItem> = z.looseObject({
+  router: text("whom it names"), serial: text("lower-case hexadecimal"), notBefore: text("RFC 3339"), notAfter: text("RFC 3339"),
+  state: z.enum(["counts", "expired", "revoked"]).meta({ description: "whether it counts" }), revoked: z.string().exactOptional().meta({ description: "RFC 3339" }),
+});
+const caView: z.ZodType<CaView> = z.looseObject({ name: text("of the authority"), key: z.enum(["Ed25519", "ECDSA"]).meta({ description: "kind of its key" }), notAfter: text("RFC 3339"), certificate: text("PEM"), items: z.array(caItem) });
+const caIssue = z.intersection(caItem, z.looseObject({ folder: text("where the files are"), madeKey: z.boolean().meta({ description: "the key was made here and is among them" }) }));
+
 /** outputSchemas are the shapes by command. */
 export const outputSchemas = {
   ...clusterOutputs,
@@ -110,6 +118,7 @@ export const outputSchemas = {
   trace: itemsOf(traceSchema),
   "capture run": captureRun, "capture list": captureItems, "capture show": captureOf, "capture fetch": fetchSchema, "capture stop": captureOf, "capture delete": captureOf,
   "audit show": auditShown, "audit verify": auditVerified,
+  "ca init": caView, "ca show": caView, "ca issue": caIssue, "ca revoke": z.looseObject({ revoked: z.boolean().meta({ description: "false: it was only looked at" }), items: z.array(caItem) }),
   "config validate": checkSchema,
   "config diff": diffSchema,
   why: whySchema,

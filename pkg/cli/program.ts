@@ -3,6 +3,7 @@
 import { CommanderError } from "commander";
 import type { Command } from "commander";
 import { addAudit } from "./auditcommands.ts";
+import { addCa } from "./cacommands.ts";
 import { addCapture } from "./capturecommands.ts";
 import { diffCluster } from "./clusterdiff.ts";
 import { completeLine } from "./completion.ts";
@@ -98,6 +99,7 @@ export function createProgram(parts: ProgramParts): SvrCommand {
   addTrace(program, run);
   addCapture(program, run);
   addAudit(program, run);
+  addCa(program, run);
   addConfig(program, run);
   addWhy(program, run);
   addVersion(program, run);

@@ -33,6 +33,7 @@ export const bounds: Bounds = {
   "settings.ts SLOTS_PER_BUCKET": "- a ratio", "settings.ts RECORD_RING_MOST": "record ring, bytes", "entries.ts MTU_MAX": "- a number",
   "model.ts RING_LIMIT": "- of the model, in tests", "model-copy.ts COPY_MOST": "- bytes of one packet",
   "origin.ts KEPT_MOST": "origin signatures", "origin.ts KEYS_MOST": "- a cache: it begins anew",
+  "authorityfolder.ts LINES_MOST": "- of one file of svrctl; who reaches it is told to begin another authority",
   "chain.ts CERTIFICATES_MOST": "- of one chain", "chain.ts BYTES_MOST": "- of one chain",
   "auditdenials.ts MOST": "- lines of a minute; the rest is one line with their number",
   "keyring.ts RECEIVE_MOST": "- the oldest key of the peer ends, nothing is refused",

@@ -7,6 +7,7 @@ import { fail, ok } from "../../pkg/base/result.ts";
 import type { AdminReply, AdminTrouble, ClusterOptions, Connection, ProgramName, Surroundings } from "../../pkg/cli/surroundings.ts";
 import { runProgram } from "../../pkg/cli/program.ts";
 import type { AuditText } from "../../pkg/ports/audit.ts";
+import { openAuthorityFolder } from "../../pkg/security/authorityfolder.ts";
 import type { KubePort } from "../../pkg/ports/kube.ts";
 
 /** nowMs is the time of the tests: 2026-01-01T00:10:00Z. */
@@ -33,6 +34,10 @@ export interface CliWorld {
   audits?: Record<string, readonly string[] | string>;
   /** what comes of a TCP connection; absent: nobody answers */
   connected?: Connection;
+  /** text files by their path */
+  texts?: Record<string, string>;
+  /** the time, when it is another one than nowMs */
+  atMs?: number;
   columns?: number;
   colour?: boolean;
   /** the reader of the standard output has gone after this many writes */
@@ -70,10 +75,12 @@ export async function runCli(words: string | readonly string[], world: CliWorld 
       : Promise.reject(folderError(directory, world.folderTrouble))),
     connect: () => Promise.resolve(world.connected ?? "ECONNREFUSED"),
     readAudit: (path) => auditTexts(world, path),
+    authority: (folder) => Promise.resolve(openAuthorityFolder(folder, { unixMs: () => world.atMs ?? nowMs })),
+    readText: (path) => Promise.resolve(world.texts?.[path] === undefined ? fail("ENOENT") : ok(world.texts[path])),
     called: world.called ?? "svrctl", cluster: (options) => openCluster(world, options, outcome),
     pause: () => world.paused?.() ?? Promise.resolve(), joinCaptures: joinPcapng,
     writeFile: (path, bytes) => Promise.resolve(world.fullDisk === true ? "ENOSPC" : void outcome.written.set(path, bytes)),
-    clock: { monotonicMs: () => 0, unixMs: () => nowMs },
+    clock: { monotonicMs: () => 0, unixMs: () => world.atMs ?? nowMs },
     out: { isGone: () => writes >= (world.goneAfter ?? Infinity), write: (text) => { writes++; outcome.out += text; return Promise.resolve(); } },
     err: { isGone: () => false, write: (text) => { outcome.err += text; return Promise.resolve(); } },
     terminal: { colour: world.colour ?? false, ...(world.columns === undefined ? {} : { columns: world.columns }) },

@@ -1,0 +1,81 @@
+// `svrctl ca` on real folders: what is made can be used, nothing is overwritten, no key is shown, and what is wrong is told with a way on.
+import { X509Certificate } from "node:crypto";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeRequest } from "../../pkg/security/authority.ts";
+import { verifyChain } from "../../pkg/security/chain.ts";
+import { nowMs, runCli } from "../../test/support/cli.ts";
+import type { CliOutcome, CliWorld } from "../../test/support/cli.ts";
+import type { CaView } from "../../pkg/cli/ca.ts";
+
+describe("svrctl ca", () => {
+  let root: string;
+  beforeEach(() => { root = mkdtempSync(join(tmpdir(), "opensvr-ca-")); });
+  afterEach(() => { rmSync(root, { recursive: true }); });
+
+  const ca = (words: string, world?: CliWorld): Promise<CliOutcome> => runCli(`ca ${words.replace("--dir", `--dir ${join(root, "ca")}`).replaceAll("@", `${root}/`)}`, world);
+  const file = (name: string): string => readFileSync(join(root, name), "utf8");
+  const trusted = (): ReturnType<typeof verifyChain> => verifyChain([new Uint8Array(new X509Certificate(file("id/chain.pem")).raw)], { authorities: [new Uint8Array(new X509Certificate(file("id/authorities.pem")).raw)], revoked: new Set() }, nowMs);
+
+  test.each(["Ed25519", "ECDSA"])("an authority and certificates with keys of %s: a router believes them, keys are closed to others and shown nowhere", async (key) => {
+    const made = await ca(`init --dir --name acme --key ${key}`), issued = await ca(`issue branch --dir --key ${key} --write @id`), shown = await ca("show --dir -o json");
+    expect([made.exit, issued.exit, shown.exit]).toEqual([0, 0, 0]);
+    expect(trusted()).toMatchObject({ ok: true, value: { name: "branch" } });
+    const view = JSON.parse(shown.out) as CaView;
+    expect(view).toMatchObject({ name: "acme", key, items: [{ router: "branch", state: "counts", notAfter: new Date(nowMs + 90 * 86_400_000).toISOString() }] });
+    expect([statSync(join(root, "ca/authority-key.pem")).mode & 0o777, statSync(join(root, "id/key.pem")).mode & 0o777]).toEqual([0o600, 0o600]);
+    const said = [made, issued, shown, await ca("show --dir")].map(({ out, err }) => out + err).join();
+    for (const secret of [file("ca/authority-key.pem"), file("id/key.pem")]) expect(said).not.toContain(secret.split("\n")[1]);
+  });
+
+  test("a request is signed when it holds its router's one name, and its key stays where it is", async () => {
+    await ca("init --dir");
+    const { request } = await makeRequest("branch", "ECDSA"), texts = { "/branch.csr": request, "/junk.csr": "junk" };
+    expect(await ca("issue branch --dir --request /branch.csr --write @id", { texts })).toMatchObject({ exit: 0, err: expect.stringContaining("where its key.pem is") as string });
+    expect([trusted().ok, () => file("id/key.pem")]).toEqual([true, expect.any(Function)]);
+    expect(() => file("id/key.pem")).toThrow("ENOENT");
+    for (const [words, exit, why] of [["other --dir --request /branch.csr", 1, "wrong-name"], ["branch --dir --request /junk.csr", 1, "malformed"], ["branch --dir --request /none.csr", 4, "ENOENT"], ["Branch_1 --dir", 1, "no name of a router"]] as const) {
+      expect(await ca(`issue ${words} --write @id2`, { texts })).toMatchObject({ exit, err: expect.stringContaining(why) as string });
+    }
+  });
+
+  test("revoking takes --yes, one serial number or all of a router, and tells who must know", async () => {
+    await ca("init --dir");
+    for (const [router, to] of [["branch", "a"], ["branch", "b"], ["hub", "c"]] as const) await ca(`issue ${router} --dir --write @${to}`);
+    const { items } = JSON.parse((await ca("show --dir -o json")).out) as CaView;
+    const states = async (): Promise<string[]> => (JSON.parse((await ca("show --dir -o json")).out) as CaView).items.map(({ state }) => state);
+    expect(await ca("revoke branch --dir")).toMatchObject({ exit: 2, out: expect.stringContaining("would revoke") as string });
+    expect(await ca("revoke branch --dir --dry-run --yes")).toMatchObject({ exit: 0 });
+    expect(await states()).toEqual(["counts", "counts", "counts"]);
+    expect(await ca(`revoke ${items[1]!.serial} --dir --yes`)).toMatchObject({ exit: 0, err: expect.stringContaining("spec.trust.revoked") as string });
+    expect(await states()).toEqual(["counts", "revoked", "counts"]);
+    expect((await ca("revoke branch --dir --yes")).out).toContain(`revoked certificate ${items[0]!.serial} of router branch`);
+    expect(await states()).toEqual(["revoked", "revoked", "counts"]);
+    expect(await ca("revoke branch --dir --yes")).toMatchObject({ exit: 4 });
+    expect((JSON.parse((await ca("show --dir -o json", { atMs: nowMs + 91 * 86_400_000 })).out) as CaView).items.map(({ state }) => state)).toEqual(["revoked", "revoked", "expired"]);
+  });
+
+  test("nothing is overwritten, and an authority that is not whole signs nothing", async () => {
+    expect(await ca("show --dir")).toMatchObject({ exit: 1, err: expect.stringContaining("svrctl ca init --dir") as string });
+    await ca("init --dir");
+    expect(await ca("init --dir")).toMatchObject({ exit: 1, err: expect.stringContaining("never overwritten") as string });
+    await ca("issue branch --dir --write @id");
+    expect(await ca("issue branch --dir --write @id")).toMatchObject({ exit: 1, err: expect.stringContaining("EEXIST") as string });
+    const key = join(root, "ca/authority-key.pem"), right = readFileSync(key), list = join(root, "ca/issued.jsonl");
+    chmodSync(key, 0o644);
+    expect(await ca("issue hub --dir --write @x")).toMatchObject({ exit: 1, err: expect.stringContaining("chmod 600") as string });
+    chmodSync(key, 0o600);
+    for (const [text, why] of [["junk", "no private key"], [file("id/key.pem"), "not the key of"]] as const) {
+      writeFileSync(key, text);
+      expect(await ca("issue hub --dir --write @x")).toMatchObject({ exit: 1, err: expect.stringContaining(why) as string });
+    }
+    writeFileSync(key, right);
+    writeFileSync(list, `${readFileSync(list, "utf8")}{"revokes":1}\n`);
+    expect(await ca("show --dir")).toMatchObject({ exit: 1, err: expect.stringMatching(/line \d+ of .* cannot be read/) as string });
+  });
+
+  test.each([["init --days 0", "number of days"], ["init --name /", "letters, digits"], ["issue branch", "--write"], ["init --key RSA", "Ed25519, ECDSA"]])("ca %s is a usage error", async (words, why) => {
+    expect(await ca(words)).toMatchObject({ exit: 2, err: expect.stringContaining(why) as string });
+  });
+});

@@ -124,7 +124,7 @@ describeNet("routers as pods", () => {
     const from = performance.now();
     expect(await n1.stop()).toEqual({ code: 0, signal: null });
     expect(performance.now() - from).toBeLessThan(2_000);
-    expect([waiting.errors, readdirSync(n1.stateDir), existsSync(fabric.net.pinFolder(n1.name))]).toEqual(["", [], false]);
+    expect([waiting.errors, readdirSync(n1.stateDir), existsSync(fabric.net.pinFolder(n1.name))]).toEqual(["", ["audit.jsonl", "audit.jsonl.head"], false]);
   }, 60_000);
 
   test("a router with a name too long for a Router is the one that the operator named; what its first configuration is refused for is in its head", async () => {

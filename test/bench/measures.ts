@@ -9,6 +9,7 @@ import { edit } from "./edit.ts";
 import { memory } from "./memory.ts";
 import { million } from "./million.ts";
 import { packets } from "./packets.ts";
+import { protect } from "./protect.ts";
 import { programmed } from "./programmed.ts";
 import { reading } from "./reading.ts";
 import { restart } from "./restart.ts";
@@ -16,4 +17,4 @@ import { sessions } from "./sessions.ts";
 import { testrun } from "./testrun.ts";
 
 /** measures lists them all. */
-export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, edit, memory, reading, restart, compile, apply, programmed, keyexchange];
+export const measures: readonly Measure[] = [bulk, packets, checks, testrun, sessions, million, edit, memory, reading, restart, compile, apply, programmed, keyexchange, protect];

@@ -50,6 +50,8 @@ static const struct {
 	{ "steady", "BENCH-OBJECT ROUTER-NETNS DEVICE HOST-NETNS DEVICE SERVER-NETNS DEVICE CPU FLOWS PACKETS-A-SECOND MILLISECONDS", steady_command },
 	{ "fill", "PIN-DIR FIRST-FLOW FLOWS", fill_command },
 	{ "latency", "KIBIBYTES", latency_command },
+	{ "protect", "SUITE PAYLOAD SEGMENT ROUNDS", protect_command },
+	{ "protected", "SUITE PIN-DIR NETNS PIN-DIR NETNS MILLISECONDS", protected_command },
 	{ "testrun", "OBJECT BENCH-OBJECT DIR 4|6 PROTO SESSIONS ACTIVE RUNS", testrun_command },
 };
 

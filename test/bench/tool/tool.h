@@ -87,5 +87,7 @@ int latency_command(int argc, char **argv);
 
 int fill_command(int argc, char **argv);
 
+int protect_command(int argc, char **argv);
+int protected_command(int argc, char **argv);
 int testrun_command(int argc, char **argv);
 #endif

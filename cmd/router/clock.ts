@@ -6,3 +6,9 @@ export const systemClock: Clock = {
   monotonicMs: () => Math.floor(Number(process.hrtime.bigint()) / 1e6),
   unixMs: () => Date.now(),
 };
+
+/** every does work again and again, until it is stopped. */
+export function every(ms: number, work: () => void): { stop(): void } {
+  const timer = setInterval(work, ms);
+  return { stop: () => { clearInterval(timer); } };
+}

@@ -20,11 +20,12 @@ import { createRandomSource } from "../../pkg/security/random.ts";
 import { programVersion } from "../version.ts";
 import { isRouter } from "./alive.ts";
 import { auditOf } from "./auditlog.ts";
-import { systemClock } from "./clock.ts";
+import { every, systemClock } from "./clock.ts";
 import { openConfiguration } from "./configuration.ts";
 import { readFlags } from "./flags.ts";
 import { keepTurnsYoung } from "./heap.ts";
 import { prepareProcess } from "./prepare.ts";
+import { createProtecting } from "./protecting.ts";
 import type { ShardData } from "./shard.ts";
 
 keepTurnsYoung();
@@ -38,6 +39,7 @@ class Ended extends Error {}
 async function main(): Promise<void> {
   prepareProcess(flags, log); // before any key is read
   let datapath: EbpfDatapath;
+  const protecting = createProtecting(availableParallelism(), { log, fips: flags.fips });
   const boot = randomBytes(8).toString("hex"), version = programVersion();
   const ending = new AbortController();
   const signalled = new Promise<string>((resolve) => { for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, resolve); });
@@ -53,18 +55,16 @@ async function main(): Promise<void> {
     ...configuration, ...auditOf(flags, log), sink: createRecordFile({ path: flags.records }), clock: systemClock, log, derive: derivePairKeys,
     openDatapath: (config) => (datapath = openDatapath({
       name: flags.name, pinDir: flags.pinDir, sessions: slotsFor(config.limits.sessions), liveLimit: config.limits.sessions, shards: shardsOf(config),
-      random: (count) => randomFillSync(new Uint8Array(count)),
+      protectors: protecting.count, random: (count) => randomFillSync(new Uint8Array(count)),
     })),
+    startProtectors: () => protecting.start(datapath),
     startShards: (config, counterSecond) => Array.from({ length: shardsOf(config) }, (_, number) => {
-      const data: ShardData = { number, count: shardsOf(config), spec: datapath.shardSpec(number), counterSecond, replayMemory, stateDir: flags.stateDir, fips: flags.fips };
+      const data: ShardData = { number, count: shardsOf(config), spec: datapath.shardSpec(number), counterSecond, replayMemory, stateDir: flags.stateDir, fips: flags.fips, ...protecting.shared() };
       return startWorker({ entry: new URL("./shard.ts", import.meta.url), number, data, wake: () => { datapath.wake(number); } });
     }),
     random: createRandomSource(), writeCapture: writePcapng,
     peering: { port: openPeeringSockets(), engine: createNodeEngine() },
-    every: (ms, work) => {
-      const timer = setInterval(work, ms);
-      return { stop: () => { clearInterval(timer); } };
-    },
+    every,
   });
   undo.defer(() => router.stop());
   probes?.ready(true);

@@ -9,6 +9,7 @@ import { Shard } from "../../pkg/router/shard.ts";
 import { runShard } from "../../pkg/router/shardloop.ts";
 import { chooseEngine } from "../../pkg/security/engine.ts";
 import { openOriginKeys } from "../../pkg/security/origin.ts";
+import { protectKeys } from "../../pkg/security/protect.ts";
 import { createRandomSource } from "../../pkg/security/random.ts";
 import { systemClock } from "./clock.ts";
 
@@ -22,6 +23,8 @@ export interface ShardData {
   stateDir: string;
   /** libipsec-mb is in no FIPS module */
   fips: boolean;
+  /** handle of the store of keys of protected sessions; absent: this machine protects none */
+  protect?: bigint;
 }
 
 function main(data: ShardData): void {
@@ -31,7 +34,7 @@ function main(data: ShardData): void {
   const port = openShardPort(data.spec, native);
   const chosen = chooseEngine(data.fips ? undefined : native);
   mail.postMessage({ kind: "started", engine: chosen.description } satisfies FromShard);
-  const shard = new Shard({ ...data, port, engine: chosen.engine, clock: systemClock, random: createRandomSource(), originKeys: openOriginKeys({ stateDir: data.stateDir, nowMs: () => systemClock.monotonicMs() }) });
+  const shard = new Shard({ ...data, port, engine: chosen.engine, clock: systemClock, random: createRandomSource(), protect: data.protect === undefined ? undefined : protectKeys(data.protect, native), originKeys: openOriginKeys({ stateDir: data.stateDir, nowMs: () => systemClock.monotonicMs() }) });
   const still = new Int32Array(new SharedArrayBuffer(4));
   runShard(shard, {
     take: () => (receiveMessageOnPort(mail) as { message: ToShard } | undefined)?.message,

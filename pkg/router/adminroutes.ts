@@ -23,6 +23,7 @@ import { nameKey } from "./names.ts";
 import type { Pace } from "./pace.ts";
 import type { PathMtus } from "./pathmtus.ts";
 import { previewBody, previewBytes, previewSessions } from "./preview.ts";
+import type { Protectors } from "./protectors.ts";
 import type { RecordPump } from "./pump.ts";
 import type { Questions } from "./questions.ts";
 import { boundedNumber, sessionTest } from "./sessionquery.ts";
@@ -41,6 +42,8 @@ export interface AdminParts {
   counters: Counters;
   mtus: Pick<PathMtus, "mtuOf" | "verdictOf" | "refused">;
   pump: RecordPump;
+  /** absent: this machine protects no packets of established sessions */
+  protectors?: Pick<Protectors, "drops">;
   fill: Fill;
   shards: readonly unknown[];
   questions: Questions;
@@ -169,7 +172,7 @@ function oneSession(parts: AdminParts, text: string): SessionView {
 function counters(parts: AdminParts): CountersView {
   const data = parts.datapath.counters();
   const peering = parts.mtus.refused();
-  const shard = sumCounts([parts.counters.drops(), peering.drops]);
+  const shard = sumCounts([parts.counters.drops(), peering.drops, parts.protectors?.drops() ?? {}]);
   const names = reasons.filter((reason) => reason.group !== "end").map((reason) => reason.name);
   return {
     drops: Object.fromEntries(names.map((name) => [name, Number(data.drops[name] ?? 0n) + (shard[name] ?? 0)])),

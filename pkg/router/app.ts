@@ -6,9 +6,10 @@ import type { AuditLog } from "../ports/audit.ts";
 import type { Clock, RandomSource } from "../ports/clock.ts";
 import type { CompiledSource, KeySource } from "../ports/config.ts";
 import type { WriteCapture } from "../ports/capture.ts";
-import type { Datapath } from "../ports/datapath.ts";
+import type { Datapath, SessionRef } from "../ports/datapath.ts";
 import type { Log } from "../ports/log.ts";
 import type { PeeringPort } from "../ports/peering.ts";
+import type { ProtectKeys } from "../ports/protect.ts";
 import type { RecordSink } from "../ports/records.ts";
 import type { SealEngine } from "../svr/seal.ts";
 import { listenAdmin } from "./admin.ts";
@@ -41,6 +42,8 @@ import type { PathMtus } from "./pathmtus.ts";
 import { datapathConfig } from "./program.ts";
 import { createQuestions } from "./questions.ts";
 import type { Questions } from "./questions.ts";
+import { createProtectors } from "./protectors.ts";
+import type { ProtectHost, Protectors } from "./protectors.ts";
 import { createRecordPump } from "./pump.ts";
 import type { Denial } from "./recordwriter.ts";
 import { silentPeersOf } from "./silentpeers.ts";
@@ -72,6 +75,8 @@ export interface RouterOptions {
   openDatapath(config: RouterConfig): Datapath;
   /** starts the shards; counterSecond is the first second whose metadata counters nobody used (protocol 8.1) */
   startShards(config: RouterConfig, counterSecond: number): ShardHost[];
+  /** starts the protect workers, after the data plane is open and before the shards; undefined where the machine cannot protect */
+  startProtectors?: () => { keys: ProtectKeys; hosts: readonly ProtectHost[]; close(): void } | undefined;
   derive(router: string, peer: string, psk: { key: Uint8Array; generation: number }): PeerKeyPair;
   every(ms: number, work: () => void): { stop(): void };
   /** names captures that nobody named */
@@ -127,6 +132,7 @@ interface Parts {
   started: Promise<unknown>;
   mtus: PathMtus;
   judging: Judging;
+  protectors?: Protectors;
   settling: Settling;
   /** what is in force but for path MTUs */
   posted?: ShardConfig;
@@ -153,12 +159,14 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const census = createCensus({ datapath, pace, clock });
   const denials = createAuditDenials({ audit, every: (ms, work) => options.every(ms, work) });
   undo.defer(() => { denials.stop(); });
-  const running = startShards({ options, datapath, first, denied: (some) => { census.denied(some); denials.take(some); }, tooBig: (path) => { mtus.tooBig(path); } }, undo);
+  const protecting = startProtectors(options, datapath, undo);
+  const running = startShards({ options, datapath: protecting.datapath, first, denied: (some) => { census.denied(some); denials.take(some); }, tooBig: (path) => { mtus.tooBig(path); } }, undo);
   const judging = createJudging({ datapath, ...running, nowMs: () => clock.monotonicMs(), log });
-  const parts: Parts = { options, audit, datapath, intake, mtus, judging, census, isStale: false, settling: createSettling({ ...running, intake, log }), ...running };
+  const parts: Parts = { options, audit, datapath, intake, mtus, judging, census, isStale: false, settling: createSettling({ ...running, intake, log }), ...running, ...(protecting.all && { protectors: protecting.all }) };
   undo.defer(endingWith(parts));
   applyFirst(parts, first);
-  const failed = Promise.race(parts.shards.map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
+  if (datapath.adopted()) protecting.all?.adopt();
+  const failed = Promise.race([...parts.shards, ...protecting.hosts].map((shard) => shard.closed.then(() => new Promise<never>(() => undefined))));
   await Promise.race([parts.started, failed]); // before anybody is told that the router is up
   undo.defer(() => { parts.settling.stop(); });
   void parts.settling.follow(intake.current());
@@ -172,6 +180,19 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   followSource(parts, undo);
   log.info({ adopted: datapath.adopted(), shards: parts.shards.length, configuration: first.hash }, "router started");
   return { failed };
+}
+
+/** Protect workers, if this machine can have them, and the data plane as one whose end records they hear of. */
+function startProtectors({ startProtectors: begin, log }: RouterOptions, datapath: Datapath, undo: AsyncDisposableStack): { all?: Protectors; hosts: readonly ProtectHost[]; datapath: Datapath } {
+  const begun = begin?.();
+  if (begun === undefined) return { hosts: [], datapath };
+  const lost = (refs: readonly SessionRef[]): void => { log.warn({ event: "protect.lost", sessions: refs.length }, "packets of encrypted sessions found no key: an earlier process took it along"); };
+  const all = createProtectors({ ...begun, datapath, lost });
+  undo.defer(async () => {
+    await all.stop();
+    begun.close();
+  });
+  return { all, hosts: begun.hosts, datapath: { ...datapath, records: (max) => all.records(max) } };
 }
 
 /** What is done again and again beside the packets. */
@@ -324,6 +345,7 @@ function applyConfig(parts: Parts, applied: Applied): void {
   const before = parts.posted;
   parts.posted = posted;
   parts.mtus.follow(posted);
+  parts.protectors?.follow(posted);
   putInForce(parts, posted);
   pump.follow(applied.config);
   const ended = parts.judging.follow(posted, before);

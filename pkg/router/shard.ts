@@ -4,6 +4,7 @@
 import type { Clock, RandomSource } from "../ports/clock.ts";
 import type { Punt, ShardPort } from "../ports/datapath.ts";
 import type { OriginKeys } from "../ports/origin.ts";
+import type { ProtectKeys } from "../ports/protect.ts";
 import { readU32 } from "../base/bytes.ts";
 import { parsePacket } from "../svr/packet.ts";
 import { WINDOW_MAX } from "../svr/constants.ts";
@@ -57,6 +58,8 @@ export interface ShardOptions {
   counterSecond: number;
   /** shared by all shards of the router; its size, by default replayMemoryBytes, bounds the sessions that peers create in 2 s */
   replayMemory: ArrayBufferLike;
+  /** store of keys of protected sessions; absent: none may be protected */
+  protect?: ProtectKeys | undefined;
 }
 
 /** REPLAY_SLOTS bounds the sessions that peers may create in one epoch of 2 s. */

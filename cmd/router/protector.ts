@@ -1,0 +1,24 @@
+// Entry of a protect worker's thread: opens its ring and its socket, then runs the loop of pkg/router. Started by protecting.ts; shares
+// the store of keys with all threads of the process.
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { createPins } from "../../pkg/datapath/pins.ts";
+import type { ShardSpec } from "../../pkg/datapath/shardport.ts";
+import { runProtector } from "../../pkg/router/protectorloop.ts";
+import { openProtectWorker } from "../../pkg/security/protect.ts";
+import { systemClock } from "./clock.ts";
+
+/** ProtectorData is what protecting.ts hands to each thread; `keys` is the handle of the store. */
+export interface ProtectorData { spec: ShardSpec; keys: bigint }
+
+function main({ spec, keys }: ProtectorData): void {
+  if (parentPort === null) throw new Error("cmd/router/protector.ts runs in a thread of cmd/router/main.ts only");
+  const mail = parentPort;
+  const worker = openProtectWorker(keys, { pin: createPins(spec.pinDir).protect(spec.number), injectMac: spec.injectMac, wakeFd: spec.wakeFd });
+  runProtector(worker, {
+    isStopped: () => receiveMessageOnPort(mail) !== undefined, // there is one message: to stop
+    send: (message) => { mail.postMessage(message); },
+  }, () => systemClock.monotonicMs());
+  worker.close();
+}
+
+main(workerData as ProtectorData);

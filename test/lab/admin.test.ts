@@ -3,7 +3,7 @@
 import type { SessionView } from "../../pkg/api/view.ts";
 import { AdminFault } from "../../pkg/router/admin.ts";
 import { filterRefusal } from "../../pkg/router/door.ts";
-import { configurationSchema, countersSchema, peersSchema, sessionListSchema, statusSchema, tablesSchema } from "../../pkg/cli/answers.ts";
+import { auditSchema, configurationSchema, countersSchema, peersSchema, sessionListSchema, statusSchema, tablesSchema } from "../../pkg/cli/answers.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import { runCli, socketOf } from "../support/cli.ts";
 import type { CannedRouters } from "../support/cli.ts";
@@ -63,11 +63,12 @@ test("every resource answers what svrctl expects, on every router", () => {
     expect(sessionListSchema.parse(ask(lab, name, `${self}/sessions`)).items).toHaveLength(3);
     expect(countersSchema.parse(ask(lab, name, `${self}/counters`)).shards).toEqual([{ punts: expect.any(Number) as number, denialsSuppressed: 0 }]);
     const rows = ["sessions", "half-open sessions", "session slots", "flow index", "quarantine", "names", "records waiting", "captures", "captures, bytes", "copies that wait for their capture"];
-    const held = ["first packets seen in 2 s, about", "incomplete packets", "incomplete packets, bytes", "SVR fragments of other shards", "denied flows of 10 s", "flows told to use metadata in a second", "peers with a skewed clock in a second", "interfaces with ICMP errors in a second", "sessions with ICMP errors in a second", "captures that shards take part in", "captured sessions"];
+    const held = ["first packets seen in 2 s, about", "incomplete packets", "incomplete packets, bytes", "SVR fragments of other shards", "denied flows of 10 s", "origin signatures", "sessions asked for their origin in a second", "flows told to use metadata in a second", "peers with a skewed clock in a second", "interfaces with ICMP errors in a second", "sessions with ICMP errors in a second", "captures that shards take part in", "captured sessions"];
     const told = ["next hops", "own addresses and those of peers", "filters", "interfaces", "ring of first packets, bytes, shard 0"]; // of the model: test/ports has those of eBPF
     expect(tablesSchema.parse(ask(lab, name, `${self}/tables`)).map((table) => table.name)).toEqual([...rows, ...held, ...told, ...routerOf(lab, name).config.paths.map((path) => `waypoints ${path.key}`)]);
     expect(peersSchema.parse(ask(lab, name, `${self}/peers`)).map((peer) => peer.name)).toEqual(routerOf(lab, name).config.peers.map((peer) => peer.name));
     expect(configurationSchema.parse(ask(lab, name, `${self}/configuration`))).toEqual(JSON.parse(JSON.stringify(routerOf(lab, name).config)));
+    expect(auditSchema.parse(ask(lab, name, `${self}/audit`))).toEqual({ path: `/state/${name}/audit.jsonl`, head: { sequence: 7, hash: "a".repeat(64) } });
     expect(ask(lab, name, "/healthz")).toEqual({ status: "ok" });
     expect(ask(lab, name, "/api/v1/routers")).toEqual([ask(lab, name, self)]);
   }

@@ -1,0 +1,102 @@
+// Protection of a session: what the ingress offers comes out at the egress, what contradicts itself is dropped, and along a path each
+// sealed packet is opened by the next router, its body by the last one only.
+import fc from "fast-check";
+import type { AdaptiveStart } from "./adaptive.ts";
+import { parseHeader, parsePayload } from "./decode.ts";
+import { encodeMetadata, type Suite } from "./encode.ts";
+import type { Metadata } from "./metadata.ts";
+import { isEcho, offerSecurity, protectBits, readSecurity, securityTlvs, type SecurityAsk, type SessionSecurity } from "./protected.ts";
+import { Protect, Role } from "./session.ts";
+
+const key = new Uint8Array(32).fill(7);
+const payloadKey = { suite: 2, index: 0, key };
+const offer = (ask: Partial<SecurityAsk>, start: AdaptiveStart = "encrypted", metadataSuite: Suite = 1) =>
+  offerSecurity({ suite: 2, everyPacket: false, adaptive: true, ...ask }, { start, key, metadataSuite });
+const clear: SessionSecurity = { suite: 0, everyPacket: false, encrypts: false };
+
+test.each<[string, Partial<SecurityAsk>, AdaptiveStart, SessionSecurity]>([
+  ["a clear service", { suite: 0 }, "encrypted", clear],
+  ["a clear service with tags", { suite: 0, everyPacket: true }, "armed", { ...clear, everyPacket: true }],
+  ["UDP", {}, "encrypted", { suite: 2, everyPacket: true, encrypts: true, payloadKey }],
+  ["TCP, armed", {}, "armed", { suite: 2, everyPacket: false, encrypts: false, payloadKey }],
+  ["TCP, armed, with tags", { everyPacket: true }, "armed", { suite: 2, everyPacket: true, encrypts: false, payloadKey }],
+  ["a SYN with ClientHello", {}, "tls", { suite: 2, everyPacket: false, encrypts: false, payloadKey }],
+  ["TCP without adaptive", { adaptive: false }, "armed", { suite: 2, everyPacket: true, encrypts: true, payloadKey }],
+  ["QUIC", {}, "quic", clear], ["IPsec with tags", { everyPacket: true }, "ipsec", { ...clear, everyPacket: true }],
+  ["QUIC without adaptive", { adaptive: false }, "quic", { suite: 2, everyPacket: true, encrypts: true, payloadKey }],
+])("8.2 8.3 the ingress begins %s", (_name, ask, start, value) => {
+  expect(offer(ask, start)).toEqual({ ok: true, value });
+});
+
+test("8.2 no key goes over a path whose metadata is clear", () => {
+  expect(offer({}, "encrypted", 0)).toEqual({ ok: false, error: "no-path" });
+  expect(offer({}, "armed", 0)).toEqual({ ok: false, error: "no-path" });
+  expect(offer({ suite: 0, everyPacket: true }, "armed", 0)).toMatchObject({ ok: true });
+  expect(offer({}, "quic", 0)).toMatchObject({ ok: true });
+});
+
+test("S-4 TLVs 11 and 46 are there when a session encrypts, 46 alone when it is armed, none when it is clear", () => {
+  expect(securityTlvs(clear)).toEqual({});
+  expect(securityTlvs({ suite: 2, everyPacket: true, encrypts: true, payloadKey })).toEqual({ payloadEncrypted: true, payloadKey, security: { suite: 2, scope: 1 } });
+  expect(securityTlvs({ suite: 2, everyPacket: false, encrypts: false, payloadKey })).toEqual({ payloadKey, security: { suite: 2, scope: 0 } });
+});
+
+test.each<[string, Metadata, boolean, string]>([
+  ["a suite without key", { security: { suite: 1, scope: 1 } }, true, "metadata-incomplete"],
+  ["a key in clear metadata", { security: { suite: 2, scope: 1 }, payloadKey }, false, "decrypt-failure"],
+  ["a key of another suite", { security: { suite: 1, scope: 1 }, payloadKey }, true, "metadata-malformed"],
+  ["a key without a suite", { payloadKey }, true, "metadata-malformed"],
+  ["a key of suite 0", { payloadKey: { ...payloadKey, suite: 0 } }, true, "metadata-malformed"],
+  ["an unknown suite", { security: { suite: 3, scope: 1 }, payloadKey: { ...payloadKey, suite: 3 } }, true, "metadata-malformed"],
+  ["an unknown scope", { security: { suite: 0, scope: 2 } }, true, "metadata-malformed"],
+  ["encrypted bodies without a suite", { payloadEncrypted: true, security: { suite: 0, scope: 1 } }, true, "metadata-malformed"],
+  ["encrypted bodies without tags", { payloadEncrypted: true, security: { suite: 2, scope: 0 }, payloadKey }, true, "metadata-malformed"],
+])("8.2 %s is dropped", (_name, metadata, wasEncrypted, error) => {
+  expect(readSecurity(metadata, wasEncrypted)).toEqual({ ok: false, error });
+});
+
+const starts = fc.constantFrom<AdaptiveStart>("armed", "encrypted", "quic", "ipsec", "tls");
+const offers = fc.record({ suite: fc.constantFrom<Suite>(0, 1, 2), everyPacket: fc.boolean(), adaptive: fc.boolean(), start: starts })
+  .map(({ start, ...ask }) => (offer(ask, start) as { value: SessionSecurity }).value);
+
+function overTheWire(metadata: Metadata): Metadata {
+  const encoded = encodeMetadata({ uuid: new Uint8Array(16).fill(1), ...metadata });
+  if (!encoded.ok) throw new Error(encoded.error);
+  const { bytes } = encoded.value;
+  const header = parseHeader(bytes, 0, bytes.length);
+  if (!header.ok) throw new Error(header.error);
+  const all = parsePayload(bytes, header.value, header.value.payloadLength);
+  if (!all.ok) throw new Error(all.error);
+  return all.value;
+}
+
+test("8.2 what the ingress offers is what the egress reads, and what it echoes is accepted", () => {
+  fc.assert(fc.property(offers, (security) => {
+    expect(readSecurity(overTheWire(securityTlvs(security)), true)).toEqual({ ok: true, value: security });
+    expect(isEcho(overTheWire(securityTlvs(security, true)), security)).toBe(true);
+  }));
+});
+
+test("8.2 another echo, or one with a key, is not accepted", () => {
+  const security = { suite: 2, everyPacket: true, encrypts: true, payloadKey } as const;
+  const others: Metadata[] = [{}, { security: { suite: 1, scope: 1 } }, { security: { suite: 2, scope: 0 } }, { security: { suite: 9, scope: 1 } }, { security: { suite: 2, scope: 1 }, payloadKey }];
+  expect(others.map((metadata) => isEcho(metadata, security))).toEqual([false, false, false, false, false]);
+});
+
+const has = (bits: number, ...wanted: number[]): boolean[] => wanted.map((bit) => (bits & bit) !== 0);
+
+test("7.1 8.2 along a path what is sealed is opened next, in both directions, and only the ends touch bodies", () => {
+  fc.assert(fc.property(offers, fc.integer({ min: 0, max: 3 }), (security, transits) => {
+    const path = [Role.ingress, ...Array<Role>(transits).fill(Role.transit), Role.egress].map((role) => protectBits(role, security));
+    for (const [at, bits] of path.slice(1).entries()) {
+      expect(has(path[at]!, Protect.sealFwd, Protect.openRev)).toEqual(has(bits, Protect.openFwd, Protect.sealRev));
+      expect(has(bits, Protect.openFwd)).toEqual([security.everyPacket]);
+    }
+    expect(has(path[0]!, Protect.openFwd, Protect.sealRev)).toEqual([false, false]); // hosts get what they sent
+    expect(has(path.at(-1)!, Protect.sealFwd, Protect.openRev)).toEqual([false, false]);
+    const ends = [path[0]!, path.at(-1)!], isArmed = security.suite !== 0 && !security.encrypts;
+    for (const bits of ends) expect(has(bits, Protect.bodyFwd, Protect.bodyRev, Protect.watch)).toEqual([security.encrypts, security.encrypts, isArmed]);
+    for (const bits of path.slice(1, -1)) expect(bits & (Protect.bodyFwd | Protect.bodyRev | Protect.watch)).toBe(0);
+    expect(protectBits(Role.single, security)).toBe(0);
+  }));
+});

@@ -1,0 +1,93 @@
+// How one session is protected (protocol 7.1, 8.2, 8.3): what the ingress offers, the TLVs 11, 46 and 0xC001 that say so, what a router
+// that reads them accepts, and which packets it then opens and seals. Pure; key bytes are passed in and kept by nobody here.
+import { fail, ok, type Result } from "../base/result.ts";
+import type { AdaptiveStart } from "./adaptive.ts";
+import * as wire from "./constants.ts";
+import type { Suite } from "./encode.ts";
+import type { Metadata, PayloadKey } from "./metadata.ts";
+import { Protect, Role } from "./session.ts";
+
+/** SecurityAsk is what the policy of a service wants. */
+export interface SecurityAsk { suite: Suite; everyPacket: boolean; adaptive: boolean }
+
+/** SessionSecurity is what a session has: a suite that does not encrypt yet is armed (protocol 8.3). */
+export interface SessionSecurity {
+  suite: Suite;
+  /** each packet carries a tag, not only those with metadata */
+  everyPacket: boolean;
+  /** bodies are encrypted from this packet on */
+  encrypts: boolean;
+  /** there whenever the suite is not 0 */
+  payloadKey?: PayloadKey;
+}
+
+/** SecurityFault is why metadata about security is dropped. */
+export type SecurityFault = "metadata-malformed" | "metadata-incomplete" | "decrypt-failure";
+
+const METADATA_ONLY = 0, EVERY_PACKET = 1;
+
+/**
+ * offerSecurity gives what the ingress begins a session with; `key` is 32 random bytes, used only if one is wanted. A path whose metadata
+ * is clear must not carry a key, so that it is none for such a session.
+ */
+export function offerSecurity(ask: SecurityAsk, packet: { start: AdaptiveStart; key: Uint8Array; metadataSuite: Suite }): Result<SessionSecurity, "no-path"> {
+  const { everyPacket } = ask;
+  const start = ask.adaptive ? packet.start : "encrypted";
+  if (ask.suite === wire.SUITE_CLEAR || start === "quic" || start === "ipsec") return ok({ suite: wire.SUITE_CLEAR, everyPacket, encrypts: false });
+  if (packet.metadataSuite === wire.SUITE_CLEAR) return fail("no-path");
+  const encrypts = start === "encrypted";
+  return ok({ suite: ask.suite, everyPacket: everyPacket || encrypts, encrypts, payloadKey: { suite: ask.suite, index: 0, key: packet.key } });
+}
+
+/** securityTlvs are the TLVs that say so in forward metadata; the reverse echoes them without the key. */
+export function securityTlvs(security: SessionSecurity, isEcho = false): Pick<Metadata, "payloadEncrypted" | "payloadKey" | "security"> {
+  const { suite, everyPacket, encrypts, payloadKey } = security;
+  return {
+    ...(encrypts ? { payloadEncrypted: true as const } : {}),
+    ...(payloadKey === undefined || isEcho ? {} : { payloadKey }),
+    ...(suite === wire.SUITE_CLEAR && !everyPacket ? {} : { security: { suite, scope: everyPacket ? EVERY_PACKET : METADATA_ONLY } }),
+  };
+}
+
+/** readSecurity reads forward metadata; `wasEncrypted` tells how its payload section came. */
+export function readSecurity(m: Metadata, wasEncrypted: boolean): Result<SessionSecurity, SecurityFault> {
+  const values = valuesOf(m);
+  if (values === undefined) return fail("metadata-malformed");
+  const { payloadKey } = m;
+  if (payloadKey === undefined) return values.suite === wire.SUITE_CLEAR ? ok(values) : fail("metadata-incomplete");
+  if (!wasEncrypted) return fail("decrypt-failure"); // a key that everybody could read is none
+  if (values.suite === wire.SUITE_CLEAR || payloadKey.suite !== values.suite) return fail("metadata-malformed");
+  return ok({ ...values, payloadKey });
+}
+
+/** isEcho tells whether reverse metadata says of a session what its forward metadata said, and brings no key of its own. */
+export function isEcho(m: Metadata, forward: SessionSecurity): boolean {
+  const values = valuesOf(m);
+  return values !== undefined && m.payloadKey === undefined && values.suite === forward.suite && values.everyPacket === forward.everyPacket;
+}
+
+function valuesOf(m: Metadata): SessionSecurity | undefined {
+  const { suite, scope } = m.security ?? { suite: wire.SUITE_CLEAR, scope: METADATA_ONLY };
+  if (!isSuite(suite) || scope > EVERY_PACKET) return undefined;
+  const everyPacket = scope === EVERY_PACKET, encrypts = m.payloadEncrypted === true;
+  return encrypts && (suite === wire.SUITE_CLEAR || !everyPacket) ? undefined : { suite, everyPacket, encrypts };
+}
+
+function isSuite(suite: number): suite is Suite {
+  return suite === wire.SUITE_CLEAR || suite === wire.SUITE_CBC || suite === wire.SUITE_GCM;
+}
+
+const bodies = Protect.bodyFwd | Protect.bodyRev;
+const bitsOf = {
+  [Role.single]: { tags: 0, bodies: 0, watch: 0 },
+  [Role.ingress]: { tags: Protect.sealFwd | Protect.openRev, bodies, watch: Protect.watch },
+  [Role.transit]: { tags: Protect.openFwd | Protect.sealFwd | Protect.openRev | Protect.sealRev, bodies: 0, watch: 0 }, // it never decrypts
+  [Role.egress]: { tags: Protect.openFwd | Protect.sealRev, bodies, watch: Protect.watch },
+} satisfies Record<Role, { tags: number; bodies: number; watch: number }>;
+
+/** protectBits says what a router in its role does with packets of a session that carry no metadata, as bits of Protect. */
+export function protectBits(role: Role, { suite, everyPacket, encrypts }: SessionSecurity): number {
+  const bits = bitsOf[role];
+  const isArmed = suite !== wire.SUITE_CLEAR && !encrypts;
+  return (everyPacket ? bits.tags : 0) | (encrypts ? bits.bodies : 0) | (isArmed ? bits.watch : 0);
+}

@@ -45,10 +45,11 @@ export function createOriginSigner(keys: OriginKeys): OriginSigner {
   };
 }
 
-/** withOrigin adds the signature to forward metadata: the ingress its own, a transit router the one it heard unless it says something else. */
+/** withOrigin adds the signature to forward metadata: the ingress its own where its key is listed, so that others can verify it; a transit router the one it heard unless it says something else. */
 export function withOrigin(turn: Turn, session: Session, to: { peer: PeerEntry; copied: Metadata | undefined; tlvs: Metadata }): Metadata {
   const { peer, copied, tlvs } = to;
-  if (session.role === Role.ingress) return peer.originSignature === "ignore" ? tlvs : { ...tlvs, originSignature: turn.origin.sign(tlvs, turn.nowUnixMs) };
+  if (session.role === Role.ingress && (peer.originSignature === "ignore" || turn.tables.origin(turn.tables.routerName) === undefined)) return tlvs;
+  if (session.role === Role.ingress) return { ...tlvs, originSignature: turn.origin.sign(tlvs, turn.nowUnixMs) };
   if (tlvs.originSignature === undefined || copied === undefined || keepsOrigin(copied, tlvs)) return tlvs;
   return { ...tlvs, originSignature: undefined };
 }

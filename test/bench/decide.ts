@@ -71,7 +71,7 @@ function turn(router: Router, punts: readonly Punt[]): Uint8Array[] {
   return sent;
 }
 
-const miss = (cause: PuntCause, ifnum: number) => (data: Uint8Array): Punt => ({ cause, ifnum, vlan: 0, gsoSize: 0, toWaypoint: cause === CAUSE.metadata, data });
+const miss = (cause: PuntCause, ifnum: number) => (data: Uint8Array): Punt => ({ cause, ifnum, arrivedMs: Math.floor(nowMs), vlan: 0, gsoSize: 0, toWaypoint: cause === CAUSE.metadata, data });
 
 /** A packet of a known flow comes up with its session, as the data plane found it. */
 function known(router: Router, cause: PuntCause, ifnum: number): (data: Uint8Array) => Punt {

@@ -20,7 +20,7 @@ const RING_BYTES = 1 << 20;
 const ALIGNMENT = 8;
 const punt = (name: string): number => offsetOf(ringEntryLayout, "punt") + offsetOf(puntLayout, name);
 const E_SIZE = offsetOf(ringEntryLayout, "size"), E_HAS_SESSION = offsetOf(ringEntryLayout, "has_session"), ENTRY_SIZE = ringEntryLayout.size;
-const P_LENGTH = punt("length"), P_ENTRY = punt("entry"), P_CAUSE = punt("cause"), P_IFNUM = punt("ifnum"), P_VLAN = punt("vlan"), P_LOCAL = punt("local_flags");
+const P_LENGTH = punt("length"), P_ENTRY = punt("entry"), P_CAUSE = punt("cause"), P_IFNUM = punt("ifnum"), P_VLAN = punt("vlan"), P_LOCAL = punt("local_flags"), P_TIME = punt("time_ns");
 const WAYPOINT = 1; // SVR_LOCAL_WAYPOINT
 
 /** A ring as svr_ring_drain would pack it. */
@@ -35,6 +35,7 @@ function createRing() {
       bytes.array.fill(0, used, packet);
       bytes.view.setUint32(used + E_SIZE, size, true);
       bytes.view.setUint32(used + E_HAS_SESSION, one.session === undefined ? 0 : 1, true);
+      bytes.view.setBigUint64(used + P_TIME, BigInt(one.arrivedMs ?? 0) * 1_000_000n, true);
       bytes.view.setUint32(used + P_LENGTH, one.data.length, true);
       bytes.view.setUint32(used + P_ENTRY, one.session === undefined ? 0 : ((one.session.index + 1) << 1) | one.session.side, true);
       bytes.view.setUint16(used + P_CAUSE, one.cause, true);

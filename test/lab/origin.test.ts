@@ -81,6 +81,13 @@ describe("7.6 what the ingress signs", () => {
     expect([lab.right.length, readWire(lab, lab.wires[0]!)!.originSignature !== undefined]).toEqual([1, signed]);
   });
 
+  test("a router whose own key is not listed signs nothing: nobody could verify it", () => {
+    const lab = world({ origins: [{ router: "cloud", ed25519: rawOf("cloud") }] });
+    lab.fromLeft(udpUp(ends, content(30)));
+    lab.run();
+    expect([lab.right.length, readWire(lab, lab.wires[0]!)!.originSignature]).toEqual([1, undefined]);
+  });
+
   test("a router without a key signs nothing: that passes, unless a peer requires it", () => {
     for (const [policy, delivered] of [[undefined, 1], ["Require", 0]] as const) {
       const lab = world({ signs: false, ...(policy !== undefined && { policy }) });

@@ -18,11 +18,13 @@ export interface Flags {
   healthPort: number;
   /** approved algorithms of a FIPS provider only, or no start */
   fips: boolean;
+  /** length of an hour in ages of keys, in milliseconds; absent: an hour */
+  keyHour?: number;
 }
 
 interface Given {
   configDir?: string; kube?: boolean; kubeconfig?: string; context?: string; name?: string; class?: string; node?: string; keyDir?: string;
-  stateDir?: string; pinDir?: string; records?: string; logLevel: string; healthPort: number; fips?: boolean;
+  stateDir?: string; pinDir?: string; records?: string; logLevel: string; healthPort: number; fips?: boolean; keyHour?: number;
 }
 
 const help = `
@@ -52,6 +54,7 @@ export function readFlags(args: readonly string[], version: string): Flags {
     .option("--records <file>", "session records, one JSON object a line (default: records.jsonl in the state directory)")
     .option("--fips", "use the FIPS provider of the platform's OpenSSL for everything, or do not start; see docs/security.md")
     .addOption(new Option("--log-level <level>", "least severe messages of the JSON log on the standard output").choices(["error", "warn", "info", "debug"]).default("info"))
+    .addOption(new Option("--key-hour <ms>", "length of an hour in ages of keys, in milliseconds, for tests").argParser(milliseconds).hideHelp())
     .version(version, "--version", "print the version and end")
     .addHelpText("after", help)
     .showHelpAfterError('run "router --help"')
@@ -65,7 +68,7 @@ export function readFlags(args: readonly string[], version: string): Flags {
   const stateDir = given.stateDir ?? `/var/lib/opensvr/${name}`;
   const { logLevel, healthPort, fips = false } = given;
   return {
-    name, from, stateDir, logLevel, healthPort, fips, keyDir: given.keyDir ?? given.configDir ?? "/etc/opensvr/keys",
+    name, from, stateDir, logLevel, healthPort, fips, ...defined(given, "keyHour"), keyDir: given.keyDir ?? given.configDir ?? "/etc/opensvr/keys",
     pinDir: given.pinDir ?? `/sys/fs/bpf/opensvr/${name}`, records: given.records ?? `${stateDir}/records.jsonl`,
   };
 }
@@ -73,6 +76,11 @@ export function readFlags(args: readonly string[], version: string): Flags {
 function defined<K extends keyof Given>(given: Given, field: K): { [key in K]?: NonNullable<Given[K]> } {
   const value = given[field];
   return value === undefined || value === null ? {} : { [field]: value } as { [key in K]: NonNullable<Given[K]> };
+}
+
+function milliseconds(text: string): number {
+  if (/^[1-9][0-9]{0,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It is a number of milliseconds, 1 to 9999999.");
 }
 
 function portNumber(text: string): number {

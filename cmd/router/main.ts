@@ -23,6 +23,7 @@ import { auditOf } from "./auditlog.ts";
 import { every, systemClock } from "./clock.ts";
 import { openConfiguration } from "./configuration.ts";
 import { readFlags } from "./flags.ts";
+import { openKeyingTools } from "./keying.ts";
 import { keepTurnsYoung } from "./heap.ts";
 import { prepareProcess } from "./prepare.ts";
 import { createProtecting } from "./protecting.ts";
@@ -49,6 +50,7 @@ async function main(): Promise<void> {
   undo.defer(() => configuration.close());
   const probes = flags.healthPort === 0 ? undefined : await listenProbes(flags.healthPort);
   undo.defer(() => probes?.close());
+  const keying = undo.adopt(openKeyingTools(flags, { every, log }), (tools) => { tools.close(); });
   const replayMemory = new SharedArrayBuffer(replayMemoryBytes);
   const router = await startRouter({
     name: flags.name, stateDir: flags.stateDir, pid: process.pid, isAlive: isRouter, boot, version, ending: ending.signal,
@@ -62,9 +64,7 @@ async function main(): Promise<void> {
       const data: ShardData = { number, count: shardsOf(config), spec: datapath.shardSpec(number), counterSecond, replayMemory, stateDir: flags.stateDir, fips: flags.fips, ...protecting.shared() };
       return startWorker({ entry: new URL("./shard.ts", import.meta.url), number, data, wake: () => { datapath.wake(number); } });
     }),
-    random: createRandomSource(), writeCapture: writePcapng,
-    peering: { port: openPeeringSockets(), engine: createNodeEngine() },
-    every,
+    random: createRandomSource(), writeCapture: writePcapng, peering: { port: openPeeringSockets(), engine: createNodeEngine() }, keying: keying.tools, every,
   });
   undo.defer(() => router.stop());
   probes?.ready(true);

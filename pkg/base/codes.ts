@@ -12,6 +12,7 @@ export const errorCodes = {
   SVR_CONFIG_INVALID: "an object of the configuration is invalid",
   SVR_CONFIG_EMPTY: "no Router object with this name",
   SVR_PSK_FILE: "a pre-shared key file is missing, open to other users, or holds no key of 32 bytes",
+  SVR_IDENTITY_FILE: "a file of the router's identity cannot be used",
   SVR_STATE_DIR: "the state directory cannot be used",
   SVR_STATE_LOCKED: "another process runs this router",
   SVR_ADMIN_UNREACHABLE: "the router's admin socket does not answer",

@@ -9,6 +9,8 @@ import { writtenPlace } from "../svr/filter.ts";
 import { reasons } from "../svr/reasons.ts";
 import { Life } from "../svr/session.ts";
 import { AdminFault } from "./admin.ts";
+import type { Alarms } from "./alarms.ts";
+import { keysIn } from "./build.ts";
 import type { AdminRequest, AdminRoute } from "./admin.ts";
 import type { RouterOptions } from "./app.ts";
 import { auditFile } from "./auditdenials.ts";
@@ -19,6 +21,7 @@ import type { Counters } from "./counters.ts";
 import { filterRefusal, sourceRefusal } from "./door.ts";
 import type { Fill } from "./fill.ts";
 import type { Intake } from "./intake.ts";
+import type { Keying } from "./keying.ts";
 import { nameKey } from "./names.ts";
 import type { Pace } from "./pace.ts";
 import type { PathMtus } from "./pathmtus.ts";
@@ -41,6 +44,8 @@ export interface AdminParts {
   intake: Intake;
   counters: Counters;
   mtus: Pick<PathMtus, "mtuOf" | "verdictOf" | "refused">;
+  keying: Pick<Keying, "keys" | "viewOf" | "certificate">;
+  alarms: Pick<Alarms, "list">;
   pump: RecordPump;
   /** absent: this machine protects no packets of established sessions */
   protectors?: Pick<Protectors, "drops">;
@@ -139,7 +144,7 @@ function status(parts: AdminParts): StatusView {
     name: options.name, version: options.version, boot: options.boot,
     uptime: Math.round((options.clock.monotonicMs() - parts.startedMs) / 1000), shards: parts.shards.length,
     configuration: { hash: applied.hash, appliedAt: applied.at, stale: intake.stale(), problems: [...applied.problems, ...intake.troubles()] },
-    sessions: datapath.gauges().live, adopted: datapath.adopted(),
+    sessions: datapath.gauges().live, adopted: datapath.adopted(), alarms: parts.alarms.list(), ...(parts.keying.certificate() !== undefined && { certificate: parts.keying.certificate() }),
   };
 }
 
@@ -169,14 +174,21 @@ function oneSession(parts: AdminParts, text: string): SessionView {
   return sessionView(parts.pump.source, found.state);
 }
 
-function counters(parts: AdminParts): CountersView {
-  const data = parts.datapath.counters();
-  const peering = parts.mtus.refused();
+/** dropsOf sums what data plane, shards and the main thread dropped: all reasons, and by peer where the peer is known. */
+export function dropsOf(parts: Pick<AdminParts, "datapath" | "mtus" | "counters" | "protectors">): Pick<CountersView, "drops" | "peerDrops"> {
+  const data = parts.datapath.counters(), peering = parts.mtus.refused();
   const shard = sumCounts([parts.counters.drops(), peering.drops, parts.protectors?.drops() ?? {}]);
   const names = reasons.filter((reason) => reason.group !== "end").map((reason) => reason.name);
   return {
     drops: Object.fromEntries(names.map((name) => [name, Number(data.drops[name] ?? 0n) + (shard[name] ?? 0)])),
     peerDrops: sumOfPeers([parts.counters.peerDrops(), peering.peerDrops]),
+  };
+}
+
+function counters(parts: AdminParts): CountersView {
+  const data = parts.datapath.counters();
+  return {
+    ...dropsOf(parts),
     interfaces: Object.entries(data.interfaces).map(([ifnum, of]) => ({
       name: parts.pump.source.interfaceName(Number(ifnum)),
       rxPackets: Number(of.rxPackets), rxBytes: Number(of.rxBytes), txPackets: Number(of.txPackets), txBytes: Number(of.txBytes),
@@ -199,12 +211,13 @@ function filtered(parts: AdminParts): CountersView["filtered"] {
 }
 
 function peers(parts: AdminParts): PeerView[] {
-  const { config, keys } = parts.intake.current();
+  const { config } = parts.intake.current();
+  const keys = parts.keying.keys();
   return config.peers.map((peer) => {
-    const pair = Object.hasOwn(keys, peer.name) ? keys[peer.name] : undefined;
-    const state = pair === undefined ? "down" as const : "up" as const; // without BFD a configured path counts as up
+    const pair = keysIn(keys, peer.name);
+    const state = pair?.send === undefined ? "down" as const : "up" as const; // without BFD a configured path counts as up
     return {
-      name: peer.name, state, hmac: peer.hmac.mode, metadataEncryption: peer.metadataEncryption.enabled ? peer.metadataEncryption.suite : "off",
+      name: peer.name, state, ...parts.keying.viewOf(peer), hmac: peer.hmac.mode, metadataEncryption: peer.metadataEncryption.enabled ? peer.metadataEncryption.suite : "off",
       keys: { send: hexId(pair?.send?.keyId), receive: hexId(pair?.receive[0]?.keyId) }, allowedTenants: peer.allowedTenants.map((one) => one.tenant),
       paths: config.paths.filter((path) => path.peer === peer.name).map((path) => ({
         name: path.key, interface: path.interface, local: formatAddress(path.local), remote: formatAddress(path.remote), mtu: parts.mtus.mtuOf(path),

@@ -6,15 +6,17 @@ import type { AuditLog } from "../ports/audit.ts";
 import type { Clock, RandomSource } from "../ports/clock.ts";
 import type { CompiledSource, KeySource } from "../ports/config.ts";
 import type { WriteCapture } from "../ports/capture.ts";
-import type { Datapath, SessionRef } from "../ports/datapath.ts";
+import type { Datapath } from "../ports/datapath.ts";
 import type { Log } from "../ports/log.ts";
 import type { PeeringPort } from "../ports/peering.ts";
 import type { ProtectKeys } from "../ports/protect.ts";
 import type { RecordSink } from "../ports/records.ts";
 import type { SealEngine } from "../svr/seal.ts";
 import { listenAdmin } from "./admin.ts";
-import { adminRoutes } from "./adminroutes.ts";
+import { adminRoutes, dropsOf } from "./adminroutes.ts";
 import { adoptedPairs } from "./adopt.ts";
+import { createAlarms } from "./alarms.ts";
+import type { Alarms } from "./alarms.ts";
 import { createAuditDenials } from "./auditdenials.ts";
 import { createCaptures } from "./captures.ts";
 import type { Captures } from "./captures.ts";
@@ -26,6 +28,8 @@ import type { Census } from "./census.ts";
 import type { RouterFacts } from "./clusterreport.ts";
 import { createCounters } from "./counters.ts";
 import type { Counters } from "./counters.ts";
+import { createDropRates } from "./droprates.ts";
+import { factsOf } from "./facts.ts";
 import { createFill } from "./fill.ts";
 import type { Fill } from "./fill.ts";
 import { controlRoutes } from "./controlroutes.ts";
@@ -33,20 +37,22 @@ import { createIntake } from "./intake.ts";
 import type { Applied, Intake } from "./intake.ts";
 import { createJudging } from "./judging.ts";
 import type { Judging } from "./judging.ts";
+import type { Keying, KeyingTools } from "./keying.ts";
+import { openKeying } from "./openkeying.ts";
 import { lockState } from "./lock.ts";
 import type { ShardHost } from "./messages.ts";
 import { plainName } from "./names.ts";
 import { createPace } from "./pace.ts";
 import { createPathMtus, withPathMtus } from "./pathmtus.ts";
 import type { PathMtus } from "./pathmtus.ts";
+import { splitPeering } from "./peeringinbox.ts";
 import { datapathConfig } from "./program.ts";
 import { createQuestions } from "./questions.ts";
 import type { Questions } from "./questions.ts";
-import { createProtectors } from "./protectors.ts";
 import type { ProtectHost, Protectors } from "./protectors.ts";
 import { createRecordPump } from "./pump.ts";
 import type { Denial } from "./recordwriter.ts";
-import { silentPeersOf } from "./silentpeers.ts";
+import { startProtectors } from "./startprotectors.ts";
 import type { RecordPump } from "./pump.ts";
 import { createSettling } from "./settle.ts";
 import type { Settling } from "./settle.ts";
@@ -84,6 +90,8 @@ export interface RouterOptions {
   writeCapture: WriteCapture;
   /** hears peers on UDP 1280, owned by the router from here on; and what signs messages there */
   peering: { port: PeeringPort; engine: SealEngine };
+  /** what peers by certificate need; absent: they get no keys */
+  keying?: KeyingTools;
   /** is told what this router knows of itself, every second */
   report?(facts: RouterFacts): void;
   /** ends a start that waits for its first configuration */
@@ -131,6 +139,8 @@ interface Parts {
   /** every shard's thread is up */
   started: Promise<unknown>;
   mtus: PathMtus;
+  keying: Keying;
+  alarms: Alarms;
   judging: Judging;
   protectors?: Protectors;
   settling: Settling;
@@ -153,16 +163,19 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const datapath = options.openDatapath(first.config);
   undo.defer(() => datapath.close());
   undo.defer(() => { options.peering.port.close(); });
-  const mtus = createPathMtus({ ...options, ...options.peering, datapath, changed: () => { parts.isStale = true; } });
+  const { signed, exchange } = splitPeering(options.peering.port);
+  const mtus = createPathMtus({ ...options, ...options.peering, port: signed, datapath, changed: () => { parts.isStale = true; }, keyUsed: (keyId) => { parts.keying.used([keyId]); } });
+  const keying = openKeying(options, { port: exchange, datapath, audit, parts: () => parts, refusedChanged: () => { refuseAgain(parts); } });
+  undo.defer(() => { keying.stop(); });
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void once(options, ms, () => { resolve(); }));
   const pace = createPace({ nowMs: () => clock.monotonicMs(), wait: pause });
   const census = createCensus({ datapath, pace, clock });
   const denials = createAuditDenials({ audit, every: (ms, work) => options.every(ms, work) });
   undo.defer(() => { denials.stop(); });
   const protecting = startProtectors(options, datapath, undo);
-  const running = startShards({ options, datapath: protecting.datapath, first, denied: (some) => { census.denied(some); denials.take(some); }, tooBig: (path) => { mtus.tooBig(path); } }, undo);
+  const running = startShards({ options, datapath: protecting.datapath, first, denied: (some) => { census.denied(some); denials.take(some); }, tooBig: (path) => { mtus.tooBig(path); }, keysUsed: (keyIds) => { keying.used(keyIds); } }, undo);
   const judging = createJudging({ datapath, ...running, nowMs: () => clock.monotonicMs(), log });
-  const parts: Parts = { options, audit, datapath, intake, mtus, judging, census, isStale: false, settling: createSettling({ ...running, intake, log }), ...running, ...(protecting.all && { protectors: protecting.all }) };
+  const parts: Parts = { options, audit, datapath, intake, mtus, keying, alarms: createAlarms(log), judging, census, isStale: false, settling: createSettling({ ...running, intake, log }), ...running, ...(protecting.all && { protectors: protecting.all }) };
   undo.defer(endingWith(parts));
   applyFirst(parts, first);
   if (datapath.adopted()) protecting.all?.adopt();
@@ -182,24 +195,14 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   return { failed };
 }
 
-/** Protect workers, if this machine can have them, and the data plane as one whose end records they hear of. */
-function startProtectors({ startProtectors: begin, log }: RouterOptions, datapath: Datapath, undo: AsyncDisposableStack): { all?: Protectors; hosts: readonly ProtectHost[]; datapath: Datapath } {
-  const begun = begin?.();
-  if (begun === undefined) return { hosts: [], datapath };
-  const lost = (refs: readonly SessionRef[]): void => { log.warn({ event: "protect.lost", sessions: refs.length }, "packets of encrypted sessions found no key: an earlier process took it along"); };
-  const all = createProtectors({ ...begun, datapath, lost });
-  undo.defer(async () => {
-    await all.stop();
-    begun.close();
-  });
-  return { all, hosts: begun.hosts, datapath: { ...datapath, records: (max) => all.records(max) } };
-}
-
 /** What is done again and again beside the packets. */
 function workRegularly(parts: Parts, fill: Fill, undo: AsyncDisposableStack): void {
   const { options, intake, options: { clock, log } } = parts;
+  const rates = createDropRates(options.name);
   const looking = options.every(ALARM_MS, () => {
     void fill.tables();
+    const { drops, peerDrops } = dropsOf(parts);
+    parts.alarms.follow([...parts.keying.alarms(), ...rates.step({ drops, peerDrops }, clock.monotonicMs())]);
     options.report?.(factsOf(parts));
   });
   undo.defer(() => looking.stop());
@@ -218,12 +221,6 @@ function workRegularly(parts: Parts, fill: Fill, undo: AsyncDisposableStack): vo
   undo.defer(() => pumping.stop());
   const measuring = options.every(MTU_MS, () => { measure(parts); });
   undo.defer(() => measuring.stop());
-}
-
-function factsOf({ datapath, intake, mtus, census }: Parts): RouterFacts {
-  const { config, keys } = intake.current();
-  const silentPeers = silentPeersOf(config, { keys, verdictOf: (path) => mtus.verdictOf(path) }), all = config.peers.length, busiest = census.latest();
-  return { sessions: datapath.gauges().live, peers: { up: all - silentPeers.length, all }, silentPeers, ...(busiest !== undefined && { busiest }) };
 }
 
 /** Sessions are counted for a report only. */
@@ -253,7 +250,7 @@ function followSource(parts: Parts, undo: AsyncDisposableStack): void {
   });
 }
 
-function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied; denied(denials: readonly Denial[]): void; tooBig(path: string): void }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "captures" | "started"> {
+function startShards(of: { options: RouterOptions; datapath: Datapath; first: Applied; denied(denials: readonly Denial[]): void; tooBig(path: string): void; keysUsed(keyIds: number[]): void }, undo: AsyncDisposableStack): Pick<Parts, "shards" | "pump" | "counters" | "questions" | "captures" | "started"> {
   const { options, datapath, first } = of;
   const seconds = (): number => Math.floor(options.clock.unixMs() / 1000);
   const bound = openCounterBound(options.stateDir, seconds());
@@ -281,7 +278,7 @@ function startShards(of: { options: RouterOptions; datapath: Datapath; first: Ap
         case "fault": return options.log.error({ shard: number, stack: message.stack }, "a packet was dropped by a fault of the router");
         case "counters": return counters.take(shard, message.counters);
         case "denials": return pump.denials(message.denials);
-        case "keysUsed": return; // until there is a ring that waits for it
+        case "keysUsed": return of.keysUsed(message.keyIds);
         case "tooBig": return message.paths.forEach((path) => { of.tooBig(plainName(datapath.nameOf(path) ?? "")); });
         case "capturing": case "copies": return captures.take(message);
         case "piece": return shards[message.shard]?.post({ kind: "piece", punt: message.punt });
@@ -341,8 +338,9 @@ function applyAgain(parts: Parts, before: Applied): void {
 function applyConfig(parts: Parts, applied: Applied): void {
   const { options, datapath, pump } = parts;
   const ids = applied.number((name) => datapath.nameId(name));
-  const posted = { config: applied.config, ids, keys: applied.keys };
   const before = parts.posted;
+  parts.keying.follow({ config: applied.config, ids }, applied.keys);
+  const posted = { config: applied.config, ids, keys: parts.keying.keys(), refused: parts.keying.refused() };
   parts.posted = posted;
   parts.mtus.follow(posted);
   parts.protectors?.follow(posted);
@@ -363,8 +361,21 @@ function putInForce(parts: Parts, posted: ShardConfig): void {
   for (const shard of shards) shard.post({ kind: "config", posted: { ...posted, config } });
 }
 
+/** Peers that are believed no more are as if not there: their sessions end, like those of a peer that left the configuration. */
+function refuseAgain(parts: Parts): void {
+  const { posted: before, keying, mtus, judging, options: { log } } = parts;
+  if (before === undefined) return;
+  const posted = { ...before, keys: keying.keys(), refused: keying.refused() };
+  parts.posted = posted;
+  mtus.follow(posted);
+  putInForce(parts, posted);
+  const ended = judging.follow(posted, before);
+  log.warn({ refused: posted.refused, ended }, "the list of peers that are believed no more changed");
+}
+
 function measure(parts: Parts): void {
   try {
+    parts.keying.tick();
     parts.mtus.tick();
     if (parts.isStale && parts.posted !== undefined) putInForce(parts, parts.posted);
   } catch (error) {

@@ -90,9 +90,9 @@ export function createJudging(of: { datapath: Datapath; shards: readonly ShardHo
 
 /** What live.ts looks at: a change of the rest (routes, limits, members, MTUs) concerns sessions that begin. */
 function isSameToLive(before: ShardConfig, after: ShardConfig): boolean {
-  const text = ({ config, ids, keys }: ShardConfig): string => {
+  const text = ({ config, ids, keys, refused = [] }: ShardConfig): string => {
     const { tenants, services, peers, paths, nexthops, interfaces, locals, timers, sessionTypes } = config;
-    return JSON.stringify([Object.keys(keys), tenants, services, peers, paths, nexthops, interfaces, locals, timers, sessionTypes, ids]);
+    return JSON.stringify([Object.keys(keys), refused, tenants, services, peers, paths, nexthops, interfaces, locals, timers, sessionTypes, ids]);
   };
   return text(before) === text(after);
 }

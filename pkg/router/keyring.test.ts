@@ -58,7 +58,9 @@ test("a removed peer has no keys, and its ids rest for an hour; nothing is drawn
   expect(ring.newKeyId(0)).toBe(9);
   ring.keepOnly(new Set(["east"]), 1_000);
   expect([ids(ring), ring.take()["west"]]).toEqual([undefined, { send: undefined, receive: [] }]);
+  ring.tick(1_000 + 3_599_999);
   expect(ring.newKeyId(1_000 + 3_599_999)).toBe(8);
+  ring.tick(1_000 + 3_600_000);
   expect(ring.newKeyId(1_000 + 3_600_000)).toBe(101);
   ring.remove("nobody", 0);
   expect([ring.take(), ring.sinceMs("east"), ring.sinceMs("west"), ring.isWaiting("west")]).toEqual([{}, 0, undefined, false]);

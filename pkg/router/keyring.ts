@@ -18,8 +18,12 @@ export interface KeyRing {
   tick(nowMs: number): string[];
   /** a new outbound key waits: a further exchange has to */
   isWaiting(peer: string): boolean;
+  /** peers that sign with our newest half, as far as we know, but from which nothing came under it yet */
+  unproven(): string[];
   /** what changed since the last call */
   take(): Record<string, PeerKeyPair>;
+  /** peers that have keys for the first time since the last call, or again */
+  takeFresh(): string[];
   keys(): Record<string, PeerKeyPair>;
   /** when the newest keys came; undefined without any */
   sinceMs(peer: string): number | undefined;
@@ -35,13 +39,14 @@ export const KEY_WAIT_MS = 30_000, KEY_OVERLAP_MS = 120_000;
 
 const REST_MS = 3_600_000;
 const RECEIVE_MOST = 8; // a peer that changes faster than the overlap ends loses the oldest early
+const DRAWN_MS = 120_000; // an id waits for its exchange to complete
 const NEVER = Infinity;
 const ID_BYTES = 4;
 
 /** createKeyRing makes a ring without keys; `isTaken` tells ids that others have, of pre-shared keys for example. */
 export function createKeyRing(options: { random(bytes: number): Uint8Array; isTaken(keyId: number): boolean }): KeyRing {
   const rings = new Map<string, Ring>();
-  const changed = new Set<string>();
+  const changed = new Set<string>(), fresh = new Set<string>();
   const ids = createKeyIds((bytes) => options.random(bytes), (id) => options.isTaken(id) || [...rings.values()].some(({ receive }) => receive.some(({ keys }) => keys.keyId === id)));
   const remove = (peer: string, nowMs: number): void => {
     const ring = rings.get(peer);
@@ -53,6 +58,7 @@ export function createKeyRing(options: { random(bytes: number): Uint8Array; isTa
   return {
     add(peer, pair, nowMs) {
       const ring: Ring = rings.get(peer) ?? { receive: [], sinceMs: nowMs };
+      if (ring.send === undefined) fresh.add(peer);
       rings.set(peer, ring);
       ids.rest(put(ring, pair, nowMs), nowMs);
       changed.add(peer);
@@ -68,6 +74,7 @@ export function createKeyRing(options: { random(bytes: number): Uint8Array; isTa
     remove,
     keepOnly(peers, nowMs) { for (const peer of [...rings.keys()]) if (!peers.has(peer)) remove(peer, nowMs); },
     tick(nowMs) {
+      ids.tick(nowMs);
       return [...rings].flatMap(([peer, ring]) => {
         const ended = ring.receive.filter(({ endsMs }) => endsMs <= nowMs);
         ring.receive = ring.receive.filter(({ endsMs }) => endsMs > nowMs);
@@ -79,9 +86,15 @@ export function createKeyRing(options: { random(bytes: number): Uint8Array; isTa
       });
     },
     isWaiting: (peer) => rings.get(peer)?.next !== undefined,
+    unproven: () => [...rings].filter(([, { next, receive }]) => next === undefined && receive[0]?.isUsed === false).map(([peer]) => peer),
     take() {
       const taken = Object.fromEntries([...changed].map((peer) => [peer, pairOf(rings.get(peer))]));
       changed.clear();
+      return taken;
+    },
+    takeFresh() {
+      const taken = [...fresh];
+      fresh.clear();
       return taken;
     },
     keys: () => Object.fromEntries([...rings].map(([peer, ring]) => [peer, pairOf(ring)])),
@@ -90,18 +103,20 @@ export function createKeyRing(options: { random(bytes: number): Uint8Array; isTa
   };
 }
 
-/** Ids of inbound keys: those of ended ones rest for an hour. */
-function createKeyIds(random: (bytes: number) => Uint8Array, isTaken: (id: number) => boolean): { rest(ended: readonly Received[], nowMs: number): void; draw(nowMs: number): number } {
+/** Ids of inbound keys: those of ended ones rest for an hour, those that were drawn until their exchange is over. */
+function createKeyIds(random: (bytes: number) => Uint8Array, isTaken: (id: number) => boolean): { rest(ended: readonly Received[], nowMs: number): void; draw(nowMs: number): number; tick(nowMs: number): void } {
   const resting = new Map<number, number>(); // until when
   return {
     rest(ended, nowMs) { for (const { keys } of ended) resting.set(keys.keyId, nowMs + REST_MS); },
     draw(nowMs) {
-      for (const [id, untilMs] of resting) if (untilMs <= nowMs) resting.delete(id);
       for (;;) {
         const id = readU32(random(ID_BYTES), 0);
-        if (id !== 0 && !resting.has(id) && !isTaken(id)) return id;
+        if (id === 0 || resting.has(id) || isTaken(id)) continue;
+        resting.set(id, nowMs + DRAWN_MS);
+        return id;
       }
     },
+    tick(nowMs) { for (const [id, untilMs] of resting) if (untilMs <= nowMs) resting.delete(id); },
   };
 }
 

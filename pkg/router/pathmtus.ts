@@ -38,6 +38,8 @@ export interface PathMtuOptions {
   datapath: Pick<Datapath, "send">;
   /** an MTU in force, or DF with it, changed */
   changed(): void;
+  /** a message was valid under this key */
+  keyUsed?(keyId: number): void;
 }
 
 /** PathMtus keeps the state of every path; the caller ticks it a few times a second. */
@@ -45,6 +47,10 @@ export interface PathMtus {
   /** takes a configuration: new paths begin, those that are gone are forgotten, the others go on */
   follow(posted: ShardConfig): void;
   tick(): void;
+  /** says something under the newest key on every path of a peer, so that both sides know that the other one has it */
+  greet(peer: string): void;
+  /** begins anew on the paths of a peer: it has keys now */
+  restart(peer: string): void;
   /** an ICMP "too big" about a packet on this path */
   tooBig(path: string): void;
   /** in force for a path of the configuration, in bytes of an IP packet */
@@ -53,6 +59,8 @@ export interface PathMtus {
   /** packets of the path leave with DF=0: no size is known to pass */
   isCuttable(path: PathConfig): boolean;
   held(): Held[];
+  /** counts a message of key exchange that was refused */
+  count(reason: DropReason): void;
   /** messages that were refused, by reason, and by peer where the peer is known */
   refused(): Pick<ReturnType<Tally["totals"]>, "drops" | "peerDrops">;
 }
@@ -60,6 +68,7 @@ export interface PathMtus {
 interface Tracked { config: PathConfig; state: MtuState }
 
 const SKEW_ROW = "peers with a skewed clock in a second, UDP 1280";
+const GREETING_ID = 0, GREETING_BYTES = 128; // a probe whose answer tells nothing of sizes
 const MESSAGES_PER_SECOND = 2_000; // looked at; what comes above that is dropped unread
 
 /** createPathMtus makes a discovery without paths. */
@@ -94,6 +103,16 @@ export function createPathMtus(options: PathMtuOptions): PathMtus {
       if (now !== faults && now !== "") options.log.warn({ faults: now }, "peers cannot be heard on UDP 1280 of some waypoint addresses; it is tried again");
       faults = now;
     },
+    greet(peer) {
+      for (const path of posted?.config.paths ?? []) {
+        if (path.peer === peer && posted !== undefined) send(options, posted, path, { message: { kind: "probe", id: GREETING_ID, size: GREETING_BYTES }, way: { source: path.local, destination: path.remote, destinationPort: 1280 } });
+      }
+    },
+    restart(peer) {
+      const config = posted?.config;
+      for (const [key, { config: path }] of tracked) if (path.peer === peer) tracked.delete(key);
+      if (config !== undefined) followPaths(tracked, config, clock.monotonicMs());
+    },
     tooBig(path) {
       const one = tracked.get(path);
       if (one !== undefined) feed(one, { kind: "tooBig" });
@@ -101,6 +120,7 @@ export function createPathMtus(options: PathMtuOptions): PathMtus {
     mtuOf: (path) => Math.min(path.mtu, tracked.get(path.key)?.state.mtu ?? path.mtu),
     verdictOf: (path) => tracked.get(path.key)?.state.verdict ?? "off",
     isCuttable,
+    count: (reason) => { tally.count(reason); },
     refused: () => tally.totals(),
     held: () => skewGate.held(clock.monotonicMs()),
   };
@@ -206,7 +226,8 @@ function open(options: Judge, posted: ShardConfig, datagram: Datagram): Result<O
   return paths.length === 0 ? fail({ reason: "peer-mismatch", peer: peer.name }) : ok({ message: message.value, paths });
 }
 
-function verified({ clock, engine, skewGate }: Judge, { packet, header }: PeeringPacket, from: { peer: RouterConfig["peers"][number]; keys: PeerKeyPair }): Result<MtuMessage, DropReason> {
+function verified(options: Judge, { packet, header }: PeeringPacket, from: { peer: RouterConfig["peers"][number]; keys: PeerKeyPair }): Result<MtuMessage, DropReason> {
+  const { clock, engine, skewGate } = options;
   const { peer: { hmac }, keys } = from;
   const mode = MODES[hmac.mode], epoch = epochAt(clock.unixMs() / 1000);
   const job = planOpen(packet, header, { mode, keys: keys.receive.filter(({ keyId }) => keyId === header.metadata.keyId), epochs: acceptedEpochs(mode, epoch, hmac.window) });
@@ -218,6 +239,7 @@ function verified({ clock, engine, skewGate }: Judge, { packet, header }: Peerin
   }
   const opened = finishOpen({ packet, header, job: job.value, requireEncryption: false }, result);
   if (!opened.ok) return opened;
+  if (opened.value.tag !== undefined) options.keyUsed?.(opened.value.key.keyId);
   const message = readMtuMessage(opened.value.metadata, packet, { at: opened.value.bodyAt, end: opened.value.bodyEnd });
   return message === undefined ? fail("metadata-malformed") : ok(message);
 }

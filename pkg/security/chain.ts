@@ -99,6 +99,12 @@ function named({ node, key, isAuthority, usages, uris }: Certificate): Result<Ve
   return ok({ name, serial: node.serialNumber.toLowerCase(), notAfter: node.validToDate.getTime(), verify: verifier(key), ...rawKey(key) });
 }
 
+/** ownName reads whom a chain of this router's own names; whether it counts is for its peers to say. */
+export function ownName([leaf]: readonly Uint8Array[]): Result<VerifiedPeer, ChainProblem> {
+  const [parsed] = leaf === undefined ? [] : parseAll([leaf]) ?? [];
+  return parsed === undefined ? fail("malformed") : named(parsed);
+}
+
 function isKnownKey(key: KeyObject): boolean {
   return key.asymmetricKeyType === "ed25519" || (key.asymmetricKeyType === "ec" && key.asymmetricKeyDetails?.namedCurve === "prime256v1");
 }

@@ -36,6 +36,7 @@ export const bounds: Bounds = {
   "authorityfolder.ts LINES_MOST": "- of one file of svrctl; who reaches it is told to begin another authority",
   "chain.ts CERTIFICATES_MOST": "- of one chain", "chain.ts BYTES_MOST": "- of one chain",
   "auditdenials.ts MOST": "- lines of a minute; the rest is one line with their number",
+  "identityfiles.ts FILE_MOST": "- bytes of one file",
   "keyring.ts RECEIVE_MOST": "- the oldest key of the peer ends, nothing is refused",
   "judging.ts MOST_BEFORE": "- the oldest configuration is forgotten, nothing is refused",
 };

@@ -3,6 +3,7 @@ import { adminRoutes } from "../../pkg/router/adminroutes.ts";
 import type { AdminRoute } from "../../pkg/router/admin.ts";
 import { createCounters } from "../../pkg/router/counters.ts";
 import { createFill } from "../../pkg/router/fill.ts";
+import { withoutExchange } from "../../pkg/router/keying.ts";
 import type { ToShard } from "../../pkg/router/messages.ts";
 import { createRecordPump } from "../../pkg/router/pump.ts";
 import { createQuestions } from "../../pkg/router/questions.ts";
@@ -22,10 +23,12 @@ export function adminOf(lab: Lab, router: LabRouter): (path: string) => unknown 
   pump.follow(router.config);
   const keys = Object.fromEntries(router.config.peers.map((peer) => [peer.name, { send: keysOf(router.name, peer.name), receive: [keysOf(peer.name, router.name)] }]));
   const applied = { config: router.config, objects: [], keys, problems: [], hash: "0123456789abcdef", at: "2026-01-01T00:00:00.000Z", isPartial: false, number: () => ({}) };
+  const keying = withoutExchange();
+  keying.follow({ config: router.config, ids: {} }, keys);
   const { captures } = capturesOf(lab, router);
   const fill = createFill({ datapath: router.datapath, counters, pump, captures, mtus: { held: () => [] }, config: () => router.config, log: quiet });
   const routes = adminRoutes({
-    fill, mtus: { mtuOf: (path) => path.mtu, verdictOf: () => "off", refused: () => ({ drops: { rate: 2 }, peerDrops: { west: { "hmac-failure": 3 } } }) },
+    fill, keying, alarms: { list: () => [] }, mtus: { mtuOf: (path) => path.mtu, verdictOf: () => "off", refused: () => ({ drops: { rate: 2 }, peerDrops: { west: { "hmac-failure": 3 } } }) },
     options: { name: router.name, version: "0.1.0", boot: "b1", clock, stateDir: `/state/${router.name}` }, audit: { head: () => ({ sequence: 7, hash: "a".repeat(64) }) }, datapath: router.datapath, counters, pump, shards: router.shards, captures, startedMs: lab.now() - 5_400,
     questions: questionsOf(router), pace: { piece: (work) => Promise.resolve(work()) }, pause: (ms) => Promise.resolve(ms < 1 ? undefined : lab.wait(ms)),
     intake: { current: () => applied, stale: () => false, first: () => Promise.resolve(applied), again: () => Promise.resolve(undefined), programmed: () => undefined, refused: () => undefined, retry: () => Promise.resolve(), troubles: () => [] },

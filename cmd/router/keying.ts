@@ -1,0 +1,18 @@
+// What key exchange needs of this machine: the identity in the state directory, cryptography, certificates. Called by main.ts once; constructs
+// adapters only.
+import type { Log } from "../../pkg/ports/log.ts";
+import type { KeyingTools } from "../../pkg/router/keying.ts";
+import { pemCertificates } from "../../pkg/security/chain.ts";
+import { openIdentityFiles } from "../../pkg/security/identityfiles.ts";
+import { nodeKxCrypto } from "../../pkg/security/kxcrypto.ts";
+import { judgeChain, kxSelf } from "../../pkg/security/kxidentity.ts";
+import type { Flags } from "./flags.ts";
+
+/** openKeyingTools looks at the identity at once, and again and again. */
+export function openKeyingTools({ stateDir, keyDir, keyHour }: Flags, of: { every: (ms: number, work: () => void) => { stop(): void }; log: Log }): { tools: KeyingTools; close(): void } {
+  const identity = openIdentityFiles({ stateDir, keyDir, every: of.every, refused: (problem) => { of.log.error({ problem }, "the identity of the router cannot be used; the one before stays"); } });
+  return {
+    tools: { identity, crypto: nodeKxCrypto, self: kxSelf, judge: judgeChain, certificates: pemCertificates, ...(keyHour !== undefined && { hourMs: keyHour }) },
+    close: () => { identity.close(); },
+  };
+}

@@ -1,0 +1,102 @@
+// Messages of key exchange in and out: joins fragments within bounds, so many a second and no more, strangers apart from known peers; sends through
+// the data plane. Called by exchange.ts, which knows what they mean.
+import { addressKey, sameAddress } from "../base/address.ts";
+import type { IpAddress } from "../base/address.ts";
+import type { PathConfig } from "../plan/config.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Datapath } from "../ports/datapath.ts";
+import type { Datagram } from "../ports/peering.ts";
+import { PEERING_PORT } from "../svr/constants.ts";
+import type { PeeringWay } from "../svr/peering.ts";
+import { readExchange, writeExchange } from "../svr/peeringexchange.ts";
+import { KEY_EXCHANGE_LIMITS, Reassembler } from "../svr/reassembly.ts";
+import type { DropReason } from "../svr/reasons.ts";
+import type { ShardConfig } from "./build.ts";
+import type { PeerExchange } from "./exchange.ts";
+import { nameKey } from "./names.ts";
+import type { ExchangePort } from "./peeringinbox.ts";
+
+/** Place is where a message came from, and to; `text` names it. */
+export interface Place { text: string; local: IpAddress; remote: IpAddress; remotePort: number }
+
+/** ExchangeMail sends and hears messages of key exchange. */
+export interface ExchangeMail {
+  onMessage(listener: (data: Uint8Array, place: Place) => void): void;
+  send(message: Uint8Array, path: PathConfig): void;
+  /** back to where a message came from, which a NAT may have changed (protocol 9.1) */
+  answer(message: Uint8Array, place: Place): void;
+  isOn(path: PathConfig, place: Place): boolean;
+  /** the peer that is known at a place: by a path, else the only one that nobody can reach unasked */
+  peerAt(place: string, peers: ReadonlyMap<string, PeerExchange>): PeerExchange | undefined;
+  count(reason: DropReason): void;
+  follow(posted: ShardConfig): void;
+}
+
+const MESSAGES_PER_SECOND = 1_000; // packets of strangers, and as many of known addresses
+
+/** createExchangeMail begins to hear. */
+export function createExchangeMail(of: { port: ExchangePort; datapath: Pick<Datapath, "send">; clock: Clock; firstId: number; count(reason: DropReason): void }): ExchangeMail {
+  const { port, datapath, clock } = of;
+  const known = createIntakeOf(clock), strangers = createIntakeOf(clock);
+  let posted: ShardConfig | undefined, nextId = of.firstId;
+  let listener: (data: Uint8Array, place: Place) => void = () => undefined;
+  const send = (message: Uint8Array, path: PathConfig, way: PeeringWay): void => {
+    const nexthop = posted?.ids[nameKey("nexthop", path.nexthop)], packets = writeExchange(message, way, nextId++ >>> 0);
+    if (nexthop !== undefined && packets.ok) datapath.send(packets.value.map((data) => ({ nexthop, data })));
+  };
+  const pathsOf = (): readonly PathConfig[] => posted?.config.paths ?? [];
+  port.onPacket((packet, datagram) => {
+    const intake = pathsOf().some(({ remote }) => sameAddress(remote, datagram.remote)) ? known : strangers;
+    if (!intake.permits()) return of.count("rate");
+    const read = readExchange(packet, intake.reassembler, clock.monotonicMs());
+    if (!read.ok) return of.count(read.error);
+    if (read.value !== undefined) listener(read.value, placeOf(datagram));
+  });
+  return {
+    onMessage(next) { listener = next; },
+    send: (message, path) => { send(message, path, { source: path.local, destination: path.remote, destinationPort: PEERING_PORT }); },
+    answer(message, place) {
+      const path = pathsOf().find((one) => isOn(one, place)) ?? pathsOf().find(({ local }) => sameAddress(local, place.local));
+      if (path !== undefined) send(message, path, { source: place.local, destination: place.remote, destinationPort: place.remotePort });
+    },
+    isOn,
+    peerAt: (place, peers) => peerAt(place, peers),
+    count: (reason) => { of.count(reason); },
+    follow(next) { posted = next; },
+  };
+}
+
+/** What may come in a second, and where its fragments wait. */
+function createIntakeOf(clock: Clock): { permits(): boolean; reassembler: Reassembler } {
+  let since = 0, used = 0;
+  const reassembler = new Reassembler(KEY_EXCHANGE_LIMITS);
+  return {
+    reassembler,
+    permits() {
+      const now = clock.monotonicMs();
+      if (now - since >= 1000) {
+        [since, used] = [now, 0];
+        reassembler.expire(now);
+      }
+      return used++ < MESSAGES_PER_SECOND;
+    },
+  };
+}
+
+const SEPARATOR = " ";
+
+function placeOf({ local, remote, remotePort }: Datagram): Place {
+  return { text: [addressKey(remote), remotePort].join(SEPARATOR), local, remote, remotePort };
+}
+
+function isOn(path: PathConfig, place: Place): boolean {
+  return sameAddress(path.remote, place.remote) && sameAddress(path.local, place.local);
+}
+
+function peerAt(place: string, peers: ReadonlyMap<string, PeerExchange>): PeerExchange | undefined {
+  const [address] = place.split(SEPARATOR);
+  const all = [...peers.values()];
+  const found = all.find(({ paths }) => paths.some(({ remote }) => String(addressKey(remote)) === address));
+  const hidden = all.filter(({ config }) => config.initiator === "peer");
+  return found ?? (hidden.length === 1 ? hidden[0] : undefined);
+}

@@ -1,0 +1,39 @@
+// The keying of a router wired to its parts: keys of peers change under the configuration, in the tables that are there. Called by the app once.
+import type { AuditLog } from "../ports/audit.ts";
+import type { Datapath } from "../ports/datapath.ts";
+import type { RouterOptions } from "./app.ts";
+import type { ShardConfig } from "./build.ts";
+import { createKeying, withoutExchange } from "./keying.ts";
+import type { Keying } from "./keying.ts";
+import type { ShardHost } from "./messages.ts";
+import type { PathMtus } from "./pathmtus.ts";
+import type { Protectors } from "./protectors.ts";
+import type { ExchangePort } from "./peeringinbox.ts";
+
+interface Wires {
+  port: ExchangePort;
+  datapath: Pick<Datapath, "send">;
+  audit: Pick<AuditLog, "write">;
+  /** asked for only when something changes */
+  parts: () => { posted?: ShardConfig; shards: readonly ShardHost[]; mtus: Pick<PathMtus, "count" | "greet" | "restart">; protectors?: Pick<Protectors, "follow"> };
+  refusedChanged(): void;
+}
+
+/** openKeying makes the keying of a router; one without tools for exchanges has derived keys only. */
+export function openKeying(options: RouterOptions, of: Wires): Keying {
+  if (options.keying === undefined) return withoutExchange();
+  const { parts, audit } = of;
+  return createKeying({
+    ...options, ...of, tools: options.keying, count: (reason) => { parts().mtus.count(reason); }, greet: (peer) => { parts().mtus.greet(peer); },
+    tell: ({ action, peer, detail }) => { audit.write({ kind: "key", action, object: `peer ${peer}`, detail }); },
+    changed(keys, fresh) {
+      const { posted, shards, mtus, protectors } = parts();
+      if (posted !== undefined) {
+        Object.assign(posted.keys, keys);
+        protectors?.follow(posted);
+      }
+      for (const shard of shards) shard.post({ kind: "keys", keys });
+      for (const peer of fresh) mtus.restart(peer);
+    },
+  });
+}

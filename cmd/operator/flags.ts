@@ -16,6 +16,8 @@ export interface Flags {
   routerNamespace: string;
   routerRole: string;
   defaultClass: boolean;
+  /** signs certificates of routers */
+  signRouters: boolean;
   logLevel: string;
 }
 
@@ -40,6 +42,7 @@ export function readFlags(args: readonly string[], surroundings: { version: stri
     .option("--router-namespace <name>", "namespace of the router pods (default: that of the operator)")
     .option("--router-role <name>", "ClusterRole of the router pods' accounts", "opensvr-router")
     .option("--no-default-class", "make no RouterClass \"default\" when there is none")
+    .option("--sign-routers", "approve and sign certificates of router pods (signer opensvr.io/router) with the authority in Secret opensvr-authority", false)
     .addOption(new Option("--log-level <level>", "least severe messages of the JSON log on the standard output").choices(["error", "warn", "info", "debug"]).default("info"))
     .version(surroundings.version, "--version", "print the version and end")
     .addHelpText("after", help)

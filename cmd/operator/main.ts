@@ -13,6 +13,7 @@ import { createOpenQueue } from "../../pkg/kube/queue.ts";
 import { createWatcher } from "../../pkg/kube/watcher.ts";
 import { listenHealth } from "../../pkg/operator/health.ts";
 import { startOperator } from "../../pkg/operator/operator.ts";
+import { createRouterSigner } from "../../pkg/security/routersigner.ts";
 import { programVersion } from "../version.ts";
 import { readFlags } from "./flags.ts";
 
@@ -44,7 +45,7 @@ async function main(): Promise<void> {
   const leaseMs = 5_000; // between the last moment at which a leader writes and the first of the next one
   const [kube, leases] = [openKubeClient({ access, writeMs: leaseMs }), openKubeClient({ access, deadlineMs: leaseMs })];
   const operator = await startOperator({
-    kube, clock, log, sha256, version, every, turn, namespace: flags.namespace, makesDefault: flags.defaultClass,
+    kube, clock, log, sha256, version, every, turn, namespace: flags.namespace, makesDefault: flags.defaultClass, ...(flags.signRouters && { signer: createRouterSigner() }),
     classes: { namespace: flags.routerNamespace, image: flags.routerImage, role: flags.routerRole, sha256 },
     watcher: createWatcher({ access, ...times, restarted: (resource, cause) => { log.info({ resource, cause }, "watch begun again"); }, failed: (resource, error) => { log.error({ resource, error }, "a fault of this program; report it"); } }),
     openQueue: createOpenQueue({ nowMs: times.nowMs, after, turn }),

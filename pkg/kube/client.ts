@@ -61,12 +61,12 @@ export function openKubeClient(options: ClientOptions): KubeClient {
       return orMissing(ask({ method: "GET", path: objectPath(resource, at), about: { object: textOf(resource, at), attempted: `${textOf(resource, at)} cannot be read` } }));
     },
     list: (resource, selection = {}) => listAll(ask, resource, selection),
-    async apply(resource, object, { manager, force = false, status = false, dryRun = false }) {
+    async apply(resource, object, { manager, force = false, status = false, subresource = status ? "status" as const : undefined, dryRun = false }) {
       const { metadata } = object;
       const query = queryText({}, { fieldManager: manager, force, fieldValidation: "Strict", ...(dryRun && { dryRun: "All" }) });
       return await ask({
-        method: "PATCH", path: `${objectPath(resource, metadata, status ? "status" : undefined)}${query}`, body: object, contentType: "application/apply-patch+yaml",
-        about: { object: textOf(resource, metadata), attempted: `${status ? "the status of " : ""}${textOf(resource, metadata)} cannot be applied` },
+        method: "PATCH", path: `${objectPath(resource, metadata, subresource)}${query}`, body: object, contentType: "application/apply-patch+yaml",
+        about: { object: textOf(resource, metadata), attempted: `${subresource === undefined ? "" : `the ${subresource} of `}${textOf(resource, metadata)} cannot be applied` },
       }) as KubeObject;
     },
     async create(resource, object) {

@@ -8,7 +8,7 @@ export function collectionPath({ group, version, plural, namespaced }: KubeResou
 }
 
 /** objectPath is where one object is. */
-export function objectPath(resource: KubeResource, { name, namespace }: KubeName, subresource?: "status"): string {
+export function objectPath(resource: KubeResource, { name, namespace }: KubeName, subresource?: "status" | "approval"): string {
   return `${collectionPath(resource, namespace)}/${encodeURIComponent(name)}${subresource === undefined ? "" : `/${subresource}`}`;
 }
 

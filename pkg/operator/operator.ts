@@ -4,8 +4,9 @@ import { createPager } from "../plan/pages.ts";
 import { createPlanner } from "../plan/planner.ts";
 import type { Planner } from "../plan/planner.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { EventSink, KubePort, KubeWatcher, Leadership, OpenQueue, Outcome, WorkQueue } from "../ports/kube.ts";
+import type { EventSink, KubePort, KubeStore, KubeWatcher, Leadership, OpenQueue, Outcome, WorkQueue } from "../ports/kube.ts";
 import type { Log } from "../ports/log.ts";
+import type { RouterSigner } from "../ports/signer.ts";
 import { createBook } from "./book.ts";
 import type { Book } from "./book.ts";
 import { followAcks } from "./acks.ts";
@@ -14,7 +15,7 @@ import type { ClassParts } from "./classes.ts";
 import { followClasses } from "./classevents.ts";
 import type { ClassSettings } from "./daemonset.ts";
 import { reconcileHead } from "./heads.ts";
-import { configMaps } from "./resources.ts";
+import { configMaps, signingRequests } from "./resources.ts";
 import { followLostPages } from "./lostpages.ts";
 import { createInventory } from "./inventory.ts";
 import type { Inventory } from "./inventory.ts";
@@ -25,6 +26,8 @@ import { createReports } from "./reports.ts";
 import { createSilence } from "./silence.ts";
 import type { Cutting } from "./snapshot.ts";
 import { createCutting, pagesOf, readSnapshot, snapshotName, writeSnapshot } from "./snapshot.ts";
+import { authorityKeys } from "./authority.ts";
+import { reconcileRequest, routerSigner } from "./signing.ts";
 import { reconcileStatus } from "./statuses.ts";
 import type { StatusParts } from "./statuses.ts";
 import { sweepPages } from "./sweep.ts";
@@ -47,6 +50,8 @@ export interface OperatorOptions {
   classes: ClassSettings;
   /** makes RouterClass default when there is none */
   makesDefault: boolean;
+  /** signs certificates of routers; absent: nobody does here */
+  signer?: RouterSigner;
   /** runs work again and again; jitter is the caller's */
   every: (ms: number, work: () => void) => { stop(): void };
   /** waited for in long work that waits for nothing else: others have their turn */
@@ -62,6 +67,7 @@ export interface RunningOperator {
 
 const ALL = "all";
 const WORKERS = 8;
+const SIGNERS = 2;
 const RESYNC_MS = 600_000;
 const SWEEP_MS = 60_000;
 const SNAPSHOT_MS = 1_000;
@@ -89,6 +95,7 @@ interface Queues { plan: WorkQueue; heads: WorkQueue; statuses: WorkQueue; class
 export async function startOperator(options: OperatorOptions, signal: AbortSignal): Promise<RunningOperator> {
   const { watcher, clock, kube, namespace } = options;
   const stores = followStores(watcher);
+  const requests = options.signer === undefined ? undefined : watcher.follow(signingRequests, { fieldSelector: `spec.signerName=${routerSigner}` });
   await watcher.synced(signal);
   const previous = await readSnapshot({ kube, namespace, sha256: options.sha256 });
   const later: { leadership?: Leadership; queues?: Queues } = {}; // stores speak before either is there
@@ -105,19 +112,44 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   const acks = followAcks({ configs: stores.heads, book: parts.book, heads: made.heads, statuses: made.statuses, waiting: parts.waiting, after: (ms, work) => once(options, ms, work) });
   const lostPages = followLostPages({ pages: stores.pages, configs: stores.heads, heads: made.heads, after: (ms, work) => once(options, ms, work) });
   const classes = followClasses(stores, made.classes);
+  const signing = startSigning(parts, requests);
   plan(planningOf(parts, made)); // before anybody may lead: a whole compile takes longer than a lease
-  const timers = [options.every(RESYNC_MS, () => { addAll(parts, made); }), options.every(SWEEP_MS, () => { made.chores.add("sweep"); })];
+  const addEverything = (): void => {
+    addAll(parts, made);
+    signing.all();
+  };
+  const timers = [options.every(RESYNC_MS, addEverything), options.every(SWEEP_MS, () => { made.chores.add("sweep"); })];
   const elected = later.leadership = options.elect();
-  const leading = elected.watch((leads) => { if (leads) addAll(parts, made); });
-  if (elected.leads()) addAll(parts, made);
+  const leading = elected.watch((leads) => { if (leads) addEverything(); });
+  if (elected.leads()) addEverything();
   return {
     leads: () => elected.leads(),
     async stop() {
       for (const one of [...timers, leading, acks, lostPages, classes, users, reports, silence, inventory]) one.stop();
       await Promise.all([made.plan, made.heads, made.statuses, made.classes, made.chores].map((queue) => queue.drain()));
+      await signing.drain();
       await keepSnapshot(parts);
       await elected.release();
       await watcher.stop();
+    },
+  };
+}
+
+interface Signing { all(): void; drain(): Promise<void> }
+
+/** Requests of routers for certificates; each is looked at when it changes, and all by who begins to lead. */
+function startSigning({ options, stores, leads }: Parts, requests: KubeStore | undefined): Signing {
+  const { signer, kube, namespace, clock, events, classes, log } = options;
+  if (signer === undefined || requests === undefined) return { all: () => undefined, drain: () => Promise.resolve() };
+  const authority = (): ReturnType<typeof authorityKeys> => authorityKeys({ kube, namespace, signer, nowMs: () => clock.unixMs() });
+  const parts = { kube, requests, signer, authority, events, clock, leads, routers: stores.routers, daemonSets: stores.daemonSets, routerNamespace: classes.namespace, sha256: options.sha256 };
+  const queue = options.openQueue({ name: "requests", workers: SIGNERS, work: (name) => reconcileRequest(parts, name), told: (key, outcome) => { logOutcome(log, { name: "requests", key, outcome }); } });
+  const watching = requests.watch(({ key }) => { queue.add(key); });
+  return {
+    all() { for (const { metadata } of requests.list()) queue.add(metadata.name); },
+    drain() {
+      watching.stop();
+      return queue.drain();
     },
   };
 }

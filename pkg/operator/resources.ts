@@ -13,6 +13,13 @@ export const daemonSets: KubeResource = { group: "apps", version: "v1", plural: 
 /** clusterRoleBindings is the resource of RBAC. */
 export const clusterRoleBindings: KubeResource = { group: "rbac.authorization.k8s.io", version: "v1", plural: "clusterrolebindings", kind: "ClusterRoleBinding", namespaced: false };
 
+/** pods is the core resource. */
+export const pods: KubeResource = { group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true };
+/** secrets is the core resource. */
+export const secrets: KubeResource = { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true };
+/** signingRequests is how a certificate is asked for. */
+export const signingRequests: KubeResource = { group: "certificates.k8s.io", version: "v1", plural: "certificatesigningrequests", kind: "CertificateSigningRequest", namespaced: false };
+
 /** childResource gives the resource of what a RouterClass becomes. */
 export function childResource(kind: string): KubeResource {
   const found = [serviceAccounts, clusterRoleBindings, daemonSets].find((one) => one.kind === kind);

@@ -43,8 +43,8 @@ export interface KubeSelection { readonly namespace?: string; readonly labelSele
 /** KubeManager is one of our fixed field managers. */
 export type KubeManager = "opensvr-operator" | "opensvr-operator-status" | "opensvr-router" | "svrctl";
 
-/** KubeApply says how an object is applied; status: to its status subresource. */
-export interface KubeApply { readonly manager: KubeManager; readonly force?: boolean; readonly status?: boolean; readonly dryRun?: boolean }
+/** KubeApply says how an object is applied; status: to its status subresource; subresource: to the one named. */
+export interface KubeApply { readonly manager: KubeManager; readonly force?: boolean; readonly status?: boolean; readonly subresource?: "status" | "approval"; readonly dryRun?: boolean }
 
 /**
  * KubePort asks the API server. Every call has a deadline of the implementation's and rejects with a SvrError: SVR_KUBE_UNREACHABLE,

@@ -21,7 +21,7 @@ export interface Rule {
   readonly why: string;
 }
 
-const opensvr = "opensvr.io", rbac = "rbac.authorization.k8s.io";
+const opensvr = "opensvr.io", certificates = "certificates.k8s.io", rbac = "rbac.authorization.k8s.io";
 const compiled = ["tenants", "services", "serviceroutes", "servicepolicies", "securitypolicies"];
 
 /** routerRoleName is the ClusterRole of the router accounts, as the chart names it. */
@@ -55,6 +55,29 @@ const own: Role = {
   ],
 };
 
+const signing: Role = {
+  key: "signing", title: "Operator that signs certificates", where: "ClusterRole, with `identity.enabled`",
+  rules: [
+    { group: certificates, resource: "certificatesigningrequests", verbs: ["list", "watch"], why: "who asks" },
+    { group: certificates, resource: "certificatesigningrequests/approval", verbs: ["patch"], why: "approved or denied" },
+    { group: certificates, resource: "certificatesigningrequests/status", verbs: ["patch"], why: "the certificate" },
+    { group: certificates, resource: "signers", names: ["opensvr.io/router"], verbs: ["approve", "sign"], why: "the API server asks for both beside the verbs on requests; no other signer" },
+  ],
+};
+
+const signingOwn: Role = {
+  key: "signing-own", title: "Operator that signs certificates, its own namespace", where: "Role, in the namespace of the release, with `identity.enabled`",
+  rules: [
+    { group: "", resource: "secrets", verbs: ["create"], why: "the authority, once; a new object cannot be limited by name" },
+    { group: "", resource: "secrets", names: ["opensvr-authority"], verbs: ["get"], why: "the key that signs" },
+  ],
+};
+
+const signingRouters: Role = {
+  key: "signing-routers", title: "Operator that signs certificates, the namespace of the routers", where: "Role, in `routers.namespace`, with `identity.enabled`",
+  rules: [{ group: "", resource: "pods", verbs: ["get"], why: "whether the pod that asks is there" }],
+};
+
 const children: Role = {
   key: "operator-routers", title: "Operator, the namespace of the routers", where: "Role, in `routers.namespace`",
   rules: [
@@ -83,4 +106,4 @@ const test: Role = {
 };
 
 /** roles lists the roles in the order of the page. */
-export const roles: readonly Role[] = [operator, own, children, router, test];
+export const roles: readonly Role[] = [operator, own, children, signing, signingOwn, signingRouters, router, test];

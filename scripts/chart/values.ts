@@ -35,6 +35,7 @@ export const valuesSchema = z.strictObject({
     name: name.default("").describe("Its name. Empty: the full name with -operator."),
     annotations: object().default({}).describe("Its annotations."),
   }),
+  identity: z.strictObject({ enabled: z.boolean().default(false).describe("Lets the operator approve and sign certificates of router pods, with the authority in Secret opensvr-authority of its namespace; it makes one when there is none.") }),
   rbac: z.strictObject({ create: z.boolean().default(true).describe("Makes roles and bindings; docs/reference/rbac.md lists every verb.") }),
   crds: z.strictObject({ install: z.boolean().default(true).describe("Installs and upgrades the CRDs. They are kept at uninstall, with all objects.") }),
   flowControl: z.strictObject({

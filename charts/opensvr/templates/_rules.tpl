@@ -86,6 +86,35 @@
   resources: ["daemonsets"]
   verbs: ["create", "patch"]
 {{- end }}
+{{- define "opensvr.rules.signing" -}}
+- apiGroups: ["certificates.k8s.io"]
+  resources: ["certificatesigningrequests"]
+  verbs: ["list", "watch"]
+- apiGroups: ["certificates.k8s.io"]
+  resources: ["certificatesigningrequests/approval"]
+  verbs: ["patch"]
+- apiGroups: ["certificates.k8s.io"]
+  resources: ["certificatesigningrequests/status"]
+  verbs: ["patch"]
+- apiGroups: ["certificates.k8s.io"]
+  resources: ["signers"]
+  resourceNames: ["opensvr.io/router"]
+  verbs: ["approve", "sign"]
+{{- end }}
+{{- define "opensvr.rules.signing-own" -}}
+- apiGroups: [""]
+  resources: ["secrets"]
+  verbs: ["create"]
+- apiGroups: [""]
+  resources: ["secrets"]
+  resourceNames: ["opensvr-authority"]
+  verbs: ["get"]
+{{- end }}
+{{- define "opensvr.rules.signing-routers" -}}
+- apiGroups: [""]
+  resources: ["pods"]
+  verbs: ["get"]
+{{- end }}
 {{- define "opensvr.rules.router" -}}
 - apiGroups: ["opensvr.io"]
   resources: ["routerconfigs"]

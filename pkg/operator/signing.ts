@@ -1,0 +1,83 @@
+// Certificates of routers (signer opensvr.io/router): each CertificateSigningRequest is approved and signed when who asked is known to be the
+// Router that it names, and denied with a reason otherwise. Only the leader decides. Called by operator.ts.
+import type { Clock } from "../ports/clock.ts";
+import type { EventSink, KubeObject, KubeStore, Outcome } from "../ports/kube.ts";
+import type { AuthorityKeys, RouterSigner } from "../ports/signer.ts";
+import { requesterOf } from "./requester.ts";
+import type { RequesterParts, RequestSpec } from "./requester.ts";
+import { signingRequests } from "./resources.ts";
+
+/** routerSigner is the name of the signer. */
+export const routerSigner = "opensvr.io/router";
+
+/** SigningParts is what deciding and signing needs. */
+export interface SigningParts extends RequesterParts {
+  /** those of our signer */
+  requests: KubeStore;
+  signer: RouterSigner;
+  authority: () => Promise<AuthorityKeys>;
+  events: EventSink;
+  clock: Clock;
+  leads: () => boolean;
+}
+
+interface RequestCondition { type: string; reason?: string; message?: string }
+type Decision = "Approved" | "Denied" | "Failed";
+
+const LIFE_MS = 30 * 86_400_000; // and no longer, whatever is asked for
+const SHORTEST_MS = 600_000; // what the API server takes as the shortest
+const usagesMay: ReadonlySet<string> = new Set(["digital signature", "client auth", "server auth"]);
+
+/** reconcileRequest decides one request; what was decided stays. */
+export async function reconcileRequest(parts: SigningParts, name: string): Promise<Outcome> {
+  const object = parts.requests.get(name);
+  const { conditions = [], certificate } = (object?.["status"] ?? {}) as { conditions?: readonly RequestCondition[]; certificate?: string };
+  const is = (type: Decision): boolean => conditions.some((one) => one.type === type);
+  if (object === undefined || certificate !== undefined || is("Denied") || is("Failed") || !parts.leads()) return { done: true };
+  const spec = object["spec"] as RequestSpec;
+  const judged = await judge(parts, spec);
+  if ("problem" in judged) await refuse(parts, object, { decision: is("Approved") ? "Failed" : "Denied", message: judged.problem });
+  else await grant(parts, object, { router: judged.router, isApproved: is("Approved") });
+  return { done: true };
+}
+
+async function judge(parts: SigningParts, spec: RequestSpec): Promise<{ router: string } | { problem: string }> {
+  if (spec.signerName !== routerSigner) return { problem: `signer "${spec.signerName}" is not ours; name ${routerSigner}` };
+  const other = spec.usages?.find((usage) => !usagesMay.has(usage));
+  if (other !== undefined) return { problem: `usage "${other}" is not for routers; ask for digital signature, client auth and server auth only` };
+  const requester = await requesterOf(parts, spec);
+  if (!requester.ok) return { problem: requester.error };
+  const problem = await parts.signer.judge(requestOf(spec), requester.value);
+  return problem === undefined ? { router: requester.value } : { problem: `the request is not good for Router ${requester.value} (${problem}); make it with an Ed25519 or P-256 key and the one name urn:svr:router:${requester.value}` };
+}
+
+function requestOf({ request }: RequestSpec): string {
+  return Buffer.from(request, "base64").toString("utf8");
+}
+
+async function grant(parts: SigningParts, object: KubeObject, { router, isApproved }: { router: string; isApproved: boolean }): Promise<void> {
+  const { kube, signer, clock, leads } = parts;
+  const spec = object["spec"] as RequestSpec;
+  const lifeMs = Math.min(LIFE_MS, Math.max(SHORTEST_MS, (spec.expirationSeconds ?? Infinity) * 1_000));
+  const certificate = await signer.sign(await parts.authority(), { request: requestOf(spec), router, lifeMs, nowMs: clock.unixMs() });
+  if (!leads()) return;
+  if (!isApproved) await decide(parts, object, { decision: "Approved", message: `a pod of Router ${router} asked` });
+  if (!leads()) return;
+  await kube.apply(signingRequests, bare(object, { certificate: Buffer.from(certificate, "utf8").toString("base64") }), { manager: "opensvr-operator-status", subresource: "status", force: true });
+}
+
+async function refuse(parts: SigningParts, object: KubeObject, told: { decision: Decision; message: string }): Promise<void> {
+  await decide(parts, object, told);
+  parts.events.emit({ regarding: object, type: "Warning", reason: "CertificateDenied", action: "Sign", note: told.message });
+}
+
+async function decide({ kube, leads }: SigningParts, object: KubeObject, { decision, message }: { decision: Decision; message: string }): Promise<void> {
+  if (!leads()) return;
+  const reason = decision === "Approved" ? "RouterKnown" : "RouterNotKnown";
+  await kube.apply(signingRequests, bare(object, { conditions: [{ type: decision, status: "True", reason, message }] }), { manager: "opensvr-operator", subresource: decision === "Failed" ? "status" : "approval", force: true });
+}
+
+/** The uid keeps an object from being made again under the name of one that is gone. */
+function bare({ apiVersion, kind, metadata: { name, uid } }: KubeObject, status: object): KubeObject {
+  return { apiVersion, kind, metadata: { name, ...(uid !== undefined && { uid }) }, status };
+}

@@ -1,0 +1,165 @@
+// Certificates of routers in a cluster: the operator with the rights of the chart approves and signs what a pod of a RouterClass asks for
+// itself, and denies everything else with a reason. A real API server writes down who asked.
+import { webcrypto } from "node:crypto";
+import { pemCertificates, verifyChain } from "../../pkg/security/chain.ts";
+import * as x509 from "../../pkg/security/x509.ts";
+import { chartFolder, openHelm } from "../support/kube/chart.ts";
+import { itemOf, operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
+import type { TestProcess } from "../support/process.ts";
+import { openKube } from "../support/kube/server.ts";
+import type { Kube } from "../support/kube/server.ts";
+import { waitFor } from "../support/wait.ts";
+
+const slow = { deadlineMs: 30_000, everyMs: 100 };
+const edge = {
+  apiVersion: "opensvr.io/v1alpha1", kind: "RouterClass", metadata: { name: "edge" },
+  spec: { nodeSelector: { edge: "yes" }, interfaces: [{ name: "lan0", type: "LAN", source: "Host", host: { device: "lan0" } }] },
+};
+const account = "opensvr-router-edge";
+const uri = (name: string): string => `urn:svr:router:${name}`;
+
+let kube: Kube, operator: TestProcess;
+let asks = 0;
+
+const apply = (object: object): void => { kube.kubectl(["apply", "-f", "-"], JSON.stringify(object)); };
+const node = (name: string): object => ({ apiVersion: "v1", kind: "Node", metadata: { name, labels: { edge: "yes" } } });
+
+beforeAll(async () => {
+  kube = await openKube();
+  kube.kubectl(["create", "namespace", namespace]);
+  openHelm(kube).run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", "identity.enabled=true,routers.defaultClass=false"]);
+  kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
+  kube.kubectl(["create", "clusterrole", "askers", "--verb=create", "--resource=certificatesigningrequests.certificates.k8s.io"]);
+  kube.kubectl(["create", "clusterrolebinding", "askers", "--clusterrole=askers", "--group=system:serviceaccounts"]);
+  operator = await start();
+  for (const object of [edge, node("n1"), node("n2")]) apply(object);
+  for (const name of ["edge-n1", "edge-n2"]) await waitFor(`Router ${name}`, () => itemOf(kube, "routers.opensvr.io", name), slow);
+  await waitFor("the DaemonSet of the class", () => itemOf(kube, "daemonsets.apps", account, namespace), slow);
+  for (const name of ["n1", "n2"]) addPod(`router-${name}`, { node: name });
+}, 180_000);
+afterAll(async () => {
+  await operator.stop(15_000);
+  await kube.close();
+}, 60_000);
+
+/** With the account and the arguments that the chart gives it. */
+async function start(identity = "operator-1"): Promise<TestProcess> {
+  const args = JSON.parse(kube.kubectl(["get", "deployment", "opensvr-operator", "-n", namespace, "-o", "jsonpath={.spec.template.spec.containers[0].args}"])) as string[];
+  return startOperator(kube, { identity, kubeconfig: kube.configFor("operator", { token: kube.token(namespace, "opensvr-operator") }), args: args.filter((word) => !/^--(namespace|identity|health-port)=/.test(word)) });
+}
+
+function addPod(name: string, of: { node: string; account?: string; owned?: boolean }): void {
+  const uid = (itemOf(kube, "daemonsets.apps", account, namespace)?.metadata as { uid?: string } | undefined)?.uid;
+  const ownerReferences = of.owned === false ? [] : [{ apiVersion: "apps/v1", kind: "DaemonSet", name: account, uid, controller: true }];
+  apply({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace, ownerReferences }, spec: { nodeName: of.node, serviceAccountName: of.account ?? account, containers: [{ name: "router", image: "none" }] } });
+}
+
+interface Made { request: string; key: webcrypto.CryptoKey }
+
+async function make(uris: string[], algorithm: webcrypto.Algorithm = { name: "Ed25519" }, more: x509.Extension[] = []): Promise<Made> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as webcrypto.CryptoKeyPair;
+  const extensions = [new x509.SubjectAlternativeNameExtension(uris.map((value) => ({ type: "url", value }))), ...more];
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({ name: "CN=anything", keys, signingAlgorithm: algorithm, extensions });
+  return { request: request.toString("pem"), key: keys.privateKey };
+}
+
+interface Asker { pod?: string; account?: string; signer?: string; usages?: string[] }
+
+/** Asks as a pod, and gives the name of the request. */
+function ask({ request }: Made, { pod, account: asker = account, signer = "opensvr.io/router", usages = ["digital signature", "client auth"] }: Asker): string {
+  asks += 1;
+  const name = `ask-${asks}`, kubeconfig = kube.configFor(name, { token: kube.token(namespace, asker, pod) });
+  const object = { apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name }, spec: { request: Buffer.from(request).toString("base64"), signerName: signer, usages, expirationSeconds: 3600 } };
+  kube.kubectl(["create", "--kubeconfig", kubeconfig, "-f", "-"], JSON.stringify(object));
+  return name;
+}
+
+const requests = "certificatesigningrequests.certificates.k8s.io";
+
+interface Answer { certificate?: string; conditions?: { type: string; message: string }[] }
+
+async function answerOf(name: string): Promise<Answer> {
+  return waitFor(`an answer to ${name}`, () => {
+    const status = (itemOf(kube, requests, name)?.status ?? {}) as Answer;
+    return status.certificate !== undefined || status.conditions?.some(({ type }) => type !== "Approved") === true ? status : undefined;
+  }, { ...slow, show: () => operator.lines.slice(-3).join("\n") });
+}
+
+const textIn = (base64: string): string => Buffer.from(base64, "base64").toString();
+
+test("a router pod gets the certificate of the Router of its node, from the authority that the operator made", async () => {
+  const { certificate = "", conditions } = await answerOf(ask(await make([uri("edge-n1")]), { pod: "router-n1" }));
+  expect(conditions?.map(({ type }) => type)).toEqual(["Approved"]);
+  const secret = JSON.parse(kube.kubectl(["get", "secret", "opensvr-authority", "-n", namespace, "-o", "json"])) as { data: Record<string, string> };
+  const authorities = pemCertificates(textIn(secret.data["tls.crt"] ?? "")) ?? [], chain = pemCertificates(textIn(certificate)) ?? [];
+  const peer = verifyChain(chain, { authorities, revoked: new Set() }, Date.now());
+  expect(peer).toMatchObject({ ok: true, value: { name: "edge-n1" } });
+  expect(peer.ok && peer.value.notAfter - Date.now()).toBeLessThanOrEqual(3_600_000);
+  expect(new x509.X509Certificate(chain[0]!).subject).toBe("CN=edge-n1");
+}, 60_000);
+
+test("P-256 is signed too", async () => {
+  const made = await make([uri("edge-n2")], { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as webcrypto.Algorithm);
+  expect((await answerOf(ask(made, { pod: "router-n2" }))).certificate).toBeDefined();
+}, 60_000);
+
+describe("denied with a reason", () => {
+  const good = (): Promise<Made> => make([uri("edge-n1")]);
+  const authorityWanted = new x509.BasicConstraintsExtension(true, undefined, true);
+  beforeAll(() => {
+    kube.kubectl(["create", "serviceaccount", "stranger", "-n", namespace]);
+    addPod("stranger", { node: "n1", account: "stranger" });
+    addPod("own-make", { node: "n1", owned: false });
+    apply({ apiVersion: "v1", kind: "Node", metadata: { name: "n3" } });
+    addPod("elsewhere", { node: "n3" });
+  });
+
+  test.each<[string, () => Promise<Made>, Asker, string]>([
+    ["the name of another node's Router", good, { pod: "router-n2" }, "not good for Router edge-n2 (wrong-name)"],
+    ["a second name", () => make([uri("edge-n1"), uri("edge-n2")]), { pod: "router-n1" }, "wrong-name"],
+    ["another extension: an authority", () => make([uri("edge-n1")], { name: "Ed25519" }, [authorityWanted]), { pod: "router-n1" }, "wrong-name"],
+    ["a key of another kind", () => make([uri("edge-n1")], { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" } as webcrypto.Algorithm), { pod: "router-n1" }, "key-type"],
+    ["another account", good, { pod: "stranger", account: "stranger" }, "is no account of a RouterClass"],
+    ["a token without a pod", good, {}, "not bound to a pod on a node"],
+    ["a pod that the DaemonSet did not make", good, { pod: "own-make" }, "does not belong to the DaemonSet of RouterClass edge"],
+    ["a node without a Router", () => make([uri("edge-n3")]), { pod: "elsewhere" }, "there is no Router edge-n3 on node n3"],
+    ["another usage", good, { pod: "router-n1", usages: ["cert sign"] }, 'usage "cert sign" is not for routers'],
+  ])("%s", async (_what, made, asker, words) => {
+    const { certificate, conditions } = await answerOf(ask(await made(), asker));
+    expect([certificate, conditions?.map(({ type }) => type)]).toEqual([undefined, ["Denied"]]);
+    expect(conditions?.[0]?.message).toContain(words);
+  }, 60_000);
+
+  test("a request that somebody else's pod sends again", async () => {
+    const made = await good();
+    expect((await answerOf(ask(made, { pod: "router-n1" }))).certificate).toBeDefined();
+    expect((await answerOf(ask(made, { pod: "router-n2" }))).conditions?.[0]?.type).toBe("Denied");
+  }, 60_000);
+
+  test("a pod that is gone when the operator looks", async () => {
+    await operator.stop(15_000);
+    addPod("short", { node: "n1" });
+    const name = ask(await good(), { pod: "short" });
+    kube.kubectl(["delete", "pod", "short", "-n", namespace, "--grace-period=0", "--force"]);
+    operator = await start("operator-2");
+    expect((await answerOf(name)).conditions?.[0]?.message).toContain("pod short: it is gone");
+  }, 60_000);
+});
+
+test("another signer's requests are left alone, and the authority outlives the operator", async () => {
+  const other = ask(await make([uri("edge-n1")]), { pod: "router-n1", signer: "example.org/other" });
+  const before = kube.kubectl(["get", "secret", "opensvr-authority", "-n", namespace, "-o", "jsonpath={.metadata.uid}{.data}"]);
+  await operator.stop(15_000);
+  const waiting = ask(await make([uri("edge-n2")]), { pod: "router-n2" });
+  operator = await start("operator-3");
+  expect((await answerOf(waiting)).certificate).toBeDefined();
+  expect(kube.kubectl(["get", "secret", "opensvr-authority", "-n", namespace, "-o", "jsonpath={.metadata.uid}{.data}"])).toBe(before);
+  expect(itemOf(kube, requests, other)?.status).toEqual({});
+}, 60_000);
+
+test("no key is in an object other than the Secret, nor in the log", () => {
+  const secret = JSON.parse(kube.kubectl(["get", "secret", "opensvr-authority", "-n", namespace, "-o", "json"])) as { data: Record<string, string> };
+  const key = textIn(secret.data["tls.key"] ?? "").split("\n")[1] ?? "";
+  expect(key.length).toBeGreaterThan(20);
+  expect([operator.lines.join("\n"), kube.kubectl(["get", `${requests},events.events.k8s.io,routers.opensvr.io,routerconfigs.opensvr.io`, "-A", "-o", "json"])].filter((text) => text.includes(key) || text.includes("PRIVATE KEY"))).toEqual([]);
+});

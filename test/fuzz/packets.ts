@@ -113,9 +113,10 @@ export function fuzzOpened(random: Random, slots: readonly (Session | undefined)
   if (taken.length === 0) return undefined;
   const { session, index } = random.pick(taken), side: SideIndex = random.chance(50) ? 0 : 1;
   const made = aboutSide(random, session, side);
-  const packet = runnable(random, random.chance(20) ? bend(random, made) : made);
+  const bent = random.chance(20) ? bend(random, made) : made;
+  const packet = runnable(random, { ...bent, vlan: 0, etherType: bent.data[0]! >> 4 === 6 ? 0x86dd : 0x0800 }); // by what its first byte says now
   const named = random.chance(95) ? { index, side } : { index: random.below(slots.length + 2), side: random.pick<SideIndex>([0, 1]) };
-  return { ...packet, vlan: 0, etherType: packet.data[0]! >> 4 === 6 ? 0x86dd : 0x0800, opened: named, what: `${packet.what} opened` };
+  return { ...packet, opened: named, what: `${packet.what} opened` };
 }
 
 /** Of a session, or an ICMP error about a packet that it sent. */

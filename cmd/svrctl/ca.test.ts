@@ -60,6 +60,7 @@ describe("svrctl ca", () => {
     expect(await ca("show --dir")).toMatchObject({ exit: 1, err: expect.stringContaining("svrctl ca init --dir") as string });
     await ca("init --dir");
     expect(await ca("init --dir")).toMatchObject({ exit: 1, err: expect.stringContaining("never overwritten") as string });
+    expect(await ca("issue branch --dir --write @late", { atMs: nowMs + 3_651 * 86_400_000 })).toMatchObject({ exit: 1, err: expect.stringContaining("has expired") as string });
     await ca("issue branch --dir --write @id");
     expect(await ca("issue branch --dir --write @id")).toMatchObject({ exit: 1, err: expect.stringContaining("EEXIST") as string });
     const key = join(root, "ca/authority-key.pem"), right = readFileSync(key), list = join(root, "ca/issued.jsonl");

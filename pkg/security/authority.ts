@@ -106,6 +106,9 @@ export async function signRequest(signer: Signer, of: { request: string; router:
   const { publicKey } = new x509.Pkcs10CertificateRequest(of.request);
   const authority = new x509.X509Certificate(signer.certificate), type = keyTypeOf(signer.key) ?? "Ed25519";
   const when = times(of.nowMs, of.days);
+  if (authority.notAfter.getTime() <= of.nowMs) {
+    throw new SvrError("SVR_AUTHORITY", { object: `authority ${authority.subject}`, attempted: `the authority has expired on ${authority.notAfter.toISOString()}, so nobody believes what it signs`, fix: "make another authority, and let routers trust both until all certificates are replaced" });
+  }
   if (when.notAfter > authority.notAfter) when.notAfter = authority.notAfter;
   const signingKey = await subtle.importKey("pkcs8", createPrivateKey(signer.key).export({ format: "der", type: "pkcs8" }), algorithms[type], false, ["sign"]);
   const certificate = await x509.X509CertificateGenerator.create({

@@ -1,5 +1,5 @@
 // Chains of certificates: what is believed, and why the rest is not. S-8.
-import { sign } from "node:crypto";
+import { createPrivateKey, sign, webcrypto, X509Certificate } from "node:crypto";
 import { createAuthority } from "../../test/support/ca.ts";
 import type { IssueOptions, Issued } from "../../test/support/ca.ts";
 import type { Trust } from "../ports/identity.ts";
@@ -55,6 +55,21 @@ test("bytes that are no certificates are malformed or untrusted, whatever they a
     bent[at]! ^= 0x41;
     expect(told({ chain: [bent] })).not.toContain("is ");
   }
+});
+
+test("S-8 a certificate that carries another one as text is neither of them: nobody borrows a name", async () => {
+  const genuine = await ca.issue("west"), forger = await webcrypto.subtle.generateKey({ name: "Ed25519" }, true, ["sign", "verify"]) as webcrypto.CryptoKeyPair;
+  const forged = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: "01", name: "CN=east", notBefore: new Date(now - day), notAfter: new Date(now + day), keys: forger, signingAlgorithm: { name: "Ed25519" },
+    extensions: [
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true), new x509.SubjectAlternativeNameExtension([{ type: "url", value: "urn:svr:router:east" }]),
+      new x509.Extension("1.2.3.4", false, new TextEncoder().encode(`\n${genuine.pem}\n`)),
+    ],
+  });
+  const der = new Uint8Array(forged.rawData), text = new TextEncoder().encode(genuine.pem), trailed = new Uint8Array([...genuine.chain[0]!, 0]);
+  expect(new X509Certificate(der).checkPrivateKey(createPrivateKey(genuine.keyPem))).toBe(true); // what makes it dangerous: node:crypto sees the other one
+  for (const one of [der, text, trailed]) expect([told({ chain: [one] }), told({ chain: [one, ...genuine.chain] })]).toEqual(["malformed", "malformed"]);
+  for (const one of [der, text]) expect(splitCertificates(one)).toBeUndefined();
 });
 
 test("certificates that stand one after the other are told apart", async () => {

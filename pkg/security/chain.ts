@@ -40,13 +40,20 @@ function parseAll(chain: readonly Uint8Array[]): Certificate[] | undefined {
 }
 
 function parse(der: Uint8Array): Certificate {
-  const view = new x509.X509Certificate(new Uint8Array(der));
+  const node = certificateOf(der);
+  const view = new x509.X509Certificate(new Uint8Array(node.raw));
   const basic = view.getExtension(x509.BasicConstraintsExtension), names = view.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON() ?? [];
-  const node = new X509Certificate(der);
   return {
     node, key: node.publicKey, isAuthority: basic?.ca === true, pathLength: basic?.pathLength ?? Infinity, usages: view.getExtension(x509.KeyUsagesExtension)?.usages ?? 0,
     uris: names.filter(({ type }) => type === "url").map(({ value }) => String(value)), isStrange: view.extensions.some(({ critical, type }) => critical && !known.has(type)),
   };
+}
+
+/** One certificate in DER and nothing else: node:crypto would also find PEM text anywhere in the bytes, and then both libraries read two certificates out of one. */
+function certificateOf(der: Uint8Array): X509Certificate {
+  const node = new X509Certificate(der);
+  if (Buffer.compare(node.raw, der) !== 0) throw new TypeError("not the DER of one certificate");
+  return node;
 }
 
 /** Some send the authority along. */
@@ -126,6 +133,7 @@ export function splitCertificates(joined: Uint8Array): Uint8Array[] | undefined 
   try {
     for (let rest = joined; rest.length > 0 && chain.length <= CERTIFICATES_MOST + 1;) {
       const one = new Uint8Array(new X509Certificate(rest).raw);
+      if (Buffer.compare(one, rest.subarray(0, one.length)) !== 0) return undefined; // found elsewhere in the bytes, as PEM
       chain.push(one);
       rest = rest.subarray(one.length);
     }

@@ -58,7 +58,8 @@ test("bytes that are no certificates are malformed or untrusted, whatever they a
 });
 
 test("S-8 a certificate that carries another one as text is neither of them: nobody borrows a name", async () => {
-  const genuine = await ca.issue("west"), forger = await webcrypto.subtle.generateKey({ name: "Ed25519" }, true, ["sign", "verify"]) as webcrypto.CryptoKeyPair;
+  const algorithm: webcrypto.Algorithm = { name: "Ed25519" };
+  const genuine = await ca.issue("west"), forger = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as webcrypto.CryptoKeyPair;
   const forged = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: "01", name: "CN=east", notBefore: new Date(now - day), notAfter: new Date(now + day), keys: forger, signingAlgorithm: { name: "Ed25519" },
     extensions: [

@@ -35,7 +35,7 @@ export interface Trust {
 }
 
 /** ChainProblem is why a chain is not believed. */
-export type ChainProblem = "expired" | "not-yet-valid" | "wrong-name" | "wrong-authority" | "revoked" | "too-long" | "key-usage" | "key-type" | "malformed";
+export type ChainProblem = "expired" | "not-yet-valid" | "wrong-name" | "wrong-authority" | "revoked" | "too-long" | "key-usage" | "key-type" | "authority-key" | "malformed";
 
 /** VerifiedPeer is whom a chain names, with its key. */
 export interface VerifiedPeer {

@@ -49,8 +49,8 @@ function peerAlarm(facts: ExchangeFacts, peer: PeerExchange): AlarmView[] {
 
 const words: Readonly<Record<string, string>> = {
   "no-answer": "nobody answers key exchange on UDP 1280", expired: "its certificate has ended", "not-yet-valid": "its certificate is not valid yet, or a clock is wrong", revoked: "its certificate is revoked",
-  "wrong-name": "its certificate is that of another router", "wrong-authority": "its certificate is of an authority that is not trusted here", "too-long": "its chain of certificates is too long",
-  "key-usage": "its certificate is not for signing", "key-type": "its key is neither Ed25519 nor ECDSA P-256", malformed: "what it shows is no certificate",
+  "wrong-name": "its certificate is that of another router, or not of one router alone", "wrong-authority": "its certificate is of an authority that is not trusted here", "too-long": "its chain of certificates is too long",
+  "key-usage": "its certificate is not for signing, or for other purposes than a router's", "key-type": "its key is neither Ed25519 nor ECDSA P-256", "authority-key": "an authority of its chain has a key that is neither Ed25519 nor ECDSA P-256, or signed with a weak hash", malformed: "what it shows is no certificate",
   "kx-box": "what it says cannot be opened: another pre-shared key, or somebody in between", "kx-signature": "its signature is wrong",
 };
 

@@ -6,6 +6,7 @@ import type { Trust } from "../ports/identity.ts";
 import { pemCertificates, splitCertificates, verifyChain } from "./chain.ts";
 import * as x509 from "./x509.ts";
 
+const clientAuth = "1.3.6.1.5.5.7.3.2", serverAuth = "1.3.6.1.5.5.7.3.1", codeSigning = "1.3.6.1.5.5.7.3.3";
 const now = Date.now(), day = 86_400_000;
 const ca = await createAuthority();
 const trust: Trust = { authorities: [ca.der], revoked: new Set() };
@@ -28,9 +29,34 @@ test.each<[string, IssueOptions, string]>([
   ["no name", { uris: [] }, "wrong-name"], ["two names", { uris: ["urn:svr:router:west", "urn:svr:router:east"] }, "wrong-name"], ["a name of another kind", { uris: ["urn:svr:west"] }, "wrong-name"],
   ["a name that no router can have", { uris: ["urn:svr:router:We st"] }, "wrong-name"], ["an empty name", { uris: ["urn:svr:router:"] }, "wrong-name"],
   ["a usage that is not signing", { usages: x509.KeyUsageFlags.keyEncipherment }, "key-usage"], ["an authority itself", { isAuthority: true }, "key-usage"], ["a key of RSA", { key: "RSA" }, "key-type"],
+  ["a name of a machine beside the router's", { names: [{ type: "dns", value: "west.example.com" }] }, "wrong-name"], ["an address beside the router's name", { names: [{ type: "ip", value: "192.0.2.1" }] }, "wrong-name"],
+  ["a person beside the router's name", { names: [{ type: "email", value: "a@example.com" }] }, "wrong-name"], ["the name of a machine that reads like a router's", { uris: [], names: [{ type: "dns", value: "urn:svr:router:west" }] }, "wrong-name"],
+  ["the same name twice", { uris: ["urn:svr:router:west", "urn:svr:router:west"] }, "wrong-name"], ["two lists of names", { isNamedTwice: true }, "malformed"],
+  ["a certificate for signing code", { purposes: [codeSigning] }, "key-usage"], ["one for routers and for signing code", { purposes: [clientAuth, codeSigning] }, "key-usage"], ["one for every purpose", { purposes: ["2.5.29.37.0"] }, "key-usage"],
+  ["a key on P-384", { key: "P-384" }, "key-type"], ["a key on P-521", { key: "P-521" }, "key-type"],
   ["revoked", { serial: "0bad" }, "revoked"],
 ])("S-8 %s is not believed", async (_what, options, problem) => {
   expect(told(await ca.issue("west", options), { ...trust, revoked: new Set(["0bad"]) })).toBe(problem);
+});
+
+test("S-8 a certificate for clients and servers, as many authorities issue them, is believed", async () => {
+  expect(told(await ca.issue("west", { purposes: [clientAuth, serverAuth] }))).toBe("is west");
+});
+
+test.each(["RSA", "P-384", "P-521"] as const)("S-8 an authority with a key of %s is not believed, neither at the end of a chain nor in it", async (key) => {
+  const other = await createAuthority("other", key), below = await ca.below("below", { key }), mended = await below.below("mended");
+  const by = { authorities: [ca.der, other.der], revoked: new Set<string>() };
+  expect([told(await other.issue("west"), by), told(await below.issue("west"), by), told(await mended.issue("west"), by)]).toEqual(["authority-key", "authority-key", "authority-key"]);
+});
+
+test("S-8 a signature with SHA-1 is not believed, with SHA-384 it is", async () => {
+  const other = await createAuthority("other", "ECDSA"), by = { authorities: [other.der], revoked: new Set<string>() };
+  expect([told(await other.issue("west", { hash: "SHA-1" }), by), told(await (await other.below("below", { key: "ECDSA", hash: "SHA-1" })).issue("west"), by), told(await other.issue("west", { hash: "SHA-384" }), by)]).toEqual(["authority-key", "authority-key", "is west"]);
+});
+
+test("S-8 an authority below that may sign code only signs no router; one that may sign for servers too does", async () => {
+  const [code, both] = [await ca.below("code", { purposes: [codeSigning] }), await ca.below("both", { purposes: [codeSigning, serverAuth] })];
+  expect([told(await code.issue("west")), told(await both.issue("west"))]).toEqual(["wrong-authority", "is west"]);
 });
 
 test("S-8 chains: through authorities below, with the authority along, of another authority, too long, with a stranger in between", async () => {

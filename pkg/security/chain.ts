@@ -14,9 +14,25 @@ export const routerUri = "urn:svr:router:";
 const CERTIFICATES_MOST = 4; // of a chain, without the authority itself
 const BYTES_MOST = 16_384;
 const known: ReadonlySet<string> = new Set(["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.35", "2.5.29.37"]); // what may be critical: both key ids, usages, names, basic constraints
+const purposes: ReadonlySet<string> = new Set(["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"]); // server and client: authorities give these to whoever proves who it is
+const hashes: ReadonlySet<string> = new Set(["SHA-256", "SHA-384", "SHA-512"]);
 
 /** What counts of one certificate. */
-interface Certificate { node: X509Certificate; key: KeyObject; isAuthority: boolean; pathLength: number; usages: number; uris: string[]; /** has a critical extension that nobody here judges */ isStrange: boolean }
+interface Certificate {
+  node: X509Certificate;
+  key: KeyObject;
+  isAuthority: boolean;
+  pathLength: number;
+  usages: number;
+  /** extended usages; undefined: for any */
+  purposes: string[] | undefined;
+  /** every name, the URI of the router among them */
+  names: { type: string; value: string }[];
+  /** signed with a hash that nobody can make collide */
+  isSound: boolean;
+  /** has a critical extension that nobody here judges */
+  isStrange: boolean;
+}
 
 /** verifyChain judges a chain, DER and leaf first. */
 export function verifyChain(chain: readonly Uint8Array[], trust: Trust, nowMs: number): Result<VerifiedPeer, ChainProblem> {
@@ -45,8 +61,19 @@ function parse(der: Uint8Array): Certificate {
   const basic = view.getExtension(x509.BasicConstraintsExtension), names = view.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON() ?? [];
   return {
     node, key: node.publicKey, isAuthority: basic?.ca === true, pathLength: basic?.pathLength ?? Infinity, usages: view.getExtension(x509.KeyUsagesExtension)?.usages ?? 0,
-    uris: names.filter(({ type }) => type === "url").map(({ value }) => String(value)), isStrange: view.extensions.some(({ critical, type }) => critical && !known.has(type)),
+    purposes: view.getExtension(x509.ExtendedKeyUsageExtension)?.usages.map(String), names: names.map(({ type, value }) => ({ type, value: String(value) })),
+    isSound: isSound(view.signatureAlgorithm), isStrange: view.extensions.some(({ critical, type }) => critical && !known.has(type)) || isTwice(view.extensions),
   };
+}
+
+function isSound(algorithm: object): boolean {
+  const { name, hash } = algorithm as { name: string; hash?: { name: string } };
+  return name === "Ed25519" || (name === "ECDSA" && hash !== undefined && hashes.has(hash.name));
+}
+
+/** Two of a kind (RFC 5280 4.2: never): one library may believe the first, another the last. */
+function isTwice(extensions: readonly { type: string }[]): boolean {
+  return new Set(extensions.map(({ type }) => type)).size !== extensions.length;
 }
 
 /** One certificate in DER and nothing else: node:crypto would also find PEM text anywhere in the bytes, and then both libraries read two certificates out of one. */
@@ -70,6 +97,7 @@ function issuerProblem(chain: readonly Certificate[], trust: Trust, nowMs: numbe
     const next = chain[place + 1];
     const issuers = (next === undefined ? authorities : [next]).filter((issuer) => isIssuer(issuer, one));
     if (issuers.length === 0) return "wrong-authority";
+    if (!one.isSound || !issuers.some((issuer) => isKnownKey(issuer.key))) return "authority-key";
     const withRoom = issuers.filter(({ pathLength }) => pathLength >= place);
     if (withRoom.length === 0) return "too-long";
     if (next === undefined && withRoom.every(({ node }) => timeProblem(node, nowMs) !== undefined)) return "expired";
@@ -77,8 +105,9 @@ function issuerProblem(chain: readonly Certificate[], trust: Trust, nowMs: numbe
   return undefined;
 }
 
-function isIssuer({ node, key, isAuthority, usages }: Certificate, one: Certificate): boolean {
-  return isAuthority && (usages & x509.KeyUsageFlags.keyCertSign) !== 0 && one.node.checkIssued(node) && one.node.verify(key);
+/** An authority may sign for more than routers, but not for others only. */
+function isIssuer({ node, key, isAuthority, usages, purposes: signsFor }: Certificate, one: Certificate): boolean {
+  return isAuthority && (usages & x509.KeyUsageFlags.keyCertSign) !== 0 && (signsFor?.some((purpose) => purposes.has(purpose)) ?? true) && one.node.checkIssued(node) && one.node.verify(key);
 }
 
 function standing(chain: readonly Certificate[], { revoked }: Trust, nowMs: number): ChainProblem | undefined {
@@ -97,11 +126,10 @@ function plainSerial(serial: string): string {
   return serial.toLowerCase().replace(/^0+(?=.)/, "");
 }
 
-function named({ node, key, isAuthority, usages, uris }: Certificate): Result<VerifiedPeer, ChainProblem> {
-  if (isAuthority || (usages & x509.KeyUsageFlags.digitalSignature) === 0) return fail("key-usage");
+function named({ node, key, isAuthority, usages, purposes: isFor, names: [first, ...more] }: Certificate): Result<VerifiedPeer, ChainProblem> {
+  if (isAuthority || (usages & x509.KeyUsageFlags.digitalSignature) === 0 || isFor?.every((purpose) => purposes.has(purpose)) === false) return fail("key-usage");
   if (!isKnownKey(key)) return fail("key-type");
-  const [uri = "", ...more] = uris;
-  const name = uri.slice(routerUri.length);
+  const uri = first?.type === "url" ? first.value : "", name = uri.slice(routerUri.length);
   if (more.length > 0 || !uri.startsWith(routerUri) || !routerNameField.safeParse(name).success) return fail("wrong-name");
   return ok({ name, serial: node.serialNumber.toLowerCase(), notAfter: node.validToDate.getTime(), verify: verifier(key), ...rawKey(key) });
 }

@@ -68,6 +68,8 @@ describeNet("S-8 routers by certificate", () => {
       await becomes(r1, "down its certificate has ended");
       writeIdentity(r2.stateDir, await (await (await (await (await ca.below("a")).below("b")).below("c")).below("d")).issue("r2"), [ca]);
       await becomes(r1, "down its chain of certificates is too long");
+      writeIdentity(r2.stateDir, await (await ca.below("below", { key: "RSA" })).issue("r2"), [ca]);
+      await becomes(r1, "down an authority of its chain has a key that is neither Ed25519 nor ECDSA P-256, or signed with a weak hash");
       writeIdentity(r2.stateDir, await other.issue("r2"), [other, ca]);
       await becomes(r1, "down its certificate is of an authority that is not trusted here");
       expect([(await ping(fabric.net, "a", hostAddress(2, 4), { count: 1 })).answered, (await r1.drops())["no-key"]]).toEqual([0, 1]);
@@ -90,6 +92,33 @@ describeNet("S-8 routers by certificate", () => {
       await fabric.close();
     }
   }, 240_000);
+
+  test("S-8 a router with the certificate of another name at the address of the peer gets no keys, and a router takes no certificate with a further name", async () => {
+    const { fabric, r1, r2 } = await openPair(byCertificate());
+    try {
+      const router = fabric.object("Router", "r2"), renamed = { ...router, metadata: { ...router.metadata, name: "r3" } };
+      r2.config.remove(router);
+      r2.config.put(renamed);
+      r2.identity = ["--name", "r3"];
+      writeIdentity(r1.stateDir, await ca.issue("r1"), [ca]);
+      writeIdentity(r2.stateDir, await ca.issue("r3"), [ca]); // good in itself
+      r2.launch();
+      await r1.start();
+      await becomes(r1, "down its certificate is that of another router, or not of one router alone");
+      expect([(await ping(fabric.net, "a", hostAddress(2, 4), { count: 1 })).answered, (await r1.peers())[0]?.keys]).toEqual([0, { send: "", receive: "" }]);
+      writeIdentity(r1.stateDir, await ca.issue("r1", { names: [{ type: "dns", value: "r1.example.com" }] }), [ca]);
+      await waitFor("the log tells why it is not taken", () => r1.process.lines.some((line) => line.includes("is no certificate of a router (wrong-name)")));
+      r2.config.remove(renamed);
+      r2.config.put(router);
+      r2.identity = ["--name", "r2"];
+      await r2.stop();
+      writeIdentity(r2.stateDir, await ca.issue("r2"), [ca]);
+      await r2.start();
+      await becomes(r1, "up"); // with the certificate that it had
+    } finally {
+      await fabric.close();
+    }
+  }, 180_000);
 
   test("RB-21 RB-34 keys rotate under load, as often as is asked but not while new ones wait, and nothing fails", async () => {
     const more = { keyRotation: { interval: "1h" } }; // of 5 s here

@@ -12,12 +12,18 @@ const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const HOUR_MS = 3_600_000;
 
 /** KeyType is the kind of a key. */
-export type KeyType = "Ed25519" | "ECDSA" | "RSA";
+export type KeyType = "Ed25519" | "ECDSA" | "RSA" | "P-384" | "P-521";
 
 /** IssueOptions change one thing of a certificate that is good otherwise. */
 export interface IssueOptions {
   /** names, instead of the one URI of the router */
   uris?: string[];
+  /** names of other kinds beside them */
+  names?: x509.JsonGeneralName[];
+  /** extended usages */
+  purposes?: string[];
+  /** hash of the signature, where the authority's key is on a curve */
+  hash?: string;
   notBefore?: number;
   notAfter?: number;
   key?: KeyType;
@@ -25,6 +31,8 @@ export interface IssueOptions {
   usages?: x509.KeyUsageFlags;
   isAuthority?: boolean;
   pathLength?: number;
+  /** the extension of names stands there twice */
+  isNamedTwice?: boolean;
 }
 
 /** Issued is a certificate with its key. */
@@ -53,7 +61,7 @@ interface Issuer { certificate: x509.X509Certificate; keys: Keys; key: KeyType; 
 function authority(issuer: Issuer): TestAuthority {
   const sign = async (name: string, options: IssueOptions, extensions: x509.Extension[]): Promise<Issuer> => {
     const key = options.key ?? "Ed25519", keys = await newKeys(key);
-    const certificate = await x509.X509CertificateGenerator.create({ ...head(options), subject: `CN=${name}`, issuer: issuer.certificate.subject, publicKey: keys.publicKey, signingKey: issuer.keys.privateKey, signingAlgorithm: algorithmOf(issuer.key), extensions });
+    const certificate = await x509.X509CertificateGenerator.create({ ...head(options), subject: `CN=${name}`, issuer: issuer.certificate.subject, publicKey: keys.publicKey, signingKey: issuer.keys.privateKey, signingAlgorithm: { ...algorithmOf(issuer.key), ...(options.hash !== undefined && { hash: options.hash }) }, extensions });
     return { certificate, keys, key, chain: [new Uint8Array(certificate.rawData), ...issuer.chain] };
   };
   return {
@@ -70,16 +78,22 @@ function head({ notBefore = Date.now() - HOUR_MS, notAfter = Date.now() + 90 * 2
   return { serialNumber: serial ?? (lastSerial++).toString(16), notBefore: new Date(notBefore), notAfter: new Date(notAfter) };
 }
 
-function leafExtensions(name: string, { uris = [`urn:svr:router:${name}`], usages = x509.KeyUsageFlags.digitalSignature, isAuthority = false }: IssueOptions): x509.Extension[] {
-  return [new x509.BasicConstraintsExtension(isAuthority, undefined, true), new x509.KeyUsagesExtension(usages, true), ...(uris.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(uris.map((value) => ({ type: "url", value })))])];
+function leafExtensions(name: string, { uris = [`urn:svr:router:${name}`], names = [], usages = x509.KeyUsageFlags.digitalSignature, isAuthority = false, purposes, isNamedTwice }: IssueOptions): x509.Extension[] {
+  const all = [...uris.map((value): x509.JsonGeneralName => ({ type: "url", value })), ...names];
+  const named = all.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(all)];
+  return [new x509.BasicConstraintsExtension(isAuthority, undefined, true), new x509.KeyUsagesExtension(usages, true), ...purposesOf(purposes), ...named, ...(isNamedTwice === true ? named : [])];
 }
 
-function authorityExtensions({ pathLength, usages = x509.KeyUsageFlags.keyCertSign }: IssueOptions): x509.Extension[] {
-  return [new x509.BasicConstraintsExtension(true, pathLength, true), new x509.KeyUsagesExtension(usages, true)];
+function authorityExtensions({ pathLength, usages = x509.KeyUsageFlags.keyCertSign, purposes }: IssueOptions): x509.Extension[] {
+  return [new x509.BasicConstraintsExtension(true, pathLength, true), new x509.KeyUsagesExtension(usages, true), ...purposesOf(purposes)];
+}
+
+function purposesOf(purposes: string[] | undefined): x509.Extension[] {
+  return purposes === undefined ? [] : [new x509.ExtendedKeyUsageExtension(purposes)];
 }
 
 function algorithmOf(key: KeyType): Algorithm {
-  return key === "Ed25519" ? ED25519 : key === "ECDSA" ? ECDSA : { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" } as Algorithm;
+  return key === "Ed25519" ? ED25519 : key === "ECDSA" ? ECDSA : key !== "RSA" ? { name: "ECDSA", namedCurve: key, hash: "SHA-256" } as Algorithm : { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" } as Algorithm;
 }
 
 async function newKeys(key: KeyType): Promise<Keys> {

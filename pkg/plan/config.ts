@@ -178,9 +178,10 @@ export interface ServiceConfig {
   trafficClass: "High" | "Medium" | "Low" | "BestEffort";
   /** milliseconds; absent: by traffic (behaviour 3.5), see idleTimeout */
   idleMs?: number;
-  /** name for TLV 15, and scope of TLV 0xC001 */
+  /** name for TLV 15 */
   securityPolicy?: string;
-  hmacScope: "MetadataOnly";
+  /** of its SecurityPolicy; absent: metadata signed, payload as it is */
+  security?: SecurityConfig;
   servicePolicy?: string;
   /** of its ServicePolicy: hosts do not see who raised an ICMP error */
   hideTopology?: true;
@@ -189,6 +190,18 @@ export interface ServiceConfig {
   /** strict reverse flow enforcement (behaviour 3.10) */
   strictReverse?: true;
   origin: Origin;
+}
+
+/** SecurityConfig is how sessions of a service are protected between routers (protocol 7.1, 8.2). */
+export interface SecurityConfig {
+  /** of payloads: 0 clear, 1 AES-256-CBC, 2 AES-256-GCM */
+  suite: 0 | 1 | 2;
+  /** a tag on each packet, not only with metadata */
+  everyPacket: boolean;
+  /** what hosts encrypt themselves is left as it is (protocol 8.3) */
+  adaptive: boolean;
+  /** age of a payload key, milliseconds */
+  rotationMs: number;
 }
 
 /** TransportConfig is a protocol with an optional port range; ICMP is 1 in IPv4 and 58 in IPv6. */

@@ -3,6 +3,7 @@
 import { formatPrefix, networkOf } from "../base/prefix.ts";
 import { millisOf } from "../api/duration.ts";
 import { protocolNumber } from "../api/network.ts";
+import type { SecurityPolicy } from "../api/securitypolicy.ts";
 import type { ServicePolicy } from "../api/servicepolicy.ts";
 import { acceptedPorts, acceptedPrefix } from "./accepted.ts";
 import { globalTenant } from "./config.ts";
@@ -36,10 +37,10 @@ function serviceOf(work: ServiceWork): ServiceConfig {
   return {
     name, enabled: spec.enabled, addresses: addressesOf(input), transports: transportsOf(input),
     access: runs ? access : access.map((one) => ({ ...one, permission: "Deny" as const })),
-    enforcement: spec.enforcement, sourceNat: spec.sourceNat, trafficClass: spec.trafficClass, hmacScope: "MetadataOnly",
+    enforcement: spec.enforcement, sourceNat: spec.sourceNat, trafficClass: spec.trafficClass,
     ...(spec.idleTimeout === undefined ? {} : { idleMs: millisOf(spec.idleTimeout) }),
     ...(servicePolicy === undefined ? {} : { servicePolicy }), sessionRecovery: recoveryOf(work, servicePolicy),
-    ...(securityPolicy === undefined ? {} : { securityPolicy }),
+    ...(securityPolicy === undefined ? {} : { securityPolicy }), ...securityOf(inputs.SecurityPolicy.get(securityPolicy ?? "")?.object.spec),
     ...switchesOf(inputs.ServicePolicy.get(servicePolicy ?? "")?.object.spec),
     origin: originIn(input, "metadata.name"),
   };
@@ -47,6 +48,16 @@ function serviceOf(work: ServiceWork): ServiceConfig {
 
 function switchesOf(policy: ServicePolicy["spec"] | undefined): Pick<ServiceConfig, "hideTopology" | "strictReverse"> {
   return { ...(policy?.hideTopology === true ? { hideTopology: true } : {}), ...(policy?.reverseFlowEnforcement === "Strict" ? { strictReverse: true } : {}) };
+}
+
+const suites = { None: 0, CBC: 1, GCM: 2 } as const;
+
+/** Nothing where the policy asks for the defaults. */
+function securityOf(policy: SecurityPolicy["spec"] | undefined): Pick<ServiceConfig, "security"> {
+  if (policy === undefined || (policy.payloadEncryption === "None" && policy.hmacScope === "MetadataOnly")) return {};
+  const { payloadEncryption, hmacScope, adaptive, payloadKeyRotation } = policy;
+  const suite = suites[payloadEncryption];
+  return { security: { suite, everyPacket: hmacScope === "EveryPacket", adaptive: suite !== 0 && adaptive, rotationMs: millisOf(payloadKeyRotation) } };
 }
 
 function recoveryOf({ inputs }: ServiceWork, policy: string | undefined): ServiceConfig["sessionRecovery"] {

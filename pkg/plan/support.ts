@@ -6,10 +6,9 @@ import type { Report } from "./report.ts";
 
 /** checkSecurityPolicy tells whether a service may run under a policy; if not, the service is reported. */
 export function checkSecurityPolicy(ask: { service: Input<"Service">; policy: Input<"SecurityPolicy">; report: Report }): boolean {
-  const { hmacScope, payloadEncryption, postQuantumRequired } = ask.policy.object.spec;
+  const { adaptive, payloadEncryption, postQuantumRequired } = ask.policy.object.spec;
   const wishes: [asked: boolean, what: string][] = [
-    [hmacScope !== "MetadataOnly", `hmacScope: ${hmacScope}`],
-    [payloadEncryption !== "None", `payloadEncryption: ${payloadEncryption}`],
+    [payloadEncryption !== "None" && adaptive, "adaptive: true"],
     [postQuantumRequired, "postQuantumRequired: true"],
   ];
   const asked = wishes.filter(([one]) => one).map(([, what]) => what);

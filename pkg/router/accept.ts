@@ -1,13 +1,19 @@
 // Forward metadata of an unknown flow: the third and fourth row of protocol 6.1. Authorise (7.5), look the service up here
 // as well (behaviour 2.4), choose the way on, create or join. Called by decide.ts with metadata that is already verified.
 import { sameAddress } from "../base/address.ts";
+import { concatBytes } from "../base/bytes.ts";
+import { ok } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
 import { checkForward } from "../svr/metadata.ts";
 import { PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from "../svr/constants.ts";
 import { reasonNumber } from "../svr/reasons.ts";
+import type { DropReason } from "../svr/reasons.ts";
 import type { ReplayVerdict } from "../svr/replay.ts";
 import { step } from "../svr/handshake.ts";
 import type { SegmentState } from "../svr/segment.ts";
 import { openingFlags, segmentPatch } from "../svr/segmentfields.ts";
+import { isWeaker, readSecurity } from "../svr/protected.ts";
+import type { SessionSecurity } from "../svr/protected.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
 import { account } from "./account.ts";
@@ -20,6 +26,7 @@ import { isYielding, resolveCollision, sameContext } from "./collide.ts";
 import { installLimits, isWithinLimits, skipsRoute } from "./limits.ts";
 import { endsConnection, newSession } from "./newsession.ts";
 import { originProblem, originVerdict } from "./origin.ts";
+import { beginProtection, firstPlain, isBeyond, takeSecurity, uncovered } from "./protection.ts";
 import { hasOwnPorts, icmpTypeOf, mayBegin } from "./query.ts";
 import { refuse, report } from "./refuse.ts";
 import { leave } from "./relay.ts";
@@ -40,6 +47,7 @@ export function acceptForward(turn: Turn, arrival: OpenedArrival, again: Again):
     turn.count("tenant-not-allowed", opened.peer); // protocol 7.5
     return report(turn, arrival, "peer-tenant");
   }
+  if (isBeyond(turn, opened.tlvs)) return turn.count("metadata-unknown-critical", opened.peer); // known, but not kept here
   const live = turn.find.byUuid(opened.tlvs.uuid as Uint8Array);
   if (live !== undefined && live.state.life === Life.live) {
     return isSegmentOf(live.state, arrival) ? again(turn, arrival) : joinSession(turn, arrival, live);
@@ -89,16 +97,34 @@ function authorise(turn: Turn, arrival: OpenedArrival, again: Again): void {
   const selected = turn.tables.select(asking, context.proto, context.destinationPort, context.destination);
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
   const { service } = selected;
-  const unfit = unfitness(turn, arrival, context);
+  const security = readSecurity(opened.tlvs, opened.tlvs.iv !== undefined);
+  if (!security.ok) return turn.count(security.error, opened.peer);
+  if (isWeaker(security.value, service.security)) return turn.count("decrypt-failure", opened.peer); // the peer's claim is not enough here either
+  const body = bodyHere(turn, arrival, { security: security.value, service, context });
+  if (!body.ok) return turn.count(body.error, opened.peer);
+  const unfit = unfitness(turn, arrival, { context, carried: body.value });
   if (unfit !== undefined) return refuse(turn, arrival, unfit, service);
   const tenant = turn.tables.idOf("tenant", opened.tlvs.tenant as string);
   const sourceRouter = turn.tables.idOf("router", opened.tlvs.sourceRouter as string);
   if (tenant === 0 || sourceRouter === 0 || !isWithinLimits(turn, packet, asking)) return refuse(turn, arrival, "limit", service);
   const path = arrivalPath(arrival);
   if (path === undefined) return turn.count("peer-mismatch", opened.peer);
-  const ways = egressSides(turn, service, context, { ifnum: path.ifnum, vlan: path.vlan, path, tenant: opened.tlvs.tenant as string, natSource: opened.tlvs.natSource, icmpType: icmpTypeOf(arrival, context) });
+  const ways = egressSides(turn, service, context, { ifnum: path.ifnum, vlan: path.vlan, path, tenant: opened.tlvs.tenant as string, natSource: opened.tlvs.natSource, icmpType: body.value && icmpTypeOf(body.value, context), security: security.value });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);
-  create(turn, { arrival, again, tenant, sourceRouter, service, path, context }, ways.value);
+  create(turn, { arrival, body: body.value, security: security.value, again, tenant, sourceRouter, service, path, context }, ways.value);
+}
+
+/** The body of a first packet in the clear where its session ends here; absent where it is encrypted and goes on, which nobody here may read. */
+function bodyHere(turn: Turn, arrival: OpenedArrival, of: { security: SessionSecurity; service: ServiceEntry; context: SessionContext }): Result<Carried | undefined, DropReason> {
+  const { security: { encrypts, payloadKey }, service, context } = of;
+  const carried = carriedOf(arrival);
+  if (!encrypts || payloadKey === undefined) return ok(carried);
+  if (!service.routes[context.family].some(({ kind }) => kind === "local")) return ok(undefined);
+  const plain = firstPlain(turn, arrival, payloadKey);
+  if (!plain.ok) return plain;
+  const { packet, bodyAt } = carried;
+  const data = concatBytes(packet.data.subarray(0, bodyAt), plain.value);
+  return ok({ ...carried, packet: { ...packet, data, end: data.length }, bodyEnd: data.length });
 }
 
 const NOBODY = 0; // no tenant has this number
@@ -106,19 +132,21 @@ const NOBODY = 0; // no tenant has this number
 const otherIcmp = { 4: PROTO_ICMPV6, 6: PROTO_ICMP } as const;
 
 /** What cannot open the session that its context names: another carrier (protocol 3.3), the end of a connection, an ICMP message that asks nothing, an address of another family for its source. */
-function unfitness(turn: Turn, arrival: OpenedArrival, context: SessionContext): "filter" | "state" | "nat" | undefined {
-  const { packet, opened } = arrival;
+function unfitness(turn: Turn, { packet, opened }: OpenedArrival, of: { context: SessionContext; carried: Carried | undefined }): "filter" | "state" | "nat" | undefined {
+  const { context, carried } = of;
   if (opened.tlvs.natSource !== undefined && opened.tlvs.natSource.family !== context.family) return "nat";
   if ((context.proto === PROTO_TCP ? PROTO_TCP : PROTO_UDP) !== packet.proto || context.proto === otherIcmp[context.family]) return "filter";
   if (endsConnection(packet)) return "state";
-  if (carriesNothing(opened)) return undefined;
-  const carried = carriedOf(arrival);
+  if (carriesNothing(opened) || carried === undefined) return undefined;
   if (!hasOwnPorts(carried, context, true)) return "filter";
   return mayBegin(turn, carried, context) ? undefined : "state";
 }
 
 interface Acceptance {
   arrival: OpenedArrival;
+  /** absent: encrypted, and not for us */
+  body: Carried | undefined;
+  security: SessionSecurity;
   again: Again;
   tenant: number;
   sourceRouter: number;
@@ -138,13 +166,16 @@ function create(turn: Turn, at: Acceptance, ways: Ways): void {
 
 function install(turn: Turn, at: Acceptance, chosen: Chosen, then: { ways: Ways; retry(): void; again?: true }): void {
   const { arrival } = at;
-  const carried = carriedOf(arrival);
-  const session = started(turn, at, chosen, carried);
+  const session = started(turn, at, chosen, (chosen.side.path === 0 ? at.body : undefined) ?? carriedOf(arrival));
   enterDraft(turn.batch, {
     key: arrivalKey(arrival), session, natSearch: chosen.natSearch, limits: installLimits(turn, session, chosen.route),
-    begun: (handle) => { turn.capturing.begun(turn, handle, arrival); },
+    begun: (handle) => {
+      beginProtection(turn, handle, at.security.payloadKey);
+      turn.capturing.begun(turn, handle, arrival);
+    },
     installed: (handle) => {
-      if (!carriesNothing(arrival.opened)) leave(turn, handle, 1, carried);
+      const carried = carriesNothing(arrival.opened) ? undefined : uncovered(turn, arrival, { handle, side: 0 });
+      if (carried !== undefined) leave(turn, handle, 1, carried);
     },
     failed: (result) => {
       const taken = result.why === "exists" && result.side === 1;
@@ -166,7 +197,7 @@ function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): 
   const { opened } = at.arrival;
   const { tlvs } = opened;
   const session = newSession(turn, carried, {
-    context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
+    security: at.security, context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
     flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags), route: chosen.route.id, sourceRouter: at.sourceRouter, uuid: tlvs.uuid,
     parentSpan: tlvs.traceContext?.parentSpan, traceFlags: tlvs.traceContext?.flags,
     idleMs: idleOf(at, tlvs.remainingSeconds),
@@ -216,8 +247,10 @@ function joinSession(turn: Turn, arrival: OpenedArrival, live: { index: number; 
     && sameContext(session.context, opened.tlvs.forwardContext as SessionContext);
   if (!permitted) return turn.count("uuid-mismatch", opened.peer);
   if (originVerdict(turn, opened, false) === "bad") return turn.count("origin-signature", opened.peer);
-  endReplaced(turn, arrival);
   const handle = handleOf(turn.batch, live.index, session);
+  const fault = takeSecurity(turn, arrival, handle);
+  if (fault !== undefined) return turn.count(fault, opened.peer);
+  endReplaced(turn, arrival);
   replaceSegment(turn, handle, { arrival, path });
 }
 
@@ -232,7 +265,9 @@ function replaceSegment(turn: Turn, handle: Handle, by: { arrival: OpenedArrival
   const state = firstSegment(turn, opened, answersHere);
   applySegment(turn, handle, segmentPatch(handle.state, 0, { ...state, haveReverse: answersHere || handle.state.handshake.haveReverse !== 0 }));
   if (carriesNothing(opened)) return;
-  const carried = carriedOf(arrival);
+  beginProtection(turn, handle); // its peer may be another one
+  const carried = uncovered(turn, arrival, { handle, side: 0 });
+  if (carried === undefined) return;
   if (account(turn, handle, 0, carried) === "forward") leave(turn, handle, 1, carried);
   else turn.count("state");
 }

@@ -4,6 +4,8 @@ import { openingFlags } from "../svr/segmentfields.ts";
 import type { SessionContext, SessionSide } from "../svr/session.ts";
 import { enterDraft } from "./batch.ts";
 import { isYielding, resolveCollision } from "./collide.ts";
+import type { SessionSecurity } from "../svr/protected.ts";
+import { beginProtection, offered } from "./protection.ts";
 import { refuseWithReset } from "./enforce.ts";
 import { arrivalKey } from "./arrivalkey.ts";
 import { installLimits, isWithinLimits, skipsRoute } from "./limits.ts";
@@ -33,7 +35,7 @@ export function admitHost(turn: Turn, arrival: Arrival, again: Again): void {
   if (!mayBegin(turn, carriedOf(arrival), context)) return refuse(turn, arrival, "state", service);
   if (!isWithinLimits(turn, packet, tenant.id)) return refuse(turn, arrival, "limit", service);
   if (service.strictReverse === true && !turn.tables.returnsBy(punt.ifnum, punt.vlan, packet.source)) return refuse(turn, arrival, "reverse-path", service);
-  const ways = egressSides(turn, service, context, { ifnum: punt.ifnum, vlan: punt.vlan, tenant: tenant.name, wasOutside: inside !== undefined, icmpType: packet.icmpType });
+  const ways = egressSides(turn, service, context, { ifnum: punt.ifnum, vlan: punt.vlan, tenant: tenant.name, wasOutside: inside !== undefined, icmpType: packet.icmpType, security: service.security });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);
   begin(turn, arrival, { context, tenant: tenant.id, service, ways: ways.value, again });
 }
@@ -77,14 +79,19 @@ interface Attempt {
 
 function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): void {
   const { arrival, carried, admission, chosen } = at;
+  const security = securityToward(turn, admission.service, chosen);
   const session = newSession(turn, carried, {
-    context: admission.context, tenant: admission.tenant, service: admission.service,
+    security, context: admission.context, tenant: admission.tenant, service: admission.service,
     sides: [hostArrivalSide(turn, arrival), chosen.side], flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags),
     route: chosen.route.id, sourceRouter: turn.tables.routerId,
   });
   enterDraft(turn.batch, {
     key: arrivalKey(arrival), session, natSearch: chosen.natSearch, limits: installLimits(turn, session, chosen.route),
-    begun: (handle) => { turn.capturing.begun(turn, handle, arrival); },
+    begun: (handle) => {
+      if (security?.payloadKey !== undefined) turn.protection.kept.keep(session.uuid, security.payloadKey);
+      beginProtection(turn, handle, security?.payloadKey);
+      turn.capturing.begun(turn, handle, arrival);
+    },
     installed: (handle) => leave(turn, handle, 1, carried),
     failed: (result) => {
       const taken = result.why === "exists" && result.side === 1;
@@ -98,6 +105,13 @@ function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): 
       admission.again(turn, arrival);
     },
   });
+}
+
+/** A way to a peer that cannot carry what the service asks for was left out before. */
+function securityToward(turn: Turn, service: ServiceEntry, { side }: Chosen): SessionSecurity | undefined {
+  const path = turn.tables.pathById(side.path);
+  const security = path === undefined ? undefined : offered(turn, service.security, path.peer);
+  return security?.ok === true ? security.value : undefined;
 }
 
 /** The side a host's packet arrived on: it is answered from the address it talked to. */

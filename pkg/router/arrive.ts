@@ -14,11 +14,12 @@ import { resolveWaypoint } from "./contend.ts";
 import { arriveControl } from "./control.ts";
 import { answerHealth } from "./health.ts";
 import { refreshMoved } from "./moved.ts";
+import { echoFault, takeSecurity, uncovered } from "./protection.ts";
 import { leave } from "./relay.ts";
 import { storeReverse } from "./reverse.ts";
 import { sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
-import { carriedOf, carriesNothing, isOpened, needsKeyId } from "./turn.ts";
+import { carriesNothing, isOpened, needsKeyId } from "./turn.ts";
 import type { Arrival, Opened, OpenedArrival, Opener, Turn } from "./turn.ts";
 
 /** Known is the session of a packet, the side where it arrived, and who opens another session on its flow. */
@@ -57,7 +58,8 @@ function arrivePlain(turn: Turn, arrival: Arrival, at: Known): void {
     if (effect.kind === "drop") return turn.count(effect.reason, turn.tables.pathById(path)?.peer);
   }
   if (carriesNothing(arrival.opened)) return;
-  const carried = carriedOf(arrival);
+  const carried = uncovered(turn, arrival, at);
+  if (carried === undefined) return;
   const verdict = account(turn, handle, side, carried);
   if (verdict === "newSyn") return openAnew(turn, arrival, at);
   if (verdict === "drop") return turn.count("state");
@@ -82,6 +84,8 @@ function arriveMetadata(turn: Turn, arrival: OpenedArrival, at: Known): void {
   const event: SegmentEvent = { kind: side === 0 ? "forwardMetadata" : "reverseMetadata", uuidEqual, modify: opened.tlvs.modify };
   if (side === 0 && !uuidEqual) return at.opener(turn, { ...arrival, replaces: handle });
   if (isLateCopy(turn, arrival, at)) return turn.count("replay-first-packet", opened.peer);
+  const fault = !uuidEqual ? undefined : side === 0 ? takeSecurity(turn, arrival, handle) : echoFault(arrival, handle.state);
+  if (fault !== undefined) return turn.count(fault, opened.peer);
   const effects = stepSegment(turn, handle, side, event);
   for (const effect of effects) carryOut(turn, arrival, { handle, side, effect });
 }
@@ -108,7 +112,8 @@ function carryOut(turn: Turn, arrival: OpenedArrival, at: { handle: Handle; side
   switch (effect.kind) {
     case "forwardBody": {
       if (carriesNothing(arrival.opened)) return;
-      const carried = carriedOf(arrival);
+      const carried = uncovered(turn, arrival, { handle, side });
+      if (carried === undefined) return;
       if (account(turn, handle, side, carried) === "forward") leave(turn, handle, other(side), carried);
       else turn.count("state");
       return;
@@ -117,10 +122,19 @@ function carryOut(turn: Turn, arrival: OpenedArrival, at: { handle: Handle; side
     case "drop": return turn.count(effect.reason, arrival.opened.peer);
     case "sendControl": return sendControl(turn, handle, { side, code: effect.code, modify: effect.modify });
     case "deleteSession": return endSession(turn.batch, handle, reasonNumber(effect.reason), true);
-    case "applyForward": case "release": case "createSession": case "joinSegment": case "replaceSession": case "resolveGlare":
+    case "applyForward": return passOn(turn, handle, arrival.opened);
+    case "release": case "createSession": case "joinSegment": case "replaceSession": case "resolveGlare":
     case "sendForwardMetadata": case "sendReverseMetadata": return; // the body goes on through leave, which says what it must
   }
 }
+
+/** A transit router that hears of a change says it on the next segment with a modify of its own (protocol 6.6). */
+function passOn(turn: Turn, handle: Handle, { tlvs: { modify } }: Opened): void {
+  if (handle.state.side[1].path === 0 || modify?.reason === undefined || modify.done || !PASSED_ON.has(modify.reason)) return;
+  stepSegment(turn, handle, 1, { kind: "trigger", reason: modify.reason });
+}
+
+const PASSED_ON = new Set([2, 4]); // security, payload rekey: their TLVs concern the whole session
 
 /** The owner of the key id must be the peer of the flow (protocol 7.4). */
 function isFlowPeer(turn: Turn, handle: Handle, side: SideIndex, opened: Opened): boolean {

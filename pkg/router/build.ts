@@ -198,13 +198,15 @@ function pathEntry(config: RouterConfig, path: PathConfig, of: { peer: PeerEntry
   };
 }
 
+const CLEAR = { suite: 0, everyPacket: false, adaptive: false } as const;
+
 function serviceEntries(lookup: Lookup, paths: ReadonlyMap<string, PathEntry>, idOf: IdOf): Map<string, ServiceEntry> {
   return new Map(lookup.config.services.map((service) => {
     const routes = (family: IpFamily): RouteEntry[] => lookup.routes(service.name, family).flatMap((route) => routeEntries(route, paths, idOf));
     return [service.name, {
       id: idOf("service", service.name), name: service.name, enforcement: enforcements[service.enforcement],
       sourceNat: service.sourceNat, strictReverse: service.strictReverse === true, asksHealth: service.sessionRecovery === "InactivityBased", trafficClass: trafficClasses[service.trafficClass],
-      ...(service.hideTopology === true ? { hideTopology: true as const } : {}),
+      security: service.security ?? CLEAR, ...(service.hideTopology === true ? { hideTopology: true as const } : {}),
       idleMs: (proto, port) => timeoutsOf(lookup.config, service, { proto, port }).idleMs,
       initialMs: (proto, port) => timeoutsOf(lookup.config, service, { proto, port }).initialMs,
       classOf: (proto, port) => trafficClasses[sessionTypeOf(lookup.config, service, { proto, port })?.trafficClass ?? service.trafficClass],

@@ -5,6 +5,8 @@ import type { Metadata } from "../svr/metadata.ts";
 import type { Modify } from "../svr/segment.ts";
 import type { Session, SessionContext } from "../svr/session.ts";
 import { Role } from "../svr/session.ts";
+import { securityTlvs } from "../svr/protected.ts";
+import type { SessionSecurity } from "../svr/protected.ts";
 import type { Tables } from "./tables.ts";
 
 /** Saying is what changes from packet to packet. */
@@ -12,6 +14,8 @@ export interface Saying {
   modify?: Modify | undefined;
   /** seconds of idle time that remain, told when metadata is re-triggered */
   remainingSeconds?: number | undefined;
+  /** how the session is protected; of forward metadata the ingress says it, with the key (protocol 8.2) */
+  security?: SessionSecurity | undefined;
   /** of a capture that this router began (TLV 0x8005) */
   captureTag?: Uint8Array | undefined;
   /** metadata of the packet being relayed: its S-scoped TLVs are copied (protocol 5) */
@@ -28,6 +32,7 @@ export function forwardMetadata(tables: Tables, session: Session, saying: Saying
     sourceRouter: nameText(tables, session.sourceRouter),
     traceContext: { flags: session.traceFlags, parentSpan: session.span },
     modify: saying.modify, remainingSeconds: saying.remainingSeconds, captureTag: saying.captureTag ?? saying.copied?.captureTag,
+    ...(saying.security === undefined ? {} : securityTlvs(saying.security)),
   });
 }
 
@@ -43,6 +48,7 @@ export function reverseMetadata(tables: Tables, session: Session, saying: Saying
     sourceRouter: nameText(tables, egress),
     traceContext: { flags: session.traceFlags, parentSpan: session.span },
     modify: saying.modify, remainingSeconds: saying.remainingSeconds,
+    ...(saying.copied !== undefined || saying.security === undefined ? {} : securityTlvs(saying.security, true)),
   });
 }
 

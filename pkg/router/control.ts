@@ -1,7 +1,7 @@
 // Control messages that arrive with TLV 24 on a known flow (protocol 6.4); never forwarded, never user traffic. Called by
 // arrive.ts; the table is pkg/svr/handshake.ts.
 import { equalBytes } from "../base/bytes.ts";
-import { CONTROL_SESSION_EXISTS } from "../svr/constants.ts";
+import { CONTROL_ENABLE_METADATA, CONTROL_SESSION_EXISTS } from "../svr/constants.ts";
 import { checkControl, checkForward, checkReverse } from "../svr/metadata.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import type { ControlArrival, HandshakeEffect } from "../svr/segment.ts";
@@ -10,6 +10,7 @@ import { endSession } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import { resetHosts } from "./enforce.ts";
 import { takeExists } from "./health.ts";
+import { echoFault, takeSecurity } from "./protection.ts";
 import { storeReverse } from "./reverse.ts";
 import { deleteElsewhere, sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
@@ -27,6 +28,9 @@ export function arriveControl(turn: Turn, arrival: OpenedArrival, at: { handle: 
     ...(tlvs.uuid === undefined ? {} : { uuidEqual: equalBytes(tlvs.uuid, handle.state.uuid) }),
     modify: tlvs.modify,
   };
+  const fault = control.full && control.uuidEqual === true ? side === 0 ? takeSecurity(turn, arrival, handle) : echoFault(arrival, handle.state) : undefined;
+  if (fault !== undefined) return turn.count(fault, opened.peer);
+  if (control.code === CONTROL_ENABLE_METADATA && control.uuidEqual !== false) turn.protection.kept.drop(handle.state.uuid);
   if (control.code === CONTROL_SESSION_EXISTS && control.uuidEqual !== false) return takeExists(turn, handle, side);
   for (const effect of stepSegment(turn, handle, side, { kind: "control", ...control })) carryOut(turn, opened, { handle, side, effect });
 }

@@ -11,6 +11,7 @@ import { layoutPacket, tcpHeaderBytes } from "../svr/layout.ts";
 import type { Metadata } from "../svr/metadata.ts";
 import { sealJob } from "../svr/seal.ts";
 import type { Output } from "./batch.ts";
+import { coverBody, growthOf } from "./protection.ts";
 import { contentOf, nextIpId, signingOf } from "./outputplan.ts";
 import type { OutputPlan, Refusal } from "./outputplan.ts";
 import type { Turn } from "./turn.ts";
@@ -26,7 +27,7 @@ export function planCut(turn: Turn, plan: OutputPlan): Result<Output, Refusal> {
   const measured = content === undefined ? undefined : planMetadata(content, path.peer.suite);
   if (measured?.ok === false) return measured;
   const cut = planFragments({
-    headers: headerBytes(plan), carrier: isTcp(plan) ? "tcp" : "udp", isSigned, body: body.end - body.at, pathMtu: path.mtu,
+    headers: headerBytes(plan), carrier: isTcp(plan) ? "tcp" : "udp", isSigned, body: body.end - body.at + growthOf(plan.cover, body.end - body.at), pathMtu: path.mtu,
     original: plan.original ?? UNKNOWN_ORIGINAL, extId: turn.ids.next(),
     ...(content === undefined || measured === undefined ? {} : { metadata: { length: measured.value.length, hasKeyId: content.keyId !== undefined } }),
   });
@@ -43,15 +44,17 @@ function firstMetadata(plan: OutputPlan, content: Metadata | undefined, cut: Fra
 }
 
 function layWhole(turn: Turn, plan: OutputPlan, of: { cut: FragmentPlan; first: MetadataPlan }): Result<Output, Refusal> {
-  const { cut, first } = of;
+  const { cut, first } = of, length = plan.body.end - plan.body.at, growth = growthOf(plan.cover, length);
   const layout = layoutPacket(plan.packet, plan.to, {
     options: { ...plan.options, willBeCut: true }, body: plan.body, dontFragment: true,
-    room: { before: first.length, behind: cut.tag === 0 ? 0 : TAG_BYTES },
+    room: { before: first.length, behind: growth + (cut.tag === 0 ? 0 : TAG_BYTES) },
   });
   if (!layout.ok) return layout;
   const { data, l4, payload } = layout.value;
   const signing = signingOf(turn, plan.path.peer);
   if (signing === undefined) return fail("no-key");
+  const at = payload + first.length, covered = coverBody(turn, plan.cover, data, { at, end: at + length });
+  if (!covered.ok) return covered;
   const seal = sealJob(layout.value, first, signing);
   const ipIds = plan.path.cuttable === true ? cut.slices.map(() => nextIpId(turn)) : [];
   return ok({ frame: { nexthop: plan.nexthop, data }, seal, cut: { plan: cut, whole: { data, l4, payload, body: payload + first.length }, ipIds } });

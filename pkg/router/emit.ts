@@ -11,6 +11,7 @@ import { parsePacket } from "../svr/packet.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Session, SessionContext, SessionSide, SideIndex } from "../svr/session.ts";
 import { EMPTY_HEADER, nextIpId } from "./outputplan.ts";
+import type { Cover } from "./protection.ts";
 import { planOutput } from "./sealing.ts";
 import type { PathEntry } from "./tables.ts";
 import type { Carried, Original, Turn } from "./turn.ts";
@@ -22,19 +23,20 @@ export interface ToPeer {
   carried: Carried;
   tlvs?: Metadata | undefined;
   original?: Original | undefined;
+  cover?: Cover | undefined;
 }
 
 /** emitToPeer sends a body on the waypoints; without metadata only when it does not look like metadata (protocol 3.4). */
 export function emitToPeer(turn: Turn, session: Session, to: ToPeer): ReturnType<typeof planOutput> {
-  const { side, path, carried, original } = to;
+  const { side, path, carried, original, cover } = to;
   const { packet, bodyAt, bodyEnd } = carried;
-  const looksLikeOurs = startsWithCookie(packet.data, bodyAt, bodyEnd);
+  const looksLikeOurs = (cover?.suite ?? 0) === 0 && startsWithCookie(packet.data, bodyAt, bodyEnd); // encrypted, it begins with its counter
   const tlvs = to.tlvs ?? (looksLikeOurs ? EMPTY_HEADER : undefined);
   const hadMetadata = carried.tlvs !== undefined;
   return planOutput(turn, {
     packet, to: endpoints(side), body: { at: bodyAt, end: bodyEnd }, path, nexthop: side.nexthop, isVerified: hadMetadata,
     options: { carrier: side.proto, inner: innerEnds(session.context, side === session.side[1]), flowLabel: session.flowLabel, mss: path.mss, take: turn.take, bodyAt: hadMetadata ? bodyAt : undefined, bodyEnd: hadMetadata ? bodyEnd : undefined, dontFragment: path.cuttable !== true, ipId: freshId(turn, path) },
-    tlvs, original,
+    tlvs, original, cover,
   });
 }
 

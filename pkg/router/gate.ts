@@ -59,6 +59,11 @@ export function createOriginGate(): ErrorGate {
   return perSecond(1, "sessions asked for their origin in a second");
 }
 
+/** createKeyGate permits one question for another payload key of a session a second (protocol 8.2). */
+export function createKeyGate(): ErrorGate {
+  return perSecond(1, "sessions asked for another key in a second");
+}
+
 function share(limit: number, shards: number): number {
   return Math.max(1, Math.floor(limit / shards));
 }

@@ -3,6 +3,8 @@ import { crc32 } from "node:zlib";
 import { addressOfWords } from "../base/address.ts";
 import type { IpAddress } from "../base/address.ts";
 import { uuidFrom } from "../base/ids.ts";
+import { protectBits } from "../svr/protected.ts";
+import type { SessionSecurity } from "../svr/protected.ts";
 import { emptyHandshake } from "../svr/segmentfields.ts";
 import { Flag, Life, Role, TcpState } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
@@ -27,6 +29,8 @@ export interface Beginning {
   uuid?: Uint8Array | undefined;
   parentSpan?: Uint8Array | undefined;
   traceFlags?: number | undefined;
+  /** absent: metadata is signed, and nothing else is protected */
+  security?: SessionSecurity | undefined;
   /** remaining idle time that the neighbour told, milliseconds */
   idleMs?: number | undefined;
 }
@@ -38,7 +42,7 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
   const packet = carried.packet;
   const { context, sides, service } = beginning;
   const now32 = (turn.nowMs >>> 0) || 1;
-  const uuid = beginning.uuid ?? uuidFrom(turn.random.bytes(16));
+  const uuid = beginning.uuid ?? uuidFrom(turn.random.bytes(16)), role = roleOf(sides);
   return {
     side: sides, flags: (firstFlags(carried, beginning) | (service.asksHealth ? Flag.health : 0) | mixedFlag(sides, context)) >>> 0, life: Life.live,
     tcpState: context.proto === 6 ? openingState(packet) : TcpState.none, tcpBeforeReset: TcpState.none, endReason: 0,
@@ -46,11 +50,11 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
     nextSeq: [sequenceAfter(carried), packet.tcp?.ack ?? 0], lastAck: [packet.tcp?.ack ?? 0, 0],
     ...firstCounts(carried, beginning), isn: packet.tcp?.seq ?? service.initialMs(context.proto, context.destinationPort),
     tenant: beginning.tenant, service: service.id, uuid, createdMs: turn.nowMs, context,
-    role: roleOf(sides), shard: turn.shard, sourceRouter: beginning.sourceRouter, security: 0, health: 0,
+    role, shard: turn.shard, sourceRouter: beginning.sourceRouter, security: beginning.security?.suite ?? 0, health: 0,
     span: turn.random.bytes(8), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
     trafficClass: service.classOf(context.proto, context.destinationPort), route: beginning.route, window: [packet.tcp === undefined || (packet.tcp.flags & TCP_ACK) === 0 ? 0 : packet.tcp.window, 0], handshake: emptyHandshake(),
     setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: now32,
-    answer: sides[1].path === 0 ? sides[1].remote : addressOfWords(context.family, 0), flowLabel: crc32(uuid) & 0xfffff, protect: 0,
+    answer: sides[1].path === 0 ? sides[1].remote : addressOfWords(context.family, 0), flowLabel: crc32(uuid) & 0xfffff, protect: beginning.security === undefined ? 0 : protectBits(role, beginning.security),
   };
 }
 

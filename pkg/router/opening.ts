@@ -4,7 +4,7 @@ import { TAG_BYTES } from "../svr/constants.ts";
 import { isEmptyHeader, parseHeader, startsWithCookie } from "../svr/decode.ts";
 import type { MetadataHeader } from "../svr/decode.ts";
 import { acceptedLater, epochAt } from "../svr/epoch.ts";
-import { asksForTrailers } from "../svr/metadata.ts";
+import { asksForResilience } from "../svr/metadata.ts";
 import { parsePacket } from "../svr/packet.ts";
 import { checkSanity } from "../svr/sanity.ts";
 import type { Packet } from "../svr/packet.ts";
@@ -15,6 +15,7 @@ import { finishOpen, planOpen } from "../svr/open.ts";
 import type { OpenJob, OpenResult } from "../svr/open.ts";
 import type { SealEngine } from "../svr/seal.ts";
 import { deniedAt } from "./door.ts";
+import { isSealed } from "./protection.ts";
 import { keyByType } from "./query.ts";
 import { refuse as refuseFirst } from "./refuse.ts";
 import { skewOrFailure } from "./skew.ts";
@@ -23,7 +24,8 @@ import type { Arrival, Turn } from "./turn.ts";
 
 interface Pending {
   arrival: Arrival;
-  header: MetadataHeader;
+  /** absent: nothing but a tag (scope every-packet) */
+  header: MetadataHeader | undefined;
   peer: PeerEntry;
   job: OpenJob;
 }
@@ -111,26 +113,40 @@ function isFromPeer({ session, toWaypoint }: Punt): boolean {
   return session === undefined ? toWaypoint : session.state.side[session.side].path !== 0;
 }
 
-/** Metadata arrives on waypoint addresses only; a host's body that starts with the cookie is just a body. */
+/** Metadata arrives on waypoint addresses only; a host's body that starts with the cookie is just a body, and so is what a protect worker opened. */
 function carriesMetadata(punt: Punt, packet: Packet): boolean {
-  return isFromPeer(punt) && startsWithCookie(packet.data, packet.payload, packet.end);
+  return punt.isOpened !== true && isFromPeer(punt) && startsWithCookie(packet.data, packet.payload, packet.end);
 }
 
 /** Steps 1 and 2: base header, header TLVs, keys; false when nothing is left to decide. */
 function prepare(turn: Turn, arrival: Arrival, opening: Opening): boolean {
-  if (!carriesMetadata(arrival.punt, arrival.packet)) return true;
+  if (!carriesMetadata(arrival.punt, arrival.packet)) return !isSealed(arrival) || prepareSealed(turn, arrival, opening);
   const header = headerOf(turn, arrival);
   if (header === undefined) return false;
-  const { packet, punt } = arrival;
+  const { punt } = arrival;
   const peer = ownerOf(turn, arrival, header);
   if (peer === undefined && punt.session === undefined && isEmptyHeader(header)) return true; // counts as without metadata (protocol 5)
   if (peer === undefined) return refuse(turn, header.metadata.keyId === undefined ? "metadata-incomplete" : "unknown-key");
+  return enqueue(turn, { arrival, header, peer, keys: keysFor(peer, header) }, opening);
+}
+
+/** A packet of a session whose packets all have tags, that no protect worker saw: it came in fragments. */
+function prepareSealed(turn: Turn, arrival: Arrival, opening: Opening): boolean {
+  const { session } = arrival.punt;
+  const peer = turn.tables.pathById(session?.state.side[session.side].path ?? 0)?.peer;
+  if (peer === undefined) return refuse(turn, "no-path");
+  return peer.mode === "disabled" || enqueue(turn, { arrival, header: undefined, peer, keys: peer.receive }, opening);
+}
+
+function enqueue(turn: Turn, one: Omit<Pending, "job"> & { keys: readonly PeerKeys[] }, opening: Opening): boolean {
+  const { arrival, header, peer, keys } = one;
+  const { punt, packet } = arrival;
   const epochs = epochsOf(turn, peer, { punt, opening });
   if (epochs.length === 0) return refuse(turn, "ring-full", peer);
   if (peer.receive.length === 0) return refuse(turn, "no-key", peer);
-  const job = planOpen(packet, header, { mode: peer.mode, keys: keysFor(peer, header), epochs });
+  const job = planOpen(packet, header, { mode: peer.mode, keys, epochs });
   if (!job.ok) return refuse(turn, job.error, peer);
-  if (punt.session === undefined || !turn.capturing.isIdle) arrival.raw = kept(turn, arrival.packet.data);
+  if (punt.session === undefined || !turn.capturing.isIdle) arrival.raw = kept(turn, packet.data);
   opening.pending.push({ arrival, header, peer, job: job.value });
   return true;
 }
@@ -219,11 +235,11 @@ function finish(turn: Turn, one: Pending, result: OpenResult | undefined, engine
   if (!result.ok && result.reason === "hmac-failure") return refuse(turn, wrongTag(turn, one, engine), peer);
   const finished = finishOpen({ packet: arrival.packet, header, job, requireEncryption: peer.requireEncryption }, result);
   if (!finished.ok) return refuse(turn, finished.error, peer);
-  if (asksForTrailers(finished.value.metadata)) return refuse(turn, "metadata-unknown-critical", peer); // known, but not kept here
+  if (asksForResilience(finished.value.metadata)) return refuse(turn, "metadata-unknown-critical", peer); // known, but not kept here
   const { metadata, bodyAt, bodyEnd, epoch, tag, key } = finished.value;
   if (tag !== undefined) turn.keyUsed(key);
   arrival.opened = {
-    peer, tlvs: metadata, empty: isEmptyHeader(header), headerOnly: header.payloadLength === 0, bodyAt, bodyEnd, epoch, tag,
+    peer, tlvs: metadata, empty: header === undefined || isEmptyHeader(header), headerOnly: header === undefined || header.payloadLength === 0, bodyAt, bodyEnd, epoch, tag,
   };
   return true;
 }

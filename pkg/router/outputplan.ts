@@ -5,6 +5,7 @@ import type { Endpoints, LayoutOptions } from "../svr/layout.ts";
 import type { Metadata } from "../svr/metadata.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Signing } from "../svr/seal.ts";
+import type { Cover } from "./protection.ts";
 import type { PathEntry, PeerEntry } from "./tables.ts";
 import type { Original, Turn } from "./turn.ts";
 
@@ -21,6 +22,8 @@ export interface OutputPlan {
   nexthop: number;
   /** the bytes were authentic, or are our own: the L4 checksum need not be looked at before a new one is made */
   isVerified: boolean;
+  /** how its session wants it covered; absent: a tag with metadata only */
+  cover?: Cover | undefined;
   /** how its host sent it, when that is known */
   original?: Original | undefined;
 }

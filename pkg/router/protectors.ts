@@ -33,6 +33,9 @@ export interface Protectors {
   stop(): Promise<void>;
 }
 
+/** LostKey is a session whose packets found no payload key, and the shard that it belongs to. */
+export interface LostKey extends SessionRef { shard: number }
+
 const modes = { Disabled: "disabled", Regular: "regular", TimeBased: "time-based" } as const;
 const RECEIVES = 3;
 const PAGE = 4096;
@@ -48,7 +51,7 @@ export function peersOf({ config, ids }: ShardConfig, session: Pick<Session, "si
 }
 
 /** What a store of keys and its workers belong to; `lost` hears of sessions whose own key nobody here has: an earlier process took it along. */
-export interface ProtectorsOf { keys: ProtectKeys; hosts: readonly ProtectHost[]; datapath: Pick<Datapath, "sessions" | "records">; lost: (refs: SessionRef[]) => void }
+export interface ProtectorsOf { keys: ProtectKeys; hosts: readonly ProtectHost[]; datapath: Pick<Datapath, "sessions" | "records">; lost: (sessions: LostKey[]) => void }
 
 /** createProtectors watches the workers. Sessions that need tags only get their keys when their packets find none: they are those of their peers. */
 export function createProtectors({ keys, hosts, datapath, lost }: ProtectorsOf): Protectors {
@@ -68,10 +71,10 @@ export function createProtectors({ keys, hosts, datapath, lost }: ProtectorsOf):
     return [peer];
   });
   /** What cannot be given. */
-  const giveSession = ({ index, state }: { index: number; state: Session }): SessionRef[] => {
+  const giveSession = ({ index, state }: { index: number; state: Session }): LostKey[] => {
     const ref = { index, uuid: state.uuid };
     if (posted === undefined || (state.protect & SEALED) === 0) return [];
-    if ((state.protect & BODIES) !== 0) return [ref];
+    if ((state.protect & BODIES) !== 0) return [{ ...ref, shard: state.shard }];
     keys.session({ ref, protect: state.protect, peers: peersOf(posted, state) });
     return [];
   };

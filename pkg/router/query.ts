@@ -7,8 +7,7 @@ import { ICMP_HEADER, PROTO_ICMP, PROTO_ICMPV6 } from "../svr/constants.ts";
 import { answersFirst, isIcmpQuery, isIcmpReply, isIcmpRequest, requestOf } from "../svr/icmp.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { SessionContext, SideIndex } from "../svr/session.ts";
-import { carriedOf } from "./turn.ts";
-import type { Arrival, Carried, Turn } from "./turn.ts";
+import type { Carried, Turn } from "./turn.ts";
 
 /** isQuery tells whether a body may travel in a session, by the side where it arrived; always true for what is not ICMP. */
 export function isQuery(carried: Carried, context: SessionContext, of: { family: IpFamily; proto: number; side: SideIndex }): boolean {
@@ -50,8 +49,8 @@ export function hostPorts(context: SessionContext, icmpType: number | undefined,
 const ECHO_REQUEST = { 4: 8, 6: 128 } as const;
 
 /** icmpTypeOf is the type of the ICMP message that a peer delivered for a session; undefined for other protocols, and when there is none. */
-export function icmpTypeOf(arrival: Arrival, { family, proto }: SessionContext): number | undefined {
-  return isIcmpOf(family, proto) ? typeOf(carriedOf(arrival)) : undefined;
+export function icmpTypeOf(carried: Carried, { family, proto }: SessionContext): number | undefined {
+  return isIcmpOf(family, proto) ? typeOf(carried) : undefined;
 }
 
 function isIcmpOf(family: IpFamily, proto: number): boolean {

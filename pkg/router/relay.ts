@@ -10,6 +10,8 @@ import { forwardMetadata, reverseMetadata } from "./compose.ts";
 import { emitToPeer } from "./emit.ts";
 import { emitToHost } from "./emithost.ts";
 import { requestHealth } from "./health.ts";
+import { coverOf } from "./protection.ts";
+import { lacksKey, renewKey, saidSecurity } from "./rekeying.ts";
 import { raiseToPeer } from "./icmperrors.ts";
 import { lacksOrigin, withOrigin } from "./origin.ts";
 import { stepSegment } from "./segments.ts";
@@ -43,19 +45,25 @@ function leaveToPeer(turn: Turn, handle: Handle, { to, from, carried }: ToPeer):
   if (path === undefined) return turn.count("no-path");
   const original = carried.original ?? (from.path === 0 ? { ipId: 0, largest: 0, dontFragment: carried.packet.dontFragment } : undefined);
   const question = requestHealth(turn, handle, to);
+  if (to === 1) renewKey(turn, handle);
   for (const effect of stepSegment(turn, handle, to, { kind: to === 1 ? "forwardPacket" : "reversePacket" })) {
     const tlvs = sayingOf(turn, handle, { to, copied: carried.tlvs, effect, peer: path.peer });
     if (tlvs === undefined && effect.kind !== "forwardBody") continue;
-    if (tlvs !== undefined && carried.tlvs === undefined && lacksOrigin(handle.state, path.peer, tlvs)) askOrigin(turn, handle);
-    const sent = emitToPeer(turn, handle.state, { side, path, carried, tlvs: tlvs ?? question, original });
+    if (tlvs !== undefined && carried.tlvs?.forwardContext === undefined && lacksOrigin(handle.state, path.peer, tlvs)) askBefore(turn, handle);
+    if (tlvs?.forwardContext !== undefined && lacksKey(handle.state, tlvs)) {
+      askBefore(turn, handle);
+      turn.count("no-key", path.peer);
+      continue;
+    }
+    const sent = emitToPeer(turn, handle.state, { side, path, carried, tlvs: tlvs ?? question, original, cover: coverOf(handle, to) });
     if (sent.ok) continue;
     if (sent.error === "too-big") tooBig(turn, handle, { to, carried, mtu: path.mtu });
     else turn.count(sent.error, path.peer);
   }
 }
 
-/** The router before says metadata with its next packet, with the signature; what is said without it meanwhile may be dropped. */
-function askOrigin(turn: Turn, handle: Handle): void {
+/** The router before says metadata with its next packet, with signature and key; what is said without them meanwhile may be dropped. */
+function askBefore(turn: Turn, handle: Handle): void {
   if (handle.ref !== undefined && turn.origin.mayAsk(handle.ref.index, turn.nowMs)) sendControl(turn, handle, { side: 0, code: CONTROL_ENABLE_METADATA });
 }
 
@@ -88,7 +96,8 @@ interface Wanted {
 function metadataOf(turn: Turn, handle: Handle, to: SideIndex, wanted: Wanted): Metadata {
   const { copied, modify, retriggered } = wanted;
   const saying = { copied, modify, remainingSeconds: retriggered ? Math.ceil(handle.state.idleMs / 1000) : undefined };
-  if (to === 0) return reverseMetadata(turn.tables, handle.state, saying);
-  const tlvs = forwardMetadata(turn.tables, handle.state, { ...saying, captureTag: turn.capturing.tagOf(handle.state) });
+  const security = saidSecurity(turn, handle, to === 0 ? "reverse" : "forward");
+  if (to === 0) return reverseMetadata(turn.tables, handle.state, { ...saying, security });
+  const tlvs = forwardMetadata(turn.tables, handle.state, { ...saying, security, captureTag: turn.capturing.tagOf(handle.state) });
   return withOrigin(turn, handle.state, { peer: wanted.peer, copied, tlvs });
 }

@@ -11,7 +11,7 @@ import type { PathEntry, RouteEntry, ServiceEntry } from "./tables.ts";
 
 const tables = tablesOf(configOfChain());
 const [four, six] = [4, 6].map((family) => tables.paths.find((path) => path.family === family)) as [PathEntry, PathEntry];
-const service = (routes: RouteEntry[], sourceNat = false): ServiceEntry => ({ id: 1, name: "s", enforcement: "reset", sourceNat: sourceNat ? "Interface" : "None", asksHealth: false, trafficClass: 0, idleMs: () => 1, initialMs: () => 0, classOf: () => 0, routes: { 4: routes, 6: routes } });
+const service = (routes: RouteEntry[], sourceNat = false): ServiceEntry => ({ id: 1, name: "s", enforcement: "reset", sourceNat: sourceNat ? "Interface" : "None", asksHealth: false, trafficClass: 0, security: { suite: 0, everyPacket: false, adaptive: false }, idleMs: () => 1, initialMs: () => 0, classOf: () => 0, routes: { 4: routes, 6: routes } });
 const local = (change: Partial<Extract<RouteEntry, { kind: "local" }>> = {}): RouteEntry => ({ kind: "local", ifnum: 2, vlan: 3, nexthop: { 4: 41, 6: 61 }, addresses: ["192.0.2.9", "192.0.2.10", "2001:db8::9"].map(address), ...change });
 const context = (family: 4 | 6, proto = 17): SessionContext => ({
   source: address(family === 4 ? "10.1.0.5" : "2001:db8:1::5"), destination: address(family === 4 ? "10.2.0.7" : "2001:db8:2::7"), sourcePort: 1000, destinationPort: 53, proto, family,

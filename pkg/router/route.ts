@@ -8,8 +8,10 @@ import type { NatSearch } from "../ports/datapath.ts";
 import { NAT_PORT_COUNT, NAT_PORT_FIRST, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from "../svr/constants.ts";
 import { answersFirst } from "../svr/icmp.ts";
 import { Flag } from "../svr/session.ts";
+import type { SecurityAsk } from "../svr/protected.ts";
 import type { SessionContext, SessionSide } from "../svr/session.ts";
 import { hostSide } from "./newsession.ts";
+import { canCarry } from "./protection.ts";
 import { hostPorts } from "./query.ts";
 import type { PathEntry, RouteEntry, RouteLimits, ServiceEntry } from "./tables.ts";
 import type { Turn } from "./turn.ts";
@@ -48,6 +50,8 @@ export interface Entrance {
   path?: PathEntry;
   /** type of the ICMP message that begins the session */
   icmpType?: number | undefined;
+  /** what its packets need between routers */
+  security?: Pick<SecurityAsk, "suite" | "everyPacket">;
   /** address that the ingress gave the source (TLV 25), whose port the context has */
   natSource?: IpAddress | undefined;
 }
@@ -56,7 +60,7 @@ const WAYPOINT_TRIES = 4; // pairs tried when the flow index already holds one (
 
 /** egressSides gives the ways out of a service; `no-path` when no route is usable, `no-key` when it is for want of keys. */
 export function egressSides(turn: Turn, service: ServiceEntry, context: SessionContext, entrance: Entrance): Result<Ways, "no-path" | "no-key"> {
-  const routes = service.routes[context.family].filter((candidate) => isUsable(candidate, context, entrance));
+  const routes = service.routes[context.family].filter((candidate) => isUsable(turn, candidate, context, entrance));
   const [first, ...others] = routes.filter(hasKeys);
   if (first === undefined) return fail(routes.length === 0 ? "no-path" : "no-key");
   const waysOf = (route: RouteEntry): RouteWays => (route.kind === "peer" ? pairs(turn, route.path, context) : hostSides(turn, route, { service, context, entrance }));
@@ -87,8 +91,8 @@ function alongRoutes(waysOf: (route: RouteEntry) => RouteWays, first: RouteEntry
   };
 }
 
-function isUsable(route: RouteEntry, context: SessionContext, entrance: Entrance): boolean {
-  if (route.kind === "peer") return entrance.path?.peer !== route.path.peer;
+function isUsable(turn: Turn, route: RouteEntry, context: SessionContext, entrance: Entrance): boolean {
+  if (route.kind === "peer") return entrance.path?.peer !== route.path.peer && (entrance.security === undefined || canCarry(turn, entrance.security, route.path.peer));
   const target = route.target ?? context.destination;
   return target.family === context.family && route.nexthop[context.family] !== 0;
 }

@@ -3,12 +3,13 @@
 import { CONTROL_DELETE_SESSION, CONTROL_DISABLE_METADATA, CONTROL_ENABLE_METADATA, CONTROL_KEEP_ALIVE, PROTO_TCP, TCP_ACK, TCP_SYN } from "../svr/constants.ts";
 import type { Metadata } from "../svr/metadata.ts";
 import type { Modify } from "../svr/segment.ts";
-import type { Session, SideIndex } from "../svr/session.ts";
+import type { SideIndex } from "../svr/session.ts";
 import type { Handle } from "./batch.ts";
 import { forwardMetadata, reverseMetadata } from "./compose.ts";
 import { emitAnswer, emitControl } from "./emit.ts";
 import type { GeneratedTcp } from "./emit.ts";
 import { withOrigin } from "./origin.ts";
+import { lacksKey, renewKey, saidSecurity } from "./rekeying.ts";
 import type { PeerEntry } from "./tables.ts";
 import type { Arrival, Turn } from "./turn.ts";
 
@@ -20,16 +21,20 @@ export function sendControl(turn: Turn, handle: Handle, message: { side: SideInd
   if (path === undefined) return;
   const { outputs } = turn.batch;
   const first = outputs.length;
-  emitControl(turn, session, { side, path, tlvs: controlTlvs(turn, session, { code, side, modify, peer: path.peer }) });
+  emitControl(turn, session, { side, path, tlvs: controlTlvs(turn, handle, { code, side, modify, peer: path.peer }) });
   turn.capturing.leaves(outputs, first, { session, side });
 }
 
-function controlTlvs(turn: Turn, session: Session, message: { code: number; side: SideIndex; modify?: Modify | undefined; peer: PeerEntry }): Metadata {
+function controlTlvs(turn: Turn, handle: Handle, message: { code: number; side: SideIndex; modify?: Modify | undefined; peer: PeerEntry }): Metadata {
   const { code, side, modify } = message;
-  const saying = { modify };
-  if (code === CONTROL_KEEP_ALIVE && side === 1) return { ...withOrigin(turn, session, { peer: message.peer, copied: undefined, tlvs: forwardMetadata(turn.tables, session, saying) }), control: code };
+  const session = handle.state;
+  if (code === CONTROL_KEEP_ALIVE && side === 1) {
+    renewKey(turn, handle);
+    const tlvs = forwardMetadata(turn.tables, session, { modify, security: saidSecurity(turn, handle, "forward") });
+    if (!lacksKey(session, tlvs)) return { ...withOrigin(turn, session, { peer: message.peer, copied: undefined, tlvs }), control: code };
+  }
   if (code === CONTROL_DISABLE_METADATA && side === 0) {
-    return { ...reverseMetadata(turn.tables, session, saying), control: code, disableForward: true };
+    return { ...reverseMetadata(turn.tables, session, { modify, security: saidSecurity(turn, handle, "reverse") }), control: code, disableForward: true };
   }
   return { uuid: session.uuid, control: code };
 }

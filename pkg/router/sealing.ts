@@ -14,6 +14,7 @@ import type { Output } from "./batch.ts";
 import { planCut } from "./cutting.ts";
 import { contentOf, signingOf } from "./outputplan.ts";
 import type { OutputPlan, Refusal } from "./outputplan.ts";
+import { coverBody, growthOf } from "./protection.ts";
 import type { Turn } from "./turn.ts";
 
 /** SealSource counts this shard's metadata packets: a counter never repeats under a key (protocol 8.1). */
@@ -44,17 +45,22 @@ function push(turn: Turn, output: Output): Result<void, Refusal> {
 }
 
 function inOnePiece(turn: Turn, plan: OutputPlan): Result<Output, Refusal> {
-  const { packet, to, options, nexthop, path } = plan;
+  const { packet, to, options, nexthop, path, cover, body } = plan;
   const metadata = contentOf(plan);
-  if (metadata === undefined) {
+  if (metadata === undefined && cover === undefined) {
     const data = rewritePacket(packet, to, options);
     return data.ok ? ok({ frame: { nexthop, data: data.value } }) : data;
   }
   if (!isSound(plan)) return fail("filter");
   const signing = signingOf(turn, path.peer);
   if (signing === undefined) return fail("no-key");
-  const job = planSealing(packet, to, { layout: options, body: plan.body, signing, metadata, suite: path.peer.suite });
-  return job.ok ? ok({ frame: { nexthop, data: job.value.data }, seal: job.value }) : job;
+  const length = body.end - body.at, growth = growthOf(cover, length);
+  const job = planSealing(packet, to, { layout: options, body, signing, metadata, suite: path.peer.suite, growth });
+  if (!job.ok) return job;
+  const { data, tag } = job.value;
+  const at = (tag === 0 ? data.length : tag) - growth - length;
+  const covered = coverBody(turn, cover, data, { at, end: at + length });
+  return covered.ok ? ok({ frame: { nexthop, data }, seal: job.value }) : covered;
 }
 
 /** A new checksum over damaged bytes would hide the damage (behaviour 10.2). */

@@ -4,7 +4,6 @@
 import type { Clock, RandomSource } from "../ports/clock.ts";
 import type { Punt, ShardPort } from "../ports/datapath.ts";
 import type { OriginKeys } from "../ports/origin.ts";
-import type { ProtectKeys } from "../ports/protect.ts";
 import { readU32 } from "../base/bytes.ts";
 import { parsePacket } from "../svr/packet.ts";
 import { WINDOW_MAX } from "../svr/constants.ts";
@@ -22,12 +21,15 @@ import { Capturing } from "./capturing.ts";
 import { decide } from "./decide.ts";
 import { createDenialGate } from "./denials.ts";
 import { endByDecision, retime, tellEnded } from "./ending.ts";
-import { createEnableGate, createErrorGate, createSessionErrorGate, createSkewGate } from "./gate.ts";
+import { createEnableGate, createErrorGate, createKeyGate, createSessionErrorGate, createSkewGate } from "./gate.ts";
 import type { Held } from "./held.ts";
 import type { FromShard, ShardAnswer, ShardCounters, ShardQuestion, ToShard } from "./messages.ts";
 import { createOriginSigner } from "./origin.ts";
 import type { OriginSigner } from "./origin.ts";
+import { recoverKeys } from "./lostkeys.ts";
 import { openArrivals } from "./opening.ts";
+import { createPayloadKeys } from "./payloadkeys.ts";
+import type { Protection, ProtectTools } from "./protection.ts";
 import { markMoved } from "./moved.ts";
 import { createShardPorts } from "./ports.ts";
 import type { ShardPorts } from "./ports.ts";
@@ -58,8 +60,8 @@ export interface ShardOptions {
   counterSecond: number;
   /** shared by all shards of the router; its size, by default replayMemoryBytes, bounds the sessions that peers create in 2 s */
   replayMemory: ArrayBufferLike;
-  /** store of keys of protected sessions; absent: none may be protected */
-  protect?: ProtectKeys | undefined;
+  /** absent: no session may be protected */
+  protect?: ProtectTools | undefined;
 }
 
 /** REPLAY_SLOTS bounds the sessions that peers may create in one epoch of 2 s. */
@@ -84,6 +86,8 @@ export class Shard {
   readonly #ports: ShardPorts;
   readonly #seals: SealSource;
   readonly #origin: OriginSigner;
+  readonly #protection: Protection;
+  readonly #keyGate = createKeyGate();
   readonly #denials = createDenialGate();
   readonly #enableGate: EnableGate;
   readonly #skewGate: SkewGate;
@@ -117,6 +121,7 @@ export class Shard {
     this.#ids = new ExtIds(seedOf(options.random), slice);
     this.#replay = new ReplayWindow({ window: WINDOW_MAX, slots: replaySlots(options.replayMemory), memory: options.replayMemory });
     this.#origin = createOriginSigner(options.originKeys);
+    this.#protection = { tools: options.protect, kept: createPayloadKeys(), mayAsk: (session, nowMs) => this.#keyGate.permits(session, nowMs) };
     this.#seals = createSealSource({ shard: options.number, counterSecond: options.counterSecond });
   }
 
@@ -140,6 +145,7 @@ export class Shard {
       case "ended": return this.#act((turn) => { tellEnded(turn, message.ended); });
       case "end": return this.#act((turn) => endByDecision(turn, message.refs, message.reason));
       case "question": return void this.#answers.push({ kind: "answer", number: message.number, answer: this.#answer(message.question) });
+      case "keysLost": return this.#act((turn) => { recoverKeys(turn, message.refs); });
       case "moved": return this.#act((turn) => markMoved(turn, message.refs));
       case "capture": return this.#act((turn) => { this.#capturing.start(turn, message.spec, message.refs); });
       case "captureFull": return this.#capturing.full(message.id);
@@ -239,7 +245,7 @@ export class Shard {
     const now = this.#options.clock.monotonicMs();
     return [
       ...this.#replayHeld(),
-      ...this.#fragments.held(), ...this.#handing.held(), ...this.#denials.held(now), ...this.#origin.held(now), ...this.#enableGate.held(now), ...this.#skewGate.held(now), ...this.#errorGate.held(now), ...this.#sessionErrors.held(now), ...this.#capturing.held(),
+      ...this.#fragments.held(), ...this.#handing.held(), ...this.#denials.held(now), ...this.#origin.held(now), ...this.#protection.kept.held(), ...this.#keyGate.held(now), ...this.#enableGate.held(now), ...this.#skewGate.held(now), ...this.#errorGate.held(now), ...this.#sessionErrors.held(now), ...this.#capturing.held(),
     ];
   }
 
@@ -260,7 +266,7 @@ export class Shard {
     const { clock, port, random, number, count } = this.#options;
     const nowMs = clock.monotonicMs();
     return {
-      tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals, origin: this.#origin,
+      tables, batch: newBatch(count), nowMs, nowUnixMs: clock.unixMs(), shard: number, random, ports: this.#ports, seals: this.#seals, origin: this.#origin, protection: this.#protection,
       enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, handing: this.#handing, capturing: this.#capturing, ids: this.#ids,
       load: port.load(), sessionsOf: (tenant) => port.usage(tenant).live, replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
       tooBig: (path) => void this.#tooBig.add(path), keyUsed: (key) => { this.#keysUsed.add(key); },

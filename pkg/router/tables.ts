@@ -6,6 +6,7 @@ import type { NatTable } from "../plan/nat.ts";
 import type { ReturnRoutes } from "../plan/returnroute.ts";
 import type { FilterRule } from "../svr/filter.ts";
 import type { PeerKeys } from "../svr/keys.ts";
+import type { SecurityAsk } from "../svr/protected.ts";
 
 /** Enforcement is what happens to a first TCP packet that is no SYN (behaviour 3.4). */
 export type Enforcement = "reset" | "block" | "allow" | "strict";
@@ -104,6 +105,8 @@ export interface ServiceEntry {
   /** recovery by inactivity: sessions ask when nothing comes back (protocol 6.7) */
   asksHealth: boolean;
   trafficClass: number;
+  /** how its sessions are protected between routers */
+  security: SecurityAsk;
   /** ICMP errors reach hosts from this router's address, not from where they were raised (protocol 12.3) */
   hideTopology?: true;
   /** idle timeout in milliseconds for an IP protocol and destination port (behaviour 3.5) */

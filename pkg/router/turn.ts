@@ -16,6 +16,7 @@ import type { Denial } from "./recordwriter.ts";
 import type { HealthKind } from "./health.ts";
 import type { Handing } from "./handing.ts";
 import type { OriginSigner } from "./origin.ts";
+import type { Protection } from "./protection.ts";
 import type { FragmentJoiner } from "./reassemble.ts";
 import type { SealSource } from "./sealing.ts";
 import type { PathEntry, PeerEntry, Tables } from "./tables.ts";
@@ -51,6 +52,7 @@ export interface Turn {
   readonly replay: ReplayWindow;
   readonly seals: SealSource;
   readonly origin: Pick<OriginSigner, "sign" | "verify" | "mayAsk">;
+  readonly protection: Protection;
   /** limits code 2 (protocol 6.4) */
   readonly enableGate: EnableGate;
   readonly skewGate: SkewGate;

@@ -76,6 +76,23 @@ describe.each([{ suite: 1 as const, hex: "0100000000000001f287f43a2992944ab4765a
     expect([one(there.shards[0]!, job(true, after)), one(there.shards[0]!, job(true, before))]).toEqual([toHex(ping), toHex(ping)]);
   });
 
+  test("an older key that is said again does not come back", () => {
+    const { shards: [shard], key } = router(suite);
+    key(2, second);
+    key(1);
+    expect(toHex(sealed(shard!).subarray(0, 8))).toBe("0200000000000001");
+    key(129, second); // 127 ahead on 8 bits
+    expect(toHex(sealed(shard!).subarray(0, 8))).toBe("8100000000000001");
+    key(1, second); // 128: nobody can tell
+    expect(toHex(sealed(shard!).subarray(0, 8))).toBe("8100000000000002");
+  });
+
+  test("the reverse direction counts from the time, so that who is given a key again never says a counter twice", () => {
+    const started = BigInt(Math.floor(Date.now() / 1000)) << 20n, { shards: [shard] } = router(suite);
+    const counter = BigInt(`0x${one(shard!, job(false, ping, { direction: 1 })).slice(2, 16)}`);
+    expect(counter > started && counter < started + (60n << 20n)).toBe(true);
+  });
+
   test("empty stays empty; short, another key index, another session: named", () => {
     const { shards: [shard] } = router(suite);
     expect(value(shard!.run([

@@ -4,7 +4,7 @@ import type { IpAddress } from "../base/address.ts";
 import { concatBytes, fromHex, toHex, writeU16 } from "../base/bytes.ts";
 import { isEmptyHeader, parseHeader, parsePayload, type MetadataProblem } from "./decode.ts";
 import { encodeMetadata, type EncodedMetadata } from "./encode.ts";
-import { asksForTrailers, checkControl, checkForward, checkReverse, transitTlvs, type Metadata } from "./metadata.ts";
+import { asksForResilience, checkControl, checkForward, checkReverse, transitTlvs, type Metadata } from "./metadata.ts";
 import { tlvTable } from "./tlv.ts";
 
 const at = (text: string): IpAddress => parseAddress(text) as IpAddress;
@@ -122,11 +122,11 @@ describe("parse rules", () => {
   });
 
   test.each<[string, Metadata, boolean]>([
-    ["nothing", {}, false], ["encrypted bodies", { payloadEncrypted: true }, true], ["a suite", { security: { suite: 1, scope: 0 } }, true], ["a tag on each packet", { security: { suite: 0, scope: 1 } }, true],
-    ["no protection, said aloud", { security: { suite: 0, scope: 0 }, resilience: { duplication: false, fec: false, leg: 0, fecRound: 0 } }, false],
+    ["nothing", {}, false], ["encrypted bodies", { payloadEncrypted: true, security: { suite: 1, scope: 1 } }, false],
+    ["nothing, said aloud", { resilience: { duplication: false, fec: false, leg: 0, fecRound: 0 } }, false],
     ["copies", { resilience: { duplication: true, fec: false, leg: 0, fecRound: 0 } }, true], ["parity", { resilience: { duplication: false, fec: true, leg: 0, fecRound: 0 } }, true],
-  ])("%s: whether trailers follow the bodies", (_desc, metadata, expected) => {
-    expect(asksForTrailers(metadata)).toBe(expected);
+  ])("%s: whether packets come twice or with parity", (_desc, metadata, expected) => {
+    expect(asksForResilience(metadata)).toBe(expected);
   });
 
   test("an empty header is told from others", () => {

@@ -119,10 +119,9 @@ function hasMoreThanUuid(m: Metadata): boolean {
   return m.unknownPayload !== undefined || payloadRows.some((row) => row.key !== "uuid" && m[row.key] !== undefined);
 }
 
-/** asksForTrailers tells a session whose bodies come encrypted, tagged each, twice or with parity: nothing of that is removed here, so a host would get it as data. */
-export function asksForTrailers({ payloadEncrypted, security, resilience }: Metadata): boolean {
-  const isProtected = security !== undefined && (security.suite !== 0 || security.scope !== 0);
-  return payloadEncrypted === true || isProtected || resilience?.duplication === true || resilience?.fec === true;
+/** asksForResilience tells a session whose packets come twice or with parity: nothing of that is removed here, so a host would get it as data. */
+export function asksForResilience({ resilience }: Metadata): boolean {
+  return resilience?.duplication === true || resilience?.fec === true;
 }
 
 const sessionKeys: readonly MetadataKey[] = [...new Set(tlvTable.filter((row) => row.scope === "S").map((row) => row.key))];

@@ -5,7 +5,7 @@ import type { AdaptiveStart } from "./adaptive.ts";
 import { parseHeader, parsePayload } from "./decode.ts";
 import { encodeMetadata, type Suite } from "./encode.ts";
 import type { Metadata } from "./metadata.ts";
-import { isEcho, offerSecurity, protectBits, readSecurity, securityTlvs, type SecurityAsk, type SessionSecurity } from "./protected.ts";
+import { isEcho, isWeaker, offerSecurity, protectBits, readSecurity, securityOf, securityTlvs, type SecurityAsk, type SessionSecurity } from "./protected.ts";
 import { Protect, Role } from "./session.ts";
 
 const key = new Uint8Array(32).fill(7);
@@ -55,6 +55,17 @@ test.each<[string, Metadata, boolean, string]>([
   expect(readSecurity(metadata, wasEncrypted)).toEqual({ ok: false, error });
 });
 
+test.each<[string, Partial<SecurityAsk>, SessionSecurity, boolean]>([
+  ["clear where a policy encrypts", { adaptive: false }, clear, true],
+  ["tagged where a policy encrypts", { adaptive: false }, { ...clear, everyPacket: true }, true],
+  ["clear where hosts may have encrypted it themselves", {}, clear, false],
+  ["armed, where a policy wants tags on each packet", { everyPacket: true }, { suite: 2, everyPacket: false, encrypts: false }, true],
+  ["clear where nothing is asked for", { suite: 0 }, clear, false],
+  ["encrypted where a policy encrypts", { adaptive: false }, { suite: 2, everyPacket: true, encrypts: true }, false],
+])("a session %s is weaker than its policy, or not", (_name, ask, security, expected) => {
+  expect(isWeaker(security, { suite: 2, everyPacket: false, adaptive: true, ...ask })).toBe(expected);
+});
+
 const starts = fc.constantFrom<AdaptiveStart>("armed", "encrypted", "quic", "ipsec", "tls");
 const offers = fc.record({ suite: fc.constantFrom<Suite>(0, 1, 2), everyPacket: fc.boolean(), adaptive: fc.boolean(), start: starts })
   .map(({ start, ...ask }) => (offer(ask, start) as { value: SessionSecurity }).value);
@@ -99,4 +110,12 @@ test("7.1 8.2 along a path what is sealed is opened next, in both directions, an
     for (const bits of path.slice(1, -1)) expect(bits & (Protect.bodyFwd | Protect.bodyRev | Protect.watch)).toBe(0);
     expect(protectBits(Role.single, security)).toBe(0);
   }));
+});
+
+test("what an end stores of a session's protection is what it began with; a suite that nobody knows is none", () => {
+  fc.assert(fc.property(offers, fc.constantFrom(Role.ingress, Role.egress), (security, role) => {
+    const { payloadKey: _key, ...rest } = security;
+    expect(securityOf({ security: security.suite, protect: protectBits(role, security) })).toEqual(rest);
+  }));
+  expect(securityOf({ security: 9, protect: 0 })).toEqual(clear);
 });

@@ -6,6 +6,7 @@ import * as wire from "./constants.ts";
 import type { Suite } from "./encode.ts";
 import type { Metadata, PayloadKey } from "./metadata.ts";
 import { Protect, Role } from "./session.ts";
+import type { Session } from "./session.ts";
 
 /** SecurityAsk is what the policy of a service wants. */
 export interface SecurityAsk { suite: Suite; everyPacket: boolean; adaptive: boolean }
@@ -84,6 +85,18 @@ const bitsOf = {
   [Role.transit]: { tags: Protect.openFwd | Protect.sealFwd | Protect.openRev | Protect.sealRev, bodies: 0, watch: 0 }, // it never decrypts
   [Role.egress]: { tags: Protect.openFwd | Protect.sealRev, bodies, watch: Protect.watch },
 } satisfies Record<Role, { tags: number; bodies: number; watch: number }>;
+
+const TAGS = Protect.openFwd | Protect.openRev | Protect.sealFwd | Protect.sealRev;
+
+/** securityOf reads how a stored session is protected; a transit router does not know whether bodies are encrypted. */
+export function securityOf({ security, protect }: Pick<Session, "security" | "protect">): SessionSecurity {
+  return { suite: isSuite(security) ? security : wire.SUITE_CLEAR, everyPacket: (protect & TAGS) !== 0, encrypts: (protect & bodies) !== 0 };
+}
+
+/** isWeaker tells whether a session is protected less than a policy wants; with adaptive encryption, what hosts encrypt themselves may be clear. */
+export function isWeaker(security: SessionSecurity, ask: SecurityAsk): boolean {
+  return (ask.everyPacket && !security.everyPacket) || (ask.suite !== wire.SUITE_CLEAR && !ask.adaptive && !security.encrypts);
+}
 
 /** protectBits says what a router in its role does with packets of a session that carry no metadata, as bits of Protect. */
 export function protectBits(role: Role, { suite, everyPacket, encrypts }: SessionSecurity): number {

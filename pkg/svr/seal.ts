@@ -64,7 +64,10 @@ export interface SealOptions extends LayoutOptions, Signing {
 }
 
 /** Sealing is the same in parts. */
-export interface Sealing extends Pick<SealOptions, "metadata" | "suite"> { layout: LayoutOptions; signing: Signing; body?: Laying["body"] }
+export interface Sealing extends Pick<SealOptions, "metadata" | "suite"> { layout: LayoutOptions; signing: Signing; body?: Laying["body"];
+  /** bytes left behind the body, which encryption makes longer; default none */
+  growth?: number | undefined;
+}
 
 /** planSeal lays a packet out toward `to` with metadata and room for the tag; DF is set unless told otherwise (protocol 2.7). `limit` when the metadata is too long, `too-big` and `filter` as layoutPacket says. The received checksum must have been verified: a new one is made over all bytes. */
 export function planSeal(packet: Packet, to: Endpoints, options: SealOptions): Result<SealJob, "limit" | "too-big" | "filter"> {
@@ -73,10 +76,10 @@ export function planSeal(packet: Packet, to: Endpoints, options: SealOptions): R
 
 /** planSealing is planSeal for those who have its options in parts, as a router has for each first packet. */
 export function planSealing(packet: Packet, to: Endpoints, sealing: Sealing): Result<SealJob, "limit" | "too-big" | "filter"> {
-  const { layout: options, signing, body, metadata, suite } = sealing;
+  const { layout: options, signing, body, metadata, suite, growth = 0 } = sealing;
   const plan = metadata === undefined ? undefined : planMetadata(metadata, suite);
   if (plan !== undefined && !plan.ok) return plan;
-  const room = { before: plan?.value.length ?? 0, behind: signing.mode === "disabled" ? 0 : wire.TAG_BYTES };
+  const room = { before: plan?.value.length ?? 0, behind: growth + (signing.mode === "disabled" ? 0 : wire.TAG_BYTES) };
   const layout = layoutPacket(packet, to, { options, room, body, dontFragment: true });
   if (!layout.ok) return layout;
   return ok(sealJob(layout.value, plan?.value, signing));

@@ -93,7 +93,7 @@ function service(one: LabService): ServiceConfig {
       ...(one.allow ?? ["corp"]).map((tenant) => ({ tenant, permission: "Allow" as const, origin })),
       ...(one.deny ?? []).map((tenant) => ({ tenant, permission: "Deny" as const, origin })),
     ],
-    enforcement: one.enforcement ?? "Reset", sourceNat: one.sourceNat === "Pool" ? "Pool" : one.sourceNat === true ? "Interface" : "None", trafficClass: "BestEffort", hmacScope: "MetadataOnly",
+    enforcement: one.enforcement ?? "Reset", sourceNat: one.sourceNat === "Pool" ? "Pool" : one.sourceNat === true ? "Interface" : "None", trafficClass: "BestEffort",
     sessionRecovery: one.asksHealth === true ? "InactivityBased" : "PacketBased",
     ...(one.idleMs === undefined ? {} : { idleMs: one.idleMs }), origin,
   };

@@ -18,7 +18,7 @@ function addBreakout(config: RouterConfig): void {
   const path = config.paths.find((one) => one.family === 4 && one.interface === "right")!;
   config.services.push({
     name: "z/breakout", enabled: true, addresses: [{ prefix: prefix("192.0.2.2/32"), origin }], transports: [], access: [{ tenant: "corp", permission: "Allow", origin }],
-    enforcement: "Reset", sourceNat: "Interface", trafficClass: "BestEffort", hmacScope: "MetadataOnly", sessionRecovery: "PacketBased", origin,
+    enforcement: "Reset", sourceNat: "Interface", trafficClass: "BestEffort", sessionRecovery: "PacketBased", origin,
   });
   config.routes.push({
     kind: "local", service: "z/breakout", route: "z/breakout", cost: 1, maxSessions: 0, sessionRate: 0, interface: "right", ifnum: path.ifnum, vlan: 0,

@@ -37,7 +37,13 @@ export interface SiteRouter {
 }
 
 /** Site is what is configured on a topology. */
-export interface Site { tenants: SiteTenant[]; services: SiteService[]; routers?: Record<string, SiteRouter> }
+export interface Site {
+  tenants: SiteTenant[];
+  services: SiteService[];
+  /** SecurityPolicies by name */
+  policies?: Record<string, Record<string, unknown>>;
+  routers?: Record<string, SiteRouter>;
+}
 
 const VERSION = "opensvr.io/v1alpha1";
 const NAMESPACE = "test";
@@ -59,6 +65,7 @@ export function openSite(change: { more?: Record<string, unknown>; routers?: Rec
 export function objectsOf(topology: Topology, site: Site): ConfigObject[] {
   return structuredClone([
     ...site.tenants.map((tenant) => clusterObject("Tenant", tenant.name, { ...(tenant.members && { members: tenant.members }), ...(tenant.budgets && { budgets: tenant.budgets }) })),
+    ...Object.entries(site.policies ?? {}).map(([name, spec]) => namespacedObject("SecurityPolicy", name, spec)),
     ...site.services.flatMap((service) => [serviceObject(site, service), ...routeObjects(topology, service)]),
     ...routersOf(topology).map((name) => routerObject(topology, site, name)),
   ]);

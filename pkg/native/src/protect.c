@@ -120,7 +120,14 @@ int svr_protect_peer(struct svr_vault *protect, const struct svr_protect_peer *p
 	return 0;
 }
 
-/* Locked: a cipher of its own, counters from 1. */
+/* The egress is given its key and cannot know what was sent under it before: by itself before it lost its state, or because somebody
+ * says old metadata again. So the reverse direction counts from the time, and never says a counter twice (docs/decisions/025). */
+static __u64 reverse_start(void)
+{
+	return (svr_abi_unix_ns() / 1000000000u) << 20;
+}
+
+/* Locked: a cipher of its own; the forward direction, whose key is new, counts from 1. */
 static struct svr_protect_cipher *make_cipher(struct svr_vault *protect, const struct svr_protect_session *from)
 {
 	struct svr_protect_cipher *cipher = secret_memory(sizeof(*cipher));
@@ -128,6 +135,7 @@ static struct svr_protect_cipher *make_cipher(struct svr_vault *protect, const s
 	if (!cipher)
 		return NULL;
 	cipher->index = from->key_index;
+	cipher->sent[1] = reverse_start();
 	for (int direction = 0; direction < 2; direction++) {
 		struct svr_engine_secret secret = {};
 
@@ -156,12 +164,18 @@ static struct svr_protect_entry *claim(struct svr_vault *protect, const struct s
 	return *place;
 }
 
-/* Locked: another key index takes over, the old one is accepted for a while. */
+/* Metadata that comes late must not bring an older key back (RFC 1982, 8 bits). */
+static int is_newer(__u8 index, const struct svr_protect_cipher *current)
+{
+	return !current || (signed char)(__u8)(index - current->index) > 0;
+}
+
+/* Locked: a newer key index takes over, the old one is accepted for a while. */
 static int change_cipher(struct svr_vault *protect, struct svr_protect_entry *entry, const struct svr_protect_session *from)
 {
 	struct svr_protect_cipher *cipher;
 
-	if (!from->suite || (entry->current && entry->current->index == from->key_index))
+	if (!from->suite || !is_newer(from->key_index, entry->current))
 		return 0;
 	cipher = make_cipher(protect, from);
 	if (!cipher)

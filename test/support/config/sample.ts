@@ -51,7 +51,7 @@ export function serviceOf(sketch: ServiceSketch): ServiceConfig {
   const access = (permission: AccessConfig["permission"], tenants: string[] = []): AccessConfig[] =>
     tenants.map((tenant) => ({ tenant, permission, origin: originOf(object, "spec.access") }));
   return {
-    name: sketch.name, enabled: sketch.enabled ?? true, enforcement: "Reset", sourceNat: "None", trafficClass: "BestEffort", hmacScope: "MetadataOnly", sessionRecovery: "PacketBased",
+    name: sketch.name, enabled: sketch.enabled ?? true, enforcement: "Reset", sourceNat: "None", trafficClass: "BestEffort", sessionRecovery: "PacketBased",
     addresses: sketch.to.map((one) => ({ prefix: prefixOf(one), origin: originOf(object, "spec.addresses") })),
     transports: (sketch.transports ?? []).map((one) => transportOf(one, originOf(object, "spec.transports"))),
     access: [...access("Allow", sketch.allow), ...access("Deny", sketch.deny)],

@@ -1,0 +1,164 @@
+// What a shard does for protected sessions (protocol 7.1, 8.2): offers and takes keys, gives them to the store that protect workers read,
+// covers bodies that leave with the packets it sends itself, and uncovers those that arrive with metadata. Called by admit.ts, accept.ts,
+// arrive.ts, control.ts, emit.ts and relay.ts; which packets that concerns is pkg/svr/protected.ts.
+import { fail, ok } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
+import type { SessionRef } from "../ports/datapath.ts";
+import type { ProtectBodies, ProtectKeys } from "../ports/protect.ts";
+import { SUITE_CLEAR } from "../svr/constants.ts";
+import type { Suite } from "../svr/encode.ts";
+import type { Hkdf } from "../svr/keys.ts";
+import type { Metadata, PayloadKey } from "../svr/metadata.ts";
+import { payloadKeys, protectedLength } from "../svr/payload.ts";
+import { isEcho, offerSecurity, readSecurity, securityOf } from "../svr/protected.ts";
+import type { SecurityAsk, SessionSecurity } from "../svr/protected.ts";
+import type { DropReason } from "../svr/reasons.ts";
+import { Protect, Role } from "../svr/session.ts";
+import type { Session, SideIndex } from "../svr/session.ts";
+import type { Handle } from "./batch.ts";
+import type { PayloadKeys } from "./payloadkeys.ts";
+import type { PeerEntry } from "./tables.ts";
+import { carriedOf } from "./turn.ts";
+import type { Arrival, Carried, OpenedArrival, Turn } from "./turn.ts";
+
+/** FirstBody is an encrypted body of a session that does not exist yet. */
+export interface FirstBody { key: PayloadKey; uuid: Uint8Array; body: Uint8Array }
+
+/** ProtectTools are what a machine needs to protect sessions; pkg/security has them. */
+export interface ProtectTools {
+  keys: ProtectKeys;
+  bodies: ProtectBodies;
+  hkdf: Hkdf;
+  /** decrypts a body of the forward direction; nothing is remembered of it */
+  peek(first: FirstBody): Result<Uint8Array, DropReason>;
+}
+
+/** Protection is a shard's part of it; without tools no session may be protected. */
+export interface Protection {
+  tools?: ProtectTools | undefined;
+  kept: PayloadKeys;
+  /** whether a session may be asked for another key now */
+  mayAsk(session: number, nowMs: number): boolean;
+}
+
+const PAYLOAD_KEY_BYTES = 32;
+
+/** canCarry tells whether a session may be protected as wanted toward a peer: encrypted bodies need encrypted metadata for their key, and tags. */
+export function canCarry(turn: Turn, wanted: Pick<SecurityAsk, "suite" | "everyPacket">, peer: PeerEntry): boolean {
+  const isSecret = wanted.suite !== SUITE_CLEAR;
+  if (!isSecret && !wanted.everyPacket) return true;
+  return turn.protection.tools !== undefined && (!isSecret || (peer.suite !== SUITE_CLEAR && peer.mode !== "disabled"));
+}
+
+/** isBeyond tells metadata of a session that this machine cannot protect as it says. */
+export function isBeyond(turn: Turn, { security, payloadEncrypted }: Metadata): boolean {
+  const isProtected = payloadEncrypted === true || (security !== undefined && (security.suite !== SUITE_CLEAR || security.scope !== 0));
+  return isProtected && turn.protection.tools === undefined;
+}
+
+/** offered is how a session of a host begins toward a peer. */
+export function offered(turn: Turn, ask: SecurityAsk, peer: PeerEntry): Result<SessionSecurity, "no-path"> {
+  return offerSecurity(ask, { start: "encrypted", key: turn.random.bytes(PAYLOAD_KEY_BYTES), metadataSuite: peer.suite });
+}
+
+/** beginProtection gives the store what packets of a session need, from its first packet on or with another key. */
+export function beginProtection(turn: Turn, { state, ref }: Handle, key?: PayloadKey): void {
+  const { tools } = turn.protection;
+  if (tools === undefined || ref === undefined || (state.protect === 0 && key === undefined)) return;
+  const peerOf = (side: SideIndex): number => turn.tables.pathById(state.side[side].path)?.peer.id ?? 0;
+  const isEnd = state.role === Role.ingress || state.role === Role.egress; // transit routers see keys and keep none
+  tools.keys.session({ ref, protect: state.protect, peers: [peerOf(0), peerOf(1)], ...(key === undefined || !isEnd ? {} : { body: bodyKeys(tools.hkdf, key) }) });
+}
+
+function bodyKeys(hkdf: Hkdf, { suite, index, key }: PayloadKey): { suite: 1 | 2; keyIndex: number } & ReturnType<typeof payloadKeys> {
+  return { suite: suite as 1 | 2, keyIndex: index, ...payloadKeys(hkdf, key) };
+}
+
+/** sayableKey is the payload key that the ingress says: the kept one, else a new one with this number. */
+export function sayableKey(turn: Turn, handle: Handle, index: number): PayloadKey {
+  const { uuid } = handle.state;
+  const kept = turn.protection.kept.of(uuid);
+  if (kept !== undefined) return kept;
+  const key: PayloadKey = { suite: handle.state.security, index, key: turn.random.bytes(PAYLOAD_KEY_BYTES) };
+  turn.protection.kept.keep(uuid, key);
+  beginProtection(turn, handle, key);
+  return key;
+}
+
+/** takeSecurity applies what forward metadata says of a session that is known here; the reason when it is dropped. */
+export function takeSecurity(turn: Turn, { opened }: OpenedArrival, handle: Handle): DropReason | undefined {
+  const said = readSecurity(opened.tlvs, opened.tlvs.iv !== undefined);
+  if (!said.ok) return said.error;
+  const has = securityOf(handle.state);
+  if (said.value.suite !== has.suite || said.value.everyPacket !== has.everyPacket) return "metadata-malformed";
+  if (handle.state.role === Role.egress && said.value.payloadKey !== undefined) beginProtection(turn, handle, said.value.payloadKey);
+  return undefined;
+}
+
+/** echoFault tells why reverse metadata is dropped: it says another protection than the session has. */
+export function echoFault({ opened }: OpenedArrival, state: Session): DropReason | undefined {
+  return isEcho(opened.tlvs, securityOf(state)) ? undefined : "metadata-malformed";
+}
+
+/** isSealed tells a packet that came without metadata and as no worker has opened it: it has a tag. */
+export function isSealed({ punt: { session, isOpened } }: Arrival): boolean {
+  if (session === undefined || isOpened === true) return false;
+  return (session.state.protect & (session.side === 0 ? Protect.openFwd : Protect.openRev)) !== 0;
+}
+
+const bodyBit = [Protect.bodyFwd, Protect.bodyRev] as const, sealBit = [Protect.sealFwd, Protect.sealRev] as const;
+
+/** uncovered is the body of a packet that arrived on a side, decrypted where it is encrypted; absent when it was dropped, and counted. */
+export function uncovered(turn: Turn, arrival: Arrival, at: { handle: Handle; side: SideIndex }): Carried | undefined {
+  const { handle: { state, ref }, side } = at;
+  const carried = carriedOf(arrival);
+  const { bodyAt, bodyEnd, packet } = carried;
+  if (arrival.punt.isOpened === true || state.side[side].path === 0 || (state.protect & bodyBit[side]) === 0 || bodyEnd === bodyAt) return carried;
+  const plain = runBody(turn, { ref, direction: side, opens: true, body: packet.data.subarray(bodyAt, bodyEnd) });
+  if (plain.ok) return withBody(carried, plain.value);
+  turn.count(plain.error, arrival.opened?.peer);
+  return undefined;
+}
+
+function withBody(carried: Carried, plain: Uint8Array): Carried {
+  carried.packet.data.set(plain, carried.bodyAt);
+  return { ...carried, bodyEnd: carried.bodyAt + plain.length };
+}
+
+function runBody(turn: Turn, job: { ref: SessionRef | undefined; direction: SideIndex; opens: boolean; body: Uint8Array }): Result<Uint8Array, DropReason> {
+  const { tools } = turn.protection;
+  if (tools === undefined || job.ref === undefined) return fail("no-key");
+  const [result] = tools.bodies.run([{ ...job, ref: job.ref }], Math.floor(turn.nowUnixMs / 1000));
+  return result ?? fail("no-key");
+}
+
+/** firstPlain is the body of a packet that opens a session, in the clear; the reason when it is not what its key says. The packet stays as it is. */
+export function firstPlain(turn: Turn, { opened, packet }: OpenedArrival, key: PayloadKey): Result<Uint8Array, DropReason> {
+  const body = packet.data.subarray(opened.bodyAt, opened.bodyEnd);
+  if (body.length === 0) return ok(body);
+  return turn.protection.tools?.peek({ key, uuid: opened.tlvs.uuid as Uint8Array, body }) ?? fail("no-key");
+}
+
+/** Cover is what a body needs that leaves with a packet of ours: a tag, and a suite if it is encrypted. */
+export interface Cover { ref: SessionRef | undefined; direction: SideIndex; suite: Suite }
+
+/** coverOf tells what packets of a session need that leave on a side; absent when nothing. */
+export function coverOf({ state, ref }: Handle, to: SideIndex): Cover | undefined {
+  const direction = to === 1 ? 0 : 1;
+  if ((state.protect & (sealBit[direction] | bodyBit[direction])) === 0) return undefined;
+  return { ref, direction, suite: (state.protect & bodyBit[direction]) === 0 ? SUITE_CLEAR : state.security as Suite };
+}
+
+/** growthOf is how much longer a body becomes. */
+export function growthOf(cover: Cover | undefined, length: number): number {
+  return cover === undefined ? 0 : protectedLength(cover.suite, length) - length;
+}
+
+/** coverBody encrypts a body in place, with room for its growth behind it. */
+export function coverBody(turn: Turn, cover: Cover | undefined, data: Uint8Array, body: { at: number; end: number }): Result<void, "no-key"> {
+  if (cover === undefined || cover.suite === SUITE_CLEAR || body.end === body.at) return ok(undefined);
+  const covered = runBody(turn, { ref: cover.ref, direction: cover.direction, opens: false, body: data.subarray(body.at, body.end) });
+  if (!covered.ok) return fail("no-key");
+  data.set(covered.value, body.at);
+  return ok(undefined);
+}

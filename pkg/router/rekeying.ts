@@ -1,0 +1,43 @@
+// Payload keys as the ingress says them, and new ones (protocol 8.2): by age, when the peer lost what came with the one before, after a restart of this
+// router. Called by relay.ts and say.ts when metadata is due, by shard.ts for what the app knows.
+import { SUITE_CLEAR } from "../svr/constants.ts";
+import type { Metadata } from "../svr/metadata.ts";
+import { securityOf } from "../svr/protected.ts";
+import type { SessionSecurity } from "../svr/protected.ts";
+import { segmentOf } from "../svr/segmentfields.ts";
+import { Flag, Role } from "../svr/session.ts";
+import type { Handle } from "./batch.ts";
+import { sayableKey } from "./protection.ts";
+import { stepSegment } from "./segments.ts";
+import type { Turn } from "./turn.ts";
+
+const PAYLOAD_REKEY = 4; // reason of a modify (protocol 6.6)
+const KEY_INDEX_MASK = 0xff;
+
+/** renewKey begins a new key where metadata is due and the one that it said is not here any more, or the peer lost what came with it. */
+export function renewKey(turn: Turn, handle: Handle): void {
+  const { role, security, flags, uuid } = handle.state;
+  if (role !== Role.ingress || security === SUITE_CLEAR || (flags & Flag.fwdMeta) === 0 || turn.protection.kept.of(uuid) !== undefined) return;
+  beginKey(turn, handle);
+}
+
+/** beginKey has the next forward packet say metadata with a new key. */
+export function beginKey(turn: Turn, handle: Handle): void {
+  turn.protection.kept.drop(handle.state.uuid);
+  stepSegment(turn, handle, 1, { kind: "trigger", reason: PAYLOAD_REKEY });
+}
+
+/** saidSecurity is what metadata of a session says of its protection; forward metadata of the ingress with the key, whose number is that of the newest modify. */
+export function saidSecurity(turn: Turn, handle: Handle, direction: "forward" | "reverse"): SessionSecurity | undefined {
+  const security = securityOf(handle.state);
+  if (direction === "reverse") return security;
+  if (handle.state.role !== Role.ingress) return undefined; // copied, or none
+  if (security.suite === SUITE_CLEAR) return security;
+  const index = (segmentOf(handle.state, 1)?.modifyOut ?? 0) & KEY_INDEX_MASK;
+  return { ...security, payloadKey: sayableKey(turn, handle, index) };
+}
+
+/** lacksKey tells that a transit router cannot say forward metadata: it copies the payload key from what it relays, and keeps none. */
+export function lacksKey({ role, security }: Handle["state"], tlvs: Pick<Metadata, "payloadKey">): boolean {
+  return role === Role.transit && security !== SUITE_CLEAR && tlvs.payloadKey === undefined;
+}

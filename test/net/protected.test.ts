@@ -1,0 +1,90 @@
+// Sessions whose packets are protected between routers, over two segments with different suites for metadata:
+//
+//   a --lan0 r1 wan0 == west0 t east0 == wan0 r2 lan0-- b        captures on both links
+//
+// Services by their ports: a tag on each packet, bodies encrypted with CBC, with GCM. S-4 and what hosts see of it: nothing.
+import { startCapture } from "../support/capture.ts";
+import type { Capture } from "../support/capture.ts";
+import { openNet } from "../support/net.ts";
+import { describeNet } from "../support/probe.ts";
+import { startFabric } from "../support/router.ts";
+import type { Fabric, Router } from "../support/router.ts";
+import type { Site, SiteService } from "../support/site.ts";
+import { hostAddress, transit } from "../support/topologies.ts";
+import { startTcpClient, startTcpServer, startUdpClient, startUdpServer } from "../support/traffic.ts";
+import { waitFor } from "../support/wait.ts";
+import { readWire } from "../support/wire.ts";
+import type { WirePacket } from "../support/wire.ts";
+
+const families = [4, 6] as const;
+const service = (name: string, first: number): SiteService => ({
+  name, addresses: ["10.2.0.0/24", "fd00:2::/64"], at: { router: "r2", interface: "lan0" }, more: { securityPolicyRef: { name } },
+  transports: ["TCP", "UDP"].map((protocol) => ({ protocol, ports: [`${first}-${first + 999}`] })),
+});
+const site: Site = {
+  tenants: [{ name: "corp", members: [{ router: "r1", interface: "lan0" }] }],
+  services: [service("tagged", 1_000), service("cbc", 2_000), service("gcm", 3_000)],
+  policies: {
+    tagged: { hmacScope: "EveryPacket" },
+    cbc: { payloadEncryption: "CBC", adaptive: false },
+    gcm: { payloadEncryption: "GCM", adaptive: false },
+  },
+  routers: { t: { peers: { r2: { metadataEncryption: { suite: "GCM" } } } }, r2: { peers: { t: { metadataEncryption: { suite: "GCM" } } } } },
+};
+const kinds = families.flatMap((family) => [["tagged", 1_000], ["cbc", 2_000], ["gcm", 3_000]].map(([name, port]) => ({ family, name: name as string, first: port as number })));
+
+describeNet("protected sessions", () => {
+  let fabric: Fabric, r1: Router;
+  let used = 0;
+
+  beforeAll(async () => {
+    fabric = await startFabric(await openNet(transit), site);
+    for (const host of ["a", "b"]) await fabric.net.exec(host, ["sysctl", "-w", "net.ipv4.tcp_rto_max_ms=1000"]); // from Linux 6.15 on: hosts try again sooner
+    r1 = fabric.router("r1");
+  }, 60_000);
+  afterAll(async () => { await fabric.close(); }, 60_000);
+
+  const startCaptures = (): Promise<[Capture, Capture]> => Promise.all([startCapture(fabric.net, "r1", "wan0"), startCapture(fabric.net, "r2", "wan0")]);
+  const readBoth = async ([west, east]: [Capture, Capture]): Promise<[WirePacket[], WirePacket[]]> => [readWire(await west.stop(), fabric.keys("r1", "t")), readWire(await east.stop(), fabric.keys("t", "r2"))];
+
+  test.each(kinds)("UDP under $name over IPv$family: everything is answered, and no byte of it is read on the way unless only tagged", async ({ family, name, first }) => {
+    const at = { address: hostAddress(2, family), port: first + ++used };
+    await startUdpServer(fabric.net, "b", at);
+    const captures = await startCaptures();
+    const client = await startUdpClient(fabric.net, "a", { to: at.address, port: at.port });
+    const body = Buffer.from("all that is said here is said in confidence").toString("hex");
+    for (let round = 0; round < 20; round++) expect(await client.send(1, { body })).toMatchObject({ answered: 1, wrong: 0 });
+    for (const packets of await readBoth(captures)) {
+      const spoken = packets.filter((one) => one.packet.proto === 17 && one.packet.end - one.packet.payload > 40);
+      expect(spoken.length).toBeGreaterThanOrEqual(40);
+      const seen = spoken.filter((one) => Buffer.from(one.packet.data).toString("hex").includes(body));
+      expect(seen.length === 0).toBe(name !== "tagged");
+    }
+  }, 30_000);
+
+  test.each(kinds)("TCP under $name over IPv$family: every byte in place", async ({ family, first }) => {
+    const at = { address: hostAddress(2, family), port: first + ++used };
+    await startTcpServer(fabric.net, "b", at);
+    const client = startTcpClient(fabric.net, "a", { to: at.address, port: at.port, sessions: 1, messageBytes: 200_000 });
+    await waitFor("the echo", async () => (await client.report()).answered === 1);
+    for (let round = 0; round < 5; round++) await client.say();
+    await waitFor("all echoes", async () => (await client.report()).answered === 1, { show: () => JSON.stringify(r1.process.errors.slice(-300)) });
+    expect(await client.stop()).toMatchObject({ answered: 1, wrong: 0, faults: {} });
+  }, 30_000);
+
+  test.each([["r1", "ingress"], ["t", "transit router"], ["r2", "egress"]])("after kill -9 of %s, the %s, protected sessions go on within 5 s of its return and none is reset", async (name) => {
+    const clients = await Promise.all(kinds.map(async ({ family, first }) => {
+      const at = { address: hostAddress(2, family), port: first + ++used };
+      await startTcpServer(fabric.net, "b", at);
+      return startTcpClient(fabric.net, "a", { to: at.address, port: at.port, sessions: 1, everyMs: 100 });
+    }));
+    const received = async (): Promise<number[]> => Promise.all(clients.map(async (client) => (await client.report()).receivedBytes));
+    await waitFor("all talk", async () => (await received()).every((bytes) => bytes > 1_000));
+    const router = fabric.router(name);
+    await router.kill();
+    await router.start();
+    const before = await received();
+    await waitFor("all go on", async () => (await received()).every((bytes, index) => bytes > before[index]! + 500), { deadlineMs: 5_000 });
+    for (const client of clients) expect(await client.stop()).toMatchObject({ answered: 1, wrong: 0, faults: {} });
+  }, 60_000);
+});

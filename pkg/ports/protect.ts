@@ -46,6 +46,8 @@ export interface ProtectCounts {
   opened: number; sealed: number; openedBytes: number; sealedBytes: number;
   drops: Partial<Record<DropReason, number>>;
   missing: number[];
+  /** the last tag that would have been right at another time: of which peer (name number), how many epochs that is ahead */
+  skew?: { peer: number; epochs: number } | undefined;
 }
 
 /** ProtectWorker drains one ring; owned by one thread, every call is synchronous. */

@@ -48,7 +48,7 @@ export interface AdminParts {
   alarms: Pick<Alarms, "list">;
   pump: RecordPump;
   /** absent: this machine protects no packets of established sessions */
-  protectors?: Pick<Protectors, "drops">;
+  protectors?: Pick<Protectors, "drops" | "skews">;
   fill: Fill;
   shards: readonly unknown[];
   questions: Questions;

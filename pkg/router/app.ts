@@ -13,7 +13,7 @@ import type { ProtectKeys } from "../ports/protect.ts";
 import type { RecordSink } from "../ports/records.ts";
 import type { SealEngine } from "../svr/seal.ts";
 import { listenAdmin } from "./admin.ts";
-import { adminRoutes, dropsOf } from "./adminroutes.ts";
+import { adminRoutes } from "./adminroutes.ts";
 import { adoptedPairs } from "./adopt.ts";
 import { createAlarms } from "./alarms.ts";
 import type { Alarms } from "./alarms.ts";
@@ -28,7 +28,6 @@ import type { Census } from "./census.ts";
 import type { RouterFacts } from "./clusterreport.ts";
 import { createCounters } from "./counters.ts";
 import type { Counters } from "./counters.ts";
-import { createDropRates } from "./droprates.ts";
 import { factsOf } from "./facts.ts";
 import { createFill } from "./fill.ts";
 import type { Fill } from "./fill.ts";
@@ -57,6 +56,7 @@ import type { RecordPump } from "./pump.ts";
 import { createSettling } from "./settle.ts";
 import type { Settling } from "./settle.ts";
 import type { PeerKeyPair } from "./tables.ts";
+import { createTrafficAlarms } from "./trafficalarms.ts";
 
 /** RouterOptions are the adapters and settings of one router. */
 export interface RouterOptions {
@@ -198,11 +198,10 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
 /** What is done again and again beside the packets. */
 function workRegularly(parts: Parts, fill: Fill, undo: AsyncDisposableStack): void {
   const { options, intake, options: { clock, log } } = parts;
-  const rates = createDropRates(options.name);
+  const traffic = createTrafficAlarms(options.name, parts);
   const looking = options.every(ALARM_MS, () => {
     void fill.tables();
-    const { drops, peerDrops } = dropsOf(parts);
-    parts.alarms.follow([...parts.keying.alarms(), ...rates.step({ drops, peerDrops }, clock.monotonicMs())]);
+    parts.alarms.follow([...parts.keying.alarms(), ...traffic(clock.monotonicMs())]);
     options.report?.(factsOf(parts));
   });
   undo.defer(() => looking.stop());

@@ -4,7 +4,7 @@ import type { ShardCounters, ShardHost } from "./messages.ts";
 import { noHealthChecks } from "./tally.ts";
 
 const shard = (): ShardHost => ({ post: () => undefined, onMessage: () => undefined, closed: Promise.resolve() });
-const report = (change: Partial<ShardCounters>): ShardCounters => ({ drops: {}, peerDrops: {}, healthChecks: noHealthChecks(), punts: 0, pools: [], denialsSuppressed: 0, held: [], ...change });
+const report = (change: Partial<ShardCounters>): ShardCounters => ({ drops: {}, peerDrops: {}, skews: {}, healthChecks: noHealthChecks(), punts: 0, pools: [], denialsSuppressed: 0, held: [], ...change });
 
 test("without a report everything is zero", () => {
   const counters = createCounters();

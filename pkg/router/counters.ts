@@ -5,6 +5,8 @@ import type { Held } from "./held.ts";
 import type { HealthKind } from "./health.ts";
 import { noHealthChecks } from "./tally.ts";
 import type { PoolCount } from "./ports.ts";
+import { addSkews } from "./skewalarms.ts";
+import type { SkewTotals } from "./skewalarms.ts";
 
 /** Counters are the totals of all shards. */
 export interface Counters {
@@ -12,6 +14,7 @@ export interface Counters {
   drops(): Record<string, number>;
   healthChecks(): Record<HealthKind, number>;
   peerDrops(): Record<string, Record<string, number>>;
+  skews(): SkewTotals;
   shards(): { punts: number; denialsSuppressed: number }[];
   held(): Held[];
   pool(path: number): Omit<PoolCount, "path">;
@@ -25,6 +28,7 @@ export function createCounters(): Counters {
     drops: () => sumCounts([...reports.values()].map((report) => report.drops)),
     healthChecks: () => ({ ...noHealthChecks(), ...sumCounts([...reports.values()].map((report) => report.healthChecks)) }),
     peerDrops: () => sumOfPeers([...reports.values()].map((report) => report.peerDrops)),
+    skews: () => addSkews([...reports.values()].map((report) => report.skews)),
     shards: () => [...reports.values()].map((report) => ({ punts: report.punts, denialsSuppressed: report.denialsSuppressed })),
     held: () => sumHeld([...reports.values()].flatMap((report) => report.held)),
     pool(path) {

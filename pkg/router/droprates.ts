@@ -1,4 +1,4 @@
-// Alarms on drops that mean an attack, or clocks apart (behaviour 9.4): more than 100 a second of one peer and reason for 10 s. Called once a
+// Alarms on drops that mean an attack (behaviour 9.4; clocks apart: skewalarms.ts): more than 100 a second of one peer and reason for 10 s. Called once a
 // second with totals; what no peer can be told of counts for the router.
 import type { AlarmView } from "../api/view.ts";
 
@@ -8,7 +8,7 @@ export interface DropTotals { drops: Readonly<Record<string, number>>; peerDrops
 /** DropRates judges totals; each call is a second or so after the one before. */
 export interface DropRates { step(totals: DropTotals, nowMs: number): AlarmView[] }
 
-const ALARMED: Readonly<Record<string, string>> = { "hmac-failure": "hmac-failure", "hmac-clock-skew": "clock-skew", "replay-first-packet": "replay", "replay-payload": "replay" };
+const ALARMED: Readonly<Record<string, string>> = { "hmac-failure": "hmac-failure", "replay-first-packet": "replay", "replay-payload": "replay" };
 const MORE_THAN = 100; // a second
 const FOR_MS = 10_000;
 

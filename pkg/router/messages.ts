@@ -9,6 +9,7 @@ import type { Retimed } from "./live.ts";
 import type { HealthKind } from "./health.ts";
 import type { PairUse, PoolCount } from "./ports.ts";
 import type { Denial } from "./recordwriter.ts";
+import type { SkewTotals } from "./skewalarms.ts";
 import type { PeerKeyPair } from "./tables.ts";
 import type { Traced } from "./trace.ts";
 import type { WaypointPair } from "./turn.ts";
@@ -46,6 +47,8 @@ export interface ShardCounters {
   drops: Record<string, number>;
   /** by peer name, then reason */
   peerDrops: Record<string, Record<string, number>>;
+  /** peers whose clock differs, by name */
+  skews: SkewTotals;
   healthChecks: Record<HealthKind, number>;
   punts: number;
   pools: PoolCount[];

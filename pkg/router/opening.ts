@@ -213,8 +213,8 @@ function ownerOf(turn: Turn, { punt, packet }: Arrival, header: MetadataHeader):
   return turn.tables.pathById(punt.session.state.side[punt.session.side].path)?.peer;
 }
 
-function refuse(turn: Turn, reason: Parameters<Turn["count"]>[0], peer?: PeerEntry): false {
-  turn.count(reason, peer);
+function refuse(turn: Turn, reason: Parameters<Turn["count"]>[0], peer?: PeerEntry, skew?: number): false {
+  turn.count(reason, peer, skew);
   return false;
 }
 
@@ -232,7 +232,10 @@ function openAll(turn: Turn, pending: readonly Pending[], engine: SealEngine): S
 function finish(turn: Turn, one: Pending, result: OpenResult | undefined, engine: SealEngine): boolean {
   const { arrival, header, peer, job } = one;
   if (result === undefined) return refuse(turn, "hmac-failure", peer);
-  if (!result.ok && result.reason === "hmac-failure") return refuse(turn, wrongTag(turn, one, engine), peer);
+  if (!result.ok && result.reason === "hmac-failure") {
+    const { reason, skew } = wrongTag(turn, one, engine);
+    return refuse(turn, reason, peer, skew);
+  }
   const finished = finishOpen({ packet: arrival.packet, header, job, requireEncryption: peer.requireEncryption }, result);
   if (!finished.ok) return refuse(turn, finished.error, peer);
   if (asksForResilience(finished.value.metadata)) return refuse(turn, "metadata-unknown-critical", peer); // known, but not kept here

@@ -62,7 +62,7 @@ export interface PathMtus {
   /** counts a message of key exchange that was refused */
   count(reason: DropReason): void;
   /** messages that were refused, by reason, and by peer where the peer is known */
-  refused(): Pick<ReturnType<Tally["totals"]>, "drops" | "peerDrops">;
+  refused(): Pick<ReturnType<Tally["totals"]>, "drops" | "peerDrops" | "skews">;
 }
 
 interface Tracked { config: PathConfig; state: MtuState }
@@ -89,7 +89,7 @@ export function createPathMtus(options: PathMtuOptions): PathMtus {
     if (!budget()) return tally.count("rate");
     if (posted === undefined) return tally.count("unknown-key");
     const refused = receive({ ...options, skewGate }, posted, datagram, { onReply, isCuttable });
-    if (refused !== undefined) tally.count(refused.reason, refused.peer);
+    if (refused !== undefined) tally.count(refused.reason, refused.peer, refused.skew);
   });
   return {
     follow(next) {
@@ -187,7 +187,7 @@ function signingOf({ clock }: PathMtuOptions, posted: ShardConfig, name: string)
 }
 
 /** Why a message counts for nothing; the peer is known once its key is. */
-interface Refused { reason: DropReason; peer?: string }
+interface Refused { reason: DropReason; peer?: string; skew?: number | undefined }
 
 /** What messages are judged with. */
 type Judge = PathMtuOptions & { skewGate: Pick<SkewGate, "permits"> };
@@ -221,27 +221,27 @@ function open(options: Judge, posted: ShardConfig, datagram: Datagram): Result<O
   const keys = peer === undefined ? undefined : keysIn(posted.keys, peer.name);
   if (peer === undefined || keys === undefined) return fail({ reason: "unknown-key" });
   const message = verified(options, read.value, { peer, keys });
-  if (!message.ok) return fail({ reason: message.error, peer: peer.name });
+  if (!message.ok) return fail({ ...message.error, peer: peer.name });
   const paths = posted.config.paths.filter((path) => path.peer === peer.name && sameAddress(path.local, datagram.local));
   return paths.length === 0 ? fail({ reason: "peer-mismatch", peer: peer.name }) : ok({ message: message.value, paths });
 }
 
-function verified(options: Judge, { packet, header }: PeeringPacket, from: { peer: RouterConfig["peers"][number]; keys: PeerKeyPair }): Result<MtuMessage, DropReason> {
+function verified(options: Judge, { packet, header }: PeeringPacket, from: { peer: RouterConfig["peers"][number]; keys: PeerKeyPair }): Result<MtuMessage, Refused> {
   const { clock, engine, skewGate } = options;
   const { peer: { hmac }, keys } = from;
   const mode = MODES[hmac.mode], epoch = epochAt(clock.unixMs() / 1000);
   const job = planOpen(packet, header, { mode, keys: keys.receive.filter(({ keyId }) => keyId === header.metadata.keyId), epochs: acceptedEpochs(mode, epoch, hmac.window) });
-  if (!job.ok) return job;
+  if (!job.ok) return fail({ reason: job.error });
   const [result] = engine.open([job.value]);
-  if (result === undefined) return fail("fault");
+  if (result === undefined) return fail({ reason: "fault" });
   if (!result.ok && result.reason === "hmac-failure") {
     return fail(skewOrFailure({ job: job.value, mode, window: hmac.window, epoch, permits: () => skewGate.permits(from.peer, clock.monotonicMs()) }, engine));
   }
   const opened = finishOpen({ packet, header, job: job.value, requireEncryption: false }, result);
-  if (!opened.ok) return opened;
+  if (!opened.ok) return fail({ reason: opened.error });
   if (opened.value.tag !== undefined) options.keyUsed?.(opened.value.key.keyId);
   const message = readMtuMessage(opened.value.metadata, packet, { at: opened.value.bodyAt, end: opened.value.bodyEnd });
-  return message === undefined ? fail("metadata-malformed") : ok(message);
+  return message === undefined ? fail({ reason: "metadata-malformed" }) : ok(message);
 }
 
 /** withPathMtus is a configuration with what is known of its paths in force: in them, and in the next hops that only they use. */

@@ -62,6 +62,16 @@ test("what ended is forgotten, what workers report is summed", async () => {
   await all.stop();
 });
 
+test("RB-21 tags of another time count for their peer, by its name", () => {
+  const { all, tell } = world(0);
+  all.follow(posted(["west"], {}));
+  tell({ ...none, drops: { "hmac-clock-skew": 3 }, skew: { peer: 20, epochs: -5 } });
+  tell({ ...none, drops: { "hmac-clock-skew": 3 }, skew: { peer: 20, epochs: -5 } });
+  tell({ ...none, drops: { "hmac-clock-skew": 4 }, skew: { peer: 20, epochs: 6 } });
+  tell({ ...none, drops: { "hmac-clock-skew": 9 }, skew: { peer: 77, epochs: 6 } });
+  expect(all.skews()).toEqual({ west: { count: 4, epochs: 6 } });
+});
+
 test("the loop of a worker reports at most ten times a second, slots without keys of all its turns, and once more when it stops", () => {
   const sent: ProtectCounts[] = [];
   let turn = 0;

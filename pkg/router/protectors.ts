@@ -8,6 +8,7 @@ import { keysIn } from "./build.ts";
 import type { ShardConfig } from "./build.ts";
 import { sumCounts } from "./counters.ts";
 import { nameKey } from "./names.ts";
+import type { SkewTotal, SkewTotals } from "./skewalarms.ts";
 import type { PeerKeyPair } from "./tables.ts";
 
 /** ProtectHost is one worker's thread; `closed` rejects when it ends by a fault. */
@@ -29,6 +30,8 @@ export interface Protectors {
   records(max: number): DatapathRecord[];
   /** packets dropped by all workers, by reason */
   drops(): Record<string, number>;
+  /** peers whose clock differs, by name */
+  skews(): SkewTotals;
   counts(): Pick<ProtectCounts, "opened" | "sealed" | "openedBytes" | "sealedBytes">;
   stop(): Promise<void>;
 }
@@ -53,12 +56,21 @@ export function peersOf({ config, ids }: ShardConfig, session: Pick<Session, "si
 /** What a store of keys and its workers belong to; `lost` hears of sessions whose own key nobody here has: an earlier process took it along. */
 export interface ProtectorsOf { keys: ProtectKeys; hosts: readonly ProtectHost[]; datapath: Pick<Datapath, "sessions" | "records">; lost: (sessions: LostKey[]) => void }
 
+/** What came since the report before counts for the peer of the last one. */
+function noteSkew(skews: Record<string, SkewTotal>, posted: ShardConfig | undefined, { now, before }: { now: ProtectCounts; before: ProtectCounts | undefined }): void {
+  const { drops, skew } = now, count = (drops["hmac-clock-skew"] ?? 0) - (before?.drops["hmac-clock-skew"] ?? 0);
+  const name = skew === undefined ? undefined : posted?.config.peers.find((peer) => posted.ids[nameKey("router", peer.name)] === skew.peer)?.name;
+  if (count > 0 && name !== undefined) skews[name] = { count: (skews[name]?.count ?? 0) + count, epochs: skew?.epochs ?? 0 };
+}
+
 /** createProtectors watches the workers. Sessions that need tags only get their keys when their packets find none: they are those of their peers. */
 export function createProtectors({ keys, hosts, datapath, lost }: ProtectorsOf): Protectors {
   const reports = new Map<ProtectHost, ProtectCounts>();
+  const skews: Record<string, SkewTotal> = {};
   let posted: ShardConfig | undefined, known = new Set<number>();
   for (const host of hosts) {
     host.onCounts((counts) => {
+      noteSkew(skews, posted, { now: counts, before: reports.get(host) });
       reports.set(host, counts);
       const refs = counts.missing.flatMap((slot) => datapath.sessions(slot, 1).sessions.filter(({ index }) => index === slot).flatMap(giveSession));
       if (refs.length > 0) lost(refs);
@@ -100,6 +112,7 @@ export function createProtectors({ keys, hosts, datapath, lost }: ProtectorsOf):
       return records;
     },
     drops: () => sumCounts([...reports.values()].map(({ drops }) => drops as Record<string, number>)),
+    skews: () => skews,
     counts: () => ({ opened: sum("opened"), sealed: sum("sealed"), openedBytes: sum("openedBytes"), sealedBytes: sum("sealedBytes") }),
     async stop() {
       for (const host of hosts) host.stop();

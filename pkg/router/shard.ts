@@ -270,7 +270,7 @@ export class Shard {
       enableGate: this.#enableGate, skewGate: this.#skewGate, errorGate: this.#errorGate, sessionErrors: this.#sessionErrors, fragments: this.#fragments, handing: this.#handing, capturing: this.#capturing, ids: this.#ids,
       load: port.load(), sessionsOf: (tenant) => port.usage(tenant).live, replay: this.#replay, find: finder(port), take: (length) => this.#slab.take(length),
       tooBig: (path) => void this.#tooBig.add(path), keyUsed: (key) => { this.#keysUsed.add(key); },
-      count: (reason, peer) => this.#tally.count(reason, peer?.name), countHealth: (kind) => this.#tally.countHealth(kind), deny: (denial) => this.#denials.offer(denial, nowMs),
+      count: (reason, peer, skew) => this.#tally.count(reason, peer?.name, skew), countHealth: (kind) => this.#tally.countHealth(kind), deny: (denial) => this.#denials.offer(denial, nowMs),
     };
   }
 

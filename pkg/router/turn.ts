@@ -73,7 +73,8 @@ export interface Turn {
   readonly find: FindSession;
   /** zeroed bytes for a packet that leaves with this turn; gone when it was sent */
   readonly take: (length: number) => Uint8Array;
-  count(reason: DropReason, peer?: PeerEntry): void;
+  /** `skew`: how many epochs the peer is ahead */
+  count(reason: DropReason, peer?: PeerEntry, skew?: number): void;
   countHealth(kind: HealthKind): void;
   /** an ICMP error says that packets of ours are too big for a path */
   tooBig(path: number): void;

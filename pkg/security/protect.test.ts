@@ -116,6 +116,42 @@ describe.each(cases)("$kind, $name", ({ suite, make }) => {
   });
 });
 
+describe("RB-21 7.1 epochs", () => {
+  const names = (drops: object): string => Object.keys(drops).join();
+  test.each([[0, 1], [2, 1], [-2, 1], [4, 2], [-4, 2], [10, 5], [-10, 5]] as const)("a clock that is %i s ahead is accepted with a window of %i, one epoch further it is not", (ahead, window) => {
+    const { ingress, egress } = routers(0);
+    egress.keys.peer({ peer: 9, mode: "time-based", window, send: west, receive: [east] });
+    const [sealed] = seal(ingress, udp());
+    expect(openOne(egress, sealed!, NOW - ahead)).toBeDefined();
+    const beyond = ahead < 0 ? NOW + 2 * (window + 1) : NOW - 2 * (window + 1);
+    expect([openOne(egress, sealed!, beyond), names(egress.worker.counts().drops), egress.worker.counts().skew]).toEqual([undefined, "hmac-clock-skew", { peer: 9, epochs: (ahead < 0 ? -1 : 1) * (window + 1) }]);
+  });
+
+  test("differences up to 30 epochs are told as that, ten times a second and peer, whichever key it is; more are a wrong tag, and nothing is told in regular mode", () => {
+    const { ingress, egress } = routers(0), [sealed] = seal(ingress, udp());
+    egress.keys.peer({ peer: 9, mode: "time-based", window: 1, send: west, receive: [west, west, east] });
+    for (const [now, drops] of [[NOW + 60, { "hmac-clock-skew": 1 }], [NOW - 60, { "hmac-clock-skew": 2 }], [NOW + 62, { "hmac-clock-skew": 2, "hmac-failure": 1 }]] as const) {
+      expect([openOne(egress, sealed!, now), egress.worker.counts().drops]).toEqual([undefined, drops]);
+    }
+    for (let i = 0; i < 12; i++) openOne(egress, sealed!, NOW + 20);
+    expect(egress.worker.counts().drops).toEqual({ "hmac-clock-skew": 12, "hmac-failure": 3 });
+    openOne(egress, sealed!, NOW + 22);
+    expect(egress.worker.counts()).toMatchObject({ drops: { "hmac-clock-skew": 13, "hmac-failure": 3 }, skew: { peer: 9, epochs: -11 } });
+    expect(openOne(egress, sealed!)).toBeDefined();
+    for (const { keys } of [ingress, egress]) keys.peer({ peer: 9, mode: "regular", window: 1, send: keys === ingress.keys ? east : west, receive: [east] });
+    const [regular] = seal(ingress, udp());
+    expect([openOne(egress, regular!, NOW + 86_400) !== undefined, openOne(egress, sealed!), names(egress.worker.counts().drops)]).toEqual([true, undefined, "hmac-failure,hmac-clock-skew"]);
+    expect(egress.worker.counts().drops).toEqual({ "hmac-clock-skew": 13, "hmac-failure": 4 });
+  });
+
+  test("disabled: nothing is tagged and nothing is looked at", () => {
+    const { ingress, egress } = routers(0), packet = udp();
+    for (const { keys } of [ingress, egress]) keys.peer({ peer: 9, mode: "disabled", window: 1, send: east, receive: [west] });
+    const [sealed] = seal(ingress, packet);
+    expect([toHex(sealed!), toHex(openOne(egress, sealed!, NOW + 86_400)!)]).toEqual([toHex(packet), toHex(packet)]);
+  });
+});
+
 test("ports, checksum and IP header may change on the way: a NAT does not break it", () => {
   const { ingress, egress } = routers(1);
   const [sealed] = seal(ingress, udp());

@@ -11,7 +11,7 @@ const PEER_BYTES = 164, PEER_HEAD = 20, SECRET_BYTES = 36; // struct svr_protect
 const SESSION_BYTES = 108, S_UUID = 4, S_PROTECT = 20, S_PEERS = 22, S_SUITE = 26, S_INDEX = 27, S_KEYS = 28, S_SALTS = 92; // struct svr_protect_session
 const RECEIVES = 3;
 const MODES = { disabled: 0, regular: 1, "time-based": 2 } as const; // enum svr_protect_mode
-const REASONS = 128, COUNTS_BYTES = 32 + 8 * REASONS + 4 * 66, C_DROPS = 32, C_MISSING = C_DROPS + 8 * REASONS; // struct svr_protect_counts
+const REASONS = 128, COUNTS_BYTES = 32 + 8 * REASONS + 4 * 68, C_DROPS = 32, C_MISSING = C_DROPS + 8 * REASONS, C_SKEW = C_MISSING + 4 * 65; // struct svr_protect_counts
 const CALL_WORDS = 4; // struct svr_protect_call
 
 function check(status: number, what: string): number {
@@ -87,7 +87,8 @@ function readCounts(array: Uint8Array): ProtectCounts {
     if (count > 0) drops[(reasonOf(number)?.name ?? "fault") as DropReason] = count;
   }
   const missing = Array.from({ length: view.getUint32(C_MISSING, true) }, (_, i) => view.getUint32(C_MISSING + 4 + 4 * i, true));
-  return { opened: u64(0), sealed: u64(8), openedBytes: u64(16), sealedBytes: u64(24), drops, missing };
+  const peer = view.getUint32(C_SKEW, true), epochs = view.getInt32(C_SKEW + 4, true);
+  return { opened: u64(0), sealed: u64(8), openedBytes: u64(16), sealedBytes: u64(24), drops, missing, ...(epochs !== 0 && { skew: { peer, epochs } }) };
 }
 
 /** ProtectRunner is a worker that is also given single records; without a ring it does nothing else. */

@@ -28,7 +28,7 @@ export function adminOf(lab: Lab, router: LabRouter): (path: string) => unknown 
   const { captures } = capturesOf(lab, router);
   const fill = createFill({ datapath: router.datapath, counters, pump, captures, mtus: { held: () => [] }, config: () => router.config, log: quiet });
   const routes = adminRoutes({
-    fill, keying, alarms: { list: () => [] }, mtus: { mtuOf: (path) => path.mtu, verdictOf: () => "off", refused: () => ({ drops: { rate: 2 }, peerDrops: { west: { "hmac-failure": 3 } } }) },
+    fill, keying, alarms: { list: () => [] }, mtus: { mtuOf: (path) => path.mtu, verdictOf: () => "off", refused: () => ({ drops: { rate: 2 }, peerDrops: { west: { "hmac-failure": 3 } }, skews: {} }) },
     options: { name: router.name, version: "0.1.0", boot: "b1", clock, stateDir: `/state/${router.name}` }, audit: { head: () => ({ sequence: 7, hash: "a".repeat(64) }) }, datapath: router.datapath, counters, pump, shards: router.shards, captures, startedMs: lab.now() - 5_400,
     questions: questionsOf(router), pace: { piece: (work) => Promise.resolve(work()) }, pause: (ms) => Promise.resolve(ms < 1 ? undefined : lab.wait(ms)),
     intake: { current: () => applied, stale: () => false, first: () => Promise.resolve(applied), again: () => Promise.resolve(undefined), programmed: () => undefined, refused: () => undefined, retry: () => Promise.resolve(), troubles: () => [] },

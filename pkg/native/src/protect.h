@@ -51,6 +51,8 @@ struct svr_protect_counts {
 	__u64 drops[SVR_REASON_SLOTS];
 	__u32 missing_count;
 	__u32 missing[SVR_PROTECT_MISSING];
+	__u32 skew_peer;       /* whose tag would have been right at another time, the last one */
+	__s32 skew_epochs;     /* how many epochs it was ahead; 0: none yet */
 	__u32 reserved;
 };
 

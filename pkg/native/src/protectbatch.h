@@ -13,6 +13,7 @@ enum {
 	SVR_WIRE_COUNTER = 8,      /* F: key index and counter, in front of an encrypted body */
 	SVR_WIRE_ROOM = 64,        /* what sealing adds at most: F, padding or GCM tag, tag; and what the library's E needs */
 	SVR_ARENA = 1 << 20,
+	SVR_SKEW_EPOCHS = 30,      /* to either side, where a wrong tag is looked into (protocol 7.1) */
 	SVR_TRAIN = 64,            /* segments of one super-packet at most */
 };
 
@@ -33,15 +34,25 @@ struct svr_wire {
 	__u8 opens;            /* else it is sealed */
 	__u8 marked;           /* it leaves as one of its session's, because that is captured */
 	__u8 split;            /* it came in a super-packet */
+	__u8 skews;            /* no accepted epoch fits: those around them are tried, to tell why */
+	__s32 skew;            /* epochs that its sender was ahead, if one of those fits */
 	__u8 summed;           /* its checksum is computed anew; 0: UDP over IPv4 without one */
 	__u8 iv[SVR_BLOCK];
 	__u8 tag[SVR_TAG];     /* as received */
 	__u8 ports[4];
 };
 
+/* How often a second a worker looks for a clock that differs, by the peer's name number: some may share a place. */
+struct svr_skew_gate {
+	__u32 unix_s;
+	__u8 tried[256];
+};
+
 struct svr_batch {
 	struct svr_engine *engine;
+	struct svr_skew_gate gate;
 	__u32 unix_s, count, used;
+	__u8 looks;            /* svr_wire.skews of those whose tags are looked at now */
 	struct svr_wire wires[SVR_ENGINE_BURST];
 	__u8 *arena;
 };
@@ -50,6 +61,11 @@ struct svr_batch {
 __u32 svr_batch_add(struct svr_batch *batch, const struct svr_punt *punt, struct svr_vault *protect, void (*flush)(void *context), void *context);
 /* protectcrypt.c: seals and opens all of them; those that fail get their reason. 0, or -EIO. */
 int svr_batch_run(struct svr_batch *batch);
+/* protectskew.c: how far the epoch of a try is from the local one; whether a wrong tag is looked into. */
+__s32 svr_skew_distance(__u32 number);
+int svr_skew_permits(struct svr_skew_gate *gate, const struct svr_wire *wire, __u32 unix_s);
+/* Name number of the peer that a packet came from or goes to. */
+__u32 svr_wire_peer(const struct svr_wire *wire);
 /* protectsplit.c: lengths and checksums of a packet that leaves. */
 void svr_batch_finish(struct svr_wire *wire);
 /* protectmerge.c: how many wires from `at` on leave as one super-packet, at least 1. */

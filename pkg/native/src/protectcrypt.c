@@ -177,25 +177,26 @@ static void take_tags(struct svr_batch *batch)
 	}
 }
 
-/* Epoch of the try: the local one, then one before, one after, two before ... */
+/* Epoch of the try. */
 static __u32 epoch_of(const struct svr_batch *batch, const struct svr_protect_pair *pair, __u32 number)
 {
-	__u32 distance = (number + 1) / 2;
+	return pair->mode == SVR_PROTECT_TIMED ? batch->unix_s / 2 + (__u32)svr_skew_distance(number) : 0;
+}
 
-	if (pair->mode != SVR_PROTECT_TIMED)
-		return 0;
-	return batch->unix_s / 2 + (number % 2 ? -distance : distance);
+/* Epochs that are tried for a packet, each with every key. */
+static __u32 epochs_of(const struct svr_wire *wire)
+{
+	if (wire->pair->mode != SVR_PROTECT_TIMED)
+		return 1;
+	return 2 * (wire->skews ? SVR_SKEW_EPOCHS : wire->pair->window) + 1;
 }
 
 /* Does a packet have a key and epoch left for this round? */
-static int waits(const struct svr_wire *wire, __u32 number)
+static int waits(const struct svr_batch *batch, const struct svr_wire *wire, __u32 number)
 {
-	__u32 epochs;
-
-	if (!wire->opens || wire->drop != SVR_DROP_HMAC_FAILURE || wire->length < wire->body)
+	if (!wire->opens || wire->drop != SVR_DROP_HMAC_FAILURE || wire->length < wire->body || wire->skews != batch->looks)
 		return 0;
-	epochs = wire->pair->mode == SVR_PROTECT_TIMED ? 2 * wire->pair->window + 1 : 1;
-	return number < epochs * wire->pair->receives;
+	return number < epochs_of(wire) * wire->pair->receives;
 }
 
 /* The time does not depend on where two tags differ. */
@@ -208,6 +209,24 @@ static int is_equal(const __u8 *a, const __u8 *b)
 	return !difference;
 }
 
+/* The tag is right; where it was looked for outside the window it is dropped all the same, and why is known. */
+static void accept_tag(struct svr_wire *wire, __u32 number)
+{
+	wire->drop = wire->skews ? SVR_DROP_HMAC_CLOCK_SKEW : 0;
+	wire->skew = wire->skews ? svr_skew_distance(number) : 0;
+}
+
+/* Marks those whose failure is looked into. */
+static int choose_skewed(struct svr_batch *batch)
+{
+	int chosen = 0;
+
+	for (__u32 i = 0; i < batch->count; i++)
+		if (waits(batch, &batch->wires[i], 0) && svr_skew_permits(&batch->gate, &batch->wires[i], batch->unix_s))
+			batch->wires[i].skews = 1, chosen++;
+	return chosen;
+}
+
 /* One key and epoch for all that are not verified yet; how many those were, or -EIO. */
 static int verify_round(struct svr_batch *batch, __u32 number)
 {
@@ -217,31 +236,45 @@ static int verify_round(struct svr_batch *batch, __u32 number)
 
 	for (__u32 i = 0; i < batch->count; i++) {
 		struct svr_wire *wire = &batch->wires[i];
-		__u32 epochs = wire->pair->mode == SVR_PROTECT_TIMED ? 2 * wire->pair->window + 1 : 1;
+		__u32 epochs = epochs_of(wire);
 		struct svr_job job = tag_place(wire);
 
-		if (waits(wire, number))
+		if (waits(batch, wire, number))
 			svr_engine_tag(&batch->engine->burst[tags++], &wire->pair->receive[number / epochs], wire->packet, &job, epoch_of(batch, wire->pair, number % epochs),
 				       computed[i]);
 	}
 	error = svr_engine_hash(batch->engine, tags);
 	for (__u32 i = 0; !error && i < batch->count; i++)
-		if (waits(&batch->wires[i], number) && is_equal(computed[i], batch->wires[i].tag))
-			batch->wires[i].drop = 0;
+		if (waits(batch, &batch->wires[i], number) && is_equal(computed[i], batch->wires[i].tag))
+			accept_tag(&batch->wires[i], number % epochs_of(&batch->wires[i]));
 	return error ? error : (int)tags;
+}
+
+/* Every key and epoch that there is for the packets that are looked at; 0, or -EIO. */
+static int verify_rounds(struct svr_batch *batch)
+{
+	int waiting = 1;
+
+	for (__u32 number = 0; waiting > 0; number++)
+		waiting = verify_round(batch, number);
+	return waiting;
 }
 
 static int verify(struct svr_batch *batch)
 {
-	int waiting = 1;
+	int error;
 
 	take_tags(batch);
-	for (__u32 number = 0; waiting > 0; number++)
-		waiting = verify_round(batch, number);
+	batch->looks = 0;
+	error = verify_rounds(batch);
+	if (!error && choose_skewed(batch)) {
+		batch->looks = 1;
+		error = verify_rounds(batch);
+	}
 	for (__u32 i = 0; i < batch->count; i++)
 		if (batch->wires[i].opens && batch->wires[i].pair->mode)
 			memcpy(batch->wires[i].packet + batch->wires[i].l3_length, batch->wires[i].ports, 4);
-	return waiting;
+	return error;
 }
 
 /* Under which key the body is encrypted: the current one, or for a while the one before. */

@@ -108,12 +108,17 @@ static __u32 find_keys(struct svr_vault *protect, const struct svr_punt *punt, s
 	if (!wire->entry)
 		return SVR_DROP_NO_KEY;
 	bits = (__u32)wire->entry->protect << SVR_PROTECT_SHIFT;
-	wire->pair = protect->pairs[wire->entry->peer[wire->opens ? side : side ^ 1]];
+	wire->pair = protect->pairs[svr_wire_peer(wire)];
 	if (bits & (side ? SVR_PROTECT_BODY_REV : SVR_PROTECT_BODY_FWD))
 		wire->cipher = wire->entry->current;
 	if (!wire->pair || (wire->pair->mode && !(wire->opens ? wire->pair->receives : wire->pair->sends)))
 		return SVR_DROP_NO_KEY;
 	return (bits & (side ? SVR_PROTECT_BODY_REV : SVR_PROTECT_BODY_FWD)) && !wire->cipher ? SVR_DROP_NO_KEY : 0;
+}
+
+__u32 svr_wire_peer(const struct svr_wire *wire)
+{
+	return wire->entry->peer[wire->opens ? wire->direction : wire->direction ^ 1];
 }
 
 __u32 svr_batch_add(struct svr_batch *batch, const struct svr_punt *punt, struct svr_vault *protect, void (*flush)(void *context), void *context)

@@ -15,7 +15,7 @@
 
 #define RECORDS_PER_TURN 1024
 
-_Static_assert(sizeof(struct svr_protect_call) == 16 && sizeof(struct svr_protect_counts) == 4 * 8 + SVR_REASON_SLOTS * 8 + 4 * 66, "as pkg/security/protect.ts has them");
+_Static_assert(sizeof(struct svr_protect_call) == 16 && sizeof(struct svr_protect_counts) == 4 * 8 + SVR_REASON_SLOTS * 8 + 4 * 68, "as pkg/security/protect.ts has them");
 
 struct svr_protect_worker {
 	struct svr_vault *protect;
@@ -49,10 +49,18 @@ static void write_header(struct svr_protect_worker *worker, const struct svr_wir
 	header->ether_type = htons(wire->packet[0] >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IP);
 }
 
+static void count_skew(struct svr_protect_worker *worker, const struct svr_wire *wire)
+{
+	if (wire->drop != SVR_DROP_HMAC_CLOCK_SKEW)
+		return;
+	worker->counts.skew_peer = svr_wire_peer(wire);
+	worker->counts.skew_epochs = wire->skew;
+}
+
 static void count(struct svr_protect_worker *worker, const struct svr_wire *wire)
 {
 	if (wire->drop)
-		worker->counts.drops[wire->drop]++;
+		worker->counts.drops[wire->drop]++, count_skew(worker, wire);
 	else if (wire->opens)
 		worker->counts.opened++, worker->counts.opened_bytes += wire->length;
 	else

@@ -29,6 +29,8 @@ export interface KeyingTools extends ExchangeTools {
   certificates(pem: string): readonly Uint8Array[] | undefined;
   /** length of an hour in milliseconds, of ages of keys: less in tests */
   hourMs?: number;
+  /** is told of keys that came from exchanges or ended */
+  exchanged?(keys: Record<string, PeerKeyPair>): void;
 }
 
 /** KeyingOptions are the parts of the app that it works with. */
@@ -87,8 +89,9 @@ export function createKeying(options: KeyingOptions): Keying {
     exchanges.identityChanged();
   });
   const facts = (): ExchangeFacts => ({ router: options.name, identity: tools.identity.current(), peers: exchanges.peers(), sinceMs: (peer) => ring.sinceMs(peer), nowMs: clock.monotonicMs(), unixMs: clock.unixMs() });
+  const take = (): Record<string, PeerKeyPair> => toldOf(tools, ring.take());
   const tellChanges = (): void => {
-    const before = ring.takeFresh(), changed = ring.take();
+    const before = ring.takeFresh(), changed = take();
     if (Object.keys(changed).length > 0) options.changed(changed, before);
     for (const peer of Object.keys(changed)) toGreet.add(peer);
     if (exchanges.refused().join() !== refused) options.refusedChanged();
@@ -100,7 +103,7 @@ export function createKeying(options: KeyingOptions): Keying {
       following = posted.config;
       mail.follow({ ...posted, keys: derived });
       followAgain();
-      ring.take(); // the app puts all keys in force now
+      take(); // the app puts all keys in force now
       refused = exchanges.refused().join();
     },
     keys: () => ({ ...derived, ...ring.keys() }),
@@ -127,6 +130,11 @@ export function createKeying(options: KeyingOptions): Keying {
     },
     stop: () => { watching.stop(); },
   };
+}
+
+function toldOf(tools: KeyingTools, changed: Record<string, PeerKeyPair>): Record<string, PeerKeyPair> {
+  tools.exchanged?.(changed);
+  return changed;
 }
 
 /** One that names another router is none. */

@@ -13,11 +13,11 @@ afterAll(() => { rmSync(folder, { recursive: true }); });
 
 describe("options", () => {
   test.each<[string[], object]>([
-    [[], { keep: false, json: undefined, help: false }],
-    [["--psk"], { keep: false, json: undefined, help: false }],
-    [["--keep", "--json", "a.json"], { keep: true, json: "a.json", help: false }],
-    [["--json=a.json"], { keep: false, json: "a.json", help: false }],
-    [["-h"], { keep: false, json: undefined, help: true }],
+    [[], { keep: false, psk: false, json: undefined, help: false }],
+    [["--psk"], { keep: false, psk: true, json: undefined, help: false }],
+    [["--keep", "--json", "a.json"], { keep: true, psk: false, json: "a.json", help: false }],
+    [["--json=a.json"], { keep: false, psk: false, json: "a.json", help: false }],
+    [["-h"], { keep: false, psk: false, json: undefined, help: true }],
   ])("%j", (words, options) => { expect(readOptions(words)).toEqual({ options }); });
 
   test.each([[["--json"]], [["--json", "--keep"]], [["--json="]], [["--keeep"]], [["--keep=yes"]], [["now"]]])("refused: %j", (words) => {
@@ -88,6 +88,7 @@ describe("report", () => {
 
   test("keys are raw bytes in hex, and only the owner reads the file", () => {
     const psk = reportKeys({ "branch-transit": new Uint8Array(32).fill(1), "transit-cloud": new Uint8Array(32).fill(2) });
+    expect(reportKeys(undefined)).toEqual({});
     expect(psk["branch-transit"]).toEqual({ pair: ["branch", "transit"], key: "01".repeat(32) });
     const path = join(folder, "report.json");
     const report = { checks: [], sessions: [], throughput: { svr_gbps: 2, kernel_gbps: 1, ratio: 2 }, pcap: {}, psk };

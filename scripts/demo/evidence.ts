@@ -3,10 +3,12 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { pairKeys } from "../../test/support/wire.ts";
+import type { PairKeys } from "../../test/support/wire.ts";
 import { check } from "./checks.ts";
 import type { Check } from "./checks.ts";
-import { pairs } from "./example.ts";
-import type { Keys, LinkName } from "./example.ts";
+import { pairOf } from "./example.ts";
+import type { LinkName } from "./example.ts";
+import { exchangedKeys } from "./identities.ts";
 import { publishCapture } from "./pcap.ts";
 import { neverLeft, proveWire } from "./proof.ts";
 import type { LanTrace, LinkTrace } from "./proof.ts";
@@ -32,7 +34,7 @@ export async function endCaptures(scene: Scene): Promise<Evidence> {
     const file = join(folder, `${point.link}.pcap`);
     const { packets, truncated } = publishCapture(capture.file, file);
     evidence.pcap[point.link] = file;
-    evidence.links.push({ link: point.link, packets: readCarried(frames, keysOf(scene.keys, point.link)), truncated });
+    evidence.links.push({ link: point.link, packets: readCarried(frames, keysOf(scene, point.link)), truncated });
     scene.say(`  ${point.link}: ${packets} packets, ${(statSync(file).size / 1e6).toFixed(0)} MB in ${file}`);
   }
   scene.say("what was on the wire, packet by packet beside what the hosts sent (metadata: forward + reverse):");
@@ -40,9 +42,9 @@ export async function endCaptures(scene: Scene): Promise<Evidence> {
   return evidence;
 }
 
-function keysOf(keys: Keys, link: LinkName): ReturnType<typeof pairKeys> {
-  const [a, b] = pairs.find((pair) => pair.link === link)?.routers ?? ["", ""];
-  return pairKeys(keys[link], [a, b]);
+function keysOf({ net, psk }: Scene, link: LinkName): PairKeys {
+  const pair = pairOf(link);
+  return psk === undefined ? exchangedKeys(net, pair) : pairKeys(psk[link], pair);
 }
 
 /** newFolder makes the folder of this run and removes all but the latest ones. */

@@ -1,7 +1,7 @@
 // The example of the documentation compiles for every router, grants and denies what its comments say, and its copy has keys
 // that only the owner may read.
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocuments } from "../../pkg/api/document.ts";
@@ -23,6 +23,19 @@ test("two tenants have the same addresses behind interfaces of their own", () =>
   const lans = branch?.interfaces.filter((one) => one.name.startsWith("lan-")) ?? [];
   expect(lans.map((one) => one.name)).toEqual(["lan-eng", "lan-fin"]);
   expect(JSON.stringify(lans[0]?.networks.map((one) => one.addresses))).toBe(JSON.stringify(lans[1]?.networks.map((one) => one.addresses)));
+});
+
+test("without keys the copy is for routers that know each other by certificate", () => {
+  const folder = mkdtempSync(join(tmpdir(), "demo-example-"));
+  try {
+    writeExample(folder, undefined);
+    const { routers, problems } = compile(parseDocuments(exampleFiles().map((path) => ({ path, text: readFileSync(join(folder, path), "utf8") }))));
+    expect(problems.map(formatProblem)).toEqual([]);
+    expect([...routers.values()].flatMap(({ peers }) => peers.map(({ authentication, psk }) => [authentication, psk]))).toEqual(Array.from({ length: 4 }, () => ["certificate", undefined]));
+    expect(readdirSync(join(folder, "keys"))).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("the copy has a key for each pair of neighbours, for its owner only", () => {

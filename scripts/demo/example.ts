@@ -1,6 +1,6 @@
-// The configuration that the demo runs: the example of the documentation with keys made for this run. Called by main.ts and
-// by the test that compiles the example; reads the example and writes one new folder, nothing else.
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+// The configuration that the demo runs: the example of the documentation, with pre-shared keys made for this run or, without them, for
+// routers that know each other by certificate. Called by scene.ts and by the test that compiles the example; writes one new folder, nothing else.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toHex } from "../../pkg/base/bytes.ts";
 
@@ -24,6 +24,13 @@ export const pairs: readonly Pair[] = [
   { link: "transit-cloud", routers: ["transit", "cloud"] },
 ];
 
+/** pairOf names the routers at the ends of a link. */
+export function pairOf(link: LinkName): Pair["routers"] {
+  const pair = pairs.find((one) => one.link === link);
+  if (pair === undefined) throw new Error(`there is no link ${link}`);
+  return pair.routers;
+}
+
 const KEY_BYTES = 32; // protocol 15.4 asks for at least as many
 
 /** Keys are the pre-shared keys of a run: secrets, made for it and worthless after it. */
@@ -34,11 +41,19 @@ export function createKeys(random: (count: number) => Uint8Array): Keys {
   return { "branch-transit": random(KEY_BYTES), "transit-cloud": random(KEY_BYTES) };
 }
 
-/** writeExample copies the example to a folder and puts the keys beside it, readable by their owner only. */
-export function writeExample(folder: string, keys: Keys): void {
+/** writeExample copies the example to a folder and puts the keys beside it, readable by their owner only; without keys its peers are known by certificate. */
+export function writeExample(folder: string, keys: Keys | undefined): void {
   mkdirSync(join(folder, "keys"), { recursive: true, mode: 0o700 });
-  for (const file of exampleFiles()) cpSync(join(exampleFolder, file), join(folder, file));
-  for (const [link, key] of Object.entries(keys)) writeFileSync(join(folder, "keys", `${link}.psk`), `${toHex(key)}\n`, { mode: 0o600 });
+  for (const file of exampleFiles()) {
+    const text = readFileSync(join(exampleFolder, file), "utf8");
+    writeFileSync(join(folder, file), keys === undefined ? byCertificate(text) : text);
+  }
+  for (const [link, key] of Object.entries(keys ?? {})) writeFileSync(join(folder, "keys", `${link}.psk`), `${toHex(key)}\n`, { mode: 0o600 });
+}
+
+/** A peer without a pre-shared key says by certificate who it is. */
+function byCertificate(text: string): string {
+  return text.replace(/^ *psk: .*\n/gm, "");
 }
 
 /** exampleFiles lists the YAML files of the example. */

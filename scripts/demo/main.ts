@@ -15,7 +15,7 @@ import { reportKeys, reportTrouble, writeReport } from "./report.ts";
 import type { Report } from "./report.ts";
 import { openScene, openStage } from "./scene.ts";
 import type { Scene } from "./scene.ts";
-import { showDenial, showHops, showTable } from "./show.ts";
+import { showDenial, showHops, showPeers, showTable } from "./show.ts";
 import { measureThroughput } from "./throughput.ts";
 import { awaitAnswers, finishLongTraffic, longConnections, startLongTraffic, startServers, tryDenied } from "./traffic.ts";
 
@@ -30,11 +30,12 @@ function say(text: string): void {
 /** Result is what a run found; it grows stage by stage, so that a run that fails reports what it had. */
 interface Result extends Omit<Report, "psk"> { scene?: Scene }
 
-async function run(net: Net, result: Result): Promise<void> {
+async function run(net: Net, result: Result, psk: boolean): Promise<void> {
   const judge = (...checks: Check[]): void => { result.checks.push(...checks); };
-  const scene = result.scene = await openScene(net, say);
+  const scene = result.scene = await openScene(net, say, psk);
   await startServers(scene);
   await awaitAnswers(scene);
+  judge(await showPeers(scene, psk));
   say("traffic begins");
   const running = startLongTraffic(scene);
   await untilCarried(scene);
@@ -70,7 +71,7 @@ async function perform(options: Options): Promise<number> {
   console.log(`Three session routers carry two tenants with the same addresses to one server. It takes about a minute; Ctrl-C ends it.\n${drawing}`);
   const result: Result = { checks: [], sessions: [], throughput: { svr_gbps: 0, kernel_gbps: 0, ratio: 0 }, pcap: {} };
   const net = await openStage(say);
-  const running = run(net, result).catch((error: unknown) => { result.checks.push(check("the demo runs to its end", false, error instanceof Error ? error.message : String(error))); });
+  const running = run(net, result, options.psk).catch((error: unknown) => { result.checks.push(check("the demo runs to its end", false, error instanceof Error ? error.message : String(error))); });
   const outcome = await Promise.race([running, interrupted]);
   if (outcome !== "interrupted" && options.keep && result.scene !== undefined) {
     console.log(keepText(result.scene));
@@ -96,7 +97,7 @@ function conclude({ scene, ...result }: Result, options: Options): number {
   console.log(`\nChecks:\n${result.checks.map(checkLine).join("\n")}\n`);
   for (const [link, file] of Object.entries(result.pcap)) console.log(`capture of ${link}: ${file}`);
   if (options.json !== undefined) {
-    writeReport(options.json, { ...result, psk: scene === undefined ? {} : reportKeys(scene.keys) });
+    writeReport(options.json, { ...result, psk: reportKeys(scene?.psk) });
     console.log(`report: ${resolve(options.json)}`);
   }
   console.log(failed === 0 ? `all ${result.checks.length} checks hold` : `${failed} of ${result.checks.length} checks FAILED`);

@@ -4,6 +4,8 @@
 export interface Options {
   /** leave everything running until Ctrl-C */
   keep: boolean;
+  /** pre-shared keys between routers instead of certificates */
+  psk: boolean;
   /** file for the report */
   json: string | undefined;
   help: boolean;
@@ -13,13 +15,13 @@ export interface Options {
 export const usage = `Usage: npm run demo -- [--keep] [--psk] [--json FILE]
 
   --keep       leave routers and hosts running until Ctrl-C, to look around
-  --psk        pre-shared keys between routers; the only mode there is, and the default
+  --psk        pre-shared keys between routers, instead of certificates of an authority made for the run
   --json FILE  write the report: checks, sessions, throughput, captures and keys
   --help       this text`;
 
 /** readOptions parses the arguments; an error is the sentence for the user. */
 export function readOptions(words: readonly string[]): { options: Options } | { error: string } {
-  const options: Options = { keep: false, json: undefined, help: false };
+  const options: Options = { keep: false, psk: false, json: undefined, help: false };
   for (let at = 0; at < words.length; at++) {
     const [word = "", inline] = splitWord(words[at] ?? "");
     if (word === "--json") {
@@ -28,7 +30,8 @@ export function readOptions(words: readonly string[]): { options: Options } | { 
     } else if (inline !== undefined) return { error: `${word} takes no value` };
     else if (word === "--keep") options.keep = true;
     else if (word === "--help" || word === "-h") options.help = true;
-    else if (word !== "--psk") return { error: `unknown option ${word}` };
+    else if (word === "--psk") options.psk = true;
+    else return { error: `unknown option ${word}` };
   }
   return { options };
 }

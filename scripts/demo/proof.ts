@@ -88,7 +88,7 @@ function clearPackets(segments: readonly OnLink[]): number {
 function authentic(segments: readonly OnLink[]): Check {
   const signed = segments.flatMap((at) => [...at.segment.forward, ...at.segment.reverse, ...at.segment.control].flatMap(({ metadata }) => (metadata === undefined ? [] : [{ at, metadata }])));
   const wrong = signed.filter(({ metadata }) => !metadata.authentic).map(({ at }) => titleOf(at));
-  return checkNone("HMAC is right under the psk", wrong, { count: signed.length, what: "packets with metadata" });
+  return checkNone("HMAC is right under the keys of the pair", wrong, { count: signed.length, what: "packets with metadata" });
 }
 
 function compareLengths(segments: readonly OnLink[], lans: readonly LanTrace[]): Check[] {

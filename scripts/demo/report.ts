@@ -21,12 +21,13 @@ export interface Report {
   throughput: Throughput;
   /** capture file of each link between routers, absolute */
   pcap: Partial<Record<LinkName, string>>;
-  /** raw bytes of the pre-shared key of each pair in hex */
+  /** raw bytes of the pre-shared key of each pair in hex; empty by certificate, where keys are agreed on */
   psk: Partial<Record<LinkName, { pair: readonly [string, string]; key: string }>>;
 }
 
-/** reportKeys gives the keys in the form of the report. */
-export function reportKeys(keys: Keys): Report["psk"] {
+/** reportKeys gives the pre-shared keys in the form of the report: none when routers know each other by certificate. */
+export function reportKeys(keys: Keys | undefined): Report["psk"] {
+  if (keys === undefined) return {};
   const entries = pairs.map(({ link, routers }) => [link, { pair: routers, key: toHex(keys[link]) }] as const);
   return Object.fromEntries(entries);
 }

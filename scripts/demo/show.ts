@@ -36,6 +36,16 @@ async function svrctl(...words: string[]): Promise<Answer> {
   });
 }
 
+/** showPeers prints how the router in the middle knows its neighbours, and judges all. */
+export async function showPeers(scene: Scene, isPsk: boolean): Promise<Check> {
+  const { stdout } = await svrctl("--socket", join(scene.routers.transit.stateDir, "admin.sock"), "peers");
+  scene.say("svrctl peers, at router transit:");
+  scene.say(`\n${stdout}`);
+  const peers = (await Promise.all(routerNames.map((name) => scene.routers[name].peers()))).flat(), wanted = isPsk ? "psk" : "certificate";
+  const wrong = peers.filter(({ state, authentication }) => state !== "up" || authentication !== wanted).map(({ name, state, authentication }) => `${name} is ${state}, by ${authentication ?? "nothing"}`);
+  return checkNone(`routers know each other by ${isPsk ? "pre-shared key" : "certificate"}`, wrong, { count: peers.length, what: `neighbours, each with keys ${isPsk ? "derived from the one of the pair" : "from an exchange (X25519 and ML-KEM-768)"}` });
+}
+
 /** showTable prints the live session table and gives the sessions of all routers. */
 export async function showTable(scene: Scene): Promise<{ sessions: ReportedSession[]; checks: Check[] }> {
   const first = ["--socket", join(scene.routers.branch.stateDir, "admin.sock")];

@@ -54,7 +54,7 @@ describeNet("the demo", () => {
   });
 
   test("shows the drawing, the live table, one session hop by hop, and why finance is denied", () => {
-    for (const words of [/tenant finance\.acme/, /SESSION +ROLE +TENANT/, /1\. branch \(ingress\)[\s\S]*2\. transit \(transit\)[\s\S]*3\. cloud \(egress\)/, /"denyReason":"access"/, /answer +deny/]) expect(ended.text).toMatch(words);
+    for (const words of [/tenant finance\.acme/, /SESSION +ROLE +TENANT/, /1\. branch \(ingress\)[\s\S]*2\. transit \(transit\)[\s\S]*3\. cloud \(egress\)/, /"denyReason":"access"/, /ok +routers know each other by pre-shared key: 4 neighbours/, /answer +deny/]) expect(ended.text).toMatch(words);
   });
 
   test("the report has exactly the promised form", () => {
@@ -93,12 +93,14 @@ describeNet("an interrupted demo", () => {
   }, TEST_MS);
 });
 
-describeNet("a demo with --keep", () => {
+describeNet("a demo by certificate, with --keep", () => {
   test("right after the first run: stays up until it is told to end, and says how to look around", async () => {
-    const { code, text } = await runDemo(["--keep"], /End it with Ctrl-C/);
+    const kept = join(folder, "kept.json");
+    const { code, text } = await runDemo(["--keep", "--json", kept], /End it with Ctrl-C/);
     const failed = text.split("\n").filter((line) => line.startsWith("  FAIL"));
     expect({ code, failed, left: namespacesNamed(text) }).toEqual({ code: 0, failed: [], left: [] });
-    for (const words of ["svrctl sessions", "nsenter --net=/run/netns/", "checks hold"]) expect(text).toContain(words);
+    for (const words of ["svrctl sessions", "nsenter --net=/run/netns/", "checks hold", "ok    routers know each other by certificate: 4 neighbours", "ok    HMAC is right under the keys of the pair"]) expect(text).toContain(words);
+    expect((JSON.parse(readFileSync(kept, "utf8")) as Report).psk).toEqual({}); // nobody gave the routers a key
   }, TEST_MS);
 });
 

@@ -34,6 +34,8 @@ const openCluster: OpenCluster = async ({ timeoutMs, ...who }) => {
 /** The library of certificates takes a while too. */
 const authority: Surroundings["authority"] = async (folder) => (await import("../../pkg/security/authorityfolder.ts")).openAuthorityFolder(folder, { unixMs: () => Date.now() });
 
+const enrollment: Surroundings["enrollment"] = async (of) => (await import("../../pkg/security/enrollment.ts")).openEnrollment(of, { unixMs: () => Date.now() });
+
 /** The name of the link that was called; scripts/program tells it as the title of the process. */
 const names = [basename(process.argv[1] ?? ""), process.title];
 const isPlugin = names.includes("kubectl-svr"), isCompletion = names.includes("kubectl_complete-svr");
@@ -45,7 +47,7 @@ const around: Surroundings = {
   called: isPlugin || isCompletion ? "kubectl svr" : "svrctl",
   admin: createAdminPort, cluster: openCluster,
   sockets: createSocketFinder(),
-  readConfig: readConfigPath, readAudit: readAuditFiles, authority,
+  readConfig: readConfigPath, readAudit: readAuditFiles, authority, enrollment,
   joinCaptures: joinPcapng, ...createMachine(interrupt.signal),
   clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
   out: createTextSink(process.stdout), err: createTextSink(process.stderr),

@@ -16,6 +16,7 @@ const exits = {
   SVR_ADMIN_ANSWER: Exit.fault,
   SVR_INTERRUPTED: Exit.interrupted,
   SVR_AUTHORITY: Exit.fault,
+  SVR_IDENTITY_FILE: Exit.fault,
   SVR_CONFIG_INVALID: Exit.fault,
   SVR_KUBE_CONFIG: Exit.usage,
   SVR_KUBE_UNREACHABLE: Exit.unreachable,

@@ -47,7 +47,7 @@ afterAll(() => { rmSync(caFolder, { recursive: true }); });
 const lines: readonly [command: keyof typeof outputSchemas, line: string][] = [
   ["status", "status"], ["check", "check"], ["tenants", "tenants engineering.acme"], ["services", "services -n shop web reports"], ["routers", "routers"],
   ["sessions list", "sessions list"], ["sessions delete", `sessions delete ${sessionId} --dry-run`], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["verify", "verify"], ["trace", "trace --proto udp --from 10.1.0.10:5000 --to 10.9.0.10:53"], ["capture run", "capture --tenant acme --write c1.pcapng"], ["capture list", "capture list"], ["capture show", "capture show c1"], ["capture fetch", "capture fetch c1 --write c1.pcapng"], ["capture stop", "capture stop c1"], ["capture delete", "capture delete c1"], ["audit show", "audit show"], ["audit verify", "audit verify"],
-  ["ca init", `ca init --dir ${caFolder}/ca`], ["ca show", `ca show --dir ${caFolder}/ca`], ["ca issue", `ca issue branch --dir ${caFolder}/ca --write ${caFolder}/id`], ["ca revoke", `ca revoke branch --dir ${caFolder}/ca --yes`],
+  ["ca init", `ca init --dir ${caFolder}/ca`], ["ca show", `ca show --dir ${caFolder}/ca`], ["ca issue", `ca issue branch --dir ${caFolder}/ca --write ${caFolder}/id`], ["ca revoke", `ca revoke branch --dir ${caFolder}/ca --yes`], ["enroll", `enroll branch --offline --state-dir ${caFolder}/state`],
   ["config validate", "config validate three"], ["config diff", "config diff good good --router cloud"],
   ["why", "why --tenant finance.acme --proto tcp --to 10.9.0.10:22 --config-dir three --router cloud"], ["version", "version"],
 ];

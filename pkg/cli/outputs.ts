@@ -105,6 +105,11 @@ const caItem: z.ZodType<CaItem> = z.looseObject({
 const caView: z.ZodType<CaView> = z.looseObject({ name: text("of the authority"), key: z.enum(["Ed25519", "ECDSA"]).meta({ description: "kind of its key" }), notAfter: text("RFC 3339"), certificate: text("PEM"), items: z.array(caItem) });
 const caIssue = z.intersection(caItem, z.looseObject({ folder: text("where the files are"), madeKey: z.boolean().meta({ description: "the key was made here and is among them" }) }));
 
+const enrollSchema = z.looseObject({
+  router: text("whom it is about"), folder: text("where the key is"), request: z.string().exactOptional().meta({ description: "PEM, with --offline" }),
+  serial: z.string().exactOptional().meta({ description: "of the certificate that counts now, lower-case hexadecimal" }), notAfter: z.string().exactOptional().meta({ description: "RFC 3339" }),
+});
+
 /** outputSchemas are the shapes by command. */
 export const outputSchemas = {
   ...clusterOutputs,
@@ -119,6 +124,7 @@ export const outputSchemas = {
   "capture run": captureRun, "capture list": captureItems, "capture show": captureOf, "capture fetch": fetchSchema, "capture stop": captureOf, "capture delete": captureOf,
   "audit show": auditShown, "audit verify": auditVerified,
   "ca init": caView, "ca show": caView, "ca issue": caIssue, "ca revoke": z.looseObject({ revoked: z.boolean().meta({ description: "false: it was only looked at" }), items: z.array(caItem) }),
+  enroll: enrollSchema,
   "config validate": checkSchema,
   "config diff": diffSchema,
   why: whySchema,

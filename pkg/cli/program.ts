@@ -18,6 +18,7 @@ import { Exit, formatFailure, usageFailure } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { addClusterOptions, addGlobalOptions, globalOptionsOf, whereHelp } from "./globaloptions.ts";
 import type { GlobalFlags } from "./globaloptions.ts";
+import { addEnroll } from "./enrollcommands.ts";
 import { addKubeCommands } from "./kubecommands.ts";
 import { showTables } from "./occupancy.ts";
 import { readAddress, readCount, readEndpoint, readProtocol } from "./optionvalues.ts";
@@ -100,6 +101,7 @@ export function createProgram(parts: ProgramParts): SvrCommand {
   addCapture(program, run);
   addAudit(program, run);
   addCa(program, run);
+  addEnroll(program, run);
   addConfig(program, run);
   addWhy(program, run);
   addVersion(program, run);

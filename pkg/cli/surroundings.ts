@@ -4,6 +4,7 @@ import type { ParseResult } from "../api/document.ts";
 import type { Result } from "../base/result.ts";
 import type { ReadAudit } from "../ports/audit.ts";
 import type { AuthorityPort } from "../ports/authority.ts";
+import type { EnrollmentPort } from "../ports/enrollment.ts";
 import type { JoinCaptures } from "../ports/capture.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubePort } from "../ports/kube.ts";
@@ -102,6 +103,8 @@ export interface Surroundings {
   readAudit: ReadAudit;
   /** the authority of a folder, which may not be there yet; what it takes is not loaded before */
   authority(folder: string): Promise<AuthorityPort>;
+  /** an identity for a router in its state directory; what it takes is not loaded before */
+  enrollment(of: { stateDir: string; router: string }): Promise<EnrollmentPort>;
   /** a small text file; the system's word for what kept it from being read */
   readText(path: string): Promise<Result<string, string>>;
   /** waits; an interrupt ends the wait that it falls into */

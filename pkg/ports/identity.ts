@@ -26,6 +26,18 @@ export interface IdentitySource {
   watch(changed: () => void): { stop(): void };
 }
 
+/** IdentityKeeper keeps keys and certificates that are asked for on this machine; faults are SvrErrors. Keys stay behind it. */
+export interface IdentityKeeper {
+  /** what is there: whether the router asked for it itself, and since when it has it, in unix milliseconds */
+  kept(): { isOwn: boolean; sinceMs: number } | undefined;
+  /** the request (PKCS #10, PEM) of the key that waits for its certificate; both are made when there are none */
+  request(): Promise<string>;
+  /** that key and this chain, PEM, leaf first, become the identity, all at once; authorities that come along are of somebody who asks for the router */
+  install(chain: string, authorities?: string): void;
+  /** forgets the key that waits */
+  drop(): void;
+}
+
 /** Trust says who may be believed. */
 export interface Trust {
   /** DER */

@@ -2,7 +2,7 @@
 // again, so that whoever renews it only writes files. Constructed by cmd/router; the private key stays in here.
 import { createPrivateKey, sign, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SvrError } from "../base/errors.ts";
 import type { Identity, IdentitySource } from "../ports/identity.ts";
@@ -29,6 +29,7 @@ export function openIdentityFiles(options: IdentityFilesOptions): IdentitySource
   let seen = "", problem = "";
   let identity: Identity | undefined, authorities: readonly Uint8Array[] = [];
   const look = (): void => {
+    if (isChanging(options.stateDir)) return;
     const state = Object.values(files).map((file) => stateOf(join(folder, file))).join();
     if (state === seen) return;
     seen = state;
@@ -55,6 +56,11 @@ export function openIdentityFiles(options: IdentityFilesOptions): IdentitySource
     },
     close: () => { looking.stop(); },
   };
+}
+
+/** A change of the identity is between its two steps, or a crash cut it: what is known stays. */
+function isChanging(stateDir: string): boolean {
+  return !existsSync(join(stateDir, "identity")) && existsSync(join(stateDir, "identity.old"));
 }
 
 function stateOf(path: string): string {

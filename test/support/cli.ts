@@ -8,6 +8,7 @@ import type { AdminReply, AdminTrouble, ClusterOptions, Connection, ProgramName,
 import { runProgram } from "../../pkg/cli/program.ts";
 import type { AuditText } from "../../pkg/ports/audit.ts";
 import { openAuthorityFolder } from "../../pkg/security/authorityfolder.ts";
+import { openEnrollment } from "../../pkg/security/enrollment.ts";
 import type { KubePort } from "../../pkg/ports/kube.ts";
 
 /** nowMs is the time of the tests: 2026-01-01T00:10:00Z. */
@@ -76,6 +77,7 @@ export async function runCli(words: string | readonly string[], world: CliWorld 
     connect: () => Promise.resolve(world.connected ?? "ECONNREFUSED"),
     readAudit: (path) => auditTexts(world, path),
     authority: (folder) => Promise.resolve(openAuthorityFolder(folder, { unixMs: () => world.atMs ?? nowMs })),
+    enrollment: (of) => Promise.resolve(openEnrollment(of, { unixMs: () => world.atMs ?? nowMs })),
     readText: (path) => Promise.resolve(world.texts?.[path] === undefined ? fail("ENOENT") : ok(world.texts[path])),
     called: world.called ?? "svrctl", cluster: (options) => openCluster(world, options, outcome),
     pause: () => world.paused?.() ?? Promise.resolve(), joinCaptures: joinPcapng,

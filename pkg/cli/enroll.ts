@@ -1,0 +1,54 @@
+// `svrctl enroll`: an identity for a router on this machine. Called by enrollcommands.ts. The port makes and keeps the key; here is what
+// people see of it, and that no key is among it.
+import { SvrError } from "../base/errors.ts";
+import type { AuthorityKeyType } from "../ports/authority.ts";
+import type { EnrollmentPort, IdentityAnswer, InstalledIdentity } from "../ports/enrollment.ts";
+import { finish } from "./ask.ts";
+import type { Context } from "./context.ts";
+import { isFailureCode, usageFailure } from "./failure.ts";
+import type { ExitCode, Failure } from "./failure.ts";
+
+/** EnrollFlags are those of `enroll`; one of offline and finish. */
+export interface EnrollFlags { stateDir?: string; key: AuthorityKeyType; offline?: boolean; finish?: string }
+
+/** enrollRouter does the step that the flags name. */
+export async function enrollRouter(context: Context, router: string, flags: EnrollFlags): Promise<ExitCode> {
+  const stateDir = flags.stateDir ?? `/var/lib/opensvr/${router}`;
+  const step = flags.offline === true ? begin : flags.finish !== undefined ? end : undefined;
+  if (step === undefined) return finish(context, [usageFailure("one of --offline and --finish is needed", "svrctl enroll")]);
+  try {
+    return await finish(context, await step(context, { router, stateDir, flags, port: await context.around.enrollment({ stateDir, router }) }));
+  } catch (error) {
+    if (!(error instanceof SvrError) || !isFailureCode(error.code)) throw error;
+    return finish(context, [{ code: error.code, attempted: `router ${router} is not enrolled`, reason: error.message.slice(`${error.code}: `.length, -`; ${error.fix}`.length), next: error.fix }]);
+  }
+}
+
+interface Step { router: string; stateDir: string; flags: EnrollFlags; port: EnrollmentPort }
+
+async function begin(context: Context, { router, port, flags }: Step): Promise<Failure[]> {
+  const { request, folder } = await port.begin(flags.key);
+  await context.show({ data: { router, request, folder }, text: () => request, names: [router] });
+  await context.note(`note: bring this request to the authority: "svrctl ca issue ${router} --request FILE --write FOLDER"; then here "svrctl enroll ${router} --finish FOLDER". Its key waits in ${folder} and stays there`);
+  return [];
+}
+
+async function end(context: Context, { router, port, flags }: Step): Promise<Failure[]> {
+  const answer = await readAnswer(context, flags.finish ?? "");
+  if ("code" in answer) return [answer];
+  await showInstalled(context, router, await port.finish(answer));
+  return [];
+}
+
+async function readAnswer({ around }: Context, folder: string): Promise<IdentityAnswer | Failure> {
+  const [chain, authorities] = await Promise.all(["chain.pem", "authorities.pem"].map((file) => around.readText(`${folder}/${file}`))) as [Awaited<ReturnType<typeof around.readText>>, Awaited<ReturnType<typeof around.readText>>];
+  if (chain.ok && authorities.ok) return { chain: chain.value, authorities: authorities.value };
+  return { code: "SVR_NOT_FOUND", attempted: `cannot read chain.pem and authorities.pem in ${folder}`, reason: chain.ok ? authorities.ok ? "" : authorities.error : chain.error, next: "name the folder that the authority wrote" };
+}
+
+/** showInstalled tells what counts now. */
+export async function showInstalled(context: Context, router: string, { serial, notAfter, folder }: InstalledIdentity): Promise<void> {
+  const data = { router, serial, notAfter: new Date(notAfter).toISOString(), folder };
+  await context.show({ data, text: () => `router ${router} has certificate ${serial} until ${data.notAfter}, in ${folder}\n`, names: [serial] });
+  await context.note("note: a router that runs takes it within seconds; nobody renews it, so enroll again before it ends");
+}

@@ -12,6 +12,7 @@ import { readKx } from "../svr/kxmessage.ts";
 import type { Kx1, Kx2, Kx3 } from "../svr/kxmessage.ts";
 import { KxResponder } from "../svr/kxresponder.ts";
 import type { KxCrypto, KxDone, KxPeer, KxSelf } from "../svr/kxsecret.ts";
+import { sourceOf } from "./exchangemail.ts";
 import type { ExchangeMail, Place } from "./exchangemail.ts";
 import type { KeyRing } from "./keyring.ts";
 
@@ -114,6 +115,7 @@ export function createExchanges(options: ExchangeOptions): Exchanges {
   const at = (place: string): PeerExchange | undefined => mail.peerAt(place, peers);
   const responder = new KxResponder({
     primitives: options.tools.crypto, self: () => needed(self()), trust, newKeyId: () => ring.newKeyId(now()), pskAt: (place) => at(place)?.psk,
+    sourceOf: (place) => ({ key: sourceOf(place), isExpected: mail.isExpected(place) }),
     mayBe: (name, place) => peers.get(name)?.psk === at(place)?.psk && peers.has(name),
   }, now());
   const context: Context = { options, peers, responder, chains, self, trust, now, rotationMs: () => work?.rotationMs ?? 0 };

@@ -28,11 +28,14 @@ export interface ExchangeMail {
   isOn(path: PathConfig, place: Place): boolean;
   /** the peer that is known at a place: by a path, else the only one that nobody can reach unasked */
   peerAt(place: string, peers: ReadonlyMap<string, PeerExchange>): PeerExchange | undefined;
+  /** whether a path leads to the address of a place */
+  isExpected(place: string): boolean;
   count(reason: DropReason): void;
   follow(posted: ShardConfig): void;
 }
 
 const MESSAGES_PER_SECOND = 1_000; // packets of strangers, and as many of known addresses
+const PER_SOURCE = 100;           // of them from one
 
 /** createExchangeMail begins to hear. */
 export function createExchangeMail(of: { port: ExchangePort; datapath: Pick<Datapath, "send">; clock: Clock; firstId: number; count(reason: DropReason): void }): ExchangeMail {
@@ -47,7 +50,7 @@ export function createExchangeMail(of: { port: ExchangePort; datapath: Pick<Data
   const pathsOf = (): readonly PathConfig[] => posted?.config.paths ?? [];
   port.onPacket((packet, datagram) => {
     const intake = pathsOf().some(({ remote }) => sameAddress(remote, datagram.remote)) ? known : strangers;
-    if (!intake.permits()) return of.count("rate");
+    if (!intake.permits(sourceOf(placeOf(datagram).text))) return of.count("rate");
     const read = readExchange(packet, intake.reassembler, clock.monotonicMs());
     if (!read.ok) return of.count(read.error);
     if (read.value !== undefined) listener(read.value, placeOf(datagram));
@@ -60,6 +63,7 @@ export function createExchangeMail(of: { port: ExchangePort; datapath: Pick<Data
       if (path !== undefined) send(message, path, { source: place.local, destination: place.remote, destinationPort: place.remotePort });
     },
     isOn,
+    isExpected: (place) => pathsOf().some(({ remote }) => String(addressKey(remote)) === addressOf(place)),
     peerAt: (place, peers) => peerAt(place, peers),
     count: (reason) => { of.count(reason); },
     follow(next) { posted = next; },
@@ -67,23 +71,35 @@ export function createExchangeMail(of: { port: ExchangePort; datapath: Pick<Data
 }
 
 /** What may come in a second, and where its fragments wait. */
-function createIntakeOf(clock: Clock): { permits(): boolean; reassembler: Reassembler } {
+function createIntakeOf(clock: Clock): { permits(source: string): boolean; reassembler: Reassembler } {
   let since = 0, used = 0;
+  const bySource = new Map<string, number>();
   const reassembler = new Reassembler(KEY_EXCHANGE_LIMITS);
   return {
     reassembler,
-    permits() {
+    permits(source) {
       const now = clock.monotonicMs();
       if (now - since >= 1000) {
         [since, used] = [now, 0];
+        bySource.clear();
         reassembler.expire(now);
       }
-      return used++ < MESSAGES_PER_SECOND;
+      const own = bySource.get(source) ?? 0;
+      if (own >= PER_SOURCE || used >= MESSAGES_PER_SECOND) return false;
+      used++;
+      bySource.set(source, own + 1);
+      return true;
     },
   };
 }
 
 const SEPARATOR = " ";
+const NETWORK_WORDS = 4; // of the eight of an IPv6 address, each one character of its key
+
+/** The key of an IPv6 address may hold any character. */
+function addressOf(place: string): string {
+  return place.slice(0, place.lastIndexOf(SEPARATOR));
+}
 
 function placeOf({ local, remote, remotePort }: Datagram): Place {
   return { text: [addressKey(remote), remotePort].join(SEPARATOR), local, remote, remotePort };
@@ -94,9 +110,15 @@ function isOn(path: PathConfig, place: Place): boolean {
 }
 
 function peerAt(place: string, peers: ReadonlyMap<string, PeerExchange>): PeerExchange | undefined {
-  const [address] = place.split(SEPARATOR);
+  const address = addressOf(place);
   const all = [...peers.values()];
   const found = all.find(({ paths }) => paths.some(({ remote }) => String(addressKey(remote)) === address));
   const hidden = all.filter(({ config }) => config.initiator === "peer");
   return found ?? (hidden.length === 1 ? hidden[0] : undefined);
+}
+
+/** sourceOf is what counts as one sender: an IPv4 address, the /64 of an IPv6 address (whoever has one has all of it). */
+export function sourceOf(place: string): string {
+  const address = addressOf(place);
+  return /^-?\d+$/.test(address) ? address : address.slice(0, NETWORK_WORDS);
 }

@@ -1,11 +1,12 @@
 // Key exchange between two sides in memory (protocol 15.2, 15.5): what completes, what is refused, what is lost on the way.
 import { fail, ok } from "../base/result.ts";
+import type { Result } from "../base/result.ts";
 import { nodeKxCrypto as primitives } from "./kxcrypto.ts";
 import { kxPair, kxSelf, kxTrust } from "../../test/support/kx.ts";
 import type { KxEnd } from "../../test/support/kx.ts";
 import { KX_GIVE_UP_MS } from "../svr/kxinitiator.ts";
 import type { KxInitiator } from "../svr/kxinitiator.ts";
-import { KX1_FREE_PER_SECOND, KX_FINISHED_MAX, KX_WAIT_MS, KX_WAITING_MAX, KX_WAITING_PER_PLACE } from "../svr/kxresponder.ts";
+import { KX1_FREE_PER_SECOND, KX_BEGUN_PER_SOURCE, KX_BEGUN_UNEXPECTED, KX_FINISHED_MAX, KX_FREE_PER_SOURCE, KX_WAIT_MS, KX_WAITING_MAX, KX_WAITING_PER_PLACE, KX_WAITING_PER_SOURCE } from "../svr/kxresponder.ts";
 import type { KxResponder } from "../svr/kxresponder.ts";
 import { KX_BOX_MAX, readKx, readPlain, writeKx1, writeKx3, writePlain, writeRetry } from "../svr/kxmessage.ts";
 import type { Kx1, Kx2, Kx3 } from "../svr/kxmessage.ts";
@@ -173,7 +174,7 @@ describe("15.2 many KX1", () => {
     expect(read(valueOf(responder.asked(read(stolen, "kx1"), PLACE, 700)), "retry").kind).toBe("retry");
     const kx2 = valueOf(responder.asked(read(again, "kx1"), PLACE, 700));
     expect(initiator.answered(read(kx2, "kx2"), 700).ok).toBe(true); // the transcript is without the cookie
-    expect(read(valueOf(responder.asked(fresh(), PLACE, 1000)), "kx2").kind).toBe("kx2"); // another second
+    expect(read(valueOf(responder.asked(fresh(), "192.0.2.7 1280", 1000)), "kx2").kind).toBe("kx2"); // another second
   });
 
   test("cookies grow old", () => {
@@ -191,23 +192,54 @@ describe("15.2 many KX1", () => {
     expect([kindAt(61_000), kindAt(200_000), kindAt(300_000)]).toEqual(["kx2", "retry", "retry"]);
   });
 
-  test("those that wait are bounded, in all and for a place; time makes room", () => {
+  const base = fresh();
+  const another = (n: number): Kx1 => ({ ...base, transcript: Uint8Array.of(n, n >> 8, n >> 16) });
+  /** asks as one who is where it says: with the cookie, when one is asked for */
+  const asks = (responder: KxResponder, kx1: Kx1, place: string, nowMs: number): Result<Uint8Array, string> => {
+    const first = responder.asked(kx1, place, nowMs), message = first.ok ? readKx(first.value) : first;
+    return message.ok && message.value.kind === "retry" ? responder.asked({ ...kx1, cookie: message.value.cookie }, place, nowMs) : first;
+  };
+
+  test("the oldest of a place that has too many makes room: one that restarts again and again is not kept out", () => {
     const { responder } = kxPair({});
-    const kx1 = fresh();
-    const another = (n: number): Kx1 => ({ ...kx1, transcript: Uint8Array.of(n, n >> 8) });
-    for (let n = 0; n < 2 * KX_WAITING_PER_PLACE; n++) responder.asked(another(n), PLACE, n * 1000);
+    for (let n = 0; n < 3 * KX_WAITING_PER_PLACE; n++) expect(asks(responder, another(n), PLACE, n * 1000).ok).toBe(true);
     expect(responder.waiting).toBe(KX_WAITING_PER_PLACE);
-    let refused = 0;
-    for (let n = 0; responder.waiting < KX_WAITING_MAX && n < 400; n++) {
-      const asked = another(1000 + n), place = `p${n}`;
-      const answer = readKx(valueOf(responder.asked(asked, place, 20_000)));
-      if (answer.ok && answer.value.kind === "retry") responder.asked({ ...asked, cookie: answer.value.cookie }, place, 20_000);
-    }
-    const { cookie } = read(valueOf(responder.asked(another(9999), "late", 20_001)), "retry");
-    const late = responder.asked({ ...another(9999), cookie }, "late", 20_001);
-    if (!late.ok) refused++;
-    expect([responder.waiting, refused, late]).toEqual([KX_WAITING_MAX, 1, fail("kx-busy")]);
-    expect(responder.asked(another(1), PLACE, 20_001 + KX_WAIT_MS).ok).toBe(true);
+  });
+
+  test("a source with many ports has 16 places and 20 beginnings a second, and no more; it needs a cookie from the third on", () => {
+    const { initiator, responder } = kxPair({});
+    let begun = 0;
+    for (let n = 0; n < 100; n++) if (asks(responder, another(n), `192.0.2.66 ${n}`, 5).ok) begun++;
+    expect([begun, responder.waiting]).toEqual([KX_BEGUN_PER_SOURCE, KX_WAITING_PER_SOURCE]);
+    expect(exchange(initiator, responder, 1_001).second.ok).toBe(true); // a peer needs nothing more than before
+    expect(read(valueOf(responder.asked(another(200), "192.0.2.66 200", 1_002)), "retry").kind).toBe("retry");
+    expect(responder.waiting).toBe(KX_WAITING_PER_SOURCE);
+  });
+
+  test("who writes the address of a peer on what it sends takes two places of that peer, and the peer comes through with a cookie", () => {
+    const { initiator, responder } = kxPair({});
+    for (let n = 0; n < 90; n++) responder.asked(another(n), PLACE, 0); // answers go to the peer, which knows of nothing
+    expect(responder.waiting).toBe(KX_FREE_PER_SOURCE);
+    const [kx1] = initiator.start(1), { cookie } = read(valueOf(responder.asked(read(kx1, "kx1"), PLACE, 1)), "retry");
+    const kx2 = valueOf(responder.asked(read(initiator.retry(cookie, 1)[0], "kx1"), PLACE, 1));
+    for (let second = 1; second < 20; second++) for (let n = 0; n < 90; n++) responder.asked(another(1000 * second + n), PLACE, 1000 * second);
+    expect(responder.told(read(valueOf(initiator.answered(read(kx2, "kx2"), 20_000)).send[0], "kx3"), PLACE, 20_000)).toMatchObject({ ok: true, value: { peer: { name: "east" } } });
+  });
+
+  test("many sources: 256 places and 200 beginnings a second; the oldest of the largest makes room, never the one of a peer that is expected and quick", () => {
+    const { initiator, responder } = kxPair({ isExpected: (place) => place === PLACE });
+    const begun = Array.from({ length: 5 }, (_, second) => {
+      let count = 0;
+      for (let n = 0; n < 600; n++) if (asks(responder, another(1000 * second + n), `203.0.113.${n % 60} ${n}`, 1000 * second + 1).ok) count++;
+      return count;
+    });
+    expect([begun, responder.waiting]).toEqual([Array(5).fill(KX_BEGUN_UNEXPECTED), KX_WAITING_MAX]);
+    const [kx1] = initiator.start(4_500), { cookie } = read(valueOf(responder.asked(read(kx1, "kx1"), PLACE, 4_500)), "retry");
+    const kx2 = valueOf(responder.asked(read(initiator.retry(cookie, 4_500)[0], "kx1"), PLACE, 4_500));
+    for (let n = 0; n < 600; n++) asks(responder, another(50_000 + n), `203.0.113.${n % 60} ${n}`, 5_001);
+    expect(responder.told(read(valueOf(initiator.answered(read(kx2, "kx2"), 5_100)).send[0], "kx3"), PLACE, 5_100)).toMatchObject({ ok: true });
+    expect(responder.waiting).toBe(KX_WAITING_MAX - 1);
+    expect(responder.asked(another(1), "192.0.2.200 1", 5_001 + KX_WAIT_MS).ok).toBe(true);
     expect(responder.waiting).toBe(1);
   }, 60_000);
 });

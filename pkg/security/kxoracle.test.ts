@@ -38,7 +38,7 @@ test.each([["without", undefined], ["with", psk]] as const)("15.2 the product be
 
 test.each([["without", undefined], ["with", psk]] as const)("15.2 the oracle begins, the product answers, %s a pre-shared key", (_desc, secret) => {
   const east = { ...oracleEnd("east", 1), ...(secret === undefined ? {} : { psk: secret }) }, west = oracleEnd("west", 0);
-  const responder = new KxResponder({ primitives: nodeKxCrypto, self: () => selfOf(west), trust: trustOf(east), pskAt: () => secret, mayBe: (name) => name === "east", newKeyId: () => 88 }, 0);
+  const responder = new KxResponder({ primitives: nodeKxCrypto, self: () => selfOf(west), trust: trustOf(east), pskAt: () => secret, sourceOf: (key) => ({ key, isExpected: true }), mayBe: (name) => name === "east", newKeyId: () => 88 }, 0);
   const initiator = oracleInitiator(east, west);
   const kx2 = responder.asked(read(initiator.kx1, "kx1"), "place", 0);
   if (!kx2.ok) throw new Error(kx2.error);

@@ -7,8 +7,10 @@ import { initiatorHash, kxKeys, kxSecret, openBox, responderHash, sameKx1, sealB
 
 /** KX1 messages a second above which a cookie is asked for (protocol 15.2). */
 export const KX1_FREE_PER_SECOND = 100;
-/** Exchanges that may wait for KX3, in all and from one address and port; one waits KX_WAIT_MS at most. */
-export const KX_WAITING_MAX = 256, KX_WAITING_PER_PLACE = 4, KX_WAIT_MS = 90_000;
+/** Exchanges that may wait for KX3: in all, from one source, from one address and port; one waits KX_WAIT_MS at most. */
+export const KX_WAITING_MAX = 256, KX_WAITING_PER_SOURCE = 16, KX_WAITING_PER_PLACE = 4, KX_WAIT_MS = 90_000;
+/** Exchanges of one source that may wait while its next one begins without a cookie, and what begins in a second: of one source, and of all that nobody expects there. */
+export const KX_FREE_PER_SOURCE = 2, KX_BEGUN_PER_SOURCE = 20, KX_BEGUN_UNEXPECTED = 200;
 /** Exchanges that completed, whose last message may come again. */
 export const KX_FINISHED_MAX = 256;
 
@@ -20,6 +22,9 @@ const utf8 = new TextEncoder();
 /** KxPlace is where a message came from, as text: address and port. */
 export type KxPlace = string;
 
+/** KxSource is the host or network that a place belongs to: what is bounded for it is bounded however many ports it uses. */
+export interface KxSource { key: string; /** a peer is reached there */ isExpected: boolean }
+
 /** KxResponderOptions are what a responder works with. */
 export interface KxResponderOptions {
   primitives: KxCrypto;
@@ -27,12 +32,13 @@ export interface KxResponderOptions {
   trust: KxTrust;
   /** of the pair that this place belongs to, where it has one */
   pskAt(place: KxPlace): Uint8Array | undefined;
+  sourceOf(place: KxPlace): KxSource;
   /** whether this peer may take keys by an exchange from this place */
   mayBe(name: string, place: KxPlace): boolean;
   newKeyId(): number;
 }
 
-interface Waiting { kx1: Kx1; kx2: Uint8Array; prk: Uint8Array; hash: Uint8Array; receiveId: number; place: KxPlace; sinceMs: number; self: KxSelf }
+interface Waiting { kx1: Kx1; kx2: Uint8Array; prk: Uint8Array; hash: Uint8Array; receiveId: number; place: KxPlace; source: string; /** it showed a cookie: it is where it says */ isProven: boolean; sinceMs: number; self: KxSelf }
 /** What told us who asked: its repeats are nothing new, and nothing secret is kept for them. */
 interface Finished { place: KxPlace; box: Uint8Array }
 
@@ -43,6 +49,9 @@ export class KxResponder {
   readonly #finished: Finished[] = [];
   #second = -1;
   #came = 0;
+  /** begun in this second, by source; of those that nobody expects in all */
+  readonly #begun = new Map<string, number>();
+  #unexpected = 0;
   #secrets: [Uint8Array, Uint8Array];
   #secretMs: number;
 
@@ -61,18 +70,32 @@ export class KxResponder {
   asked(kx1: Kx1, place: KxPlace, nowMs: number): Result<Uint8Array, KxFailure> {
     this.#expire(nowMs);
     const known = this.#waiting.find((one) => one.place === place && sameKx1(one.kx1, kx1));
-    const isFree = this.#countAndJudge(nowMs);
+    const source = this.#options.sourceOf(place), isFree = this.#countAndJudge(source.key, nowMs);
     if (known !== undefined) return ok(known.kx2);
-    if (!isFree && !this.#isRightCookie(kx1, place, nowMs)) return ok(writeRetry(this.#cookie(this.#secrets[0], kx1, place)));
-    return this.#begin(kx1, place, nowMs);
+    const isProven = kx1.cookie !== undefined && this.#isRightCookie(kx1, place, nowMs);
+    if (!isFree && !isProven) return ok(writeRetry(this.#cookie(this.#secrets[0], kx1, place)));
+    return this.#mayBegin(source) ? this.#begin(kx1, { place, source: source.key, isProven }, nowMs) : fail("kx-busy");
   }
 
-  /** Few came in this second and few wait: no cookie is needed. */
-  #countAndJudge(nowMs: number): boolean {
+  /** Few came in this second, few wait, hardly any of this source: no cookie is needed. */
+  #countAndJudge(source: string, nowMs: number): boolean {
     const second = Math.floor(nowMs / SECOND_MS);
-    if (second !== this.#second) this.#came = 0;
+    if (second !== this.#second) {
+      this.#came = this.#unexpected = 0;
+      this.#begun.clear();
+    }
     this.#second = second;
-    return ++this.#came <= KX1_FREE_PER_SECOND && this.#waiting.length < KX_WAITING_MAX / 2;
+    const own = this.#waiting.filter((one) => one.source === source).length;
+    return ++this.#came <= KX1_FREE_PER_SECOND && this.#waiting.length < KX_WAITING_MAX / 2 && own < KX_FREE_PER_SOURCE;
+  }
+
+  /** What it costs to begin is bounded, too. */
+  #mayBegin({ key, isExpected }: KxSource): boolean {
+    const own = this.#begun.get(key) ?? 0;
+    if (own >= KX_BEGUN_PER_SOURCE || (!isExpected && this.#unexpected >= KX_BEGUN_UNEXPECTED)) return false;
+    this.#begun.set(key, own + 1);
+    if (!isExpected) this.#unexpected++;
+    return true;
   }
 
   #cookie(secret: Uint8Array, { nonce }: Kx1, place: KxPlace): Uint8Array {
@@ -88,10 +111,8 @@ export class KxResponder {
     return cookie !== undefined && this.#secrets.some((secret) => differing(this.#cookie(secret, kx1, place), cookie) === 0);
   }
 
-  #begin(kx1: Kx1, place: KxPlace, nowMs: number): Result<Uint8Array, KxFailure> {
-    const options = this.#options, { primitives } = options;
-    this.#makeRoom(place);
-    if (this.#waiting.length >= KX_WAITING_MAX) return fail("kx-busy");
+  #begin(kx1: Kx1, from: Pick<Waiting, "place" | "source" | "isProven">, nowMs: number): Result<Uint8Array, KxFailure> {
+    const options = this.#options, { primitives } = options, { place } = from;
     const dh = primitives.x25519(), x25519 = dh.agree(kx1.x25519), kem = primitives.encapsulate(kx1.mlkem);
     if (x25519 === undefined || kem === undefined) return fail("kx-keys");
     const nonce = primitives.random(KX_NONCE);
@@ -99,14 +120,28 @@ export class KxResponder {
     const open = writeKx2Open({ nonce, x25519: dh.publicKey, ciphertext: kem.ciphertext });
     const me = options.self(), receiveId = options.newKeyId();
     const kx2 = concatBytes(open, sealBox({ primitives, prk, hash: responderHash(primitives, kx1, open), side: "r" }, me, receiveId));
-    this.#waiting.push({ kx1, kx2, prk, hash: initiatorHash(primitives, kx1, { transcript: kx2 }), receiveId, place, sinceMs: nowMs, self: me });
+    this.#makeRoom(from);
+    this.#waiting.push({ ...from, kx1, kx2, prk, hash: initiatorHash(primitives, kx1, { transcript: kx2 }), receiveId, sinceMs: nowMs, self: me });
     return ok(kx2);
   }
 
-  /** The oldest exchange of a place that has too many makes room: a peer that restarts again and again is not kept out. */
-  #makeRoom(place: KxPlace): void {
-    const own = this.#waiting.filter((one) => one.place === place);
-    if (own.length >= KX_WAITING_PER_PLACE) this.#waiting.splice(this.#waiting.indexOf(own[0]!), 1);
+  /** Where there are too many the oldest one makes room, one without a cookie first: a peer that restarts again and again is not kept out, nor is one by others. */
+  #makeRoom({ place, source }: Pick<Waiting, "place" | "source">): void {
+    this.#shorten(this.#waiting.filter((one) => one.place === place), KX_WAITING_PER_PLACE);
+    this.#shorten(this.#waiting.filter((one) => one.source === source), KX_WAITING_PER_SOURCE);
+    if (this.#waiting.length >= KX_WAITING_MAX) this.#shorten(this.#largest(), 0);
+  }
+
+  #shorten(group: readonly Waiting[], most: number): void {
+    if (group.length < Math.max(1, most)) return;
+    const [goes] = [...group.filter(({ isProven }) => !isProven), ...group];
+    this.#waiting.splice(this.#waiting.indexOf(goes!), 1);
+  }
+
+  /** Those of the source that has most; of the oldest one where several do. */
+  #largest(): Waiting[] {
+    const groups = [...Map.groupBy(this.#waiting, ({ source }) => source).values()];
+    return groups.reduce((most, one) => (one.length > most.length ? one : most));
   }
 
   #expire(nowMs: number): void {

@@ -19,7 +19,7 @@ export const FRAGMENTS_MAX = 128;
 /** ROUTER_LIMITS are the limits of a router for user packets; the byte limit is ours (16,384 packets could hold 1 GiB). */
 export const ROUTER_LIMITS: ReassemblyLimits = { packets: 16_384, perRemote: 4_096, bytes: 64 * 1024 * 1024 };
 /** KEY_EXCHANGE_LIMITS bound the separate instance for key exchange. */
-export const KEY_EXCHANGE_LIMITS: ReassemblyLimits = { packets: 256, perRemote: 256, bytes: 1024 * 1024 };
+export const KEY_EXCHANGE_LIMITS: ReassemblyLimits = { packets: 256, perRemote: 32, bytes: 1024 * 1024 };
 
 /** Piece is one fragment as received. Its arrays may be views: what is kept is copied. */
 export interface Piece {

@@ -49,7 +49,7 @@ function sides(): { initiator: KxInitiator; responder: KxResponder } {
   const newKeyId = (): number => ++ids;
   return {
     initiator: new KxInitiator({ primitives: nodeKxCrypto, self: () => kxSelf("east"), peer: "west", trust: kxTrust, newKeyId }),
-    responder: new KxResponder({ primitives: nodeKxCrypto, self: () => kxSelf("west"), trust: kxTrust, pskAt: () => undefined, mayBe: (name) => name === "east", newKeyId }, 0),
+    responder: new KxResponder({ primitives: nodeKxCrypto, self: () => kxSelf("west"), trust: kxTrust, pskAt: () => undefined, sourceOf: (key) => ({ key, isExpected: true }), mayBe: (name) => name === "east", newKeyId }, 0),
   };
 }
 

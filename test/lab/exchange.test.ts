@@ -53,7 +53,7 @@ function worldOf(change: Partial<Record<"east" | "west", { psk?: Uint8Array; ini
       world.sent.push(data[0] ?? 0);
       if (!world.lose(data)) queue.push(() => { world.sides.find((one) => one.name === other)?.deliver(data); });
     };
-    const mail: ExchangeMail = { onMessage: (next) => { listener = next; }, send: carry, answer: carry, isOn: () => true, peerAt: (_place, peers) => peers.get(other), count: () => undefined, follow: () => undefined };
+    const mail: ExchangeMail = { onMessage: (next) => { listener = next; }, send: carry, answer: carry, isOn: () => true, peerAt: (_place, peers) => peers.get(other), isExpected: () => true, count: () => undefined, follow: () => undefined };
     const ring = createKeyRing({ random: (bytes) => nodeKxCrypto.random(bytes), isTaken: () => false });
     const events: ExchangeEvent[] = [];
     const one: Side = {

@@ -41,15 +41,17 @@ export interface KxPairOptions {
   trust?: KxTrust; otherTrust?: KxTrust;
   psk?: Uint8Array; otherPsk?: Uint8Array;
   mayBe?: (name: string) => boolean;
+  /** whether a peer is reached at a place */
+  isExpected?: (place: string) => boolean;
 }
 
 /** kxPair makes both sides; key ids count up. */
 export function kxPair(options: KxPairOptions): { initiator: KxInitiator; responder: KxResponder } {
-  const { self = "east", peer = "west", other = "west", bend, trust = kxTrust, otherTrust = kxTrust, psk, otherPsk, mayBe = () => true } = options;
+  const { self = "east", peer = "west", other = "west", bend, trust = kxTrust, otherTrust = kxTrust, psk, otherPsk, mayBe = () => true, isExpected = () => true } = options;
   let ids = 0;
   const newKeyId = (): number => ++ids;
   return {
     initiator: new KxInitiator({ primitives: nodeKxCrypto, self: () => kxSelf(self, bend === self), peer, trust, psk, newKeyId }),
-    responder: new KxResponder({ primitives: nodeKxCrypto, self: () => kxSelf(other, bend === other), trust: otherTrust, pskAt: () => otherPsk, mayBe, newKeyId }, 0),
+    responder: new KxResponder({ primitives: nodeKxCrypto, self: () => kxSelf(other, bend === other), trust: otherTrust, pskAt: () => otherPsk, sourceOf: (place) => ({ key: place.split(" ", 1)[0] ?? "", isExpected: isExpected(place) }), mayBe, newKeyId }, 0),
   };
 }

@@ -87,6 +87,18 @@ export const natted: Topology = {
   detours: [{ ends: [{ node: "r1", device: "wan0", seenAs: "198.51.100.1" }, { node: "r2", device: "wan0", seenAs: "198.51.100.2" }] }],
 };
 
+/** crossed has a kernel router between r1 and r2, with a host of somebody else (x) on a link of its own; IPv4 between the routers. */
+export const crossed: Topology = {
+  nodes: { a: host(1), r1: { kind: "router" }, k: { kind: "forwarder" }, x: { kind: "host", gateways: ["192.168.3.1"] }, r2: { kind: "router" }, b: host(2) },
+  links: [
+    lan("a", "r1", 1), lan("b", "r2", 2),
+    ...[["r1", "wan0", 1], ["r2", "wan0", 2], ["x", "eth0", 3]].map(([node, device, n]): Link => ({
+      name: `${node}-k`, ends: [{ node: String(node), device: String(device), addresses: [`192.168.${n}.2/24`] }, { node: "k", device: `to-${node}`, addresses: [`192.168.${n}.1/24`] }],
+    })),
+  ],
+  detours: [{ ends: [{ node: "r1", device: "wan0", seenAs: "192.168.1.2" }, { node: "r2", device: "wan0", seenAs: "192.168.2.2" }] }],
+};
+
 /** narrow has two kernel routers between r1 and r2, joined by a link of so many bytes; IPv4 between the routers. */
 export function narrow(mtu: number): Topology {
   const { a, b, r1, r2 } = natted.nodes as Record<"a" | "b" | "r1" | "r2", Node>;

@@ -7,6 +7,7 @@ import { openIdentityFiles } from "../../pkg/security/identityfiles.ts";
 import { mendIdentity } from "../../pkg/security/identitywriter.ts";
 import { nodeKxCrypto } from "../../pkg/security/kxcrypto.ts";
 import { judgeChain, kxSelf } from "../../pkg/security/kxidentity.ts";
+import { kxFaults } from "../../pkg/security/kxselftest.ts";
 import type { Flags } from "./flags.ts";
 import { openKeyLog } from "./keylog.ts";
 
@@ -15,7 +16,7 @@ export function openKeyingTools({ stateDir, keyDir, keyHour, keyLog }: Flags, of
   mendIdentity(stateDir);
   const identity = openIdentityFiles({ stateDir, keyDir, every: of.every, refused: (problem) => { of.log.error({ problem }, "the identity of the router cannot be used; the one before stays"); } });
   return {
-    tools: { identity, crypto: nodeKxCrypto, self: kxSelf, judge: judgeChain, certificates: pemCertificates, ...(keyHour !== undefined && { hourMs: keyHour }), ...(keyLog !== undefined && { exchanged: openKeyLog(keyLog, of.log) }) },
+    tools: { identity, crypto: nodeKxCrypto, self: kxSelf, judge: judgeChain, faults: () => kxFaults(), certificates: pemCertificates, ...(keyHour !== undefined && { hourMs: keyHour }), ...(keyLog !== undefined && { exchanged: openKeyLog(keyLog, of.log) }) },
     close: () => { identity.close(); },
   };
 }

@@ -7,6 +7,8 @@ import type { PeerExchange } from "./exchange.ts";
 /** ExchangeFacts are what is looked at. */
 export interface ExchangeFacts {
   router: string;
+  /** what the self test found; asked only where peers are known by certificate */
+  faults: () => readonly string[];
   identity: Identity | undefined;
   peers: ReadonlyMap<string, PeerExchange>;
   /** when the newest keys of a peer came */
@@ -27,8 +29,9 @@ export function exchangeAlarms(facts: ExchangeFacts): AlarmView[] {
   return [...identityAlarm(facts), ...[...facts.peers.values()].flatMap((peer) => peerAlarm(facts, peer))];
 }
 
-function identityAlarm({ router, identity, unixMs }: ExchangeFacts): AlarmView[] {
+function identityAlarm({ router, faults, identity, unixMs }: ExchangeFacts): AlarmView[] {
   const alarm = (severity: AlarmView["severity"], name: string, text: string): AlarmView[] => [{ severity, name, object: `Router ${router}`, text }];
+  if (faults().length > 0) return alarm("critical", "exchange-self-test", `${faults().join(", ")}: keys are exchanged with nobody; start the router with a Node.js whose OpenSSL has these`);
   if (identity === undefined) return alarm("critical", "no-certificate", "there is no certificate: peers by certificate get no keys; enrol the router");
   if (identity.name !== router) return alarm("critical", "certificate-name", `the certificate is that of router ${identity.name}; issue one for ${router}`);
   const left = identity.notAfter - unixMs, life = identity.notAfter - identity.notBefore;
@@ -70,7 +73,7 @@ export function certificateView({ serial, notAfter }: { serial: string; notAfter
 /** exchangeOfPeer is what is shown of a peer by certificate. */
 export function exchangeOfPeer(facts: ExchangeFacts, peer: PeerExchange): Pick<PeerView, "reason" | "certificate" | "keyAge"> {
   const since = facts.sinceMs(peer.config.name);
-  const own = facts.identity === undefined ? "this router has no certificate" : undefined;
+  const own = facts.faults().length > 0 ? "the self test of key exchange fails here" : facts.identity === undefined ? "this router has no certificate" : undefined;
   return {
     ...(since === undefined ? { reason: own ?? wordsOf(peer.refused ?? peer.problem ?? "no-answer") } : { keyAge: Math.round((facts.nowMs - since) / 1000) }),
     ...(peer.shown !== undefined && { certificate: certificateView(peer.shown.peer) }),

@@ -20,6 +20,7 @@ import { certificateView, exchangeAlarms, exchangeOfPeer } from "./exchangeview.
 import type { ExchangeFacts } from "./exchangeview.ts";
 import { createKeyRing } from "./keyring.ts";
 import type { ExchangePort } from "./peeringinbox.ts";
+import { createSelfTest } from "./selftest.ts";
 import type { PeerKeyPair } from "./tables.ts";
 
 /** KeyingTools are what peers by certificate need; a router without them has none. */
@@ -27,6 +28,8 @@ export interface KeyingTools extends ExchangeTools {
   identity: IdentitySource;
   /** certificates of a PEM text, DER */
   certificates(pem: string): readonly Uint8Array[] | undefined;
+  /** what known answers say of the cryptography; absent: nothing is asked */
+  faults?(): readonly string[];
   /** length of an hour in milliseconds, of ages of keys: less in tests */
   hourMs?: number;
   /** is told of keys that came from exchanges or ended */
@@ -75,11 +78,11 @@ const GREET_MS = 5_000;
 /** createKeying makes a keying without peers. */
 export function createKeying(options: KeyingOptions): Keying {
   const { tools, clock } = options;
-  const toGreet = new Set<string>();
+  const toGreet = new Set<string>(), selfTest = createSelfTest(() => tools.faults?.() ?? [], options.log);
   let derived: Record<string, PeerKeyPair> = {}, greetedMs = -Infinity, refused = "";
   const ring = createKeyRing({ random: (bytes) => options.random.bytes(bytes), isTaken: (id) => Object.values(derived).some(({ receive }) => receive.some(({ keyId }) => keyId === id)) });
   const mail = createExchangeMail({ ...options, firstId: readU32(options.random.bytes(4), 0) });
-  const exchanges = createExchanges({ ...options, ring, mail, identity: { current: () => ownIdentity(options) }, changed: () => { tellChanges(); } });
+  const exchanges = createExchanges({ ...options, ring, mail, identity: { current: () => (selfTest.faults().length > 0 ? undefined : ownIdentity(options)) }, changed: () => { tellChanges(); } });
   let following: RouterConfig | undefined;
   const followAgain = (): void => {
     if (following !== undefined) exchanges.follow(workOf(options, following));
@@ -88,7 +91,7 @@ export function createKeying(options: KeyingOptions): Keying {
     followAgain(); // other authorities, perhaps
     exchanges.identityChanged();
   });
-  const facts = (): ExchangeFacts => ({ router: options.name, identity: tools.identity.current(), peers: exchanges.peers(), sinceMs: (peer) => ring.sinceMs(peer), nowMs: clock.monotonicMs(), unixMs: clock.unixMs() });
+  const facts = (): ExchangeFacts => ({ router: options.name, faults: () => selfTest.faults(), identity: tools.identity.current(), peers: exchanges.peers(), sinceMs: (peer) => ring.sinceMs(peer), nowMs: clock.monotonicMs(), unixMs: clock.unixMs() });
   const take = (): Record<string, PeerKeyPair> => toldOf(tools, ring.take());
   const tellChanges = (): void => {
     const before = ring.takeFresh(), changed = take();

@@ -12,7 +12,7 @@ const securityPolicySpec = z.strictObject({
   adaptive: switchField({ description: "Leave payloads that are encrypted already as they are; only with payloadEncryption. Default: true." }).default(true),
   payloadKeyRotation: durationField({ description: "Age at which a payload key is replaced. Default: 24h.", example: "24h", min: "1h", max: "720h" }).default("24h"),
   postQuantumRequired: switchField({ description: "Refuse paths whose keys come from a classical exchange only. Default: false.", example: false }).default(false),
-}).prefault({}).meta({ description: "How the sessions of a service are protected. In this version adaptive encryption and postQuantumRequired deny the service; with payloadEncryption say adaptive: false." });
+}).prefault({}).meta({ description: "How the sessions of a service are protected. In this version postQuantumRequired denies the service." });
 
 /** securityPolicySchema is kind SecurityPolicy. */
 export const securityPolicySchema = namespacedKind("SecurityPolicy", nameField, securityPolicySpec);

@@ -37,7 +37,7 @@ const base = [
   parsedOf("Tenant", { name: "acme" }), parsedOf("Tenant", { name: "dev.acme" }), parsedOf("ServicePolicy", { name: "none", namespace: "shop" }, { vectors: [{ name: "mpls", use: "Never" }] }),
   parsedOf("ServiceRoute", { name: "web", namespace: "shop" }, { serviceRef: { name: "web" }, routers: ["one"], type: "Local", local: { interface: "lan0" } }),
   parsedOf("Router", { name: "one" }, { interfaces: [{ name: "lan0", type: "LAN", addresses: ["10.1.0.1/24"] }, { name: "bare", type: "LAN" }] }),
-  parsedOf("SecurityPolicy", { name: "strong", namespace: "shop" }, { payloadEncryption: "GCM" }),
+  parsedOf("SecurityPolicy", { name: "strong", namespace: "shop" }, { postQuantumRequired: true }),
 ];
 const web = (change: object): ParsedObject => parsedOf("Service", { name: "web", namespace: "shop" }, { addresses: ["10.1.0.0/24"], transports: [{ protocol: "TCP", ports: [80] }], access: [{ tenant: "acme" }], ...change });
 const ask = (change: Partial<WhyQuestion> = {}): WhyQuestion => ({ tenant: "dev.acme", proto: 6, port: 80, destination: addressOf("10.1.0.9"), ...change });

@@ -6,9 +6,8 @@ import type { Report } from "./report.ts";
 
 /** checkSecurityPolicy tells whether a service may run under a policy; if not, the service is reported. */
 export function checkSecurityPolicy(ask: { service: Input<"Service">; policy: Input<"SecurityPolicy">; report: Report }): boolean {
-  const { adaptive, payloadEncryption, postQuantumRequired } = ask.policy.object.spec;
+  const { postQuantumRequired } = ask.policy.object.spec;
   const wishes: [asked: boolean, what: string][] = [
-    [payloadEncryption !== "None" && adaptive, "adaptive: true"],
     [postQuantumRequired, "postQuantumRequired: true"],
   ];
   const asked = wishes.filter(([one]) => one).map(([, what]) => what);

@@ -17,6 +17,7 @@ import type { SessionSecurity } from "../svr/protected.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
 import { account } from "./account.ts";
+import { adapts } from "./adapting.ts";
 import { arrivalKey } from "./arrivalkey.ts";
 import { arrivalPath, knownPath } from "./arrivalpath.ts";
 import { changeFlags, endSession, enterDraft, handleOf } from "./batch.ts";
@@ -97,7 +98,7 @@ function authorise(turn: Turn, arrival: OpenedArrival, again: Again): void {
   const selected = turn.tables.select(asking, context.proto, context.destinationPort, context.destination);
   if (selected.kind === "deny") return refuse(turn, arrival, selected.reason, selected.service);
   const { service } = selected;
-  const security = readSecurity(opened.tlvs, opened.tlvs.iv !== undefined);
+  const security = readSecurity(opened.tlvs, { wasEncrypted: opened.tlvs.iv !== undefined, isKnown: false });
   if (!security.ok) return turn.count(security.error, opened.peer);
   if (isWeaker(security.value, service.security)) return turn.count("decrypt-failure", opened.peer); // the peer's claim is not enough here either
   const body = bodyHere(turn, arrival, { security: security.value, service, context });
@@ -175,7 +176,7 @@ function install(turn: Turn, at: Acceptance, chosen: Chosen, then: { ways: Ways;
     },
     installed: (handle) => {
       const carried = carriesNothing(arrival.opened) ? undefined : uncovered(turn, arrival, { handle, side: 0 });
-      if (carried !== undefined) leave(turn, handle, 1, carried);
+      if (carried !== undefined && adapts(turn, arrival, { handle, side: 0, carried }, () => undefined)) leave(turn, handle, 1, carried);
     },
     failed: (result) => {
       const taken = result.why === "exists" && result.side === 1;
@@ -248,7 +249,7 @@ function joinSession(turn: Turn, arrival: OpenedArrival, live: { index: number; 
   if (!permitted) return turn.count("uuid-mismatch", opened.peer);
   if (originVerdict(turn, opened, false) === "bad") return turn.count("origin-signature", opened.peer);
   const handle = handleOf(turn.batch, live.index, session);
-  const fault = takeSecurity(turn, arrival, handle);
+  const fault = takeSecurity(turn, arrival, { handle, side: 0 });
   if (fault !== undefined) return turn.count(fault, opened.peer);
   endReplaced(turn, arrival);
   replaceSegment(turn, handle, { arrival, path });

@@ -1,6 +1,8 @@
 // First packet of a host: tenant, service, enforcement, limits, path, NAT, session (behaviour 3.1). Called by decide.ts.
 // Any refusal leaves no state, only a counter and a bounded event.
+import { startOf, type AdaptiveStart } from "../svr/adaptive.ts";
 import { openingFlags } from "../svr/segmentfields.ts";
+import { Protect } from "../svr/session.ts";
 import type { SessionContext, SessionSide } from "../svr/session.ts";
 import { enterDraft } from "./batch.ts";
 import { isYielding, resolveCollision } from "./collide.ts";
@@ -79,12 +81,14 @@ interface Attempt {
 
 function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): void {
   const { arrival, carried, admission, chosen } = at;
-  const security = securityToward(turn, admission.service, chosen);
+  const start = startOf({ ...admission.context, payload: carried.packet.data.subarray(carried.bodyAt, carried.bodyEnd) });
+  const security = securityToward(turn, admission.service, { chosen, start });
   const session = newSession(turn, carried, {
     security, context: admission.context, tenant: admission.tenant, service: admission.service,
     sides: [hostArrivalSide(turn, arrival), chosen.side], flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags),
     route: chosen.route.id, sourceRouter: turn.tables.routerId,
   });
+  if (start === "tls") session.protect &= ~Protect.watch; // decided: it stays as it is
   enterDraft(turn.batch, {
     key: arrivalKey(arrival), session, natSearch: chosen.natSearch, limits: installLimits(turn, session, chosen.route),
     begun: (handle) => {
@@ -108,9 +112,9 @@ function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): 
 }
 
 /** A way to a peer that cannot carry what the service asks for was left out before. */
-function securityToward(turn: Turn, service: ServiceEntry, { side }: Chosen): SessionSecurity | undefined {
-  const path = turn.tables.pathById(side.path);
-  const security = path === undefined ? undefined : offered(turn, service.security, path.peer);
+function securityToward(turn: Turn, { security: ask }: ServiceEntry, { chosen, start }: { chosen: Chosen; start: AdaptiveStart }): SessionSecurity | undefined {
+  const path = turn.tables.pathById(chosen.side.path);
+  const security = path === undefined ? undefined : offered(turn, { ask, peer: path.peer, start });
   return security?.ok === true ? security.value : undefined;
 }
 

@@ -14,7 +14,8 @@ import { resolveWaypoint } from "./contend.ts";
 import { arriveControl } from "./control.ts";
 import { answerHealth } from "./health.ts";
 import { refreshMoved } from "./moved.ts";
-import { echoFault, takeSecurity, uncovered } from "./protection.ts";
+import { adapts } from "./adapting.ts";
+import { takeSecurity, uncovered } from "./protection.ts";
 import { leave } from "./relay.ts";
 import { storeReverse } from "./reverse.ts";
 import { sendControl } from "./say.ts";
@@ -59,7 +60,7 @@ function arrivePlain(turn: Turn, arrival: Arrival, at: Known): void {
   }
   if (carriesNothing(arrival.opened)) return;
   const carried = uncovered(turn, arrival, at);
-  if (carried === undefined) return;
+  if (carried === undefined || !adapts(turn, arrival, { ...at, carried }, (held) => { arrivePlain(turn, held, at); })) return;
   const verdict = account(turn, handle, side, carried);
   if (verdict === "newSyn") return openAnew(turn, arrival, at);
   if (verdict === "drop") return turn.count("state");
@@ -84,7 +85,7 @@ function arriveMetadata(turn: Turn, arrival: OpenedArrival, at: Known): void {
   const event: SegmentEvent = { kind: side === 0 ? "forwardMetadata" : "reverseMetadata", uuidEqual, modify: opened.tlvs.modify };
   if (side === 0 && !uuidEqual) return at.opener(turn, { ...arrival, replaces: handle });
   if (isLateCopy(turn, arrival, at)) return turn.count("replay-first-packet", opened.peer);
-  const fault = !uuidEqual ? undefined : side === 0 ? takeSecurity(turn, arrival, handle) : echoFault(arrival, handle.state);
+  const fault = uuidEqual ? takeSecurity(turn, arrival, at) : undefined;
   if (fault !== undefined) return turn.count(fault, opened.peer);
   const effects = stepSegment(turn, handle, side, event);
   for (const effect of effects) carryOut(turn, arrival, { handle, side, effect });
@@ -113,7 +114,7 @@ function carryOut(turn: Turn, arrival: OpenedArrival, at: { handle: Handle; side
     case "forwardBody": {
       if (carriesNothing(arrival.opened)) return;
       const carried = uncovered(turn, arrival, { handle, side });
-      if (carried === undefined) return;
+      if (carried === undefined || !adapts(turn, arrival, { handle, side, carried }, unheld)) return;
       if (account(turn, handle, side, carried) === "forward") leave(turn, handle, other(side), carried);
       else turn.count("state");
       return;
@@ -128,13 +129,16 @@ function carryOut(turn: Turn, arrival: OpenedArrival, at: { handle: Handle; side
   }
 }
 
+/** Only the ingress holds packets, and those come without metadata. */
+const unheld = (): void => undefined;
+
 /** A transit router that hears of a change says it on the next segment with a modify of its own (protocol 6.6). */
 function passOn(turn: Turn, handle: Handle, { tlvs: { modify } }: Opened): void {
   if (handle.state.side[1].path === 0 || modify?.reason === undefined || modify.done || !PASSED_ON.has(modify.reason)) return;
   stepSegment(turn, handle, 1, { kind: "trigger", reason: modify.reason });
 }
 
-const PASSED_ON = new Set([2, 4]); // security, payload rekey: their TLVs concern the whole session
+const PASSED_ON = new Set([4]); // payload rekey; a change of security is seen by what it changes
 
 /** The owner of the key id must be the peer of the flow (protocol 7.4). */
 function isFlowPeer(turn: Turn, handle: Handle, side: SideIndex, opened: Opened): boolean {

@@ -152,6 +152,16 @@ export function changeFlags(batch: Batch, handle: Handle, change: { clear?: numb
   patch.setFlags = (patch.setFlags & ~clear) | set;
 }
 
+/** changeProtect clears, then sets bits of Session.protect. */
+export function changeProtect(batch: Batch, handle: Handle, change: { clear?: number; set?: number }): void {
+  const { clear = 0, set = 0 } = change;
+  handle.state.protect = (handle.state.protect & ~clear) | set;
+  if (handle.ref === undefined) return;
+  const patch = patchOf(batch, handle, handle.ref);
+  patch.clearProtect = ((patch.clearProtect ?? 0) | clear) & ~set;
+  patch.setProtect = ((patch.setProtect ?? 0) & ~clear) | set;
+}
+
 /** changeHandshake replaces the handshake memory. */
 export function changeHandshake(batch: Batch, handle: Handle, memory: HandshakeMemory): void {
   handle.state.handshake = memory;

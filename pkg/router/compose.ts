@@ -48,7 +48,7 @@ export function reverseMetadata(tables: Tables, session: Session, saying: Saying
     sourceRouter: nameText(tables, egress),
     traceContext: { flags: session.traceFlags, parentSpan: session.span },
     modify: saying.modify, remainingSeconds: saying.remainingSeconds,
-    ...(saying.copied !== undefined || saying.security === undefined ? {} : securityTlvs(saying.security, true)),
+    ...(saying.security === undefined ? {} : securityTlvs(saying.security, true)),
   });
 }
 

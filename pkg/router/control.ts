@@ -1,16 +1,18 @@
 // Control messages that arrive with TLV 24 on a known flow (protocol 6.4); never forwarded, never user traffic. Called by
 // arrive.ts; the table is pkg/svr/handshake.ts.
 import { equalBytes } from "../base/bytes.ts";
-import { CONTROL_ENABLE_METADATA, CONTROL_SESSION_EXISTS } from "../svr/constants.ts";
+import { CONTROL_ENABLE_METADATA, CONTROL_SESSION_EXISTS, SUITE_CLEAR } from "../svr/constants.ts";
 import { checkControl, checkForward, checkReverse } from "../svr/metadata.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import type { ControlArrival, HandshakeEffect } from "../svr/segment.ts";
+import { suiteOf } from "../svr/protected.ts";
+import { Role } from "../svr/session.ts";
 import type { SideIndex } from "../svr/session.ts";
 import { endSession } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import { resetHosts } from "./enforce.ts";
 import { takeExists } from "./health.ts";
-import { echoFault, takeSecurity } from "./protection.ts";
+import { takeSecurity } from "./protection.ts";
 import { storeReverse } from "./reverse.ts";
 import { deleteElsewhere, sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
@@ -28,11 +30,19 @@ export function arriveControl(turn: Turn, arrival: OpenedArrival, at: { handle: 
     ...(tlvs.uuid === undefined ? {} : { uuidEqual: equalBytes(tlvs.uuid, handle.state.uuid) }),
     modify: tlvs.modify,
   };
-  const fault = control.full && control.uuidEqual === true ? side === 0 ? takeSecurity(turn, arrival, handle) : echoFault(arrival, handle.state) : undefined;
+  const fault = control.full && control.uuidEqual === true ? takeSecurity(turn, arrival, at) : undefined;
   if (fault !== undefined) return turn.count(fault, opened.peer);
-  if (control.code === CONTROL_ENABLE_METADATA && control.uuidEqual !== false) turn.protection.kept.drop(handle.state.uuid);
+  if (control.code === CONTROL_ENABLE_METADATA && control.uuidEqual !== false) loseKey(turn, handle, side);
   if (control.code === CONTROL_SESSION_EXISTS && control.uuidEqual !== false) return takeExists(turn, handle, side);
   for (const effect of stepSegment(turn, handle, side, { kind: "control", ...control })) carryOut(turn, opened, { handle, side, effect });
+}
+
+/** Who asks for metadata lost the session, with its payload key: the ingress makes another one, and a transit router, which has none, asks for it. */
+function loseKey(turn: Turn, handle: Handle, side: SideIndex): void {
+  const { role, uuid } = handle.state;
+  turn.protection.kept.drop(uuid);
+  if (side === 0 || role !== Role.transit || suiteOf(handle.state) === SUITE_CLEAR) return;
+  if (handle.ref !== undefined && turn.protection.mayAsk(handle.ref.index, turn.nowMs)) sendControl(turn, handle, { side: 0, code: CONTROL_ENABLE_METADATA });
 }
 
 function carryOut(turn: Turn, opened: Opened, at: { handle: Handle; side: SideIndex; effect: HandshakeEffect }): void {

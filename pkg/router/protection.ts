@@ -5,18 +5,22 @@ import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { SessionRef } from "../ports/datapath.ts";
 import type { ProtectBodies, ProtectKeys } from "../ports/protect.ts";
+import type { AdaptiveStart } from "../svr/adaptive.ts";
 import { SUITE_CLEAR } from "../svr/constants.ts";
 import type { Suite } from "../svr/encode.ts";
 import type { Hkdf } from "../svr/keys.ts";
 import type { Metadata, PayloadKey } from "../svr/metadata.ts";
 import { payloadKeys, protectedLength } from "../svr/payload.ts";
-import { isEcho, offerSecurity, readSecurity, securityOf } from "../svr/protected.ts";
+import { isStronger, offerSecurity, protectBits, readEcho, readSecurity, securityOf, suiteOf } from "../svr/protected.ts";
 import type { SecurityAsk, SessionSecurity } from "../svr/protected.ts";
 import type { DropReason } from "../svr/reasons.ts";
 import { Protect, Role } from "../svr/session.ts";
-import type { Session, SideIndex } from "../svr/session.ts";
+import type { SideIndex } from "../svr/session.ts";
+import { changeProtect } from "./batch.ts";
 import type { Handle } from "./batch.ts";
+import type { FirstPayloads } from "./firstpayloads.ts";
 import type { PayloadKeys } from "./payloadkeys.ts";
+import { stepSegment } from "./segments.ts";
 import type { PeerEntry } from "./tables.ts";
 import { carriedOf } from "./turn.ts";
 import type { Arrival, Carried, OpenedArrival, Turn } from "./turn.ts";
@@ -37,6 +41,8 @@ export interface ProtectTools {
 export interface Protection {
   tools?: ProtectTools | undefined;
   kept: PayloadKeys;
+  /** what is held until adaptive encryption is decided */
+  firsts: FirstPayloads;
   /** whether a session may be asked for another key now */
   mayAsk(session: number, nowMs: number): boolean;
 }
@@ -56,9 +62,10 @@ export function isBeyond(turn: Turn, { security, payloadEncrypted }: Metadata): 
   return isProtected && turn.protection.tools === undefined;
 }
 
-/** offered is how a session of a host begins toward a peer. */
-export function offered(turn: Turn, ask: SecurityAsk, peer: PeerEntry): Result<SessionSecurity, "no-path"> {
-  return offerSecurity(ask, { start: "encrypted", key: turn.random.bytes(PAYLOAD_KEY_BYTES), metadataSuite: peer.suite });
+/** offered is how a session of a host begins toward a peer, by its first packet. */
+export function offered(turn: Turn, of: { ask: SecurityAsk; peer: PeerEntry; start: AdaptiveStart }): Result<SessionSecurity, "no-path"> {
+  const { ask, peer, start } = of;
+  return offerSecurity(ask, { start, key: turn.random.bytes(PAYLOAD_KEY_BYTES), metadataSuite: peer.suite });
 }
 
 /** beginProtection gives the store what packets of a session need, from its first packet on or with another key. */
@@ -79,26 +86,37 @@ export function sayableKey(turn: Turn, handle: Handle, index: number): PayloadKe
   const { uuid } = handle.state;
   const kept = turn.protection.kept.of(uuid);
   if (kept !== undefined) return kept;
-  const key: PayloadKey = { suite: handle.state.security, index, key: turn.random.bytes(PAYLOAD_KEY_BYTES) };
+  const key: PayloadKey = { suite: suiteOf(handle.state), index, key: turn.random.bytes(PAYLOAD_KEY_BYTES) };
   turn.protection.kept.keep(uuid, key);
   beginProtection(turn, handle, key);
   return key;
 }
 
-/** takeSecurity applies what forward metadata says of a session that is known here; the reason when it is dropped. */
-export function takeSecurity(turn: Turn, { opened }: OpenedArrival, handle: Handle): DropReason | undefined {
-  const said = readSecurity(opened.tlvs, opened.tlvs.iv !== undefined);
+/** takeSecurity applies what metadata says of a session that is known here, on the side where it arrived; the reason when it is dropped. */
+export function takeSecurity(turn: Turn, { opened: { tlvs } }: OpenedArrival, at: { handle: Handle; side: SideIndex }): DropReason | undefined {
+  const { handle, side } = at;
+  const said = side === 0 ? readSecurity(tlvs, { wasEncrypted: tlvs.iv !== undefined, isKnown: true }) : readEcho(tlvs);
   if (!said.ok) return said.error;
-  const has = securityOf(handle.state);
-  if (said.value.suite !== has.suite || said.value.everyPacket !== has.everyPacket) return "metadata-malformed";
+  const stronger = isStronger(said.value, securityOf(handle.state));
+  if (!stronger.ok) return stronger.error;
+  if (stronger.value) switchTo(turn, { handle, side, said: said.value }); // encryption wins: metadata of before that comes late changes nothing
   if (handle.state.role === Role.egress && said.value.payloadKey !== undefined) beginProtection(turn, handle, said.value.payloadKey);
   return undefined;
 }
 
-/** echoFault tells why reverse metadata is dropped: it says another protection than the session has. */
-export function echoFault({ opened }: OpenedArrival, state: Session): DropReason | undefined {
-  return isEcho(opened.tlvs, securityOf(state)) ? undefined : "metadata-malformed";
+/** A transit router says it on the other segment too, with a modify of its own (protocol 6.6). */
+function switchTo(turn: Turn, { handle, side, said }: { handle: Handle; side: SideIndex; said: SessionSecurity }): void {
+  strengthen(turn, handle, said);
+  if (handle.state.role === Role.transit) stepSegment(turn, handle, side === 0 ? 1 : 0, { kind: "trigger", reason: SECURITY_CHANGE });
 }
+
+/** strengthen protects a session as said from now on; what it was protected with before stays. */
+export function strengthen(turn: Turn, handle: Handle, to: SessionSecurity): void {
+  changeProtect(turn.batch, handle, { set: protectBits(handle.state.role, to), clear: Protect.watch });
+  beginProtection(turn, handle);
+}
+
+const SECURITY_CHANGE = 2; // reason of a modify (protocol 6.6)
 
 /** isSealed tells a packet that came without metadata and as no worker has opened it: it has a tag. */
 export function isSealed({ punt: { session, isOpened } }: Arrival): boolean {
@@ -146,7 +164,7 @@ export interface Cover { ref: SessionRef | undefined; direction: SideIndex; suit
 export function coverOf({ state, ref }: Handle, to: SideIndex): Cover | undefined {
   const direction = to === 1 ? 0 : 1;
   if ((state.protect & (sealBit[direction] | bodyBit[direction])) === 0) return undefined;
-  return { ref, direction, suite: (state.protect & bodyBit[direction]) === 0 ? SUITE_CLEAR : state.security as Suite };
+  return { ref, direction, suite: (state.protect & bodyBit[direction]) === 0 ? SUITE_CLEAR : suiteOf(state) };
 }
 
 /** growthOf is how much longer a body becomes. */

@@ -2,7 +2,7 @@
 // router. Called by relay.ts and say.ts when metadata is due, by shard.ts for what the app knows.
 import { SUITE_CLEAR } from "../svr/constants.ts";
 import type { Metadata } from "../svr/metadata.ts";
-import { securityOf } from "../svr/protected.ts";
+import { securityOf, suiteOf } from "../svr/protected.ts";
 import type { SessionSecurity } from "../svr/protected.ts";
 import { segmentOf } from "../svr/segmentfields.ts";
 import { Flag, Role } from "../svr/session.ts";
@@ -17,7 +17,7 @@ const KEY_INDEX_MASK = 0xff;
 /** renewKey begins a new key where metadata is due and the one that it said is not here any more, or the peer lost what came with it. */
 export function renewKey(turn: Turn, handle: Handle): void {
   const { role, security, flags, uuid } = handle.state;
-  if (role !== Role.ingress || security === SUITE_CLEAR || (flags & Flag.fwdMeta) === 0 || turn.protection.kept.of(uuid) !== undefined) return;
+  if (role !== Role.ingress || suiteOf({ security }) === SUITE_CLEAR || (flags & Flag.fwdMeta) === 0 || turn.protection.kept.of(uuid) !== undefined) return;
   beginKey(turn, handle);
 }
 
@@ -28,16 +28,14 @@ export function beginKey(turn: Turn, handle: Handle): void {
 }
 
 /** saidSecurity is what metadata of a session says of its protection; forward metadata of the ingress with the key, whose number is that of the newest modify. */
-export function saidSecurity(turn: Turn, handle: Handle, direction: "forward" | "reverse"): SessionSecurity | undefined {
+export function saidSecurity(turn: Turn, handle: Handle, direction: "forward" | "reverse"): SessionSecurity {
   const security = securityOf(handle.state);
-  if (direction === "reverse") return security;
-  if (handle.state.role !== Role.ingress) return undefined; // copied, or none
-  if (security.suite === SUITE_CLEAR) return security;
+  if (direction === "reverse" || handle.state.role !== Role.ingress || security.suite === SUITE_CLEAR) return security;
   const index = (segmentOf(handle.state, 1)?.modifyOut ?? 0) & KEY_INDEX_MASK;
   return { ...security, payloadKey: sayableKey(turn, handle, index) };
 }
 
-/** lacksKey tells that a transit router cannot say forward metadata: it copies the payload key from what it relays, and keeps none. */
-export function lacksKey({ role, security }: Handle["state"], tlvs: Pick<Metadata, "payloadKey">): boolean {
-  return role === Role.transit && security !== SUITE_CLEAR && tlvs.payloadKey === undefined;
+/** lacksKey tells that a transit router cannot pass a new key on: it copies keys from what it relays, and keeps none. */
+export function lacksKey({ role }: Handle["state"], { payloadKey, modify }: Pick<Metadata, "payloadKey" | "modify">): boolean {
+  return role === Role.transit && payloadKey === undefined && modify?.done === false && modify.reason === PAYLOAD_REKEY;
 }

@@ -96,7 +96,8 @@ interface Wanted {
 function metadataOf(turn: Turn, handle: Handle, to: SideIndex, wanted: Wanted): Metadata {
   const { copied, modify, retriggered } = wanted;
   const saying = { copied, modify, remainingSeconds: retriggered ? Math.ceil(handle.state.idleMs / 1000) : undefined };
-  const security = saidSecurity(turn, handle, to === 0 ? "reverse" : "forward");
+  const isTold = copied?.forwardContext !== undefined || copied?.reverseContext !== undefined; // and its words are copied
+  const security = isTold ? undefined : saidSecurity(turn, handle, to === 0 ? "reverse" : "forward");
   if (to === 0) return reverseMetadata(turn.tables, handle.state, { ...saying, security });
   const tlvs = forwardMetadata(turn.tables, handle.state, { ...saying, security, captureTag: turn.capturing.tagOf(handle.state) });
   return withOrigin(turn, handle.state, { peer: wanted.peer, copied, tlvs });

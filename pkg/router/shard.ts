@@ -28,6 +28,7 @@ import { createOriginSigner } from "./origin.ts";
 import type { OriginSigner } from "./origin.ts";
 import { recoverKeys } from "./lostkeys.ts";
 import { openArrivals } from "./opening.ts";
+import { createFirstPayloads } from "./firstpayloads.ts";
 import { createPayloadKeys } from "./payloadkeys.ts";
 import type { Protection, ProtectTools } from "./protection.ts";
 import { markMoved } from "./moved.ts";
@@ -121,7 +122,7 @@ export class Shard {
     this.#ids = new ExtIds(seedOf(options.random), slice);
     this.#replay = new ReplayWindow({ window: WINDOW_MAX, slots: replaySlots(options.replayMemory), memory: options.replayMemory });
     this.#origin = createOriginSigner(options.originKeys);
-    this.#protection = { tools: options.protect, kept: createPayloadKeys(), mayAsk: (session, nowMs) => this.#keyGate.permits(session, nowMs) };
+    this.#protection = { tools: options.protect, kept: createPayloadKeys(), firsts: createFirstPayloads(), mayAsk: (session, nowMs) => this.#keyGate.permits(session, nowMs) };
     this.#seals = createSealSource({ shard: options.number, counterSecond: options.counterSecond });
   }
 
@@ -179,7 +180,7 @@ export class Shard {
   /** turn handles what came up, waiting at most timeoutMs for it; returns the number of packets. */
   turn(timeoutMs: number): number {
     if (this.#tables === undefined) return 0;
-    const handed = this.#handing.arrived();
+    const handed = [...this.#handing.arrived(), ...this.#protection.firsts.due(this.#options.clock.monotonicMs())];
     const punts = this.#options.port.drain(MAX_BATCH, handed.length > 0 ? 0 : timeoutMs);
     this.#expire();
     if (punts.length + handed.length === 0) return 0;
@@ -245,7 +246,7 @@ export class Shard {
     const now = this.#options.clock.monotonicMs();
     return [
       ...this.#replayHeld(),
-      ...this.#fragments.held(), ...this.#handing.held(), ...this.#denials.held(now), ...this.#origin.held(now), ...this.#protection.kept.held(), ...this.#keyGate.held(now), ...this.#enableGate.held(now), ...this.#skewGate.held(now), ...this.#errorGate.held(now), ...this.#sessionErrors.held(now), ...this.#capturing.held(),
+      ...this.#fragments.held(), ...this.#handing.held(), ...this.#denials.held(now), ...this.#origin.held(now), ...this.#protection.kept.held(), ...this.#protection.firsts.held(), ...this.#keyGate.held(now), ...this.#enableGate.held(now), ...this.#skewGate.held(now), ...this.#errorGate.held(now), ...this.#sessionErrors.held(now), ...this.#capturing.held(),
     ];
   }
 

@@ -5,7 +5,7 @@ import type { AdaptiveStart } from "./adaptive.ts";
 import { parseHeader, parsePayload } from "./decode.ts";
 import { encodeMetadata, type Suite } from "./encode.ts";
 import type { Metadata } from "./metadata.ts";
-import { isEcho, isWeaker, offerSecurity, protectBits, readSecurity, securityOf, securityTlvs, type SecurityAsk, type SessionSecurity } from "./protected.ts";
+import { isStronger, isWeaker, offerSecurity, protectBits, readEcho, readSecurity, securityOf, securityTlvs, type SecurityAsk, type SessionSecurity } from "./protected.ts";
 import { Protect, Role } from "./session.ts";
 
 const key = new Uint8Array(32).fill(7);
@@ -52,7 +52,11 @@ test.each<[string, Metadata, boolean, string]>([
   ["encrypted bodies without a suite", { payloadEncrypted: true, security: { suite: 0, scope: 1 } }, true, "metadata-malformed"],
   ["encrypted bodies without tags", { payloadEncrypted: true, security: { suite: 2, scope: 0 }, payloadKey }, true, "metadata-malformed"],
 ])("8.2 %s is dropped", (_name, metadata, wasEncrypted, error) => {
-  expect(readSecurity(metadata, wasEncrypted)).toEqual({ ok: false, error });
+  expect(readSecurity(metadata, { wasEncrypted, isKnown: error !== "metadata-incomplete" })).toEqual({ ok: false, error });
+});
+
+test("8.2 who knows a session has its key: metadata may come without", () => {
+  expect(readSecurity({ security: { suite: 1, scope: 1 }, payloadEncrypted: true }, { wasEncrypted: true, isKnown: true })).toEqual({ ok: true, value: { suite: 1, everyPacket: true, encrypts: true } });
 });
 
 test.each<[string, Partial<SecurityAsk>, SessionSecurity, boolean]>([
@@ -83,15 +87,26 @@ function overTheWire(metadata: Metadata): Metadata {
 
 test("8.2 what the ingress offers is what the egress reads, and what it echoes is accepted", () => {
   fc.assert(fc.property(offers, (security) => {
-    expect(readSecurity(overTheWire(securityTlvs(security)), true)).toEqual({ ok: true, value: security });
-    expect(isEcho(overTheWire(securityTlvs(security, true)), security)).toBe(true);
+    const { payloadKey: _key, ...rest } = security;
+    expect(readSecurity(overTheWire(securityTlvs(security)), { wasEncrypted: true, isKnown: false })).toEqual({ ok: true, value: security });
+    expect(readEcho(overTheWire(securityTlvs(security, true)))).toEqual({ ok: true, value: rest });
+    expect(isStronger(rest, security)).toEqual({ ok: true, value: false });
   }));
 });
 
-test("8.2 another echo, or one with a key, is not accepted", () => {
-  const security = { suite: 2, everyPacket: true, encrypts: true, payloadKey } as const;
-  const others: Metadata[] = [{}, { security: { suite: 1, scope: 1 } }, { security: { suite: 2, scope: 0 } }, { security: { suite: 9, scope: 1 } }, { security: { suite: 2, scope: 1 }, payloadKey }];
-  expect(others.map((metadata) => isEcho(metadata, security))).toEqual([false, false, false, false, false]);
+const armed = { suite: 2, everyPacket: false, encrypts: false } as const, encrypted = { suite: 2, everyPacket: true, encrypts: true } as const;
+
+test("8.2 an echo has no key, no unknown suite and no encryption without tags", () => {
+  const bad: Metadata[] = [{ security: { suite: 9, scope: 1 } }, { security: { suite: 2, scope: 1 }, payloadKey }, { security: { suite: 2, scope: 0 }, payloadEncrypted: true }];
+  expect(bad.map((metadata) => readEcho(metadata).ok)).toEqual([false, false, false]);
+});
+
+test.each<[string, SessionSecurity, SessionSecurity, boolean | "metadata-malformed"]>([
+  ["the switch of either end", encrypted, armed, true], ["the same again", encrypted, encrypted, false], ["what was said before the switch, late", armed, encrypted, false],
+  ["the switch of a session with tags", encrypted, { ...armed, everyPacket: true }, true], ["another suite", { ...encrypted, suite: 1 }, armed, "metadata-malformed"],
+  ["tags that begin later", { ...armed, everyPacket: true }, armed, "metadata-malformed"], ["encryption of a clear session", encrypted, clear, "metadata-malformed"],
+])("8.3 %s: whether bodies are encrypted from here on", (_name, said, has, expected) => {
+  expect(isStronger(said, has)).toEqual(typeof expected === "string" ? { ok: false, error: expected } : { ok: true, value: expected });
 });
 
 const has = (bits: number, ...wanted: number[]): boolean[] => wanted.map((bit) => (bits & bit) !== 0);
@@ -112,8 +127,8 @@ test("7.1 8.2 along a path what is sealed is opened next, in both directions, an
   }));
 });
 
-test("what an end stores of a session's protection is what it began with; a suite that nobody knows is none", () => {
-  fc.assert(fc.property(offers, fc.constantFrom(Role.ingress, Role.egress), (security, role) => {
+test("what a router stores of a session's protection is what it began with; a suite that nobody knows is none", () => {
+  fc.assert(fc.property(offers, fc.constantFrom(Role.ingress, Role.transit, Role.egress), (security, role) => {
     const { payloadKey: _key, ...rest } = security;
     expect(securityOf({ security: security.suite, protect: protectBits(role, security) })).toEqual(rest);
   }));

@@ -50,21 +50,30 @@ export function securityTlvs(security: SessionSecurity, isEcho = false): Pick<Me
   };
 }
 
-/** readSecurity reads forward metadata; `wasEncrypted` tells how its payload section came. */
-export function readSecurity(m: Metadata, wasEncrypted: boolean): Result<SessionSecurity, SecurityFault> {
+/**
+ * readSecurity reads forward metadata; `wasEncrypted` tells how its payload section came. A router that knows the session has been told its
+ * key before, and a transit router that says metadata by itself keeps none: there it may be absent.
+ */
+export function readSecurity(m: Metadata, of: { wasEncrypted: boolean; isKnown: boolean }): Result<SessionSecurity, SecurityFault> {
   const values = valuesOf(m);
   if (values === undefined) return fail("metadata-malformed");
   const { payloadKey } = m;
-  if (payloadKey === undefined) return values.suite === wire.SUITE_CLEAR ? ok(values) : fail("metadata-incomplete");
-  if (!wasEncrypted) return fail("decrypt-failure"); // a key that everybody could read is none
+  if (payloadKey === undefined) return values.suite === wire.SUITE_CLEAR || of.isKnown ? ok(values) : fail("metadata-incomplete");
+  if (!of.wasEncrypted) return fail("decrypt-failure"); // a key that everybody could read is none
   if (values.suite === wire.SUITE_CLEAR || payloadKey.suite !== values.suite) return fail("metadata-malformed");
   return ok({ ...values, payloadKey });
 }
 
-/** isEcho tells whether reverse metadata says of a session what its forward metadata said, and brings no key of its own. */
-export function isEcho(m: Metadata, forward: SessionSecurity): boolean {
+/** readEcho reads reverse metadata, which says what forward metadata said, or the switch of an egress (protocol 8.3), and brings no key of its own. */
+export function readEcho(m: Metadata): Result<SessionSecurity, "metadata-malformed"> {
   const values = valuesOf(m);
-  return values !== undefined && m.payloadKey === undefined && values.suite === forward.suite && values.everyPacket === forward.everyPacket;
+  return values === undefined || m.payloadKey !== undefined ? fail("metadata-malformed") : ok(values);
+}
+
+/** isStronger tells that metadata protects more than its session has been until now: bodies are encrypted from here on. Tags alone never begin later. */
+export function isStronger(said: SessionSecurity, has: SessionSecurity): Result<boolean, "metadata-malformed"> {
+  if (said.suite !== has.suite || (said.everyPacket && !has.everyPacket && !said.encrypts)) return fail("metadata-malformed");
+  return ok(said.encrypts && !has.encrypts);
 }
 
 function valuesOf(m: Metadata): SessionSecurity | undefined {
@@ -78,19 +87,27 @@ function isSuite(suite: number): suite is Suite {
   return suite === wire.SUITE_CLEAR || suite === wire.SUITE_CBC || suite === wire.SUITE_GCM;
 }
 
-const bodies = Protect.bodyFwd | Protect.bodyRev;
+const bodies = Protect.bodyFwd | Protect.bodyRev, mark = Protect.encrypted;
 const bitsOf = {
-  [Role.single]: { tags: 0, bodies: 0, watch: 0 },
-  [Role.ingress]: { tags: Protect.sealFwd | Protect.openRev, bodies, watch: Protect.watch },
-  [Role.transit]: { tags: Protect.openFwd | Protect.sealFwd | Protect.openRev | Protect.sealRev, bodies: 0, watch: 0 }, // it never decrypts
-  [Role.egress]: { tags: Protect.openFwd | Protect.sealRev, bodies, watch: Protect.watch },
-} satisfies Record<Role, { tags: number; bodies: number; watch: number }>;
+  [Role.single]: { tags: 0, bodies: 0, watch: 0, mark: 0 },
+  [Role.ingress]: { tags: Protect.sealFwd | Protect.openRev, bodies, watch: Protect.watch, mark },
+  [Role.transit]: { tags: Protect.openFwd | Protect.sealFwd | Protect.openRev | Protect.sealRev, bodies: 0, watch: 0, mark }, // it never decrypts
+  [Role.egress]: { tags: Protect.openFwd | Protect.sealRev, bodies, watch: Protect.watch, mark },
+} satisfies Record<Role, { tags: number; bodies: number; watch: number; mark: number }>;
 
 const TAGS = Protect.openFwd | Protect.openRev | Protect.sealFwd | Protect.sealRev;
 
-/** securityOf reads how a stored session is protected; a transit router does not know whether bodies are encrypted. */
+const SUITE_MASK = 0x0f;
+
+/** suiteOf is the suite of a stored session: what its bodies are encrypted with, or may be once it is decided. */
+export function suiteOf({ security }: Pick<Session, "security">): Suite {
+  const suite = security & SUITE_MASK;
+  return isSuite(suite) ? suite : wire.SUITE_CLEAR;
+}
+
+/** securityOf reads how a stored session is protected. */
 export function securityOf({ security, protect }: Pick<Session, "security" | "protect">): SessionSecurity {
-  return { suite: isSuite(security) ? security : wire.SUITE_CLEAR, everyPacket: (protect & TAGS) !== 0, encrypts: (protect & bodies) !== 0 };
+  return { suite: suiteOf({ security }), everyPacket: (protect & TAGS) !== 0, encrypts: (protect & Protect.encrypted) !== 0 };
 }
 
 /** isWeaker tells whether a session is protected less than a policy wants; with adaptive encryption, what hosts encrypt themselves may be clear. */
@@ -102,5 +119,5 @@ export function isWeaker(security: SessionSecurity, ask: SecurityAsk): boolean {
 export function protectBits(role: Role, { suite, everyPacket, encrypts }: SessionSecurity): number {
   const bits = bitsOf[role];
   const isArmed = suite !== wire.SUITE_CLEAR && !encrypts;
-  return (everyPacket ? bits.tags : 0) | (encrypts ? bits.bodies : 0) | (isArmed ? bits.watch : 0);
+  return (everyPacket ? bits.tags : 0) | (encrypts ? bits.bodies | bits.mark : 0) | (isArmed ? bits.watch : 0);
 }

@@ -32,7 +32,7 @@ export const bounds: Bounds = {
   "open.ts MAX_SESSIONS": "- the highest limit that may be chosen", "rings.ts MAX_SHARDS": "- the highest number that may be chosen", "rings.ts MAX_PROTECTORS": "- the highest number that may be chosen", "nameuse.ts MOST": "- of one read, at the start",
   "settings.ts SLOTS_PER_BUCKET": "- a ratio", "settings.ts RECORD_RING_MOST": "record ring, bytes", "entries.ts MTU_MAX": "- a number",
   "model.ts RING_LIMIT": "- of the model, in tests", "model-copy.ts COPY_MOST": "- bytes of one packet",
-  "payloadkeys.ts KEPT_MOST": "payload keys",
+  "payloadkeys.ts KEPT_MOST": "payload keys", "firstpayloads.ts MOST_HELD": "first payloads that wait for more", "firstpayloads.ts MOST_OF_SESSION": "- of one session; all of them are a row",
   "origin.ts KEPT_MOST": "origin signatures", "origin.ts KEYS_MOST": "- a cache: it begins anew",
   "authorityfolder.ts LINES_MOST": "- of one file of svrctl; who reaches it is told to begin another authority",
   "chain.ts CERTIFICATES_MOST": "- of one chain", "chain.ts BYTES_MOST": "- of one chain",

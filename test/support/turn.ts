@@ -11,6 +11,7 @@ import { Capturing } from "../../pkg/router/capturing.ts";
 import { createEnableGate, createErrorGate, createSessionErrorGate, createSkewGate } from "../../pkg/router/gate.ts";
 import { numberNames } from "../../pkg/router/names.ts";
 import { createOriginSigner } from "../../pkg/router/origin.ts";
+import { createFirstPayloads } from "../../pkg/router/firstpayloads.ts";
 import { createPayloadKeys } from "../../pkg/router/payloadkeys.ts";
 import { createShardPorts } from "../../pkg/router/ports.ts";
 import { createFragmentJoiner } from "../../pkg/router/reassemble.ts";
@@ -52,7 +53,7 @@ export function newTurn(tables: Tables, change: Partial<Turn> = {}): TestTurn {
   return {
     tables, batch: newBatch(1), nowMs: 1_000_000, nowUnixMs: 1_767_225_600_000, shard: 0, random: { bytes: (count) => new Uint8Array(count).fill(7) }, ports,
     replay: new ReplayWindow({ window: 1, slots: 64, memory: new ArrayBuffer(replayBytes(1, 64)) }), seals: createSealSource({ shard: 0, counterSecond: 1 }), origin: createOriginSigner(createOriginKeys(() => undefined)),
-    protection: { kept: createPayloadKeys(), mayAsk: () => true }, enableGate: createEnableGate(1), skewGate: createSkewGate(1), errorGate: createErrorGate(1), sessionErrors: createSessionErrorGate(), fragments: createFragmentJoiner(1), handing: { takes: () => false }, capturing: new Capturing({ wantCopies: () => true, unixNs: () => 0n }, { number: 0, count: 1 }), ids: new ExtIds(100, { number: 0, count: 1 }),
+    protection: { kept: createPayloadKeys(), firsts: createFirstPayloads(), mayAsk: () => true }, enableGate: createEnableGate(1), skewGate: createSkewGate(1), errorGate: createErrorGate(1), sessionErrors: createSessionErrorGate(), fragments: createFragmentJoiner(1), handing: { takes: () => false }, capturing: new Capturing({ wantCopies: () => true, unixNs: () => 0n }, { number: 0, count: 1 }), ids: new ExtIds(100, { number: 0, count: 1 }),
     load: { live: 0, halfOpen: 0 }, sessionsOf: () => 0, find: { byArrival: () => undefined, byUuid: () => undefined, ended: () => undefined }, take: (length) => new Uint8Array(length),
     tooBig: () => undefined, keyUsed: () => undefined,
     countHealth: (kind) => void counted.push(`health ${kind}`), count: (reason, peer) => void counted.push(peer === undefined ? reason : `${peer.name} ${reason}`), deny: (denial) => void denied.push(denial), counted, denied, ...change,

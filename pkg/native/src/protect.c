@@ -201,7 +201,8 @@ int svr_protect_session(struct svr_vault *protect, const struct svr_protect_sess
 		error = change_cipher(protect, entry, session);
 	if (!error) {
 		entry->protect = session->protect;
-		entry->suite = session->suite;
+		if (session->suite) /* without a body only bits and peers change */
+			entry->suite = session->suite;
 		memcpy(entry->peer, session->peer, sizeof(entry->peer));
 	}
 	pthread_rwlock_unlock(&protect->lock);

@@ -11,8 +11,8 @@ const securityPolicySpec = z.strictObject({
   payloadEncryption: choiceField(["None", "CBC", "GCM"], { description: "Cipher for payloads, AES-256. Default: None." }).default("None"),
   adaptive: switchField({ description: "Leave payloads that are encrypted already as they are; only with payloadEncryption. Default: true." }).default(true),
   payloadKeyRotation: durationField({ description: "Age at which a payload key is replaced. Default: 24h.", example: "24h", min: "1h", max: "720h" }).default("24h"),
-  postQuantumRequired: switchField({ description: "Refuse paths whose keys come from a classical exchange only. Default: false.", example: false }).default(false),
-}).prefault({}).meta({ description: "How the sessions of a service are protected. In this version postQuantumRequired denies the service." });
+  postQuantumRequired: switchField({ description: "Use only peers by certificate, whose keys come from an exchange with ML-KEM-768: a peer with a pre-shared key alone gets no session of the service, and none from it. Default: false.", example: false }).default(false),
+}).prefault({}).meta({ description: "How the sessions of a service are protected." });
 
 /** securityPolicySchema is kind SecurityPolicy. */
 export const securityPolicySchema = namespacedKind("SecurityPolicy", nameField, securityPolicySpec);

@@ -182,6 +182,8 @@ export interface ServiceConfig {
   securityPolicy?: string;
   /** of its SecurityPolicy; absent: metadata signed, payload as it is */
   security?: SecurityConfig;
+  /** of its SecurityPolicy: only peers whose keys come from a post-quantum exchange carry it */
+  postQuantum?: true;
   servicePolicy?: string;
   /** of its ServicePolicy: hosts do not see who raised an ICMP error */
   hideTopology?: true;
@@ -273,8 +275,6 @@ export interface PeerConfig {
   initiator?: "self" | "peer";
   /** of its metadata; absent: VerifyIfPresent (protocol 7.6) */
   originSignature?: "Ignore" | "Require";
-  /** a policy of a service that may be reached through it asks for a post-quantum exchange */
-  postQuantum?: true;
   origin: Origin;
 }
 

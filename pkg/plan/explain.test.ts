@@ -151,6 +151,22 @@ test.each<[desc: string, from: string, said: string]>([
   expect(lines(small(), question("tcp/1", "10.7.0.9", { from }))[0]).toBe(said);
 });
 
+test("8 a policy that asks for a post-quantum exchange: who is not ready is named; a way past them is taken", () => {
+  const path = { name: "v4", interface: "wan0", remoteAddress: "192.0.2.2" };
+  const wan0 = { name: "wan0", type: "WAN", addresses: ["192.0.2.1/24"], waypoints: [{ address: "192.0.2.1" }] };
+  const at = (peers: object[], ...to: string[]): string[] => {
+    const objects = [
+      parsedOf("Router", { name: "one" }, { interfaces: [wan0], peers }), parsedOf("Tenant", { name: "acme" }, {}), service("s", { securityPolicyRef: { name: "p" } }), parsedOf("SecurityPolicy", { name: "p" }, { postQuantumRequired: true }),
+      parsedOf("Service", { name: "wide" }, { addresses: ["10.0.0.0/8"], access: [{ tenant: "acme" }] }), parsedOf("ServiceRoute", { name: "w" }, { serviceRef: { name: "wide" }, routers: ["one"], type: "Peer", peer: { peer: "two" } }),
+      ...to.map((peer) => parsedOf("ServiceRoute", { name: peer }, { serviceRef: { name: "s" }, routers: ["one"], type: "Peer", peer: { peer } })),
+    ];
+    return lines(configOf(compile({ objects }).routers, "one"), question("tcp/1", "10.7.0.9", acme)).slice(3);
+  };
+  const [two, three] = [{ name: "two", psk: { file: "k" }, paths: [path] }, { name: "three", paths: [{ ...path, remoteAddress: "192.0.2.3" }] }];
+  expect(at([two], "two")).toEqual(["route - default/s asks for a post-quantum exchange; not ready here: two [Service default/s metadata.name]", "deny no-path default/s"]);
+  expect(at([two, three], "two", "three")[0]).toBe("route + to peer three by path three/v4, cost 1 [ServiceRoute default/three spec.peer.peer]");
+});
+
 test("no route, no route of the family, no address to send from, several candidates", () => {
   const wide = service("s", { sourceNat: "None" });
   const tail = (config: RouterConfig, to: string): string[] => lines(config, question("tcp/1", to, acme)).slice(3);

@@ -56,6 +56,10 @@ export function accessStep(entry: LookupEntry, tenant: string): WhyStep {
 
 /** noRouteStep tells why a service cannot be reached in a family. */
 export function noRouteStep({ config }: Lookup, service: ServiceConfig, family: IpFamily): WhyStep {
+  const classical = config.peers.filter((one) => one.authentication !== "certificate").map((one) => one.name);
+  if (service.postQuantum === true && classical.length > 0) {
+    return { stage: "route", ok: false, text: `${service.name} asks for a post-quantum exchange; not ready here: ${classical.slice(0, mostNames).join(", ")}`, origin: service.origin };
+  }
   const any = config.routes.some((one) => one.service === service.name);
   return { stage: "route", ok: false, text: any ? `no route to ${service.name} serves IPv${family} here` : `there is no route to ${service.name} here`, origin: service.origin };
 }

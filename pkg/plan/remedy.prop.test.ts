@@ -37,7 +37,6 @@ const base = [
   parsedOf("Tenant", { name: "acme" }), parsedOf("Tenant", { name: "dev.acme" }), parsedOf("ServicePolicy", { name: "none", namespace: "shop" }, { vectors: [{ name: "mpls", use: "Never" }] }),
   parsedOf("ServiceRoute", { name: "web", namespace: "shop" }, { serviceRef: { name: "web" }, routers: ["one"], type: "Local", local: { interface: "lan0" } }),
   parsedOf("Router", { name: "one" }, { interfaces: [{ name: "lan0", type: "LAN", addresses: ["10.1.0.1/24"] }, { name: "bare", type: "LAN" }] }),
-  parsedOf("SecurityPolicy", { name: "strong", namespace: "shop" }, { postQuantumRequired: true }),
 ];
 const web = (change: object): ParsedObject => parsedOf("Service", { name: "web", namespace: "shop" }, { addresses: ["10.1.0.0/24"], transports: [{ protocol: "TCP", ports: [80] }], access: [{ tenant: "acme" }], ...change });
 const ask = (change: Partial<WhyQuestion> = {}): WhyQuestion => ({ tenant: "dev.acme", proto: 6, port: 80, destination: addressOf("10.1.0.9"), ...change });
@@ -53,7 +52,7 @@ test.each<[string, object, Partial<WhyQuestion>, string | undefined]>([
   ["another port", {}, { port: 81 }, "add 81 to spec.transports[0].ports of Service shop/web"],
   ["another protocol", {}, { proto: 1, port: 0 }, 'add {"protocol":"ICMP"} to spec.transports of Service shop/web'],
   ["another address", { addresses: ["10.1.0.8"] }, {}, 'add "10.1.0.9" to spec.addresses of Service shop/web'],
-  ["a policy that this version cannot do", { securityPolicyRef: { name: "strong" } }, {}, "remove spec.securityPolicyRef of Service shop/web"],
+  ["a policy that is not there", { securityPolicyRef: { name: "strong" } }, {}, "remove spec.securityPolicyRef of Service shop/web"],
   ["a policy without a way", { servicePolicyRef: { name: "none" } }, {}, "remove spec.servicePolicyRef of Service shop/web"],
   ["no pool", { sourceNat: "Pool" }, {}, 'set spec.sourceNat of Service shop/web to "Interface"'],
 ])("%s", (_desc, change, question, expected) => {

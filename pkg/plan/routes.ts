@@ -77,6 +77,10 @@ function peerCandidates(place: RoutePlace, peer: string): PeerRouteConfig[] {
     work.report.error(input, "spec.peer.peer", { ...unknownName("peer", peer, work.peers.map((one) => one.name)), message: `Router ${work.router} has no peer "${peer}"` });
     return [];
   }
+  if (place.service.postQuantum === true && work.peers.some((one) => one.name === peer && one.authentication !== "certificate")) {
+    warnClassical(place, peer);
+    return [];
+  }
   const found = work.paths.filter((path) => path.peer === peer).flatMap((path): PeerRouteConfig[] => {
     const cost = costOf(place, path.vector ?? input.object.spec.vector);
     return cost === undefined ? [] : [{ kind: "peer", peer, path: path.key, ...baseOf(place, cost, "spec.peer.peer") }];
@@ -120,6 +124,13 @@ function costOf({ input, policy }: RoutePlace, vector: string | undefined): numb
   if (found.cost !== undefined) return found.cost;
   const place = vectors.filter((one) => one.use === "Ordered").indexOf(found);
   return orderedCosts[Math.min(place, orderedCosts.length - 1)];
+}
+
+function warnClassical({ work, input, service }: RoutePlace, peer: string): void {
+  work.report.warn(input, "spec.peer.peer", {
+    code: "conflict", message: `SecurityPolicy ${service.securityPolicy ?? ""} of ${service.name} asks for a post-quantum exchange, and Router ${work.router} has a pre-shared key with "${peer}": the service does not go there`,
+    fix: "give both routers certificates and leave psk out at the peer, or use a policy without postQuantumRequired",
+  });
 }
 
 function warnNoVector({ work, input, service }: RoutePlace): void {

@@ -14,7 +14,6 @@ import { namesIn } from "./inputs.ts";
 import type { Input, Names, PlanInputs } from "./inputs.ts";
 import { originIn } from "./report.ts";
 import type { Report } from "./report.ts";
-import { checkSecurityPolicy } from "./support.ts";
 
 type ServiceInput = Input<"Service">;
 
@@ -41,6 +40,7 @@ function serviceOf(work: ServiceWork): ServiceConfig {
     ...(spec.idleTimeout === undefined ? {} : { idleMs: millisOf(spec.idleTimeout) }),
     ...(servicePolicy === undefined ? {} : { servicePolicy }), sessionRecovery: recoveryOf(work, servicePolicy),
     ...(securityPolicy === undefined ? {} : { securityPolicy }), ...securityOf(inputs.SecurityPolicy.get(securityPolicy ?? "")?.object.spec),
+    ...(inputs.SecurityPolicy.get(securityPolicy ?? "")?.object.spec.postQuantumRequired === true && { postQuantum: true as const }),
     ...switchesOf(inputs.ServicePolicy.get(servicePolicy ?? "")?.object.spec),
     origin: originIn(input, "metadata.name"),
   };
@@ -118,7 +118,7 @@ function policiesOf({ input, inputs, report }: ServiceWork): { servicePolicy?: s
     const policy = inputs.SecurityPolicy.get(name);
     found.securityPolicy = name;
     if (policy === undefined) report.error(input, "spec.securityPolicyRef.name", report.unknown("SecurityPolicy", name, namesIn(metadata.namespace, inputs.SecurityPolicy)));
-    found.runs &&= policy !== undefined && checkSecurityPolicy({ service: input, policy, report });
+    found.runs &&= policy !== undefined;
   }
   return found;
 }

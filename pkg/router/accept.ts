@@ -101,6 +101,7 @@ function authorise(turn: Turn, arrival: OpenedArrival, again: Again): void {
   const security = readSecurity(opened.tlvs, { wasEncrypted: opened.tlvs.iv !== undefined, isKnown: false });
   if (!security.ok) return turn.count(security.error, opened.peer);
   if (isWeaker(security.value, service.security)) return turn.count("decrypt-failure", opened.peer); // the peer's claim is not enough here either
+  if (service.postQuantum === true && opened.peer.isClassical === true) return refuse(turn, arrival, "no-key", service);
   const body = bodyHere(turn, arrival, { security: security.value, service, context });
   if (!body.ok) return turn.count(body.error, opened.peer);
   const unfit = unfitness(turn, arrival, { context, carried: body.value });

@@ -185,7 +185,7 @@ function peerEntry(peer: PeerConfig, keys: PeerKeyPair, of: { lookup: Lookup; id
     id: of.id, name: peer.name, send: keys.send, receive: keys.receive, mode: modes[peer.hmac.mode], window: peer.hmac.window,
     suite: !enabled ? 0 : suite === "GCM" ? 2 : 1, requireEncryption: required,
     mayAssert: (tenant) => of.lookup.allowedByPeer(peer.name, tenant), paths: [],
-    originSignature: originPolicies[peer.originSignature ?? "VerifyIfPresent"],
+    originSignature: originPolicies[peer.originSignature ?? "VerifyIfPresent"], ...(peer.authentication === undefined && { isClassical: true as const }),
   };
 }
 
@@ -206,7 +206,7 @@ function serviceEntries(lookup: Lookup, paths: ReadonlyMap<string, PathEntry>, i
     return [service.name, {
       id: idOf("service", service.name), name: service.name, enforcement: enforcements[service.enforcement],
       sourceNat: service.sourceNat, strictReverse: service.strictReverse === true, asksHealth: service.sessionRecovery === "InactivityBased", trafficClass: trafficClasses[service.trafficClass],
-      security: service.security ?? CLEAR, ...(service.hideTopology === true ? { hideTopology: true as const } : {}),
+      security: service.security ?? CLEAR, ...(service.postQuantum === true ? { postQuantum: true as const } : {}), ...(service.hideTopology === true ? { hideTopology: true as const } : {}),
       idleMs: (proto, port) => timeoutsOf(lookup.config, service, { proto, port }).idleMs,
       initialMs: (proto, port) => timeoutsOf(lookup.config, service, { proto, port }).initialMs,
       classOf: (proto, port) => trafficClasses[sessionTypeOf(lookup.config, service, { proto, port })?.trafficClass ?? service.trafficClass],

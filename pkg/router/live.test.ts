@@ -48,6 +48,9 @@ test.each<{ desc: string; at: number; change?: (config: RouterConfig) => void; o
   { desc: "another service for the same destination", at: 0, options: { services: [{ ...everything, name: "shop/renamed", allow: tenants }] }, ends: [] },
   { desc: "a peer that is gone, seen from the ingress", at: 0, change: (config) => { config.peers = []; config.paths = []; }, ends: ["tenant/corp path-lost", "tenant/guest path-lost"] },
   { desc: "the upstream path that is gone", at: 1, change: (config) => void config.paths.splice(0, 1), ends: ["tenant/corp path-lost", "tenant/guest path-lost"] },
+  { desc: "a policy that asks for a post-quantum exchange, which the peer downstream has not", at: 0, change: (config) => { for (const one of config.services) one.postQuantum = true; }, ends: ["tenant/corp policy", "tenant/guest policy"] },
+  { desc: "a policy that asks for a post-quantum exchange, which the peer upstream has not", at: 2, change: (config) => { for (const one of config.services) one.postQuantum = true; }, ends: ["tenant/corp policy", "tenant/guest policy"] },
+  { desc: "a policy that asks for a post-quantum exchange, of peers that have it", at: 1, change: (config) => { for (const one of config.services) one.postQuantum = true; for (const one of config.peers) one.authentication = "certificate"; }, ends: [] },
 ])("1.2 $desc", ({ at, change = nothing, options = {}, ends }) => {
   expect(endings(lab(), at, change, options).sort()).toEqual(ends);
 });

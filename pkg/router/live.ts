@@ -74,7 +74,7 @@ export function reasonToEnd(tables: Tables, session: Session): "policy" | "path-
   return session.side.every(({ path }) => path === 0 || tables.pathById(path) !== undefined) ? undefined : "path-lost";
 }
 
-/** A session stays while the lookup still allows it, whatever service now answers, and its peer may still assert the tenant. */
+/** A session stays while the lookup still allows it, whatever service now answers, its peer may still assert the tenant, and its peers exchange keys as its policy asks. */
 function isAllowed(tables: Tables, session: Session): boolean {
   const name = tables.nameOf(session.tenant);
   const tenant = name === undefined ? undefined : tables.tenantId(plainName(name));
@@ -82,5 +82,6 @@ function isAllowed(tables: Tables, session: Session): boolean {
   const { context } = session;
   const from = tables.pathById(session.side[0].path);
   if (from !== undefined && !from.peer.mayAssert(plainName(name))) return false;
-  return tables.select(tenant, context.proto, context.destinationPort, context.destination).kind === "allow";
+  const selected = tables.select(tenant, context.proto, context.destinationPort, context.destination);
+  return selected.kind === "allow" && !(selected.service.postQuantum === true && session.side.some(({ path }) => tables.pathById(path)?.peer.isClassical === true));
 }

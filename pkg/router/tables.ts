@@ -56,6 +56,8 @@ export interface PeerEntry extends PeerKeyPair {
   paths: PathEntry[];
   /** what holds of signatures of the ingress in metadata from it, and whether ours are said to it (protocol 7.6) */
   originSignature: "ignore" | "verify-if-present" | "require";
+  /** its keys come from a pre-shared key alone, not from an exchange with ML-KEM */
+  isClassical?: true;
 }
 
 /** OriginEntry is a router whose signatures can be verified here: its raw Ed25519 keys, and what it may assert. */
@@ -107,6 +109,8 @@ export interface ServiceEntry {
   trafficClass: number;
   /** how its sessions are protected between routers */
   security: SecurityAsk;
+  /** only with peers whose keys come from a post-quantum exchange */
+  postQuantum?: true;
   /** ICMP errors reach hosts from this router's address, not from where they were raised (protocol 12.3) */
   hideTopology?: true;
   /** idle timeout in milliseconds for an IP protocol and destination port (behaviour 3.5) */

@@ -21,7 +21,7 @@ export const reasons = [
   { number: 9, name: "reverse-path", group: "deny", meaning: "the return route leaves by another interface and reverse flow enforcement is strict" },
   { number: 10, name: "url", group: "deny", meaning: "the category of the name is denied" },
   { number: 11, name: "threat", group: "deny", meaning: "the inspection verdict is deny" },
-  { number: 12, name: "no-key", group: "deny", meaning: "no keys with the peer: it is not authenticated, or not yet" },
+  { number: 12, name: "no-key", group: "deny", meaning: "no keys with the peer: it is not authenticated, or not yet, or by a pre-shared key where the policy asks for more" },
   { number: 32, name: "metadata-malformed", group: "wire", meaning: "metadata that cannot be parsed" },
   { number: 33, name: "metadata-unknown-critical", group: "wire", meaning: "an unknown TLV of a type that must be understood" },
   { number: 34, name: "metadata-incomplete", group: "wire", meaning: "a mandatory TLV is missing" },

@@ -48,6 +48,8 @@ export interface LabService {
   idleMs?: number;
   /** recovery by inactivity */
   asksHealth?: boolean;
+  /** only with peers by certificate */
+  postQuantum?: true;
 }
 
 /** Chain says where a router stands: interface 1 toward the left, 2 toward the right. */
@@ -95,7 +97,7 @@ function service(one: LabService): ServiceConfig {
     ],
     enforcement: one.enforcement ?? "Reset", sourceNat: one.sourceNat === "Pool" ? "Pool" : one.sourceNat === true ? "Interface" : "None", trafficClass: "BestEffort",
     sessionRecovery: one.asksHealth === true ? "InactivityBased" : "PacketBased",
-    ...(one.idleMs === undefined ? {} : { idleMs: one.idleMs }), origin,
+    ...(one.idleMs === undefined ? {} : { idleMs: one.idleMs }), ...(one.postQuantum && { postQuantum: true as const }), origin,
   };
 }
 

@@ -85,6 +85,14 @@ describe("P-3 precedence", () => {
     lab.run();
     expect(lab.wires.map((wire) => readWire(lab, wire)?.service)).toEqual(["net/dns", "net/resolver"]);
   });
+
+  test("8 2.4 the egress asks for a post-quantum exchange: what a peer with a pre-shared key brings is refused and told, whatever the ingress thinks", () => {
+    const lab = createLab(["east", "west"], { services: [any] }, (index) => (index === 1 ? { services: [{ ...any, postQuantum: true }] } : {}));
+    lab.fromLeft(udpUp(ends, content(9)));
+    lab.run();
+    const denied = lab.routers[1]!.reports().flatMap((report) => (report.kind === "denials" ? report.denials : []));
+    expect([lab.right.length, lab.routers[1]!.live().length, lab.routers[1]!.drops()["no-key"], denied.length]).toEqual([0, 0, 1, 1]);
+  });
 });
 
 describe.each(chains.map((chain) => [chain] as const))("P-6 two tenants with the same addresses through %j", (chain) => {

@@ -18,7 +18,7 @@ enum svr_reason {
 	SVR_DROP_REVERSE_PATH = 9, /* the return route leaves by another interface and reverse flow enforcement is strict */
 	SVR_DROP_URL = 10, /* the category of the name is denied */
 	SVR_DROP_THREAT = 11, /* the inspection verdict is deny */
-	SVR_DROP_NO_KEY = 12, /* no keys with the peer: it is not authenticated, or not yet */
+	SVR_DROP_NO_KEY = 12, /* no keys with the peer: it is not authenticated, or not yet, or by a pre-shared key where the policy asks for more */
 	SVR_DROP_METADATA_MALFORMED = 32, /* metadata that cannot be parsed */
 	SVR_DROP_METADATA_UNKNOWN_CRITICAL = 33, /* an unknown TLV of a type that must be understood */
 	SVR_DROP_METADATA_INCOMPLETE = 34, /* a mandatory TLV is missing */

@@ -37,7 +37,7 @@ export const sessionSchema: z.ZodType<SessionView> = z.looseObject({
   natSource: maybe("source address:port after NAT; empty without"), natDestination: maybe("destination address:port after NAT; empty without"),
   waypointLocal: maybe("own waypoint address:port"), waypointRemote: maybe("waypoint address:port of the peer"),
   peer: maybe("neighbouring router"), peerPath: maybe("peer/path"), nextHop: maybe("where forward packets leave"),
-  security: maybe("protection of the payload: clear or encrypted"), carrier: maybe("tcp or udp between routers; absent without a peer"),
+  security: maybe("payload between routers: clear, encrypted, adaptive-tls or adaptive-ipsec (hosts encrypt it themselves)"), carrier: maybe("tcp or udp between routers; absent without a peer"),
   startTime: maybe("RFC 3339"), duration: maybeNumber("milliseconds"), setupTime: maybeNumber("milliseconds until data flowed; absent before"),
   forwardPackets: maybeNumber("packets of the host that opened the session"), forwardBytes: maybeNumber("bytes of them"),
   reversePackets: maybeNumber("packets of the answering host"), reverseBytes: maybeNumber("bytes of them"),

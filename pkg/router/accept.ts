@@ -6,6 +6,7 @@ import { ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import { checkForward } from "../svr/metadata.ts";
 import { PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from "../svr/constants.ts";
+import { startOf } from "../svr/adaptive.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import type { DropReason } from "../svr/reasons.ts";
 import type { ReplayVerdict } from "../svr/replay.ts";
@@ -199,7 +200,7 @@ function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): 
   const { opened } = at.arrival;
   const { tlvs } = opened;
   const session = newSession(turn, carried, {
-    security: at.security, context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
+    security: at.security, start: at.service.security.adaptive ? startOf({ ...at.context, payload: carried.packet.data.subarray(carried.bodyAt, carried.bodyEnd) }) : undefined, context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
     flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags), route: chosen.route.id, sourceRouter: at.sourceRouter, uuid: tlvs.uuid,
     parentSpan: tlvs.traceContext?.parentSpan, traceFlags: tlvs.traceContext?.flags,
     idleMs: idleOf(at, tlvs.remainingSeconds),

@@ -84,7 +84,7 @@ function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): 
   const start = startOf({ ...admission.context, payload: carried.packet.data.subarray(carried.bodyAt, carried.bodyEnd) });
   const security = securityToward(turn, admission.service, { chosen, start });
   const session = newSession(turn, carried, {
-    security, context: admission.context, tenant: admission.tenant, service: admission.service,
+    security, start: security !== undefined && admission.service.security.adaptive ? start : undefined, context: admission.context, tenant: admission.tenant, service: admission.service,
     sides: [hostArrivalSide(turn, arrival), chosen.side], flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags),
     route: chosen.route.id, sourceRouter: turn.tables.routerId,
   });

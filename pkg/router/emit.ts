@@ -11,6 +11,7 @@ import { parsePacket } from "../svr/packet.ts";
 import type { Packet } from "../svr/packet.ts";
 import type { Session, SessionContext, SessionSide, SideIndex } from "../svr/session.ts";
 import { EMPTY_HEADER, nextIpId } from "./outputplan.ts";
+import { clampOf } from "./protection.ts";
 import type { Cover } from "./protection.ts";
 import { planOutput } from "./sealing.ts";
 import type { PathEntry } from "./tables.ts";
@@ -35,7 +36,7 @@ export function emitToPeer(turn: Turn, session: Session, to: ToPeer): ReturnType
   const hadMetadata = carried.tlvs !== undefined;
   return planOutput(turn, {
     packet, to: endpoints(side), body: { at: bodyAt, end: bodyEnd }, path, nexthop: side.nexthop, isVerified: hadMetadata,
-    options: { carrier: side.proto, inner: innerEnds(session.context, side === session.side[1]), flowLabel: session.flowLabel, mss: path.mss, take: turn.take, bodyAt: hadMetadata ? bodyAt : undefined, bodyEnd: hadMetadata ? bodyEnd : undefined, dontFragment: path.cuttable !== true, ipId: freshId(turn, path) },
+    options: { carrier: side.proto, inner: innerEnds(session.context, side === session.side[1]), flowLabel: session.flowLabel, mss: clampOf(session, path), take: turn.take, bodyAt: hadMetadata ? bodyAt : undefined, bodyEnd: hadMetadata ? bodyEnd : undefined, dontFragment: path.cuttable !== true, ipId: freshId(turn, path) },
     tlvs, original, cover,
   });
 }

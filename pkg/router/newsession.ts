@@ -3,7 +3,8 @@ import { crc32 } from "node:zlib";
 import { addressOfWords } from "../base/address.ts";
 import type { IpAddress } from "../base/address.ts";
 import { uuidFrom } from "../base/ids.ts";
-import { protectBits } from "../svr/protected.ts";
+import type { AdaptiveStart } from "../svr/adaptive.ts";
+import { protectBits, storedSecurity } from "../svr/protected.ts";
 import type { SessionSecurity } from "../svr/protected.ts";
 import { emptyHandshake } from "../svr/segmentfields.ts";
 import { Flag, Life, Role, TcpState } from "../svr/session.ts";
@@ -31,6 +32,8 @@ export interface Beginning {
   traceFlags?: number | undefined;
   /** absent: metadata is signed, and nothing else is protected */
   security?: SessionSecurity | undefined;
+  /** what its first packet is to adaptive encryption, where the service wants that */
+  start?: AdaptiveStart | undefined;
   /** remaining idle time that the neighbour told, milliseconds */
   idleMs?: number | undefined;
 }
@@ -50,7 +53,7 @@ export function newSession(turn: Turn, carried: Carried, beginning: Beginning): 
     nextSeq: [sequenceAfter(carried), packet.tcp?.ack ?? 0], lastAck: [packet.tcp?.ack ?? 0, 0],
     ...firstCounts(carried, beginning), isn: packet.tcp?.seq ?? service.initialMs(context.proto, context.destinationPort),
     tenant: beginning.tenant, service: service.id, uuid, createdMs: turn.nowMs, context,
-    role, shard: turn.shard, sourceRouter: beginning.sourceRouter, security: beginning.security?.suite ?? 0, health: 0,
+    role, shard: turn.shard, sourceRouter: beginning.sourceRouter, security: storedSecurity(beginning.security ?? { suite: 0 }, beginning.start), health: 0,
     span: turn.random.bytes(8), parentSpan: beginning.parentSpan ?? NO_SPAN, traceFlags: beginning.traceFlags ?? 1,
     trafficClass: service.classOf(context.proto, context.destinationPort), route: beginning.route, window: [packet.tcp === undefined || (packet.tcp.flags & TCP_ACK) === 0 ? 0 : packet.tcp.window, 0], handshake: emptyHandshake(),
     setupMs: 0, retransmissions: 0, outOfOrder: 0, interimMs: now32,

@@ -6,22 +6,22 @@ import type { Result } from "../base/result.ts";
 import type { SessionRef } from "../ports/datapath.ts";
 import type { ProtectBodies, ProtectKeys } from "../ports/protect.ts";
 import type { AdaptiveStart } from "../svr/adaptive.ts";
-import { SUITE_CLEAR } from "../svr/constants.ts";
+import { IPV4_HEADER, IPV6_HEADER, MSS_FLOOR, SUITE_CLEAR, TCP_HEADER } from "../svr/constants.ts";
 import type { Suite } from "../svr/encode.ts";
 import type { Hkdf } from "../svr/keys.ts";
 import type { Metadata, PayloadKey } from "../svr/metadata.ts";
-import { payloadKeys, protectedLength } from "../svr/payload.ts";
+import { payloadKeys, protectedGrowth, protectedLength } from "../svr/payload.ts";
 import { isStronger, offerSecurity, protectBits, readEcho, readSecurity, securityOf, suiteOf } from "../svr/protected.ts";
 import type { SecurityAsk, SessionSecurity } from "../svr/protected.ts";
 import type { DropReason } from "../svr/reasons.ts";
 import { Protect, Role } from "../svr/session.ts";
-import type { SideIndex } from "../svr/session.ts";
+import type { Session, SideIndex } from "../svr/session.ts";
 import { changeProtect } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import type { FirstPayloads } from "./firstpayloads.ts";
 import type { PayloadKeys } from "./payloadkeys.ts";
 import { stepSegment } from "./segments.ts";
-import type { PeerEntry } from "./tables.ts";
+import type { PathEntry, PeerEntry } from "./tables.ts";
 import { carriedOf } from "./turn.ts";
 import type { Arrival, Carried, OpenedArrival, Turn } from "./turn.ts";
 
@@ -179,4 +179,11 @@ export function coverBody(turn: Turn, cover: Cover | undefined, data: Uint8Array
   if (!covered.ok) return fail("no-key");
   data.set(covered.value, body.at);
   return ok(undefined);
+}
+
+/** clampOf is what the MSS option of a session may say so that its segments fit a path once they are protected (protocol 10.4); 0 leaves it. */
+export function clampOf(session: Pick<Session, "security" | "protect">, { mss, mtu, family }: PathEntry): number {
+  const growth = protectedGrowth(securityOf(session));
+  if (mss === 0 || growth === 0) return mss;
+  return Math.min(mss, Math.max(MSS_FLOOR, mtu - (family === 4 ? IPV4_HEADER : IPV6_HEADER) - TCP_HEADER - growth));
 }

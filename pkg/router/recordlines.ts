@@ -3,6 +3,8 @@
 import type { IpAddress } from "../base/address.ts";
 import { isZeroBytes } from "../base/ids.ts";
 import type { DatapathRecord } from "../ports/datapath.ts";
+import { securityWord } from "../svr/protected.ts";
+import type { SecurityWord } from "../svr/protected.ts";
 import { Flag } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
 import { bytesOf } from "./linebytes.ts";
@@ -26,9 +28,12 @@ const member = {
   span: bytesOf('","spanId":"'), parentSpan: bytesOf('","parentSpanId":"'),
   source: bytesOf(',"sourceAddress":"'), sourcePort: bytesOf('","sourcePort":'), destination: bytesOf(',"destinationAddress":"'), destinationPort: bytesOf('","destinationPort":'),
   natSource: bytesOf(',"natSource":"'), natDestination: bytesOf('","natDestination":"'), waypointLocal: bytesOf(',"waypointLocal":"'), waypointRemote: bytesOf('","waypointRemote":"'),
-  clear: bytesOf(',"security":"clear","startTime":"'), encrypted: bytesOf(',"security":"encrypted","startTime":"'),
   duration: bytesOf(',"duration":'), forwardPackets: bytesOf(',"forwardPackets":'), forwardBytes: bytesOf(',"forwardBytes":'), reversePackets: bytesOf(',"reversePackets":'),
   reverseBytes: bytesOf(',"reverseBytes":'), retransmissions: bytesOf(',"retransmissions":'), outOfOrder: bytesOf(',"outOfOrder":'), setupTime: bytesOf(',"setupTime":'),
+};
+const securityPieces: Record<SecurityWord, Piece> = {
+  clear: bytesOf(',"security":"clear","startTime":"'), encrypted: bytesOf(',"security":"encrypted","startTime":"'),
+  "adaptive-tls": bytesOf(',"security":"adaptive-tls","startTime":"'), "adaptive-ipsec": bytesOf(',"security":"adaptive-ipsec","startTime":"'),
 };
 const quote = bytesOf('"'), opening = bytesOf("["), closing = bytesOf("]:"), colon = bytesOf(":"), zone = bytesOf("Z");
 
@@ -54,7 +59,7 @@ export function createRecordLines(source: Pick<RecordSource, "nameOf" | "interfa
       writeNat(out, session);
       writeWaypoints(out, session, path);
       if (to.nexthop !== 0) out.piece(nexthop(to.nexthop));
-      out.piece(session.security === 0 ? member.clear : member.encrypted);
+      out.piece(securityPieces[securityWord(session)]);
       time(unixOffsetMs + session.createdMs);
       out.piece(quote);
       if (type !== "start") writeCounts(out, session, timeMs);

@@ -91,7 +91,7 @@ test("a line says what the fields say, of any session; names of peers may hold a
     .map(([host, n, { path, ...more }]) => (host ? hostSide(n, more) : peerSide(n, { ...more, path })));
   const any = fc.record({
     side: fc.tuple(side, side), tenant: id, service: id, flags: pick(0, Flag.snat, Flag.dnat, Flag.snat | Flag.dnat), tcpState: pick(TcpState.none, TcpState.synSent, TcpState.reset), setupMs: fc.nat(3),
-    endReason: pick(0, 1, 98, 255), trafficClass: fc.nat(5), security: fc.nat(1), role: pick(Role.single, Role.ingress, Role.transit, Role.egress), parentSpan: fc.uint8Array({ minLength: 8, maxLength: 8, max: 1 }),
+    endReason: pick(0, 1, 98, 255), trafficClass: fc.nat(5), security: pick(0, 1, 2, 0x10, 0x20), protect: pick(0, 0x40, 0x80), role: pick(Role.single, Role.ingress, Role.transit, Role.egress), parentSpan: fc.uint8Array({ minLength: 8, maxLength: 8, max: 1 }),
     createdMs: fc.nat(2_000_000), packets: fc.tuple(fc.bigInt(0n, 2n ** 50n), fc.bigInt(0n, 9n)),
   });
   let sequence = 0;

@@ -7,6 +7,7 @@ import { isZeroBytes } from "../base/ids.ts";
 import type { SessionRecord } from "../api/record.ts";
 import type { Clock } from "../ports/clock.ts";
 import { endReasonOf } from "../svr/reasons.ts";
+import { securityWord } from "../svr/protected.ts";
 import { Flag, Role, TcpState } from "../svr/session.ts";
 import type { Session, SessionSide } from "../svr/session.ts";
 import { plainName } from "./names.ts";
@@ -66,7 +67,7 @@ export function fillIdentity(to: Partial<SessionRecord>, source: RecordSource, s
   to.natDestination = (session.flags & Flag.dnat) === 0 ? "" : endpoint(out.remote, out.remotePort);
   fillWaypoints(to, source, session);
   if (out.nexthop !== 0) to.nextHop = nameText(source, out.nexthop);
-  to.security = session.security === 0 ? "clear" : "encrypted";
+  to.security = securityWord(session);
 }
 
 /** waypointSide is the segment that is reported: the one toward the egress, on an egress the one it came by; absent between hosts. */

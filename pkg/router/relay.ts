@@ -10,7 +10,7 @@ import { forwardMetadata, reverseMetadata } from "./compose.ts";
 import { emitToPeer } from "./emit.ts";
 import { emitToHost } from "./emithost.ts";
 import { requestHealth } from "./health.ts";
-import { coverOf } from "./protection.ts";
+import { clampOf, coverOf } from "./protection.ts";
 import { lacksKey, renewKey, saidSecurity } from "./rekeying.ts";
 import { raiseToPeer } from "./icmperrors.ts";
 import { lacksOrigin, withOrigin } from "./origin.ts";
@@ -32,7 +32,8 @@ function leaveBy(turn: Turn, handle: Handle, to: SideIndex, carried: Carried): v
   const from = handle.state.side[to === 0 ? 1 : 0];
   const isDirect = from.path === 0;
   if (side.path !== 0) return leaveToPeer(turn, handle, { to, from, carried });
-  const mss = isDirect ? 0 : turn.tables.pathById(from.path)?.mss ?? 0;
+  const path = isDirect ? undefined : turn.tables.pathById(from.path);
+  const mss = path === undefined ? 0 : clampOf(handle.state, path);
   const mtu = emitToHost(turn, { side, context: handle.state.context, toward: to, carried, isDirect, mss });
   if (mtu !== undefined) tooBig(turn, handle, { to, carried, mtu });
 }

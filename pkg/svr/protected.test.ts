@@ -5,7 +5,7 @@ import type { AdaptiveStart } from "./adaptive.ts";
 import { parseHeader, parsePayload } from "./decode.ts";
 import { encodeMetadata, type Suite } from "./encode.ts";
 import type { Metadata } from "./metadata.ts";
-import { isStronger, isWeaker, offerSecurity, protectBits, readEcho, readSecurity, securityOf, securityTlvs, type SecurityAsk, type SessionSecurity } from "./protected.ts";
+import { isStronger, isWeaker, offerSecurity, protectBits, readEcho, readSecurity, securityOf, securityTlvs, securityWord, storedSecurity, type SecurityAsk, type SessionSecurity } from "./protected.ts";
 import { Protect, Role } from "./session.ts";
 
 const key = new Uint8Array(32).fill(7);
@@ -134,3 +134,14 @@ test("what a router stores of a session's protection is what it began with; a su
   }));
   expect(securityOf({ security: 9, protect: 0 })).toEqual(clear);
 });
+
+test.each<[string, SessionSecurity, AdaptiveStart | undefined, Role, number, string]>([
+  ["an encrypted session", encrypted, "encrypted", Role.ingress, 0, "encrypted"], ["one at a transit router", encrypted, undefined, Role.transit, 0, "encrypted"],
+  ["a session that is not decided", armed, "armed", Role.egress, 0, "clear"], ["one at a transit router that cannot know", armed, "armed", Role.transit, 0, "clear"],
+  ["TLS", armed, "armed", Role.ingress, Protect.watch, "adaptive-tls"], ["QUIC", clear, "quic", Role.transit, 0, "adaptive-tls"], ["IPsec", clear, "ipsec", Role.egress, 0, "adaptive-ipsec"],
+  ["a session that nobody encrypts", clear, undefined, Role.ingress, 0, "clear"], ["one by another start", clear, "tls", Role.ingress, 0, "clear"],
+])("9.1 %s says so", (_name, security, start, role, decided, expected) => {
+  expect(securityWord({ security: storedSecurity(security, start), protect: protectBits(role, security) & ~decided, role })).toBe(expected);
+});
+
+test("9.1 a mark of a newer release is no word of ours", () => { expect(securityWord({ security: 0xf0, protect: 0, role: Role.ingress })).toBe("clear"); });

@@ -110,6 +110,26 @@ export function securityOf({ security, protect }: Pick<Session, "security" | "pr
   return { suite: suiteOf({ security }), everyPacket: (protect & TAGS) !== 0, encrypts: (protect & Protect.encrypted) !== 0 };
 }
 
+/** SecurityWord is what sessions report of their payload between routers (behaviour 9.1). */
+export type SecurityWord = "clear" | "encrypted" | "adaptive-tls" | "adaptive-ipsec";
+
+const MARK_SHIFT = 4;
+const marks: Partial<Record<AdaptiveStart, number>> = { quic: 1, ipsec: 2 };
+const markWords: readonly SecurityWord[] = ["clear", "adaptive-tls", "adaptive-ipsec"];
+
+/** storedSecurity is Session.security: the suite, and what adaptive encryption left alone by the first packet. */
+export function storedSecurity({ suite }: Pick<SessionSecurity, "suite">, start?: AdaptiveStart): number {
+  return suite | (start === undefined || suite !== wire.SUITE_CLEAR ? 0 : marks[start] ?? 0) << MARK_SHIFT;
+}
+
+/** securityWord names the protection of a session; one that is not decided is clear yet. */
+export function securityWord(session: Pick<Session, "security" | "protect" | "role">): SecurityWord {
+  if ((session.protect & Protect.encrypted) !== 0) return "encrypted";
+  if (suiteOf(session) === wire.SUITE_CLEAR) return markWords[session.security >> MARK_SHIFT] ?? "clear";
+  const isDecided = (session.role === Role.ingress || session.role === Role.egress) && (session.protect & Protect.watch) === 0;
+  return isDecided ? "adaptive-tls" : "clear";
+}
+
 /** isWeaker tells whether a session is protected less than a policy wants; with adaptive encryption, what hosts encrypt themselves may be clear. */
 export function isWeaker(security: SessionSecurity, ask: SecurityAsk): boolean {
   return (ask.everyPacket && !security.everyPacket) || (ask.suite !== wire.SUITE_CLEAR && !ask.adaptive && !security.encrypts);

@@ -46,6 +46,12 @@ describeNet("adaptive encryption", () => {
 
   const shows = (packets: readonly WirePacket[], text: Buffer): boolean => packets.some((one) => Buffer.from(one.packet.data).includes(text));
 
+  /** What ingress and egress report of a session. */
+  async function words(port: number): Promise<(string | undefined)[]> {
+    const views = await Promise.all(["r1", "r2"].map(async (name) => fabric.router(name).sessions()));
+    return views.flatMap((of) => of.filter(({ destinationPort }) => destinationPort === port).map(({ security }) => security));
+  }
+
   /** What a client says in one connection, with pauses in seconds between its parts, and what came back; and the packets between the routers. */
   async function talk(to: { address: string; port: number }, parts: (Buffer | number)[], expected: number): Promise<{ heard: Buffer; packets: WirePacket[]; seconds: number }> {
     const said = parts.map((part, index) => {
@@ -72,6 +78,7 @@ describeNet("adaptive encryption", () => {
     expect(heard.equals(Buffer.concat([CLIENT_HELLO, more]))).toBe(true);
     expect([shows(packets, CLIENT_HELLO), shows(packets, more.subarray(0, 500))]).toEqual([true, true]);
     expect(packets.some((one) => one.metadata?.tlvs.payloadEncrypted === true)).toBe(false);
+    expect(await words(used)).toEqual(["adaptive-tls", "adaptive-tls"]);
   }, 30_000);
 
   test.each(families)("S-6 plain HTTP over IPv%i: encrypted from the first payload packet on, both ways", async (family) => {
@@ -120,6 +127,7 @@ describeNet("adaptive encryption", () => {
       const capture = await startCapture(fabric.net, "r2", "wan0");
       for (let round = 0; round < 4; round++) expect(await client.send(1, { body: said.toString("hex") })).toMatchObject({ answered: 1, wrong: 0 });
       expect(shows(readWire(await capture.stop(), fabric.keys("t", "r2")), said.subarray(0, 12))).toBe(isShown);
+      expect(new Set(await words(port))).toEqual(new Set([!isShown ? "encrypted" : said === quic ? "adaptive-tls" : "adaptive-ipsec"]));
     }
   }, 30_000);
 

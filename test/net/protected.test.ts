@@ -62,14 +62,21 @@ describeNet("protected sessions", () => {
     }
   }, 30_000);
 
-  test.each(kinds)("TCP under $name over IPv$family: every byte in place", async ({ family, first }) => {
+  test.each(kinds)("TCP under $name over IPv$family: every byte in place, and segments fit the path as they are", async ({ family, name, first }) => {
     const at = { address: hostAddress(2, family), port: first + ++used };
     await startTcpServer(fabric.net, "b", at);
+    const captures = await startCaptures();
     const client = startTcpClient(fabric.net, "a", { to: at.address, port: at.port, sessions: 1, messageBytes: 200_000 });
     await waitFor("the echo", async () => (await client.report()).answered === 1);
     for (let round = 0; round < 5; round++) await client.say();
     await waitFor("all echoes", async () => (await client.report()).answered === 1, { show: () => JSON.stringify(r1.process.errors.slice(-300)) });
+    for (const router of ["r1", "t", "r2"]) expect((await fabric.router(router).live()).filter(({ destinationPort }) => destinationPort === at.port).map(({ security }) => security)).toEqual([name === "tagged" ? "clear" : "encrypted"]);
     expect(await client.stop()).toMatchObject({ answered: 1, wrong: 0, faults: {} });
+    for (const packets of await readBoth(captures)) {
+      expect(packets.some((one) => one.metadata?.tlvs.fragment !== undefined)).toBe(false);
+      const longest = Math.max(...packets.filter(({ metadata }) => metadata === undefined).map((one) => one.packet.end));
+      expect([longest > 1_400, longest <= 1_500]).toEqual([true, true]);
+    }
   }, 30_000);
 
   test.each([["r1", "ingress"], ["t", "transit router"], ["r2", "egress"]])("after kill -9 of %s, the %s, protected sessions go on within 5 s of its return and none is reset", async (name) => {

@@ -136,7 +136,7 @@ struct svr_session {
 	__u8 role;             /* 0 single, 1 ingress, 2 transit, 3 egress */
 	__u8 shard;            /* owner of punted packets of this session */
 	__u16 source_router;   /* name id of the ingress router */
-	__u8 security;         /* suite (4 bits), scope (4 bits); 0 in this version */
+	__u8 security;         /* suite (4 bits), what adaptive encryption left alone by the first packet (4 bits: 1 QUIC, 2 IPsec) */
 	__u8 health;           /* requests under way: count (3 bits), time of the last one in 256 ms (5 bits) */
 	__u8 span[8];          /* this router's span id */
 	__u8 parent_span[8];

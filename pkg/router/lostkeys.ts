@@ -1,20 +1,26 @@
-// Sessions whose payload key is gone with an earlier process of this router (protocol 8.2): the ingress makes a new one, every other router has the
-// one before it say metadata again, with a key that nobody has used yet. Called by shard.ts for what protect workers missed.
+// Other payload keys for sessions that have none here any more, because an earlier process took them along, or whose key is old (protocol 8.2): the
+// ingress makes one, every other router has the one before it say metadata again, with a key that nobody has used yet. Called by shard.ts for
+// what the app saw, by relay.ts for what it could not encrypt.
 import type { SessionRef } from "../ports/datapath.ts";
 import { CONTROL_ENABLE_METADATA } from "../svr/constants.ts";
 import { Life, Role } from "../svr/session.ts";
 import { handleOf } from "./batch.ts";
+import type { Handle } from "./batch.ts";
 import { beginKey } from "./rekeying.ts";
 import { sendControl } from "./say.ts";
 import type { Turn } from "./turn.ts";
 
-/** recoverKeys asks for new keys of live sessions, once a second each. */
-export function recoverKeys(turn: Turn, refs: readonly SessionRef[]): void {
+/** renewKeys asks for new keys of live sessions. */
+export function renewKeys(turn: Turn, refs: readonly SessionRef[]): void {
   for (const { uuid } of refs) {
     const found = turn.find.byUuid(uuid);
-    if (found?.state.life !== Life.live || !turn.protection.mayAsk(found.index, turn.nowMs)) continue;
-    const handle = handleOf(turn.batch, found.index, found.state);
-    if (found.state.role === Role.ingress) beginKey(turn, handle);
-    else sendControl(turn, handle, { side: 0, code: CONTROL_ENABLE_METADATA });
+    if (found?.state.life === Life.live) askKey(turn, handleOf(turn.batch, found.index, found.state));
   }
+}
+
+/** askKey asks for a new key of a session, once a second. */
+export function askKey(turn: Turn, handle: Handle): void {
+  if (handle.ref === undefined || !turn.protection.mayAsk(handle.ref.index, turn.nowMs)) return;
+  if (handle.state.role === Role.ingress) beginKey(turn, handle);
+  else sendControl(turn, handle, { side: 0, code: CONTROL_ENABLE_METADATA });
 }

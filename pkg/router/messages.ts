@@ -32,8 +32,8 @@ export type ToShard =
   | { kind: "question"; number: number; question: ShardQuestion }
   /** the way out of these sessions changed (behaviour 7.5) */
   | { kind: "moved"; refs: SessionRef[] }
-  /** packets of these sessions found no payload key here */
-  | { kind: "keysLost"; refs: SessionRef[] }
+  /** packets of these sessions found no payload key here, or it is old */
+  | { kind: "renewKeys"; refs: SessionRef[] }
   /** take part in a capture, with these of its live sessions (behaviour 13.5) */
   | { kind: "capture"; spec: CaptureSpec; refs: SessionRef[] }
   /** an SVR fragment that another shard joined of IP fragments (protocol 10.2) */

@@ -14,17 +14,17 @@ const key = (n: number): { keyId: number; hmac: Uint8Array } => ({ keyId: n, hma
 
 function posted(peers: readonly string[], keys: Record<string, unknown>): ShardConfig {
   const ids = Object.fromEntries([...peers.map((name, i) => [`router/${name}`, 20 + i]), ["path/to-west", PATH]]);
-  return { config: { peers: peers.map((name) => ({ name, hmac: { mode: "TimeBased", window: 1 } })), paths: [{ key: "to-west", peer: "west" }] }, ids, keys } as unknown as ShardConfig;
+  return { config: { peers: peers.map((name) => ({ name, hmac: { mode: "TimeBased", window: 1 } })), paths: [{ key: "to-west", peer: "west" }], services: [{ name: "s", security: { rotationMs: 1_000 } }] }, ids: { ...ids, "service/s": 7 }, keys } as unknown as ShardConfig;
 }
 
-function world(protect: number): { told: { peers: ProtectPeer[]; sessions: ProtectSession[]; ended: number[]; lost: number[] }; tell(counts: ProtectCounts): void; all: ReturnType<typeof createProtectors>; records: DatapathRecord[] } {
-  const told = { peers: [] as ProtectPeer[], sessions: [] as ProtectSession[], ended: [] as number[], lost: [] as number[] };
+function world(protect: number): { told: { peers: ProtectPeer[]; sessions: ProtectSession[]; ended: number[]; lost: number[]; old: number[] }; tell(counts: ProtectCounts): void; all: ReturnType<typeof createProtectors>; records: DatapathRecord[] } {
+  const told = { peers: [] as ProtectPeer[], sessions: [] as ProtectSession[], ended: [] as number[], lost: [] as number[], old: [] as number[] };
   const keys: ProtectKeys = { peer: (peer) => void told.peers.push(peer), session: (one) => void told.sessions.push(one), end: ({ index }) => told.ended.push(index) > 0 };
   const listeners: ((counts: ProtectCounts) => void)[] = [], records: DatapathRecord[] = [];
   const host: ProtectHost = { onCounts: (listener) => void listeners.push(listener), stop: () => undefined, closed: Promise.resolve() };
   const state = flowSession({ family: 4, proto: "udp", role: "ingress" }, 1, { protect });
   const datapath: Pick<Datapath, "sessions" | "records"> = { sessions: (cursor) => ({ sessions: cursor <= 3 ? [{ index: 3, state }] : [] }), records: () => records.splice(0) };
-  const all = createProtectors({ keys, hosts: [host], datapath, lost: (refs) => void told.lost.push(...refs.map(({ index }) => index)) });
+  const all = createProtectors({ keys, hosts: [host], datapath, lost: (refs) => void told.lost.push(...refs.map(({ index }) => index)), old: (refs) => void told.old.push(...refs.map(({ index }) => index)) });
   return { told, all, records, tell: (counts) => { for (const listener of listeners) listener(counts); } };
 }
 
@@ -60,6 +60,14 @@ test("what ended is forgotten, what workers report is summed", async () => {
   tell({ ...none, opened: 3, drops: { "hmac-failure": 2 } });
   expect([all.drops(), all.counts().opened]).toEqual([{ "hmac-failure": 2 }, 3]);
   await all.stop();
+});
+
+test("8.2 sessions whose key is as old as their service allows are told with their interim records", () => {
+  const { told, all, records } = world(0), session = flowSession({ family: 4, proto: "udp", role: "ingress" }, 1, { protect: Protect.encrypted, createdMs: 0, service: 7 });
+  all.follow(posted(["west"], {}));
+  records.push({ type: "interim", index: 5, timeMs: 999, session }, { type: "interim", index: 6, timeMs: 1_000, session }, { type: "interim", index: 8, timeMs: 1_000, session: { ...session, service: 9 } });
+  all.records(10);
+  expect(told.old).toEqual([6]);
 });
 
 test("RB-21 tags of another time count for their peer, by its name", () => {

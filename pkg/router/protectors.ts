@@ -6,6 +6,7 @@ import { Protect } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
 import { keysIn } from "./build.ts";
 import type { ShardConfig } from "./build.ts";
+import { createKeyAges } from "./keyages.ts";
 import { sumCounts } from "./counters.ts";
 import { nameKey } from "./names.ts";
 import type { SkewTotal, SkewTotals } from "./skewalarms.ts";
@@ -36,8 +37,8 @@ export interface Protectors {
   stop(): Promise<void>;
 }
 
-/** LostKey is a session whose packets found no payload key, and the shard that it belongs to. */
-export interface LostKey extends SessionRef { shard: number }
+/** SessionOfShard is a session and the shard that it belongs to. */
+export interface SessionOfShard extends SessionRef { shard: number }
 
 const modes = { Disabled: "disabled", Regular: "regular", TimeBased: "time-based" } as const;
 const RECEIVES = 3;
@@ -53,8 +54,8 @@ export function peersOf({ config, ids }: ShardConfig, session: Pick<Session, "si
   return [of(session.side[0].path), of(session.side[1].path)];
 }
 
-/** What a store of keys and its workers belong to; `lost` hears of sessions whose own key nobody here has: an earlier process took it along. */
-export interface ProtectorsOf { keys: ProtectKeys; hosts: readonly ProtectHost[]; datapath: Pick<Datapath, "sessions" | "records">; lost: (sessions: LostKey[]) => void }
+/** What a store of keys and its workers belong to; `lost` hears of sessions whose own key nobody here has, because an earlier process took it along, `old` of those whose key should be another one. */
+export interface ProtectorsOf { keys: ProtectKeys; hosts: readonly ProtectHost[]; datapath: Pick<Datapath, "sessions" | "records">; lost: (sessions: SessionOfShard[]) => void; old: (sessions: SessionOfShard[]) => void }
 
 /** What came since the report before counts for the peer of the last one. */
 function noteSkew(skews: Record<string, SkewTotal>, posted: ShardConfig | undefined, { now, before }: { now: ProtectCounts; before: ProtectCounts | undefined }): void {
@@ -64,10 +65,11 @@ function noteSkew(skews: Record<string, SkewTotal>, posted: ShardConfig | undefi
 }
 
 /** createProtectors watches the workers. Sessions that need tags only get their keys when their packets find none: they are those of their peers. */
-export function createProtectors({ keys, hosts, datapath, lost }: ProtectorsOf): Protectors {
+export function createProtectors({ keys, hosts, datapath, lost, old }: ProtectorsOf): Protectors {
   const reports = new Map<ProtectHost, ProtectCounts>();
   const skews: Record<string, SkewTotal> = {};
-  let posted: ShardConfig | undefined, known = new Set<number>();
+  let posted: ShardConfig | undefined, known = new Set<number>(), rotations = new Map<number, number>();
+  const ages = createKeyAges((service) => rotations.get(service) ?? 0);
   for (const host of hosts) {
     host.onCounts((counts) => {
       noteSkew(skews, posted, { now: counts, before: reports.get(host) });
@@ -83,7 +85,7 @@ export function createProtectors({ keys, hosts, datapath, lost }: ProtectorsOf):
     return [peer];
   });
   /** What cannot be given. */
-  const giveSession = ({ index, state }: { index: number; state: Session }): LostKey[] => {
+  const giveSession = ({ index, state }: { index: number; state: Session }): SessionOfShard[] => {
     const ref = { index, uuid: state.uuid };
     if (posted === undefined || (state.protect & SEALED) === 0) return [];
     if ((state.protect & BODIES) !== 0) return [{ ...ref, shard: state.shard }];
@@ -94,6 +96,7 @@ export function createProtectors({ keys, hosts, datapath, lost }: ProtectorsOf):
   return {
     follow(next) {
       posted = next;
+      rotations = new Map(next.config.services.flatMap(({ name, security }) => (security === undefined ? [] : [[next.ids[nameKey("service", name)] ?? 0, security.rotationMs] as const])));
       const given = new Set(give(next, next.keys));
       for (const peer of known) if (!given.has(peer)) keys.peer({ peer, mode: "regular", window: 0, receive: [] });
       known = given;
@@ -109,6 +112,8 @@ export function createProtectors({ keys, hosts, datapath, lost }: ProtectorsOf):
     records(max) {
       const records = datapath.records(max);
       for (const { type, index, session } of records) if (type === "end" && session.protect !== 0) keys.end({ index, uuid: session.uuid });
+      const due = records.filter((record) => ages.isDue(record)).map(({ index, session: { uuid, shard } }) => ({ index, uuid, shard }));
+      if (due.length > 0) old(due);
       return records;
     },
     drops: () => sumCounts([...reports.values()].map(({ drops }) => drops as Record<string, number>)),

@@ -1,7 +1,8 @@
 // Hands a body to the other side of its session: to a host as the host expects it, to a peer on the waypoints, with
 // metadata when the handshake wants it (protocol 3, 5). Called by admit.ts, accept.ts and arrive.ts.
-import { CONTROL_ENABLE_METADATA } from "../svr/constants.ts";
+import { CONTROL_ENABLE_METADATA, SUITE_CLEAR } from "../svr/constants.ts";
 import type { Metadata } from "../svr/metadata.ts";
+import { suiteOf } from "../svr/protected.ts";
 import type { HandshakeEffect, Modify } from "../svr/segment.ts";
 import type { SessionSide, SideIndex } from "../svr/session.ts";
 import type { Handle } from "./batch.ts";
@@ -11,6 +12,7 @@ import { emitToPeer } from "./emit.ts";
 import { emitToHost } from "./emithost.ts";
 import { requestHealth } from "./health.ts";
 import { clampOf, coverOf } from "./protection.ts";
+import { askKey } from "./lostkeys.ts";
 import { lacksKey, renewKey, saidSecurity } from "./rekeying.ts";
 import { raiseToPeer } from "./icmperrors.ts";
 import { lacksOrigin, withOrigin } from "./origin.ts";
@@ -60,6 +62,7 @@ function leaveToPeer(turn: Turn, handle: Handle, { to, from, carried }: ToPeer):
     if (sent.ok) continue;
     if (sent.error === "too-big") tooBig(turn, handle, { to, carried, mtu: path.mtu });
     else turn.count(sent.error, path.peer);
+    if (sent.error === "no-key" && suiteOf(handle.state) !== SUITE_CLEAR) askKey(turn, handle);
   }
 }
 

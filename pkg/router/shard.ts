@@ -26,7 +26,7 @@ import type { Held } from "./held.ts";
 import type { FromShard, ShardAnswer, ShardCounters, ShardQuestion, ToShard } from "./messages.ts";
 import { createOriginSigner } from "./origin.ts";
 import type { OriginSigner } from "./origin.ts";
-import { recoverKeys } from "./lostkeys.ts";
+import { renewKeys } from "./lostkeys.ts";
 import { openArrivals } from "./opening.ts";
 import { createFirstPayloads } from "./firstpayloads.ts";
 import { createPayloadKeys } from "./payloadkeys.ts";
@@ -146,7 +146,7 @@ export class Shard {
       case "ended": return this.#act((turn) => { tellEnded(turn, message.ended); });
       case "end": return this.#act((turn) => endByDecision(turn, message.refs, message.reason));
       case "question": return void this.#answers.push({ kind: "answer", number: message.number, answer: this.#answer(message.question) });
-      case "keysLost": return this.#act((turn) => { recoverKeys(turn, message.refs); });
+      case "renewKeys": return this.#act((turn) => { renewKeys(turn, message.refs); });
       case "moved": return this.#act((turn) => markMoved(turn, message.refs));
       case "capture": return this.#act((turn) => { this.#capturing.start(turn, message.spec, message.refs); });
       case "captureFull": return this.#capturing.full(message.id);

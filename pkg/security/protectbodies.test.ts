@@ -60,7 +60,7 @@ describe.each([{ suite: 1 as const, hex: "0100000000000001f287f43a2992944ab4765a
     expect(value(there.shards[1]!.run(bodies.map((body) => job(true, body)), NOW))).toEqual(bodies.map(() => "replay-payload"));
   });
 
-  test("1,023 behind the newest is accepted once, 1,024 behind is not", () => {
+  test("S-5 1,023 behind the newest is accepted once, 1,024 behind is not", () => {
     const [here, there] = [router(suite), router(suite)];
     const bodies = Array.from({ length: 1026 }, () => sealed(here.shards[0]!));
     const judge = (number: number): string => one(there.shards[0]!, job(true, bodies[number]!));

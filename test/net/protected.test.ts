@@ -5,12 +5,15 @@
 // Services by their ports: a tag on each packet, bodies encrypted with CBC, with GCM. S-4 and what hosts see of it: nothing.
 import { startCapture } from "../support/capture.ts";
 import type { Capture } from "../support/capture.ts";
+import { flipped } from "../support/bend.ts";
+import { forgetSession } from "../support/forget.ts";
+import { openInjector } from "../support/inject.ts";
 import { openNet } from "../support/net.ts";
 import { describeNet } from "../support/probe.ts";
 import { startFabric } from "../support/router.ts";
 import type { Fabric, Router } from "../support/router.ts";
 import type { Site, SiteService } from "../support/site.ts";
-import { hostAddress, transit } from "../support/topologies.ts";
+import { hostAddress, linkAddress, transit } from "../support/topologies.ts";
 import { startTcpClient, startTcpServer, startUdpClient, startUdpServer } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
 import { readWire } from "../support/wire.ts";
@@ -47,7 +50,7 @@ describeNet("protected sessions", () => {
   const startCaptures = (): Promise<[Capture, Capture]> => Promise.all([startCapture(fabric.net, "r1", "wan0"), startCapture(fabric.net, "r2", "wan0")]);
   const readBoth = async ([west, east]: [Capture, Capture]): Promise<[WirePacket[], WirePacket[]]> => [readWire(await west.stop(), fabric.keys("r1", "t")), readWire(await east.stop(), fabric.keys("t", "r2"))];
 
-  test.each(kinds)("UDP under $name over IPv$family: everything is answered, and no byte of it is read on the way unless only tagged", async ({ family, name, first }) => {
+  test.each(kinds)("S-4 UDP under $name over IPv$family: everything is answered, and no byte of it is read on the way unless only tagged", async ({ family, name, first }) => {
     const at = { address: hostAddress(2, family), port: first + ++used };
     await startUdpServer(fabric.net, "b", at);
     const captures = await startCaptures();
@@ -59,6 +62,8 @@ describeNet("protected sessions", () => {
       expect(spoken.length).toBeGreaterThanOrEqual(40);
       const seen = spoken.filter((one) => Buffer.from(one.packet.data).toString("hex").includes(body));
       expect(seen.length === 0).toBe(name !== "tagged");
+      const opening = packets.find((one) => one.metadata?.tlvs.forwardContext !== undefined)?.metadata?.tlvs;
+      expect([opening?.security?.scope, opening?.payloadEncrypted, opening?.payloadKey?.key.length]).toEqual(name === "tagged" ? [1, undefined, undefined] : [1, true, 32]);
     }
   }, 30_000);
 
@@ -78,6 +83,44 @@ describeNet("protected sessions", () => {
       expect([longest > 1_400, longest <= 1_500]).toEqual([true, true]);
     }
   }, 30_000);
+
+  test.each(kinds.filter(({ name }) => name !== "tagged"))("S-1 S-5 under $name over IPv$family: a copy of an established packet, and one with a flipped bit, are dropped and counted once each", async ({ family, first }) => {
+    const at = { address: hostAddress(2, family), port: first + ++used };
+    const server = await startUdpServer(fabric.net, "b", at);
+    const client = await startUdpClient(fabric.net, "a", { to: at.address, port: at.port });
+    for (let round = 0; round < 4; round++) expect(await client.send(1)).toMatchObject({ answered: 1 });
+    const capture = await startCapture(fabric.net, "r2", "wan0");
+    expect(await client.send(1)).toMatchObject({ answered: 1 });
+    const [sealed] = readWire(await capture.stop(), fabric.keys("t", "r2")).filter((one) => one.destination === linkAddress(2, family, 1) && one.packet.proto === 17);
+    expect(sealed?.metadata).toBeUndefined();
+    const r2 = fabric.router("r2"), before = await r2.drops(), { received } = await server.report();
+    const injector = await openInjector(fabric.net, { node: "t", device: "east0" }, { node: "r2", device: "wan0" });
+    const data = sealed!.packet.data.slice(0, sealed!.packet.end);
+    await injector.send(data);
+    const dropped = async (reason: string): Promise<number> => ((await r2.drops())[reason] ?? 0) - (before[reason] ?? 0);
+    await waitFor("the copy is dropped", async () => (await dropped("replay-payload")) === 1);
+    for (const at of [sealed!.packet.payload, sealed!.packet.payload + 9, data.length - 1]) await injector.send(flipped(data, at, 3));
+    await waitFor("what was flipped is dropped", async () => (await dropped("hmac-failure")) === 3);
+    expect([await dropped("replay-payload"), (await server.report()).received]).toEqual([1, received]);
+  }, 30_000);
+
+  test.each(["t", "r2"])("L-5 protected sessions that %s lost go on with new keys, every byte in place", async (name) => {
+    const clients = await Promise.all(kinds.map(async ({ family, first }) => {
+      const at = { address: hostAddress(2, family), port: first + ++used };
+      await startTcpServer(fabric.net, "b", at);
+      return { of: at.port, client: startTcpClient(fabric.net, "a", { to: at.address, port: at.port, sessions: 1, everyMs: 50 }) };
+    }));
+    const router = fabric.router(name);
+    for (const { of, client } of clients) {
+      await waitFor("it talks", async () => (await client.report()).receivedBytes > 500);
+      const id = (await router.live()).find(({ destinationPort }) => destinationPort === of)?.sessionId ?? "";
+      const { receivedBytes } = await client.report();
+      forgetSession(fabric.net, name, id);
+      await waitFor("it goes on", async () => (await client.report()).receivedBytes > receivedBytes + 1_000);
+      expect((await router.live()).some(({ sessionId }) => sessionId === id)).toBe(true);
+    }
+    for (const { client } of clients) expect(await client.stop()).toMatchObject({ answered: 1, wrong: 0, faults: {} });
+  }, 60_000);
 
   test.each([["r1", "ingress"], ["t", "transit router"], ["r2", "egress"]])("after kill -9 of %s, the %s, protected sessions go on within 5 s of its return and none is reset", async (name) => {
     const clients = await Promise.all(kinds.map(async ({ family, first }) => {

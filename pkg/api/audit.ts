@@ -2,7 +2,7 @@
 // SHA-256 is passed in. The hash is of the text before it, so nobody has to agree on how an object is written.
 
 /** auditKinds lists what events are about. */
-export const auditKinds = ["identity", "key", "policy", "denial", "revocation", "access", "audit"] as const;
+export const auditKinds = ["identity", "key", "policy", "denial", "revocation", "access", "alarm", "audit"] as const;
 
 /** noHash is the hash before the first line. */
 export const noHash = "0".repeat(64);

@@ -84,6 +84,8 @@ export interface PeerView {
   certificate?: CertificateView | undefined;
   /** seconds since the newest keys came; absent for keys of a pre-shared key */
   keyAge?: number | undefined;
+  /** of a peer by certificate: whether keys were exchanged, and why the last exchange came to nothing, until one completes */
+  exchange?: { state: "none" | "running" | "done"; refusal?: string | undefined } | undefined;
   hmac: string;
   metadataEncryption: string;
   /** key ids in hex; never key bytes */
@@ -92,8 +94,8 @@ export interface PeerView {
   paths: { name: string; interface: string; local: string; remote: string; /** in force */ mtu: number; mtuDiscovery: "off" | "searching" | "found" | "silent" | "below-floor"; state: "up" | "down"; waypoints: { used: number; free: number; size: number } }[];
 }
 
-/** CertificateView is a certificate by its serial number, lower-case hexadecimal, and its end, RFC 3339. */
-export interface CertificateView { serial: string; notAfter: string }
+/** CertificateView is a certificate by whom it names, its serial number, lower-case hexadecimal, and its end, RFC 3339. */
+export interface CertificateView { subject?: string | undefined; serial: string; notAfter: string }
 
 /** ProblemView is an error of the admin API (RFC 9457). */
 export interface ProblemView {

@@ -80,15 +80,18 @@ const pathSchema = z.looseObject({
   waypoints: z.looseObject({ used: number("port pairs of sessions"), free: number("port pairs that a session may take now"), size: number("all port pairs; the rest is in quarantine") }),
 });
 
-const certificateSchema = z.looseObject({ serial: text("serial number, hexadecimal"), notAfter: text("its end, RFC 3339") });
-const alarmSchema = z.looseObject({
+/** certificateSchema is CertificateView. */
+export const certificateSchema = z.looseObject({ subject: text("whom it names, a URI").optional(), serial: text("serial number, hexadecimal"), notAfter: text("its end, RFC 3339") });
+/** alarmSchema is AlarmView. */
+export const alarmSchema = z.looseObject({
   severity: z.enum(["critical", "major", "minor"]).meta({ description: "how bad it is" }), name: text("what it is, in one word"), object: text("router or peer"), text: text("what is wrong"),
 });
 
 /** peerSchema is PeerView. */
 export const peerSchema: z.ZodType<PeerView> = z.looseObject({
   name: text("router"), state: stateSchema, reason: text("why it is down").optional(), authentication: z.enum(["psk", "certificate"]).meta({ description: "how keys come about" }).optional(),
-  certificate: certificateSchema.optional(), keyAge: number("seconds since the newest keys of an exchange came").optional(), hmac: text("Disabled, Regular or TimeBased"), metadataEncryption: text("CBC, GCM or off"),
+  certificate: certificateSchema.optional(), keyAge: number("seconds since the newest keys of an exchange came").optional(),
+  exchange: z.looseObject({ state: z.enum(["none", "running", "done"]).meta({ description: "of the exchange of keys" }), refusal: text("why the last one came to nothing, until one completes").optional() }).optional(), hmac: text("Disabled, Regular or TimeBased"), metadataEncryption: text("CBC, GCM or off"),
   keys: z.looseObject({ send: text("id of the key that we sign with, hexadecimal"), receive: text("id of the key that the peer signs with, hexadecimal") }),
   allowedTenants: z.array(z.string()).meta({ description: "tenants that the peer may assert, with their children" }), paths: z.array(pathSchema),
 });

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { Problem } from "../api/problem.ts";
 import { reasons } from "../svr/reasons.ts";
-import { auditEnd, captureSchema, countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, traceSchema, verifySchema } from "./answers.ts";
+import { alarmSchema, auditEnd, captureSchema, certificateSchema, countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, traceSchema, verifySchema } from "./answers.ts";
 import type { AuditShown, AuditVerified } from "./audit.ts";
 import type { CaItem, CaView } from "./ca.ts";
 import type { CaptureData } from "./capture.ts";
@@ -119,6 +119,7 @@ export const outputSchemas = {
   counters: itemsOf(countersSchema),
   tables: itemsOf(tableSchema),
   peers: itemsOf(peerSchema),
+  alarms: z.looseObject({ items: z.array(z.intersection(alarmSchema, z.looseObject({ router: text("router that says so") }))), routers: z.array(z.looseObject({ name: text("router"), certificate: certificateSchema.exactOptional().meta({ description: "its own; absent: it has none" }) })) }),
   verify: itemsOf(verifySchema),
   trace: itemsOf(traceSchema),
   "capture run": captureRun, "capture list": captureItems, "capture show": captureOf, "capture fetch": fetchSchema, "capture stop": captureOf, "capture delete": captureOf,

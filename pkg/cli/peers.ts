@@ -6,6 +6,7 @@ import type { Context, Style } from "./context.ts";
 import type { ExitCode } from "./failure.ts";
 import { renderTable } from "./table.ts";
 import type { Cell, Column } from "./table.ts";
+import { durationWord } from "./wording.ts";
 
 type Peer = PeerView & { router: string };
 type Path = PeerView["paths"][number];
@@ -23,12 +24,21 @@ export function peersText(items: readonly Peer[], { style, several }: { style: S
   const columns: Column[] = [
     ...(several ? [{ header: "ROUTER" }] : []), { header: "PEER" }, { header: "STATE" }, { header: "PATH" }, { header: "INTERFACE" }, { header: "LOCAL" }, { header: "REMOTE" },
     { header: "PATH STATE" }, { header: "MTU", align: "right" }, { header: "WAYPOINTS USED", align: "right" },
-    ...(style.wide ? ["MTU KNOWN", "HMAC", "ENCRYPTION", "SEND KEY", "RECEIVE KEY", "TENANTS"].map((header) => ({ header })) : []),
+    ...(style.wide ? ["MTU KNOWN", "HMAC", "ENCRYPTION", "SEND KEY", "RECEIVE KEY", "TENANTS", "AUTHENTICATION", "KEY AGE", "CERTIFICATE", "UNTIL"].map((header) => ({ header })) : []),
   ];
   const rows = items.flatMap((peer) => (peer.paths.length === 0 ? [undefined] : peer.paths).map((path) => [
     ...(several ? [peer.router] : []), peer.name, stateCell(peer.state), ...pathCells(path), ...(style.wide ? [path?.mtuDiscovery ?? "", ...peerCells(peer)] : []),
   ]));
-  return renderTable(columns, rows, style);
+  const said = items.flatMap((peer) => wrongOf(peer).map((text): Cell[] => [...(several ? [peer.router] : []), peer.name, text]));
+  const reasons = [...(several ? ["ROUTER"] : []), "PEER", "WHY"].map((header) => ({ header }));
+  return `${renderTable(columns, rows, style)}${said.length > 0 ? `\n${renderTable(reasons, said, style)}` : ""}`;
+}
+
+/** What an operator should know of a peer that the table has no room for. */
+function wrongOf({ state, reason, exchange, certificate }: PeerView): string[] {
+  const refusal = exchange?.refusal;
+  if (state === "down") return reason === undefined ? [] : [`${reason}${certificate === undefined ? "" : ` (certificate ${certificate.serial})`}`];
+  return refusal === undefined ? [] : [`the last exchange of keys came to nothing, the keys before stay in use: ${refusal}`];
 }
 
 function pathCells(path: Path | undefined): Cell[] {
@@ -38,7 +48,11 @@ function pathCells(path: Path | undefined): Cell[] {
 }
 
 function peerCells(peer: PeerView): Cell[] {
-  return [peer.hmac, peer.metadataEncryption, peer.keys.send, peer.keys.receive, peer.allowedTenants.join(",")];
+  const { certificate, keyAge } = peer;
+  return [
+    peer.hmac, peer.metadataEncryption, peer.keys.send, peer.keys.receive, peer.allowedTenants.join(","),
+    peer.authentication === undefined ? "" : peer.authentication === "psk" ? "pre-shared key" : "certificate", keyAge === undefined ? "" : durationWord(keyAge * 1000), certificate?.serial ?? "", certificate?.notAfter ?? "",
+  ];
 }
 
 function stateCell(state: "up" | "down"): Cell {

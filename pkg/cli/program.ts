@@ -22,6 +22,7 @@ import { addEnroll } from "./enrollcommands.ts";
 import { addKubeCommands } from "./kubecommands.ts";
 import { showTables } from "./occupancy.ts";
 import { readAddress, readCount, readEndpoint, readProtocol } from "./optionvalues.ts";
+import { showAlarms } from "./alarms.ts";
 import { showPeers } from "./peers.ts";
 import { addSessionFilters, sessionFilterOf } from "./sessionfilter.ts";
 import type { SessionFlags } from "./sessionfilter.ts";
@@ -153,6 +154,9 @@ function addViews(program: SvrCommand, run: Run): void {
   program.command("peers").withNames().description("Peers with their paths, addresses and waypoint ports in use.")
     .withExamples("peers", "peers -o wide --socket /var/lib/opensvr/branch/admin.sock")
     .action((_flags: unknown, command: Command) => run(command, showPeers));
+  program.command("alarms").description("What routers say is wrong now: certificates, keys, clocks, attacks; and the certificate of each. Exit 3 when there is an alarm.")
+    .withExamples("alarms", "alarms -o json --router branch")
+    .action((_flags: unknown, command: Command) => run(command, showAlarms));
 }
 
 function addTrace(program: SvrCommand, run: Run): void {

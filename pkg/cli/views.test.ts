@@ -20,9 +20,17 @@ const peers = {
   body: [
     {
       name: "transit", state: "up", hmac: "TimeBased", metadataEncryption: "CBC", keys: { send: "00c0ffee", receive: "0badcafe" }, allowedTenants: ["acme", "lab"],
+      authentication: "psk",
       paths: [{ name: "transit/v4", interface: "wan0", local: "192.0.2.1", remote: "192.0.2.2", mtu: 1_500, mtuDiscovery: "found", state: "up", waypoints: { used: 5, free: 24_571, size: 24_576 } }],
     },
-    { name: "cloud", state: "down", hmac: "TimeBased", metadataEncryption: "off", keys: { send: "", receive: "" }, allowedTenants: [], paths: [] },
+    {
+      name: "cloud", state: "down", hmac: "TimeBased", metadataEncryption: "off", keys: { send: "", receive: "" }, allowedTenants: [], paths: [], authentication: "certificate", reason: "its certificate is revoked",
+      certificate: { subject: "urn:svr:router:cloud", serial: "1f2e", notAfter: "2026-03-01T00:00:00.000Z" }, exchange: { state: "running", refusal: "its certificate is revoked" },
+    },
+    {
+      name: "lab", state: "up", hmac: "TimeBased", metadataEncryption: "CBC", keys: { send: "00000001", receive: "00000002" }, allowedTenants: [], paths: [], authentication: "certificate", keyAge: 93_600,
+      certificate: { subject: "urn:svr:router:lab", serial: "77", notAfter: "2026-02-01T00:00:00.000Z" }, exchange: { state: "done", refusal: "nobody answers key exchange on UDP 1280" },
+    },
   ],
 };
 const answers = { [`${self}/counters`]: counters, [`${self}/tables`]: tables, [`${self}/peers`]: peers };
@@ -87,10 +95,20 @@ cloud   half-open                   0     none     -       -  no
   ["peers", one, `PEER     STATE  PATH        INTERFACE  LOCAL      REMOTE     PATH STATE   MTU  WAYPOINTS USED
 transit  up     transit/v4  wan0       192.0.2.1  192.0.2.2  up          1500         5/24576
 cloud    down   -           -          -          -          -              -               -
+lab      up     -           -          -          -          -              -               -
+
+PEER   WHY
+cloud  its certificate is revoked (certificate 1f2e)
+lab    the last exchange of keys came to nothing, the keys before stay in use: nobody answers key exchange on UDP 1280
 `],
-  ["peers -o wide", one, `PEER     STATE  PATH        INTERFACE  LOCAL      REMOTE     PATH STATE   MTU  WAYPOINTS USED  MTU KNOWN  HMAC       ENCRYPTION  SEND KEY  RECEIVE KEY  TENANTS
-transit  up     transit/v4  wan0       192.0.2.1  192.0.2.2  up          1500         5/24576  found      TimeBased  CBC         00c0ffee  0badcafe     acme,lab
-cloud    down   -           -          -          -          -              -               -  -          TimeBased  off         -         -            -
+  ["peers -o wide", one, `PEER     STATE  PATH        INTERFACE  LOCAL      REMOTE     PATH STATE   MTU  WAYPOINTS USED  MTU KNOWN  HMAC       ENCRYPTION  SEND KEY  RECEIVE KEY  TENANTS   AUTHENTICATION  KEY AGE  CERTIFICATE  UNTIL
+transit  up     transit/v4  wan0       192.0.2.1  192.0.2.2  up          1500         5/24576  found      TimeBased  CBC         00c0ffee  0badcafe     acme,lab  pre-shared key  -        -            -
+cloud    down   -           -          -          -          -              -               -  -          TimeBased  off         -         -            -         certificate     -        1f2e         2026-03-01T00:00:00.000Z
+lab      up     -           -          -          -          -              -               -  -          TimeBased  CBC         00000001  00000002     -         certificate     1d2h     77           2026-02-01T00:00:00.000Z
+
+PEER   WHY
+cloud  its certificate is revoked (certificate 1f2e)
+lab    the last exchange of keys came to nothing, the keys before stay in use: nobody answers key exchange on UDP 1280
 `],
   ["version", two, `PROGRAM  NAME    VERSION  UPTIME  SESSIONS  CONFIGURATION              FITS
 svrctl   -       0.1.0    -       -         -                          -
@@ -103,6 +121,23 @@ router   branch  0.1.0    3m12s   3         5m old         yes   2       b1    n
 `],
 ])("svrctl %s", async (words, world, out) => {
   expect(await runCli(words, world)).toMatchObject({ exit: 0, out });
+});
+
+test("alarms: worst first, with the routers that have them and their certificates; exit 3", async () => {
+  const alarm = (severity: string, name: string): object => ({ severity, name, object: "peer west", text: `${name} is wrong` });
+  const certificate = { subject: "urn:svr:router:branch", serial: "0a1b", notAfter: "2026-02-01T00:00:00.000Z" };
+  const branch = { [self]: statusBody("branch", { alarms: [alarm("minor", "certificate-ends"), alarm("critical", "certificate-refused")], certificate }) };
+  expect(await runCli("alarms", { sockets: { [socketOf("branch")]: branch } })).toMatchObject({ exit: 3, out: `SEVERITY  ALARM                OBJECT     WHAT
+critical  certificate-refused  peer west  certificate-refused is wrong
+minor     certificate-ends     peer west  certificate-ends is wrong
+
+ROUTER  CERTIFICATE  UNTIL
+branch  0a1b         2026-02-01T00:00:00.000Z
+` });
+  const both = await runCli("alarms", { sockets: { [socketOf("branch")]: branch, [socketOf("cloud")]: { [self]: statusBody("cloud") } } });
+  expect([both.exit, both.out.split("\n")[0]]).toEqual([3, "ROUTER  SEVERITY  ALARM                OBJECT     WHAT"]);
+  expect(await runCli("alarms", { sockets: { [socketOf("cloud")]: { [self]: statusBody("cloud") } } })).toMatchObject({ exit: 0, out: "no alarms\n" });
+  expect(JSON.parse((await runCli("alarms -o json", { sockets: { [socketOf("branch")]: branch } })).out)).toMatchObject({ items: [{ router: "branch", severity: "critical" }, { severity: "minor" }], routers: [{ name: "branch", certificate }] });
 });
 
 test("colour repeats an alarm", async () => {

@@ -3,8 +3,8 @@
 
 /** AuditActions lists what can happen, by kind of event. */
 export interface AuditActions {
-  /** this router's own certificate: a first one, its successor, near its end, past it, or none that can be used */
-  identity: "issued" | "renewed" | "expiring" | "expired" | "unusable";
+  /** this router's own certificate: the one that it found at its start, a first one, its successor; near its end and past it are alarms */
+  identity: "in-use" | "issued" | "renewed";
   /** keys of a peer: after an exchange, in place of older ones, no longer valid, or an exchange that was refused */
   key: "exchanged" | "rotated" | "removed" | "refused";
   /** a configuration: in force, or refused while the last good one stays */
@@ -15,6 +15,8 @@ export interface AuditActions {
   revocation: "listed" | "peer-removed";
   /** what somebody did through the control socket: a session ended by hand; a capture begun, stopped, read or removed */
   access: "session-deleted" | "capture";
+  /** something is wrong, or no longer */
+  alarm: "raised" | "cleared";
   /** the log about itself: begun by a process, mended after a crash, events that it could not hold */
   audit: "opened" | "healed" | "lost";
 }

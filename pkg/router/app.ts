@@ -175,7 +175,7 @@ async function start(options: RouterOptions, undo: AsyncDisposableStack): Promis
   const protecting = startProtectors(options, datapath, { undo, shards: () => parts.shards });
   const running = startShards({ options, datapath: protecting.datapath, first, denied: (some) => { census.denied(some); denials.take(some); }, tooBig: (path) => { mtus.tooBig(path); }, keysUsed: (keyIds) => { keying.used(keyIds); } }, undo);
   const judging = createJudging({ datapath, ...running, nowMs: () => clock.monotonicMs(), log });
-  const parts: Parts = { options, audit, datapath, intake, mtus, keying, alarms: createAlarms(log), judging, census, isStale: false, settling: createSettling({ ...running, intake, log }), ...running, ...(protecting.all && { protectors: protecting.all }) };
+  const parts: Parts = { options, audit, datapath, intake, mtus, keying, alarms: createAlarms(log, audit), judging, census, isStale: false, settling: createSettling({ ...running, intake, log }), ...running, ...(protecting.all && { protectors: protecting.all }) };
   undo.defer(endingWith(parts));
   applyFirst(parts, first);
   if (datapath.adopted()) protecting.all?.adopt();

@@ -66,15 +66,17 @@ function dateOf(unixMs: number): string {
 }
 
 /** certificateView shows a certificate. */
-export function certificateView({ serial, notAfter }: { serial: string; notAfter: number }): CertificateView {
-  return { serial, notAfter: dateOf(notAfter) };
+export function certificateView({ name, serial, notAfter }: { name: string; serial: string; notAfter: number }): CertificateView {
+  return { subject: `urn:svr:router:${name}`, serial, notAfter: dateOf(notAfter) };
 }
 
 /** exchangeOfPeer is what is shown of a peer by certificate. */
-export function exchangeOfPeer(facts: ExchangeFacts, peer: PeerExchange): Pick<PeerView, "reason" | "certificate" | "keyAge"> {
+export function exchangeOfPeer(facts: ExchangeFacts, peer: PeerExchange): Pick<PeerView, "reason" | "certificate" | "keyAge" | "exchange"> {
   const since = facts.sinceMs(peer.config.name);
   const own = facts.faults().length > 0 ? "the self test of key exchange fails here" : facts.identity === undefined ? "this router has no certificate" : undefined;
+  const state = peer.initiator.isBusy ? "running" as const : since === undefined ? "none" as const : "done" as const;
   return {
+    exchange: { state, ...(peer.problem !== undefined && { refusal: wordsOf(peer.problem) }) },
     ...(since === undefined ? { reason: own ?? wordsOf(peer.refused ?? peer.problem ?? "no-answer") } : { keyAge: Math.round((facts.nowMs - since) / 1000) }),
     ...(peer.shown !== undefined && { certificate: certificateView(peer.shown.peer) }),
   };

@@ -9,7 +9,7 @@ import type { PeerConfig, RouterConfig } from "../plan/config.ts";
 import type { Clock, RandomSource } from "../ports/clock.ts";
 import type { KeySource } from "../ports/config.ts";
 import type { Datapath } from "../ports/datapath.ts";
-import type { IdentitySource } from "../ports/identity.ts";
+import type { Identity, IdentitySource } from "../ports/identity.ts";
 import type { Log } from "../ports/log.ts";
 import type { DropReason } from "../svr/reasons.ts";
 import type { ShardConfig } from "./build.ts";
@@ -48,6 +48,10 @@ export interface KeyingOptions {
   log: Log;
   count(reason: DropReason): void;
   tell(event: ExchangeEvent): void;
+  /** the router's own certificate: the one that it found at its start, the first one, another one */
+  tellIdentity(action: "in-use" | "issued" | "renewed", identity: Identity): void;
+  /** another list of serials that are believed no more */
+  tellRevoked(serials: readonly string[]): void;
   /** says something to a peer under its newest key, so that both sides know that the other one has it */
   greet(peer: string): void;
   /** other keys of these peers are in force; those that sign for the first time are `fresh` */
@@ -67,7 +71,7 @@ export interface Keying {
   rotate(peer: string): boolean;
   alarms(): AlarmView[];
   certificate(): CertificateView | undefined;
-  viewOf(peer: PeerConfig): Pick<PeerView, "authentication" | "reason" | "certificate" | "keyAge">;
+  viewOf(peer: PeerConfig): Pick<PeerView, "authentication" | "reason" | "certificate" | "keyAge" | "exchange">;
   stop(): void;
 }
 
@@ -87,7 +91,8 @@ export function createKeying(options: KeyingOptions): Keying {
   const followAgain = (): void => {
     if (following !== undefined) exchanges.follow(workOf(options, following));
   };
-  const watching = tools.identity.watch(() => {
+  const noteIdentity = createIdentityNote(options), watching = tools.identity.watch(() => {
+    noteIdentity();
     followAgain(); // other authorities, perhaps
     exchanges.identityChanged();
   });
@@ -102,6 +107,7 @@ export function createKeying(options: KeyingOptions): Keying {
   };
   return {
     follow(posted, others) {
+      noteRevoked(options, following, posted.config);
       derived = others;
       following = posted.config;
       mail.follow({ ...posted, keys: derived });
@@ -138,6 +144,23 @@ export function createKeying(options: KeyingOptions): Keying {
 function toldOf(tools: KeyingTools, changed: Record<string, PeerKeyPair>): Record<string, PeerKeyPair> {
   tools.exchanged?.(changed);
   return changed;
+}
+
+function noteRevoked({ tellRevoked }: Pick<KeyingOptions, "tellRevoked">, before: RouterConfig | undefined, now: RouterConfig): void {
+  const of = (config: RouterConfig | undefined): readonly string[] => config?.trust?.revoked ?? [];
+  if (of(now).join() !== of(before).join()) tellRevoked(of(now));
+}
+
+/** Tells of each certificate once, by its serial number. */
+function createIdentityNote({ tools, tellIdentity }: Pick<KeyingOptions, "tools" | "tellIdentity">): () => void {
+  const found = tools.identity.current();
+  let before = found?.serial;
+  if (found !== undefined) tellIdentity("in-use", found);
+  return () => {
+    const now = tools.identity.current();
+    if (now !== undefined && now.serial !== before) tellIdentity(before === undefined ? "issued" : "renewed", now);
+    before = now?.serial ?? before;
+  };
 }
 
 /** One that names another router is none. */

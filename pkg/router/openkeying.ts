@@ -25,7 +25,12 @@ export function openKeying(options: RouterOptions, of: Wires): Keying {
   const { parts, audit } = of;
   return createKeying({
     ...options, ...of, tools: options.keying, count: (reason) => { parts().mtus.count(reason); }, greet: (peer) => { parts().mtus.greet(peer); },
-    tell: ({ action, peer, detail }) => { audit.write({ kind: "key", action, object: `peer ${peer}`, detail }); },
+    tell: ({ action, peer, detail }) => {
+      if (action === "removed" && detail["problem"] === "revoked") audit.write({ kind: "revocation", action: "peer-removed", object: `peer ${peer}`, detail });
+      else audit.write({ kind: "key", action, object: `peer ${peer}`, detail });
+    },
+    tellRevoked: (serials) => { audit.write({ kind: "revocation", action: "listed", object: "serials", detail: { count: serials.length, serials: serials.join(" ") } }); },
+    tellIdentity: (action, { name, serial, notAfter }) => { audit.write({ kind: "identity", action, object: `Router ${name}`, detail: { serial, notAfter: new Date(notAfter).toISOString() } }); },
     changed(keys, fresh) {
       const { posted, shards, mtus, protectors } = parts();
       if (posted !== undefined) {

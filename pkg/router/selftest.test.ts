@@ -23,7 +23,7 @@ test.each([[[], 1], [["X25519 (RFC 7748) gives a wrong answer"], 0]] as const)("
   const path = { key: "path/west", peer: "west", name: "internet", nexthop: "west", local: { family: 4, w0: 1, w1: 0, w2: 0, w3: 0 }, remote: { family: 4, w0: 2, w1: 0, w2: 0, w3: 0 } };
   const keying = createKeying({
     name: "east", clock: { monotonicMs: () => 1_000, unixMs: () => 1_000_000 }, random: { bytes }, log: logTo(lines), port: { onPacket: () => undefined }, datapath: { send: (packets: unknown[]) => { sent.push(...packets); } },
-    keys: {}, count: () => undefined, tell: () => undefined, greet: () => undefined, changed: () => undefined, refusedChanged: () => undefined,
+    keys: {}, count: () => undefined, tell: () => undefined, tellIdentity: () => undefined, tellRevoked: () => undefined, greet: () => undefined, changed: () => undefined, refusedChanged: () => undefined,
     tools: { crypto, self: () => ({ name: "east" }), judge: () => ({ ok: false }), certificates: () => [], faults: () => faults, identity: { current: () => identity, authorities: () => [], authorityFile: () => "", watch: () => ({ stop: () => undefined }) } },
   } as unknown as KeyingOptions);
   keying.follow({ config: { peers: [{ name: "west", authentication: "certificate" }], paths: [path] }, ids: { "nexthop/west": 5 } } as never, {});

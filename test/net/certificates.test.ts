@@ -3,6 +3,8 @@
 //   a 10.1.0.10 --lan0 r1 wan0 == wan0 r2 lan0-- b 10.2.0.10
 //
 // Identities are written into the state directories; nothing is restarted when they change.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { createAuthority, writeIdentity } from "../support/ca.ts";
 import { openNet } from "../support/net.ts";
 import { describeNet } from "../support/probe.ts";
@@ -88,6 +90,10 @@ describeNet("S-8 routers by certificate", () => {
       await client.stop();
       writeIdentity(r2.stateDir, await ca.issue("r2"), [ca]);
       await becomes(r1, "up", 60_000);
+      const events = (router: Router): string[] => readFileSync(join(router.stateDir, "audit.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as Record<string, string>).map(({ kind, action, object }) => `${kind} ${action} ${object}`);
+      const told = ["identity in-use Router r1", "alarm raised peer r2", "alarm cleared peer r2", "key refused peer r2", "key exchanged peer r2", "revocation listed serials", "revocation peer-removed peer r2"];
+      await waitFor("the audit log has all of it", () => told.every((event) => events(r1).includes(event)), { show: () => events(r1).join("\n") });
+      await waitFor("and of the other router its certificates", () => events(r2).filter((event) => event === "identity renewed Router r2").length >= 4);
     } finally {
       await fabric.close();
     }

@@ -62,7 +62,7 @@ describe("svrctl ca", () => {
     expect(await ca("init --dir")).toMatchObject({ exit: 1, err: expect.stringContaining("never overwritten") as string });
     expect(await ca("issue branch --dir --write @late", { atMs: nowMs + 3_651 * 86_400_000 })).toMatchObject({ exit: 1, err: expect.stringContaining("has expired") as string });
     await ca("issue branch --dir --write @id");
-    expect(await ca("issue branch --dir --write @id")).toMatchObject({ exit: 1, err: expect.stringContaining("EEXIST") as string });
+    expect(await ca("issue branch --dir --write @id")).toMatchObject({ exit: 1, err: expect.stringContaining("no key is ever overwritten") as string });
     const key = join(root, "ca/authority-key.pem"), right = readFileSync(key), list = join(root, "ca/issued.jsonl");
     chmodSync(key, 0o644);
     expect(await ca("issue hub --dir --write @x")).toMatchObject({ exit: 1, err: expect.stringContaining("chmod 600") as string });

@@ -81,9 +81,8 @@ export function issueCertificate(context: Context, router: string, flags: IssueF
     const { around } = context;
     const request = flags.request === undefined ? undefined : await around.readText(flags.request);
     if (request !== undefined && !request.ok) return [{ code: "SVR_NOT_FOUND", attempted: `cannot read the request ${flags.request}`, reason: request.error, next: "name the file that the router's site sent" }];
-    const answer = await port.issue({ router, key: flags.key, days: flags.days, ...(request !== undefined && { request: request.value }) });
-    await port.writeIdentity(flags.write, answer);
-    const data = { ...itemOf(answer.certificate, around.clock.unixMs()), folder: flags.write, madeKey: answer.key !== undefined };
+    const { certificate, madeKey } = await port.issue({ router, key: flags.key, days: flags.days, folder: flags.write, ...(request !== undefined && { request: request.value }) });
+    const data = { ...itemOf(certificate, around.clock.unixMs()), folder: flags.write, madeKey };
     await context.show({ data, text: () => `certificate ${data.serial} of router ${router} until ${data.notAfter}, written to ${flags.write}\n`, names: [data.serial] });
     await context.note(data.madeKey ? `note: ${flags.write}/key.pem is the router's own; move the folder to STATE/identity of the router, and keep no copy` : "note: bring the folder to STATE/identity of the router, where its key.pem is");
     return [];

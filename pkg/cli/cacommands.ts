@@ -17,12 +17,12 @@ function keyOption(): Option {
 export function addCa(program: SvrCommand, run: Run): void {
   const ca = program.command("ca").description("An authority for certificates of routers in a folder of this machine, for sites without a cluster.")
     .withExamples("ca init --name acme", "ca issue branch --write ./branch-identity");
-  ca.command("init").description("Make an authority: its key, its certificate and an empty list of what it issued. One that is there is never overwritten.")
+  ca.command("init").description("Make an authority: its key, its certificate and an empty list of what it issued. One that is there is never overwritten; one that a crash left unfinished is made anew.")
     .option(...folder).option("--name <name>", "name in its certificate", readName, "OpenSVR").addOption(keyOption())
     .option("--days <days>", "how long it counts", readDays, AUTHORITY_DAYS)
     .withExamples("ca init --name acme", "ca init --dir /root/ca --key ECDSA --days 1825")
     .action((flags: InitFlags, command: Command) => run(command, (context) => initAuthority(context, flags)));
-  ca.command("issue").argument("<router>", "name of the router").description("Issue a certificate of a router, and write chain.pem, authorities.pem and without --request key.pem into a folder.")
+  ca.command("issue").argument("<router>", "name of the router").description("Issue a certificate of a router, and write chain.pem, authorities.pem and without --request key.pem into a folder. After a crash the same again goes on where it stopped.")
     .option(...folder).requiredOption("--write <folder>", "where the files go; key.pem is closed to others")
     .option("--request <file>", "certificate signing request of the router's site, PEM; the key stays there").addOption(keyOption())
     .option("--days <days>", "how long it counts, at most as long as the authority", readDays, ROUTER_DAYS)

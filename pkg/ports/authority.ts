@@ -9,20 +9,19 @@ export interface IssuedCertificate { router: string; serial: string; notBefore: 
 /** AuthorityView is an authority and what it issued, oldest first. */
 export interface AuthorityView { name: string; key: AuthorityKeyType; notAfter: number; certificate: string; issued: IssuedCertificate[] }
 
-/** IssueRequest asks for a certificate: of the key in a request (PEM), or of a new key that is given back. */
-export interface IssueRequest { router: string; days: number; key: AuthorityKeyType; request?: string }
+/** IssueRequest asks for the files of an identity in a folder: of the key in a request (PEM), or with a new key, closed to others. */
+export interface IssueRequest { router: string; days: number; key: AuthorityKeyType; folder: string; request?: string }
 
-/** IssueAnswer is a certificate with what a router needs beside it; `key` is there when it was made here, and nowhere else. */
-export interface IssueAnswer { certificate: IssuedCertificate; chain: string; authorities: string; key?: string }
+/** IssueAnswer is what was written. */
+export interface IssueAnswer { certificate: IssuedCertificate; madeKey: boolean }
 
 /** AuthorityPort is an authority in a folder; everything rejects with a SvrError that names the file and what to do. */
 export interface AuthorityPort {
   /** makes one where there is none */
   create(of: { name: string; key: AuthorityKeyType; days: number }): Promise<AuthorityView>;
   view(): Promise<AuthorityView>;
+  /** the same again after a crash goes on where it stopped */
   issue(request: IssueRequest): Promise<IssueAnswer>;
   /** those of a serial number, or all of a router that count still; they stay in the list */
   revoke(of: { serial: string } | { router: string }): Promise<IssuedCertificate[]>;
-  /** writes the files of an identity into a folder, the key closed to others */
-  writeIdentity(folder: string, answer: IssueAnswer): Promise<void>;
 }

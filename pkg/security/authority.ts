@@ -1,6 +1,7 @@
 // Certificates of authorities and routers (protocol 15.1), made by the X.509 library: an authority, a request of a router, a certificate for
 // it. Used by the authority in a folder; whoever signs in a cluster can use it as well. Keeps nothing; keys are PEM texts of the caller's.
 import { createPrivateKey, KeyObject, randomBytes, webcrypto } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { SvrError } from "../base/errors.ts";
 import type { AuthorityKeyType, IssuedCertificate } from "../ports/authority.ts";
 import * as x509 from "./x509.ts";
@@ -82,6 +83,12 @@ export async function judgeRequest(request: string, router: string): Promise<Req
   const names = read.extensions.flatMap((one) => (one instanceof x509.SubjectAlternativeNameExtension ? one.names.toJSON() : []));
   const isNamed = names.length === 1 && names[0]?.type === "url" && names[0].value === `urn:svr:router:${router}`;
   return isNamed && read.extensions.length === 1 ? undefined : "wrong-name";
+}
+
+/** isOfRequest tells whether a certificate is of the key of a good request of this router. */
+export async function isOfRequest({ publicKey }: X509Certificate, of: { request: string; router: string }): Promise<boolean> {
+  if (await judgeRequest(of.request, of.router) !== undefined) return false;
+  return publicKey.export({ format: "der", type: "spki" }).equals(new Uint8Array(new x509.Pkcs10CertificateRequest(of.request).publicKey.rawData));
 }
 
 function readRequest(request: string): x509.Pkcs10CertificateRequest | undefined {

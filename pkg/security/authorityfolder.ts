@@ -1,6 +1,6 @@
 // An authority in a folder: authority.pem, authority-key.pem (closed to others), issued.jsonl with a line for each certificate and each
-// revocation. Written whole or appended, never changed in place. Constructed by cmd/svrctl; the key is read when something is signed.
-import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+// revocation. A crash at any step is mended by the same command again. Constructed by cmd/svrctl; the key is read when something is signed.
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createPublicKey, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
@@ -8,12 +8,16 @@ import { SvrError } from "../base/errors.ts";
 import { routerNameField } from "../api/names.ts";
 import type { AuthorityPort, AuthorityView, IssueAnswer, IssuedCertificate, IssueRequest } from "../ports/authority.ts";
 import type { Clock } from "../ports/clock.ts";
-import { makeAuthority, makeRequest, signRequest } from "./authority.ts";
-import type { Signer } from "./authority.ts";
+import { isOfRequest, makeAuthority, makeRequest, signRequest } from "./authority.ts";
+import type { KeyedCertificate, Signer } from "./authority.ts";
+import { syncFolder, writeSynced } from "./identitywriter.ts";
+import { giveNames, hasKey, leftBeside, putBeside } from "./issuedfiles.ts";
+import { noteIssued, readIssued } from "./issuedlist.ts";
+import type { IssuedLine } from "./issuedlist.ts";
 
 const CERTIFICATE = "authority.pem", KEY = "authority-key.pem", ISSUED = "issued.jsonl";
-const LINES_MOST = 100_000; // certificates and revocations of one authority
-const identity = { key: "key.pem", chain: "chain.pem", authorities: "authorities.pem" };
+const UNFINISHED = "authority.pem.new"; // the certificate until all else is there: what lies beside it has signed nothing
+const CLOSED = 0o600, OPEN = 0o644;
 
 function refuse(object: string, attempted: string, fix: string): never {
   throw new SvrError("SVR_AUTHORITY", { object, attempted, fix });
@@ -32,7 +36,8 @@ function written(path: string, work: () => void): void {
   try {
     work();
   } catch (cause) {
-    throw new SvrError("SVR_AUTHORITY", { object: path, attempted: `${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? "unknown"})`, fix: "name a folder that you may write, with none of these files in it", cause });
+    if (cause instanceof SvrError) throw cause;
+    throw new SvrError("SVR_AUTHORITY", { object: path, attempted: `${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? "unknown"})`, fix: "make room, or name a folder that you may write; then the same command again", cause });
   }
 }
 
@@ -40,35 +45,52 @@ function written(path: string, work: () => void): void {
 export function openAuthorityFolder(folder: string, clock: Pick<Clock, "unixMs">): AuthorityPort {
   const path = (file: string): string => join(folder, file);
   const certificate = (): string => readText(path(CERTIFICATE), `make an authority there: svrctl ca init --dir ${folder}`);
-  const note = (line: object): void => { written(path(ISSUED), () => { appendFileSync(path(ISSUED), `${JSON.stringify(line)}\n`, { mode: 0o644 }); }); };
+  const list = (): IssuedCertificate[] => readIssued(path(ISSUED));
+  const note = (lines: readonly IssuedLine[]): void => { written(path(ISSUED), () => { noteIssued(path(ISSUED), lines); }); };
   const port: AuthorityPort = {
     async create(of) {
-      if (existsSync(path(CERTIFICATE)) || existsSync(path(KEY))) refuse(folder, `there is an authority in ${folder} already`, "name another folder; an authority is never overwritten");
+      refuseOther(folder);
       const made = await makeAuthority({ ...of, nowMs: clock.unixMs() });
-      written(folder, () => {
-        mkdirSync(folder, { recursive: true, mode: 0o700 });
-        writeFileSync(path(KEY), made.key, { mode: 0o600, flag: "wx" });
-        writeFileSync(path(CERTIFICATE), made.certificate, { flag: "wx" });
-        writeFileSync(path(ISSUED), "", { flag: "wx" });
-      });
+      written(folder, () => { writeAuthority(folder, made); });
       return port.view();
     },
-    view: () => Promise.resolve(viewOf(certificate(), listOf(path(ISSUED)))),
+    view: () => Promise.resolve(viewOf(certificate(), list())),
     async issue(request) {
       const name = routerNameField.safeParse(request.router);
       if (!name.success) refuse(`router ${request.router}`, `"${request.router}" is no name of a router`, "use 1-63 letters, digits, dots and hyphens, all in lower case");
-      return issueFrom(signerOf(folder, certificate()), request, { nowMs: clock.unixMs(), note });
+      const signer = signerOf(folder, certificate());
+      return await finished(request, list(), clock.unixMs()) ?? issueFrom(signer, request, { nowMs: clock.unixMs(), note });
     },
     revoke(of) {
-      const chosen = listOf(path(ISSUED)).filter((one) => one.revoked === undefined && ("serial" in of ? one.serial === of.serial : one.router === of.router));
+      const chosen = list().filter((one) => one.revoked === undefined && ("serial" in of ? one.serial === of.serial : one.router === of.router));
       if (chosen.length === 0) refuse("serial" in of ? `certificate ${of.serial}` : `router ${of.router}`, "nothing is revoked: no certificate of it counts", `see which there are: svrctl ca show --dir ${folder}`);
       const revoked = clock.unixMs();
-      for (const { serial } of chosen) note({ revokes: serial, at: revoked });
+      note(chosen.map(({ serial }) => ({ revokes: serial, at: revoked })));
       return Promise.resolve(chosen.map((one) => ({ ...one, revoked })));
     },
-    writeIdentity: (to, answer) => { writeIdentity(to, answer); return Promise.resolve(); },
   };
   return port;
+}
+
+/** Files of an authority are never overwritten; those of one that a crash kept from coming to be are none. */
+function refuseOther(folder: string): void {
+  const has = (file: string): boolean => existsSync(join(folder, file));
+  if (has(CERTIFICATE) || (has(KEY) && !has(UNFINISHED))) refuse(folder, `there is an authority in ${folder} already`, `name another folder; an authority is never overwritten. If ${CERTIFICATE} is gone, bring it back`);
+  if (has(ISSUED) && statSync(join(folder, ISSUED)).size > 0) refuse(folder, `there is the list ${ISSUED} of another authority in ${folder}`, `name another folder, or bring ${CERTIFICATE} and ${KEY} back`);
+}
+
+/** The certificate gets its name last: before that there is no authority. */
+function writeAuthority(folder: string, { certificate, key }: KeyedCertificate): void {
+  const path = (file: string): string => join(folder, file);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (existsSync(path(UNFINISHED))) for (const file of [KEY, ISSUED, UNFINISHED]) rmSync(path(file), { force: true });
+  writeSynced(path(UNFINISHED), certificate, OPEN);
+  writeSynced(path(KEY), key, CLOSED);
+  rmSync(path(ISSUED), { force: true }); // it is empty
+  writeSynced(path(ISSUED), "", OPEN);
+  syncFolder(folder);
+  renameSync(path(UNFINISHED), path(CERTIFICATE));
+  syncFolder(folder);
 }
 
 /** A key that others can read signs nothing. */
@@ -80,11 +102,26 @@ function signerOf(folder: string, certificate: string): Signer {
   return { certificate, key };
 }
 
-async function issueFrom(signer: Signer, of: IssueRequest, by: { nowMs: number; note(line: object): void }): Promise<IssueAnswer> {
-  const made = of.request === undefined ? await makeRequest(of.router, of.key) : { request: of.request };
+/** What was written down for this folder before a crash gets its names; the router has one certificate and not two. */
+async function finished({ folder, router, request }: IssueRequest, list: readonly IssuedCertificate[], nowMs: number): Promise<IssueAnswer | undefined> {
+  const left = leftBeside(folder), serial = left?.certificate.serialNumber.toLowerCase();
+  const certificate = list.find((one) => one.serial === serial && one.router === router && one.revoked === undefined && one.notAfter > nowMs);
+  if (left === undefined || certificate === undefined) return undefined;
+  if (request === undefined ? !left.hasKey : !await isOfRequest(left.certificate, { request, router })) return undefined;
+  written(folder, () => { giveNames(folder); });
+  return { certificate, madeKey: request === undefined };
+}
+
+/** Beside, then written down, then with their names: no certificate counts that is not in the list. */
+async function issueFrom(signer: Signer, of: IssueRequest, by: { nowMs: number; note(lines: readonly IssuedLine[]): void }): Promise<IssueAnswer> {
+  const { folder, router } = of;
+  if (of.request === undefined && hasKey(folder)) refuse(folder, `there is a key in ${folder} already, and no key is ever overwritten`, `name another folder; to renew the identity of a router on this machine: svrctl ca renew ${router}`);
+  const made = of.request === undefined ? await makeRequest(router, of.key) : { request: of.request };
   const { certificate, issued } = await signRequest(signer, { ...of, request: made.request, nowMs: by.nowMs });
-  by.note(issued);
-  return { certificate: issued, chain: certificate, authorities: signer.certificate, ...("key" in made && { key: made.key }) };
+  written(folder, () => { putBeside(folder, { ...made, authorities: signer.certificate, chain: certificate }); });
+  by.note([issued]);
+  written(folder, () => { giveNames(folder); });
+  return { certificate: issued, madeKey: of.request === undefined };
 }
 
 function viewOf(certificate: string, issued: IssuedCertificate[]): AuthorityView {
@@ -93,39 +130,6 @@ function viewOf(certificate: string, issued: IssuedCertificate[]): AuthorityView
     name: /CN=(.*)/.exec(read.subject)?.[1] ?? read.subject, key: read.publicKey.asymmetricKeyType === "ed25519" ? "Ed25519" : "ECDSA",
     notAfter: read.validToDate.getTime(), certificate, issued,
   };
-}
-
-/** Lines in their order; one that cannot be read stops everything, because a revocation may stand there. */
-function listOf(path: string): IssuedCertificate[] {
-  const bySerial = new Map<string, IssuedCertificate>();
-  const lines = readText(path, "bring the list of what this authority issued back").split("\n").filter((line) => line !== "");
-  if (lines.length > LINES_MOST) refuse(path, `${path} has more than ${LINES_MOST} lines`, "begin another authority, and let both count while certificates are renewed");
-  for (const [at, text] of lines.entries()) {
-    const line = parsed(text) ?? refuse(`${path}:${at + 1}`, `line ${at + 1} of ${path} cannot be read`, "bring the list back as it was");
-    if ("revokes" in line) bySerial.set(line.revokes, { ...bySerial.get(line.revokes) as IssuedCertificate, revoked: line.at });
-    else bySerial.set(line.serial, line);
-  }
-  return [...bySerial.values()];
-}
-
-function parsed(text: string): IssuedCertificate | { revokes: string; at: number } | undefined {
-  try {
-    const value = JSON.parse(text) as Record<string, unknown>;
-    const isIssue = typeof value["serial"] === "string" && typeof value["router"] === "string" && typeof value["notAfter"] === "number";
-    const isRevocation = typeof value["revokes"] === "string" && typeof value["at"] === "number";
-    return isIssue || isRevocation ? value as never : undefined;
-  } catch {
-    return undefined; // the caller says which line it is
-  }
-}
-
-function writeIdentity(to: string, { chain, authorities, key }: IssueAnswer): void {
-  written(to, () => {
-    mkdirSync(to, { recursive: true, mode: 0o700 });
-    if (key !== undefined) writeFileSync(join(to, identity.key), key, { mode: 0o600, flag: "wx" });
-    writeFileSync(join(to, identity.authorities), authorities);
-    writeFileSync(join(to, identity.chain), chain);
-  });
 }
 
 function publicOf(key: string, path: string): KeyObject {

@@ -51,7 +51,8 @@ function swap(stateDir: string): void {
   rmSync(old, { recursive: true, force: true });
 }
 
-function writeSynced(path: string, text: string, mode: number): void {
+/** writeSynced writes a new file, on the disk when it returns. */
+export function writeSynced(path: string, text: string, mode: number): void {
   const file = openSync(path, "wx", mode);
   try {
     writeSync(file, text);
@@ -61,7 +62,8 @@ function writeSynced(path: string, text: string, mode: number): void {
   }
 }
 
-function syncFolder(path: string): void {
+/** syncFolder brings names in a folder to the disk. */
+export function syncFolder(path: string): void {
   const folder = openSync(path, "r");
   try {
     fsyncSync(folder);

@@ -17,7 +17,7 @@ export async function giveIdentities(net: Net, routers: readonly Router[]): Prom
   const authority = openAuthorityFolder(join(net.folder, "authority"), { unixMs: () => Date.now() });
   await authority.create({ name: "authority of the demo", key: "Ed25519", days: DAYS });
   for (const router of routers) {
-    await authority.writeIdentity(join(router.stateDir, "identity"), await authority.issue({ router: router.name, days: DAYS, key: "Ed25519" }));
+    await authority.issue({ router: router.name, days: DAYS, key: "Ed25519", folder: join(router.stateDir, "identity") });
     router.from.push("--key-log", keyLog(net, router.name));
   }
 }

@@ -34,7 +34,7 @@ export const bounds: Bounds = {
   "model.ts RING_LIMIT": "- of the model, in tests", "model-copy.ts COPY_MOST": "- bytes of one packet",
   "payloadkeys.ts KEPT_MOST": "payload keys", "firstpayloads.ts MOST_HELD": "first payloads that wait for more", "firstpayloads.ts MOST_OF_SESSION": "- of one session; all of them are a row",
   "origin.ts KEPT_MOST": "origin signatures", "origin.ts KEYS_MOST": "- a cache: it begins anew",
-  "authorityfolder.ts LINES_MOST": "- of one file of svrctl; who reaches it is told to begin another authority",
+  "issuedlist.ts LINES_MOST": "- of one file of svrctl; who reaches it is told to begin another authority",
   "chain.ts CERTIFICATES_MOST": "- of one chain", "chain.ts BYTES_MOST": "- of one chain",
   "auditdenials.ts MOST": "- lines of a minute; the rest is one line with their number",
   "identityfiles.ts FILE_MOST": "- bytes of one file",

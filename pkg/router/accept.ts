@@ -184,7 +184,7 @@ function install(turn: Turn, at: Acceptance, chosen: Chosen, then: { ways: Ways;
       const taken = result.why === "exists" && result.side === 1;
       if (taken && chosen.side.path !== 0) return void (chosen.taken(), then.retry());
       if (taken && isYielding(turn, chosen, { session, other: result.other }) && then.again === undefined) {
-        return resolveCollision(turn, { arrival, session, other: result.other, retry: () => install(turn, at, chosen, { ...then, again: true }) });
+        return resolveCollision(turn, { arrival, body: at.body, session, other: result.other, retry: () => install(turn, at, chosen, { ...then, again: true }) });
       }
       chosen.giveBack();
       if (taken) return then.retry();

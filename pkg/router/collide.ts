@@ -16,11 +16,13 @@ import { leave } from "./relay.ts";
 import type { Chosen } from "./route.ts";
 import { sendDelete } from "./say.ts";
 import { carriedOf, isOpened } from "./turn.ts";
-import type { Arrival, Turn } from "./turn.ts";
+import type { Arrival, Carried, Turn } from "./turn.ts";
 
 /** Collision is what is known when a key toward a host is taken. */
 export interface Collision {
   arrival: Arrival;
+  /** its body in the clear, where it came encrypted */
+  body?: Carried | undefined;
   /** the session that could not be installed */
   session: Session;
   other: SessionRef;
@@ -69,7 +71,7 @@ function verdictOf({ session, arrival }: Collision, held: Session): GlareVerdict
 
 /** The kept session is ours: the peer's first packet is a reverse packet of it, and creates nothing. */
 function deliverAsReverse(turn: Turn, collision: Collision, kept: Handle): void {
-  const carried = carriedOf(collision.arrival);
+  const carried = collision.body ?? carriedOf(collision.arrival);
   if (account(turn, kept, 1, carried) === "forward") leave(turn, kept, 0, carried);
   else turn.count("state", collision.arrival.opened?.peer);
 }

@@ -4,6 +4,7 @@
 import { equalBytes } from "../base/bytes.ts";
 import { sameAddress } from "../base/address.ts";
 import type { IpAddress } from "../base/address.ts";
+import { ICMP_HEADER, IPV4_HEADER, IPV6_HEADER } from "../svr/constants.ts";
 import { errorAbout, errorPacket, ERROR_LIMIT } from "../svr/icmperror.ts";
 import type { IcmpError } from "../svr/icmperror.ts";
 import { isTooBig, quoteIsOf, readError, requote, writeError } from "../svr/icmpquote.ts";
@@ -12,6 +13,7 @@ import { parsePacket } from "../svr/packet.ts";
 import type { Packet } from "../svr/packet.ts";
 import { rewritePacket } from "../svr/rewrite.ts";
 import { hasGoodChecksum } from "../svr/sanity.ts";
+import { Protect } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide, SideIndex } from "../svr/session.ts";
 import { arrivalPath } from "./arrivalpath.ts";
 import { emitError, endpoints } from "./emit.ts";
@@ -64,8 +66,15 @@ function tellPeer(turn: Turn, session: Session, of: { to: SideIndex; raised: Rai
   const path = turn.tables.pathById(side.path);
   if (path === undefined) return turn.count("no-path");
   const { error, location } = of.raised;
-  emitError(turn, { to: endpoints(side), nexthop: side.nexthop, path, tlvs: { icmpLocation: location, uuid: session.uuid }, body: writeError(error, ERROR_LIMIT[4]) });
+  emitError(turn, { to: endpoints(side), nexthop: side.nexthop, path, tlvs: { icmpLocation: location, uuid: session.uuid }, body: writeError(error, quoteLimit(session)) });
 }
+
+/** What hosts of an encrypted session say is not quoted between routers: no more than IP header and ports, which is enough to find the socket (RFC 792). */
+function quoteLimit({ protect, context: { family } }: Session): number {
+  return (protect & Protect.encrypted) === 0 ? ERROR_LIMIT[4] : ICMP_HEADER + (family === 4 ? IPV4_HEADER : IPV6_HEADER) + QUOTED_L4;
+}
+
+const QUOTED_L4 = 8;
 
 /** The host sees the error from who raised it, unless topology is hidden or its family has no such address; its own end of the talk stays what it talked to. */
 function tellHost(turn: Turn, { state, from }: Known, { error, location }: Raised): void {

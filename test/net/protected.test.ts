@@ -104,6 +104,20 @@ describeNet("protected sessions", () => {
     expect([await dropped("replay-payload"), (await server.report()).received]).toEqual([1, received]);
   }, 30_000);
 
+  test.each(families)("12.3 an ICMP error over IPv%i about an encrypted session reaches its host, and quotes nothing that hosts said", async (family) => {
+    const at = { address: hostAddress(2, family), port: 3_000 + ++used }; // nobody listens
+    const captures = await startCaptures(), host = await startCapture(fabric.net, "a", "eth0");
+    const client = await startUdpClient(fabric.net, "a", { to: at.address, port: at.port });
+    const body = Buffer.from("all that is said here is said in confidence").toString("hex");
+    for (let round = 0; round < 3; round++) await client.send(1, { body, waitMs: 300 });
+    const heard = readWire(await host.stop()).filter(({ packet, destination }) => destination === hostAddress(1, family) && packet.icmpType === (family === 4 ? 3 : 1));
+    expect(heard.length).toBeGreaterThan(0);
+    for (const packets of await readBoth(captures)) {
+      expect(packets.some((one) => one.metadata?.tlvs.icmpLocation !== undefined)).toBe(true);
+      expect(packets.some((one) => Buffer.from(one.packet.data).toString("hex").includes(body.slice(0, 16)))).toBe(false);
+    }
+  }, 30_000);
+
   test.each(["t", "r2"])("L-5 protected sessions that %s lost go on with new keys, every byte in place", async (name) => {
     const clients = await Promise.all(kinds.map(async ({ family, first }) => {
       const at = { address: hostAddress(2, family), port: first + ++used };

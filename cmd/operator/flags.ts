@@ -18,6 +18,8 @@ export interface Flags {
   defaultClass: boolean;
   /** signs certificates of routers */
   signRouters: boolean;
+  /** port of the site endpoint; 0: none */
+  sitePort: number;
   logLevel: string;
 }
 
@@ -43,6 +45,7 @@ export function readFlags(args: readonly string[], surroundings: { version: stri
     .option("--router-role <name>", "ClusterRole of the router pods' accounts", "opensvr-router")
     .option("--no-default-class", "make no RouterClass \"default\" when there is none")
     .option("--sign-routers", "approve and sign certificates of router pods (signer opensvr.io/router) with the authority in Secret opensvr-authority", false)
+    .option("--site-port <port>", "with --sign-routers: port of the site endpoint, where routers outside of the cluster enroll; 0 for none", readPort, 0)
     .addOption(new Option("--log-level <level>", "least severe messages of the JSON log on the standard output").choices(["error", "warn", "info", "debug"]).default("info"))
     .version(surroundings.version, "--version", "print the version and end")
     .addHelpText("after", help)

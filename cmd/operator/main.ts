@@ -15,6 +15,7 @@ import { listenHealth } from "../../pkg/operator/health.ts";
 import { startOperator } from "../../pkg/operator/operator.ts";
 import { createRouterSigner } from "../../pkg/security/routersigner.ts";
 import { programVersion } from "../version.ts";
+import { openSite } from "./site.ts";
 import { readFlags } from "./flags.ts";
 
 const version = programVersion();
@@ -44,17 +45,20 @@ async function main(): Promise<void> {
   const access = openAccess({ pod: process.env["KUBERNETES_SERVICE_HOST"] !== undefined && flags.kubeconfig === undefined, ...(flags.kubeconfig !== undefined && { kubeconfig: flags.kubeconfig }), ...(flags.context !== undefined && { context: flags.context }) });
   const leaseMs = 5_000; // between the last moment at which a leader writes and the first of the next one
   const [kube, leases] = [openKubeClient({ access, writeMs: leaseMs }), openKubeClient({ access, deadlineMs: leaseMs })];
+  const events = createEventSink({ kube, controller: "opensvr.io/operator", instance: flags.identity, ...times, digest: (text) => sha256(text).slice(0, 16), failed: (error) => { log.warn({ error }, "an event could not be written"); } });
   const operator = await startOperator({
     kube, clock, log, sha256, version, every, turn, namespace: flags.namespace, makesDefault: flags.defaultClass, ...(flags.signRouters && { signer: createRouterSigner() }),
     classes: { namespace: flags.routerNamespace, image: flags.routerImage, role: flags.routerRole, sha256 },
     watcher: createWatcher({ access, ...times, restarted: (resource, cause) => { log.info({ resource, cause }, "watch begun again"); }, failed: (resource, error) => { log.error({ resource, error }, "a fault of this program; report it"); } }),
     openQueue: createOpenQueue({ nowMs: times.nowMs, after, turn }),
     elect: () => electLeader({ kube: leases, namespace: flags.namespace, name: flags.leaseName, identity: flags.identity, ...times, failed: (error) => { log.warn({ error }, "the lease could not be asked for"); } }),
-    events: createEventSink({ kube, controller: "opensvr.io/operator", instance: flags.identity, ...times, digest: (text) => sha256(text).slice(0, 16), failed: (error) => { log.warn({ error }, "an event could not be written"); } }),
+    events,
   }, stopping.signal);
+  const site = flags.signRouters && flags.sitePort !== 0 ? await openSite({ kube, events, clock, log, every, namespace: flags.namespace, port: flags.sitePort }) : undefined;
   isWarm = true;
   log.info({ version }, "operator started");
   log.info({ signal: await signalled }, "stopping");
+  await site?.close();
   await operator.stop();
   await health?.close();
   kube.close();

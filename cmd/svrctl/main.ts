@@ -36,6 +36,8 @@ const authority: Surroundings["authority"] = async (folder) => (await import("..
 
 const enrollment: Surroundings["enrollment"] = async (of) => (await import("../../pkg/security/enrollment.ts")).openEnrollment(of, { unixMs: () => Date.now() });
 
+const siteToken: Surroundings["siteToken"] = async (pin) => (await import("../../pkg/security/sitesigner.ts")).makeToken(pin);
+
 /** The name of the link that was called; scripts/program tells it as the title of the process. */
 const names = [basename(process.argv[1] ?? ""), process.title];
 const isPlugin = names.includes("kubectl-svr"), isCompletion = names.includes("kubectl_complete-svr");
@@ -47,7 +49,7 @@ const around: Surroundings = {
   called: isPlugin || isCompletion ? "kubectl svr" : "svrctl",
   admin: createAdminPort, cluster: openCluster,
   sockets: createSocketFinder(),
-  readConfig: readConfigPath, readAudit: readAuditFiles, authority, enrollment,
+  readConfig: readConfigPath, readAudit: readAuditFiles, authority, enrollment, siteToken,
   joinCaptures: joinPcapng, ...createMachine(interrupt.signal),
   clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
   out: createTextSink(process.stdout), err: createTextSink(process.stderr),

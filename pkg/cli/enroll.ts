@@ -1,21 +1,23 @@
 // `svrctl enroll`: an identity for a router on this machine. Called by enrollcommands.ts. The port makes and keeps the key; here is what
 // people see of it, and that no key is among it.
 import { SvrError } from "../base/errors.ts";
+import { parseToken } from "../api/sitetoken.ts";
+import { ok } from "../base/result.ts";
 import type { AuthorityKeyType } from "../ports/authority.ts";
-import type { EnrollmentPort, IdentityAnswer, InstalledIdentity } from "../ports/enrollment.ts";
+import type { EnrollmentPort, IdentityAnswer, InstalledIdentity, SiteAddress } from "../ports/enrollment.ts";
 import { finish } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { isFailureCode, usageFailure } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 
-/** EnrollFlags are those of `enroll`; one of offline and finish. */
-export interface EnrollFlags { stateDir?: string; key: AuthorityKeyType; offline?: boolean; finish?: string }
+/** EnrollFlags are those of `enroll`; one of offline, finish and the two of tokens, which go with `to`. */
+export interface EnrollFlags { stateDir?: string; key: AuthorityKeyType; offline?: boolean; finish?: string; token?: string; tokenFile?: string; to?: SiteAddress }
 
 /** enrollRouter does the step that the flags name. */
 export async function enrollRouter(context: Context, router: string, flags: EnrollFlags): Promise<ExitCode> {
   const stateDir = flags.stateDir ?? `/var/lib/opensvr/${router}`;
-  const step = flags.offline === true ? begin : flags.finish !== undefined ? end : undefined;
-  if (step === undefined) return finish(context, [usageFailure("one of --offline and --finish is needed", "svrctl enroll")]);
+  const step = flags.offline === true ? begin : flags.finish !== undefined ? end : (flags.token ?? flags.tokenFile) !== undefined && flags.to !== undefined ? bySite : undefined;
+  if (step === undefined) return finish(context, [usageFailure("one of --offline, --finish and --token-file with --to is needed", "svrctl enroll")]);
   try {
     return await finish(context, await step(context, { router, stateDir, flags, port: await context.around.enrollment({ stateDir, router }) }));
   } catch (error) {
@@ -37,6 +39,17 @@ async function end(context: Context, { router, port, flags }: Step): Promise<Fai
   const answer = await readAnswer(context, flags.finish ?? "");
   if ("code" in answer) return [answer];
   await showInstalled(context, router, await port.finish(answer));
+  return [];
+}
+
+async function bySite(context: Context, { router, port, flags }: Step): Promise<Failure[]> {
+  const { around } = context, { to = { host: "", port: 0 } } = flags;
+  const text = flags.token !== undefined ? ok(flags.token) : await around.readText(flags.tokenFile ?? "");
+  if (!text.ok) return [{ code: "SVR_NOT_FOUND", attempted: `cannot read the token in ${flags.tokenFile ?? ""}`, reason: text.error, next: "name the file that it was put in" }];
+  const token = parseToken(text.value.trim());
+  if (token === undefined) return [usageFailure("it is no token; one begins with svr1. and is copied as a whole", "svrctl enroll")];
+  await port.begin(flags.key);
+  await showInstalled(context, router, await port.finish(await port.ask(to, token)));
   return [];
 }
 

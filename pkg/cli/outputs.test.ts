@@ -3,13 +3,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { runCli, self, socketOf, statusBody } from "../../test/support/cli.ts";
+import { nowMs, runCli, self, socketOf, statusBody } from "../../test/support/cli.ts";
 import { parseThree, threeFiles } from "../../test/support/config/three.ts";
 import { captureFile } from "../../test/support/pcapng.ts";
 import { threeCluster } from "../../test/support/kube/cluster.ts";
 import { sessionHops, sessionId } from "../../test/support/sessions.ts";
 import { auditLine, noHash } from "../api/audit.ts";
 import { outputSchemas } from "./outputs.ts";
+import { secrets } from "./resources.ts";
 
 const files = { ...Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])), "broken.yaml": "apiVersion: opensvr.io/v1alpha1\nkind: Tenant\nmetadata: { nam: x }\n" };
 const running = parseThree().objects.map(({ object }) => (object.kind === "Service" ? { ...object, spec: { ...object.spec, idleTimeout: "77s" } } : object));
@@ -40,6 +41,8 @@ const controls = {
   "/api/v1/captures/c1/pcap": { body: captureFile("cloud", 1n) },
 };
 const cluster = await threeCluster();
+const tokenId = "0".repeat(16);
+await cluster.kube.create(secrets, { apiVersion: "v1", kind: "Secret", metadata: { namespace: "opensvr", name: "opensvr-site-tokens" }, data: { pin: Buffer.from("ab".repeat(32)).toString("base64"), [`token.${tokenId}`]: Buffer.from(JSON.stringify({ router: "hub", hash: "", endsMs: nowMs + 1, used: { atMs: nowMs, serial: "12" } })).toString("base64") } });
 const audits = { "audit.jsonl": [auditLine({ sequence: 1, time: "2026-01-01T00:00:00.000Z", previous: noHash, kind: "key", action: "rotated", object: "peer west", detail: { id: "1" } }, () => "1".repeat(64)).text] };
 const world = { audits, kube: cluster.kube, files, folders: { good: Object.fromEntries(threeFiles().map(({ path, text }) => [path, text])) }, sockets: { [socketOf("cloud")]: { ...answers, ...reads }, [socketOf("cloud").replace("admin.sock", "control.sock")]: { ...controls, [`/api/v1/sessions/${sessionId}/end`]: answers[`/api/v1/sessions/${sessionId}`] } } };
 const caFolder = mkdtempSync(join(tmpdir(), "opensvr-outputs-"));
@@ -47,7 +50,7 @@ afterAll(() => { rmSync(caFolder, { recursive: true }); });
 const lines: readonly [command: keyof typeof outputSchemas, line: string][] = [
   ["status", "status"], ["check", "check"], ["tenants", "tenants engineering.acme"], ["services", "services -n shop web reports"], ["routers", "routers"],
   ["sessions list", "sessions list"], ["sessions delete", `sessions delete ${sessionId} --dry-run`], ["sessions show", `sessions show ${sessionId}`], ["counters", "counters"], ["tables", "tables"], ["peers", "peers"], ["alarms", "alarms"], ["verify", "verify"], ["trace", "trace --proto udp --from 10.1.0.10:5000 --to 10.9.0.10:53"], ["capture run", "capture --tenant acme --write c1.pcapng"], ["capture list", "capture list"], ["capture show", "capture show c1"], ["capture fetch", "capture fetch c1 --write c1.pcapng"], ["capture stop", "capture stop c1"], ["capture delete", "capture delete c1"], ["audit show", "audit show"], ["audit verify", "audit verify"],
-  ["ca init", `ca init --dir ${caFolder}/ca`], ["ca show", `ca show --dir ${caFolder}/ca`], ["ca issue", `ca issue branch --dir ${caFolder}/ca --write ${caFolder}/id`], ["ca revoke", `ca revoke branch --dir ${caFolder}/ca --yes`], ["enroll", `enroll branch --offline --state-dir ${caFolder}/state`],
+  ["ca init", `ca init --dir ${caFolder}/ca`], ["ca show", `ca show --dir ${caFolder}/ca`], ["ca issue", `ca issue branch --dir ${caFolder}/ca --write ${caFolder}/id`], ["ca revoke", `ca revoke branch --dir ${caFolder}/ca --yes`], ["enroll", `enroll branch --offline --state-dir ${caFolder}/state`], ["site token create", "site token create branch --operator-namespace opensvr"], ["site token list", "site token list --operator-namespace opensvr"], ["site token delete", `site token delete ${tokenId} --operator-namespace opensvr`],
   ["config validate", "config validate three"], ["config diff", "config diff good good --router cloud"],
   ["why", "why --tenant finance.acme --proto tcp --to 10.9.0.10:22 --config-dir three --router cloud"], ["version", "version"],
 ];

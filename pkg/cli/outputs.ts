@@ -6,6 +6,7 @@ import { reasons } from "../svr/reasons.ts";
 import { alarmSchema, auditEnd, captureSchema, certificateSchema, countersSchema, peerSchema, previewSchema, sessionSchema, statusSchema, tableSchema, traceSchema, verifySchema } from "./answers.ts";
 import type { AuditShown, AuditVerified } from "./audit.ts";
 import type { CaItem, CaView } from "./ca.ts";
+import type { TokenItem } from "./sitetokens.ts";
 import type { CaptureData } from "./capture.ts";
 import { clusterOutputs } from "./clusteroutputs.ts";
 import type { CheckData } from "./configcheck.ts";
@@ -110,6 +111,11 @@ const enrollSchema = z.looseObject({
   serial: z.string().exactOptional().meta({ description: "of the certificate that counts now, lower-case hexadecimal" }), notAfter: z.string().exactOptional().meta({ description: "RFC 3339" }),
 });
 
+const tokenItem: z.ZodType<TokenItem> = z.looseObject({
+  id: text("names the token"), router: text("whose it is"), ends: text("RFC 3339"), state: z.enum(["counts", "ended", "used"]).meta({ description: "whether it counts" }),
+  used: z.string().exactOptional().meta({ description: "RFC 3339" }), serial: z.string().exactOptional().meta({ description: "of the certificate that was given, lower-case hexadecimal" }),
+});
+
 /** outputSchemas are the shapes by command. */
 export const outputSchemas = {
   ...clusterOutputs,
@@ -126,6 +132,7 @@ export const outputSchemas = {
   "audit show": auditShown, "audit verify": auditVerified,
   "ca init": caView, "ca show": caView, "ca issue": caIssue, "ca revoke": z.looseObject({ revoked: z.boolean().meta({ description: "false: it was only looked at" }), items: z.array(caItem) }),
   enroll: enrollSchema,
+  "site token create": z.intersection(tokenItem, z.looseObject({ token: text("the token; it is shown once") })), "site token list": z.looseObject({ items: z.array(tokenItem) }), "site token delete": z.looseObject({ deleted: z.boolean().meta({ description: "false: it was only looked at" }), items: z.array(tokenItem) }),
   "config validate": checkSchema,
   "config diff": diffSchema,
   why: whySchema,

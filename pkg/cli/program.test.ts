@@ -25,7 +25,7 @@ const all = everyCommand(createProgram({ version: "1", called: "svrctl", run: ()
 
 test.each([
   ["sesions", "unknown command 'sesions', did you mean sessions?", "svrctl"],
-  ["frobnicate", "unknown command 'frobnicate'; there are status, check, tenants, services, routers, sessions, counters, tables, peers, alarms, verify, trace, capture, audit, ca, enroll, config, why, version, completion", "svrctl"],
+  ["frobnicate", "unknown command 'frobnicate'; there are status, check, tenants, services, routers, sessions, counters, tables, peers, alarms, verify, trace, capture, audit, ca, enroll, site, config, why, version, completion", "svrctl"],
   ["sessions lst", "unexpected word 'lst', did you mean list?", "svrctl sessions list"],
   ["sessions 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f", "did you mean show 5d0c2a7e9b1f4c3d8e6f7a8b9c0d1e2f?", "svrctl sessions list"],
   ["sessions list more", "unexpected word 'more'", "svrctl sessions list"],
@@ -104,7 +104,7 @@ test.each(["", "config"])("'%s' alone is answered with help on the standard erro
 describe("every level", () => {
   test("is known to these tests", () => {
     expect(all.map(commandPath)).toEqual(["svrctl", "svrctl status", "svrctl check", "svrctl tenants", "svrctl services", "svrctl routers", "svrctl sessions", "svrctl sessions list", "svrctl sessions show", "svrctl sessions delete", "svrctl counters", "svrctl tables",
-      "svrctl peers", "svrctl alarms", "svrctl verify", "svrctl trace", "svrctl capture", "svrctl capture run", "svrctl capture list", "svrctl capture show", "svrctl capture fetch", "svrctl capture stop", "svrctl capture delete", "svrctl audit", "svrctl audit show", "svrctl audit verify", "svrctl ca", "svrctl ca init", "svrctl ca issue", "svrctl ca revoke", "svrctl ca show", "svrctl enroll", "svrctl config", "svrctl config validate", "svrctl config diff", "svrctl why", "svrctl version", "svrctl completion"]);
+      "svrctl peers", "svrctl alarms", "svrctl verify", "svrctl trace", "svrctl capture", "svrctl capture run", "svrctl capture list", "svrctl capture show", "svrctl capture fetch", "svrctl capture stop", "svrctl capture delete", "svrctl audit", "svrctl audit show", "svrctl audit verify", "svrctl ca", "svrctl ca init", "svrctl ca issue", "svrctl ca revoke", "svrctl ca show", "svrctl enroll", "svrctl site", "svrctl site token", "svrctl site token create", "svrctl site token list", "svrctl site token delete", "svrctl config", "svrctl config validate", "svrctl config diff", "svrctl why", "svrctl version", "svrctl completion"]);
   });
 
   test.each(all.map((command) => ({ path: commandPath(command), command })))("$path --help shows two examples and the global options", async ({ path, command }) => {

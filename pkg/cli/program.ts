@@ -32,6 +32,7 @@ import type { DeleteOptions } from "./sessiondelete.ts";
 import { showSession } from "./sessionshow.ts";
 import type { ProgramName, Surroundings } from "./surroundings.ts";
 import { SvrCommand, UsageFault, commandPath } from "./usage.ts";
+import { addSite } from "./sitecommands.ts";
 import { tracePacket } from "./trace.ts";
 import type { TraceFlags } from "./trace.ts";
 import { verifyRouters } from "./verify.ts";
@@ -103,6 +104,7 @@ export function createProgram(parts: ProgramParts): SvrCommand {
   addAudit(program, run);
   addCa(program, run);
   addEnroll(program, run);
+  addSite(program, run);
   addConfig(program, run);
   addWhy(program, run);
   addVersion(program, run);

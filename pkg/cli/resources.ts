@@ -5,6 +5,8 @@ import type { KubeResource } from "../ports/kube.ts";
 
 /** leases is the resource by which one of several operators leads. */
 export const leases: KubeResource = { group: "coordination.k8s.io", version: "v1", plural: "leases", kind: "Lease", namespaced: true };
+/** secrets is the core resource. */
+export const secrets: KubeResource = { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true };
 /** deployments is the resource of group apps. */
 export const deployments: KubeResource = { group: "apps", version: "v1", plural: "deployments", kind: "Deployment", namespaced: true };
 

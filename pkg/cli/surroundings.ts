@@ -4,6 +4,7 @@ import type { ParseResult } from "../api/document.ts";
 import type { Result } from "../base/result.ts";
 import type { ReadAudit } from "../ports/audit.ts";
 import type { AuthorityPort } from "../ports/authority.ts";
+import type { SiteToken } from "../api/sitetoken.ts";
 import type { EnrollmentPort } from "../ports/enrollment.ts";
 import type { JoinCaptures } from "../ports/capture.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -105,6 +106,8 @@ export interface Surroundings {
   authority(folder: string): Promise<AuthorityPort>;
   /** an identity for a router in its state directory; what it takes is not loaded before */
   enrollment(of: { stateDir: string; router: string }): Promise<EnrollmentPort>;
+  /** a new one-time token for the authority with this pin, and the hash to keep; what it takes is not loaded before */
+  siteToken(pin: string): Promise<{ token: SiteToken; hash: string }>;
   /** a small text file; the system's word for what kept it from being read */
   readText(path: string): Promise<Result<string, string>>;
   /** waits; an interrupt ends the wait that it falls into */

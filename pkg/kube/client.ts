@@ -27,8 +27,6 @@ export interface ClientOptions {
 export interface KubeClient extends KubePort {
   readonly server: string;
   readonly namespace: string;
-  /** writes an object as a whole, at the version that its metadata names: SVR_KUBE_CONFLICT when it is another by now */
-  replace(resource: KubeResource, object: KubeObject): Promise<KubeObject>;
   close(): void;
 }
 

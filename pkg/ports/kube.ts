@@ -60,6 +60,8 @@ export interface KubePort {
   apply(resource: KubeResource, object: KubeObject, how: KubeApply): Promise<KubeObject>;
   /** SVR_KUBE_CONFLICT when it is there already */
   create(resource: KubeResource, object: KubeObject): Promise<KubeObject>;
+  /** writes an object as a whole, at the version that its metadata names: SVR_KUBE_CONFLICT when it is another by now */
+  replace(resource: KubeResource, object: KubeObject): Promise<KubeObject>;
   /** false: it was not there; uid: only that one */
   remove(resource: KubeResource, at: KubeName, uid?: string): Promise<boolean>;
   /** JSON of any path, for discovery: `/version`, `/readyz`; a body that is no JSON comes as text */

@@ -42,7 +42,7 @@ class World {
     this.source = createClusterSource({
       name: "edge", version: "0.3.0", store: this.kube.follow(routerConfigs, { fieldSelector: "metadata.name=edge" }),
       kube: {
-        ...this.kube, list: () => Promise.resolve([]), create: (...all) => this.kube.create(...all), remove: (...all) => this.kube.remove(...all), read: (path) => this.kube.read(path), apply: (...all) => this.kube.apply(...all),
+        ...this.kube, list: () => Promise.resolve([]), create: (...all) => this.kube.create(...all), replace: (...all) => this.kube.replace(...all), remove: (...all) => this.kube.remove(...all), read: (path) => this.kube.read(path), apply: (...all) => this.kube.apply(...all),
         get: async (resource, at) => {
           this.gets.push(at.name);
           await this.gate;

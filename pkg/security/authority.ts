@@ -111,19 +111,33 @@ export async function signRequest(signer: Signer, of: { request: string; router:
     throw new SvrError("SVR_AUTHORITY", { object: `request for ${of.router}`, attempted: `the request is not signed (${problem})`, fix: "make it with an Ed25519 or P-256 key and the one name urn:svr:router:NAME" });
   }
   const { publicKey } = new x509.Pkcs10CertificateRequest(of.request);
+  const certificate = await signLeaf(signer, { ...of, subject: of.router, publicKey, extensions: [routerNames(of.router)] });
+  return { certificate: pemOf(certificate), issued: { router: of.router, serial: certificate.serialNumber, notBefore: certificate.notBefore.getTime(), notAfter: certificate.notAfter.getTime() } };
+}
+
+interface Leaf { subject: string; days: number; nowMs: number; publicKey: x509.PublicKey | webcrypto.CryptoKey; extensions: x509.Extension[] }
+
+async function signLeaf(signer: Signer, { subject, days, nowMs, publicKey, extensions }: Leaf): Promise<x509.X509Certificate> {
   const authority = new x509.X509Certificate(signer.certificate), type = keyTypeOf(signer.key) ?? "Ed25519";
-  const when = times(of.nowMs, of.days);
-  if (authority.notAfter.getTime() <= of.nowMs) {
+  const when = times(nowMs, days);
+  if (authority.notAfter.getTime() <= nowMs) {
     throw new SvrError("SVR_AUTHORITY", { object: `authority ${authority.subject}`, attempted: `the authority has expired on ${authority.notAfter.toISOString()}, so nobody believes what it signs`, fix: "make another authority, and let routers trust both until all certificates are replaced" });
   }
   if (when.notAfter > authority.notAfter) when.notAfter = authority.notAfter;
   const signingKey = await subtle.importKey("pkcs8", createPrivateKey(signer.key).export({ format: "der", type: "pkcs8" }), algorithms[type], false, ["sign"]);
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: newSerial(), subject: `CN=${of.router}`, issuer: authority.subject, ...when, publicKey, signingKey: signingKey as never, signingAlgorithm: algorithms[type],
+  return x509.X509CertificateGenerator.create({
+    serialNumber: newSerial(), subject: `CN=${subject}`, issuer: authority.subject, ...when, publicKey, signingKey: signingKey as never, signingAlgorithm: algorithms[type],
     extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true), new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true), routerNames(of.router),
+      new x509.BasicConstraintsExtension(false, undefined, true), new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true), ...extensions,
       await x509.AuthorityKeyIdentifierExtension.create(authority.publicKey),
     ],
   });
-  return { certificate: pemOf(certificate), issued: { router: of.router, serial: certificate.serialNumber, notBefore: when.notBefore.getTime(), notAfter: when.notAfter.getTime() } };
+}
+
+/** makeServer makes a key and a certificate of a TLS server with one DNS name: no router believes that it is a router. The authority follows in the chain. */
+export async function makeServer(signer: Signer, of: { name: string; days: number; nowMs: number }): Promise<KeyedCertificate> {
+  const keys = await newKeys("ECDSA");
+  const extensions = [new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]), new x509.SubjectAlternativeNameExtension([{ type: "dns", value: of.name }])];
+  const certificate = await signLeaf(signer, { ...of, subject: of.name, publicKey: keys.publicKey, extensions });
+  return { certificate: `${pemOf(certificate)}${signer.certificate}`, key: keyPem(keys) };
 }

@@ -7,6 +7,7 @@ import type { EnrollmentPort, IdentityAnswer } from "../ports/enrollment.ts";
 import type { ChainProblem, VerifiedPeer } from "../ports/identity.ts";
 import { pemCertificates, verifyChain } from "./chain.ts";
 import { openIdentityKeeper } from "./identitykeeper.ts";
+import { askSite } from "./siteclient.ts";
 
 const reasons: Readonly<Partial<Record<ChainProblem, string>>> = {
   "expired": "it has ended or its authority does not count now, or the clock of this machine is wrong", "not-yet-valid": "it does not count yet, or the clock of this machine is wrong", "wrong-name": "it is that of another router, or not of one router alone",
@@ -17,6 +18,7 @@ const reasons: Readonly<Partial<Record<ChainProblem, string>>> = {
 export function openEnrollment({ stateDir, router }: { stateDir: string; router: string }, clock: Pick<Clock, "unixMs">): EnrollmentPort {
   return {
     begin: async (key) => ({ request: await openIdentityKeeper({ stateDir, name: router, key }).request(), folder: join(stateDir, "identity.request") }),
+    ask: async (site, token) => askSite({ ...site, token, router, request: await openIdentityKeeper({ stateDir, name: router }).request() }),
     finish(answer) {
       const { serial, notAfter } = judge(answer, router, clock.unixMs());
       openIdentityKeeper({ stateDir, name: router }).install(answer.chain, answer.authorities);

@@ -79,6 +79,11 @@ const signingRouters: Role = {
   rules: [{ group: "", resource: "pods", verbs: ["get"], why: "whether the pod that asks is there" }],
 };
 
+const site: Role = {
+  key: "site", title: "Operator that serves the site endpoint, its own namespace", where: "Role, in the namespace of the release, with `site.enabled`",
+  rules: [{ group: "", resource: "secrets", names: ["opensvr-site-tokens"], verbs: ["get", "update"], why: "one-time tokens, and the pin of the authority; made once with the right of the role above" }],
+};
+
 const children: Role = {
   key: "operator-routers", title: "Operator, the namespace of the routers", where: "Role, in `routers.namespace`",
   rules: [
@@ -107,4 +112,4 @@ const test: Role = {
 };
 
 /** roles lists the roles in the order of the page. */
-export const roles: readonly Role[] = [operator, own, children, signing, signingOwn, signingRouters, router, test];
+export const roles: readonly Role[] = [operator, own, children, signing, signingOwn, signingRouters, site, router, test];

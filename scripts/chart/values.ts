@@ -36,6 +36,12 @@ export const valuesSchema = z.strictObject({
     annotations: object().default({}).describe("Its annotations."),
   }),
   identity: z.strictObject({ enabled: z.boolean().default(false).describe("Lets the operator approve and sign certificates of router pods, with the authority in Secret opensvr-authority of its namespace; it makes one when there is none.") }),
+  site: z.strictObject({
+    enabled: z.boolean().default(false).describe("Serves the site endpoint, where routers outside of the cluster get a certificate with a one-time token. It takes identity.enabled."),
+    port: z.int().min(1024).max(65535).default(9282).describe("TCP port of the site endpoint, in the operator's pods and of its Service."),
+    serviceType: z.enum(["ClusterIP", "NodePort", "LoadBalancer"]).default("ClusterIP").describe("Type of the Service of the site endpoint."),
+    serviceAnnotations: object().default({}).describe("Annotations of that Service."),
+  }),
   rbac: z.strictObject({ create: z.boolean().default(true).describe("Makes roles and bindings; docs/reference/rbac.md lists every verb.") }),
   crds: z.strictObject({ install: z.boolean().default(true).describe("Installs and upgrades the CRDs. They are kept at uninstall, with all objects.") }),
   flowControl: z.strictObject({

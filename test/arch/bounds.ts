@@ -38,6 +38,9 @@ export const bounds: Bounds = {
   "chain.ts CERTIFICATES_MOST": "- of one chain", "chain.ts BYTES_MOST": "- of one chain",
   "auditdenials.ts MOST": "- lines of a minute; the rest is one line with their number",
   "identityfiles.ts FILE_MOST": "- bytes of one file",
+  "siteclient.ts ANSWER_MOST": "- bytes of one answer to svrctl",
+  "siteclient.ts TEXT_MOST": "- characters of one message on a terminal",
+  "siteclient.ts CHAIN_MOST": "- certificates of one chain that svrctl looks at",
   "keyring.ts RECEIVE_MOST": "- the oldest key of the peer ends, nothing is refused",
   "judging.ts MOST_BEFORE": "- the oldest configuration is forgotten, nothing is refused",
 };

@@ -12,7 +12,7 @@ const namespace = "opensvr";
 /** Every switch the other way. */
 const full = {
   fullnameOverride: "svr", replicas: 3, image: { repository: "example.test/operator", digest: `sha256:${"0".repeat(64)}`, pullPolicy: "Always" }, imagePullSecrets: [{ name: "registry" }],
-  logLevel: "debug", healthPort: 9999, routers: { namespace: "routers", defaultClass: false }, serviceAccount: { name: "keeper", annotations: { "example.test/role": "x" } }, networkPolicy: { enabled: true },
+  logLevel: "debug", healthPort: 9998, routers: { namespace: "routers", defaultClass: false }, serviceAccount: { name: "keeper", annotations: { "example.test/role": "x" } }, networkPolicy: { enabled: true }, identity: { enabled: true }, site: { enabled: true, port: 9999, serviceType: "LoadBalancer", serviceAnnotations: { "example.test/balancer": "x" } },
   resources: { limits: { cpu: "1" } }, podAnnotations: { a: "b" }, podLabels: { c: "d" }, nodeSelector: { e: "f" }, tolerations: [{ operator: "Exists" }], affinity: { nodeAffinity: {} },
   priorityClassName: "system-cluster-critical", extraEnv: [{ name: "HTTPS_PROXY", value: "http://proxy:3128" }],
 };
@@ -63,14 +63,17 @@ describe("what the chart renders", () => {
   test("values arrive where they belong", () => {
     const objects = render(full), { spec } = podOf(objects);
     expect(spec).toMatchObject({ serviceAccountName: "keeper", priorityClassName: "system-cluster-critical", nodeSelector: { e: "f" }, tolerations: [{ operator: "Exists" }], affinity: { nodeAffinity: {} }, imagePullSecrets: [{ name: "registry" }] });
-    expect(spec.containers[0]).toMatchObject({ image: `example.test/operator@sha256:${"0".repeat(64)}`, imagePullPolicy: "Always", resources: { limits: { cpu: "1" } }, ports: [{ containerPort: 9999 }] });
-    expect(spec.containers[0]?.["args"]).toEqual(expect.arrayContaining(["--router-namespace=routers", "--router-role=svr-router", "--health-port=9999", "--no-default-class", "--log-level=debug"]));
+    expect(spec.containers[0]).toMatchObject({ image: `example.test/operator@sha256:${"0".repeat(64)}`, imagePullPolicy: "Always", resources: { limits: { cpu: "1" } }, ports: [{ containerPort: 9998 }, { name: "site", containerPort: 9999 }] });
+    expect(spec.containers[0]?.["args"]).toEqual(expect.arrayContaining(["--router-namespace=routers", "--router-role=svr-router", "--health-port=9998", "--sign-routers", "--site-port=9999", "--no-default-class", "--log-level=debug"]));
     expect(objects.find(({ kind }) => kind === "Namespace")?.metadata).toMatchObject({ name: "routers", labels: { "pod-security.kubernetes.io/enforce": "privileged" } });
+    expect(objects.find(({ kind }) => kind === "Service")).toMatchObject({ metadata: { name: "svr-site", annotations: { "example.test/balancer": "x" } }, spec: { type: "LoadBalancer", ports: [{ port: 9999, targetPort: "site" }] } });
+    expect(names(render(), "Service")).toEqual([]);
+    expect(() => render({ site: { enabled: true } })).toThrow("site.enabled takes identity.enabled");
     expect(names(render(off), "ServiceAccount").concat(names(render(off), "ClusterRole"), names(render(off), "CustomResourceDefinition"), names(render(off), "FlowSchema"), names(render(off), "PodDisruptionBudget"))).toEqual([]);
     expect(podOf(render(off)).spec["serviceAccountName"]).toBe("default");
   });
 
-  test.each([{ logLevel: "debug" }, { image: { tag: "next" } }, { routers: { namespace: "apart" } }, { healthPort: 9999 }, { extraEnv: [{ name: "A", value: "b" }] }])("a value that changes pods changes their checksum: %p", (values) => {
+  test.each([{ logLevel: "debug" }, { image: { tag: "next" } }, { routers: { namespace: "apart" } }, { healthPort: 9999 }, { identity: { enabled: true }, site: { enabled: true } }, { extraEnv: [{ name: "A", value: "b" }] }])("a value that changes pods changes their checksum: %p", (values) => {
     expect(podOf(render(values)).metadata.annotations["checksum/values"]).not.toBe(podOf(render()).metadata.annotations["checksum/values"]);
   });
 

@@ -26,6 +26,9 @@ export function runKubeSuite(title: string, open: Open): void {
       await kube.apply(configMaps, map("one", "third"), { manager: "opensvr-operator", force: true, dryRun: true });
       expect(textOf(await kube.get(configMaps, { namespace, name: "one" }))).toBe("second");
       await expect(kube.remove(configMaps, { namespace, name: "one" }, "00000000-0000-4000-8000-000000000000")).rejects.toMatchObject({ code: "SVR_KUBE_CONFLICT" });
+      const now = await kube.get(configMaps, { namespace, name: "one" }), next = { ...now!, data: { text: "replaced" } };
+      expect(textOf(await kube.replace(configMaps, next))).toBe("replaced");
+      await expect(kube.replace(configMaps, { ...next, data: { text: "late" } })).rejects.toMatchObject({ code: "SVR_KUBE_CONFLICT" });
       expect(await kube.remove(configMaps, { namespace, name: "one" }, made.metadata.uid)).toBe(true);
       expect(await kube.remove(configMaps, { namespace, name: "one" })).toBe(false);
     });

@@ -9,6 +9,7 @@ import { runProgram } from "../../pkg/cli/program.ts";
 import type { AuditText } from "../../pkg/ports/audit.ts";
 import { openAuthorityFolder } from "../../pkg/security/authorityfolder.ts";
 import { openEnrollment } from "../../pkg/security/enrollment.ts";
+import { makeToken } from "../../pkg/security/sitesigner.ts";
 import type { KubePort } from "../../pkg/ports/kube.ts";
 
 /** nowMs is the time of the tests: 2026-01-01T00:10:00Z. */
@@ -78,6 +79,7 @@ export async function runCli(words: string | readonly string[], world: CliWorld 
     readAudit: (path) => auditTexts(world, path),
     authority: (folder) => Promise.resolve(openAuthorityFolder(folder, { unixMs: () => world.atMs ?? nowMs })),
     enrollment: (of) => Promise.resolve(openEnrollment(of, { unixMs: () => world.atMs ?? nowMs })),
+    siteToken: (pin) => Promise.resolve(makeToken(pin)),
     readText: (path) => Promise.resolve(world.texts?.[path] === undefined ? fail("ENOENT") : ok(world.texts[path])),
     called: world.called ?? "svrctl", cluster: (options) => openCluster(world, options, outcome),
     pause: () => world.paused?.() ?? Promise.resolve(), joinCaptures: joinPcapng,
@@ -99,7 +101,7 @@ async function openCluster(world: CliWorld, options: ClusterOptions, outcome: Cl
   if (kube === undefined) throw new SvrError("SVR_KUBE_CONFIG", { object: "kubeconfig", attempted: "the kubeconfig cannot be used: there is none", fix: "name one with --kubeconfig" });
   return {
     server: "https://cluster.test", namespace: kubeNamespace, close: () => { outcome.closed += 1; },
-    get: kube.get.bind(kube), list: kube.list.bind(kube), apply: kube.apply.bind(kube), create: kube.create.bind(kube), remove: kube.remove.bind(kube), read: kube.read.bind(kube),
+    get: kube.get.bind(kube), list: kube.list.bind(kube), apply: kube.apply.bind(kube), create: kube.create.bind(kube), replace: kube.replace.bind(kube), remove: kube.remove.bind(kube), read: kube.read.bind(kube),
   };
 }
 

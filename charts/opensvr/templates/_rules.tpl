@@ -115,6 +115,12 @@
   resources: ["pods"]
   verbs: ["get"]
 {{- end }}
+{{- define "opensvr.rules.site" -}}
+- apiGroups: [""]
+  resources: ["secrets"]
+  resourceNames: ["opensvr-site-tokens"]
+  verbs: ["get", "update"]
+{{- end }}
 {{- define "opensvr.rules.router" -}}
 - apiGroups: ["opensvr.io"]
   resources: ["routerconfigs"]

@@ -76,7 +76,7 @@ function guarded(cluster: TestCluster): KubePort {
   return {
     get: (resource, one) => ask(`get ${resource.plural} ${one.name}`, () => memory.get(resource, one)),
     list: (resource, selection) => ask(`list ${resource.plural}`, () => memory.list(resource, selection)),
-    apply: memory.apply.bind(memory), create: memory.create.bind(memory), remove: memory.remove.bind(memory),
+    apply: memory.apply.bind(memory), create: memory.create.bind(memory), replace: memory.replace.bind(memory), remove: memory.remove.bind(memory),
     read: (path) => ask(`read ${path}`, () => {
       if (path === "/version") return Promise.resolve({ gitVersion: "v1.37.2" });
       if (path === "/apis/opensvr.io/v1alpha1" && cluster.served.length > 0) return Promise.resolve({ resources: cluster.served.flatMap((name) => [{ name }, { name: `${name}/status` }]) });

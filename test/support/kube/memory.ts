@@ -40,6 +40,15 @@ export class MemoryKube implements KubePort, KubeWatcher {
     });
   }
 
+  replace(resource: KubeResource, object: KubeObject): Promise<KubeObject> {
+    return this.#write(`replace ${resource.plural} ${keyFor(object.metadata)}`, () => {
+      const before = this.#table(resource).objects.get(keyFor(object.metadata));
+      if (before === undefined) throw fault("SVR_NOT_FOUND", object);
+      if (object.metadata.resourceVersion !== before.metadata.resourceVersion) throw fault("SVR_KUBE_CONFLICT", object);
+      return this.#put(resource, object);
+    });
+  }
+
   remove(resource: KubeResource, at: { name: string; namespace?: string }, uid?: string): Promise<boolean> {
     return this.#write(`remove ${resource.plural} ${keyFor(at)}`, () => {
       const table = this.#table(resource);

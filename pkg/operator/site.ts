@@ -1,0 +1,133 @@
+// The site endpoint (TCP 9282, TLS 1.3): routers outside of the cluster get their first certificate there with a one-time token. Every replica
+// serves it. Sizes, times, connections and rates are bounded. Constructed by cmd/operator; what is answered stands in enrolling.ts.
+import { createServer } from "node:https";
+import type { Server } from "node:https";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { SvrError } from "../base/errors.ts";
+import { enroll, siteRefusal } from "./enrolling.ts";
+import type { EnrollingParts, SiteAnswer } from "./enrolling.ts";
+import { createSiteRate } from "./siterate.ts";
+import { publishPin } from "./sitestore.ts";
+
+/** SiteOptions are its parts; renewal calls again and again. */
+export interface SiteOptions extends EnrollingParts {
+  port: number;
+  every(ms: number, work: () => void): { stop(): void };
+}
+
+/** RunningSite is an endpoint that listens. */
+export interface RunningSite { readonly port: number; close(): Promise<void> }
+
+const BODY_MOST = 16_384, HEADER_MOST = 8_192;
+const HANDSHAKE_MS = 5_000, HEADERS_MS = 5_000, REQUEST_MS = 10_000, LOOK_MS = 1_000;
+const CONNECTIONS_MOST = 64, CONNECTIONS_EACH = 8;
+const EACH = { burst: 10, perSecond: 1 }, ALL = { burst: 50, perSecond: 20 }, ADDRESSES_MOST = 1_024;
+const RENEW_MS = 3_600_000;
+const PATH = "/api/v1/enrollments";
+const SOON_SECONDS = 5;
+
+/** listenSite publishes the pin, and listens. */
+export async function listenSite(options: SiteOptions): Promise<RunningSite> {
+  const { clock, log, port } = options;
+  const mayAsk = createSiteRate({ each: EACH, all: ALL, most: ADDRESSES_MOST, nowMs: () => clock.monotonicMs() });
+  const server = createServer({
+    ...await credentials(options), minVersion: "TLSv1.3", handshakeTimeout: HANDSHAKE_MS, maxHeaderSize: HEADER_MOST,
+    headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: LOOK_MS,
+  }, (request, response) => {
+    if (mayAsk(request.socket.remoteAddress ?? "")) void respond(options, request, response);
+    else end(response, siteRefusal(429, "this address asks too often", `wait ${SOON_SECONDS} seconds`));
+  });
+  server.maxConnections = CONNECTIONS_MOST;
+  limitEach(server);
+  server.on("tlsClientError", () => undefined); // whoever breaks a handshake is told by TLS
+  await listening(server, port);
+  const renewing = options.every(RENEW_MS, () => { void renew(options, server); });
+  log.info({ port: portOf(server) }, "the site endpoint listens");
+  return {
+    port: portOf(server),
+    close: () => new Promise((resolve) => {
+      renewing.stop();
+      server.close(() => { resolve(); });
+      server.closeAllConnections();
+    }),
+  };
+}
+
+async function credentials(options: SiteOptions): Promise<{ key: string; cert: string }> {
+  const authority = await options.authority();
+  await publishPin(options, options.signer.pin(authority));
+  const { certificate, key } = await options.signer.server(authority, options.clock.unixMs());
+  return { key, cert: certificate };
+}
+
+async function renew(options: SiteOptions, server: Server): Promise<void> {
+  try {
+    server.setSecureContext({ ...await credentials(options), minVersion: "TLSv1.3" });
+  } catch (error) {
+    options.log.error({ error }, "the site endpoint cannot renew its certificate; the one before counts for some days");
+  }
+}
+
+/** Nobody takes all places. */
+function limitEach(server: Server): void {
+  const open = new Map<string, number>();
+  server.on("connection", (socket: Socket) => {
+    const from = socket.remoteAddress ?? "", count = (open.get(from) ?? 0) + 1;
+    open.set(from, count);
+    socket.once("close", () => {
+      const left = (open.get(from) ?? 1) - 1;
+      if (left === 0) open.delete(from);
+      else open.set(from, left);
+    });
+    if (count > CONNECTIONS_EACH) socket.destroy();
+  });
+}
+
+async function listening(server: Server, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) => { reject(new SvrError("SVR_USAGE", { object: `port ${port}`, attempted: `cannot listen at port ${port}`, fix: "choose another with --site-port", cause })); });
+    server.listen(port, resolve);
+  });
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+async function respond(options: SiteOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    end(response, await answerTo(options, request));
+  } catch (error) {
+    if (response.destroyed) return; // who asked went away, or was too slow
+    options.log.error({ error }, "the site endpoint could not answer");
+    end(response, { ...siteRefusal(503, "the cluster does not answer, or its authority cannot be used; the token counts still, unless svrctl site token list says otherwise", "ask again; if it goes on, look at the log of the operator") });
+  }
+}
+
+async function answerTo(options: SiteOptions, request: IncomingMessage): Promise<SiteAnswer> {
+  if (request.url !== PATH) return siteRefusal(404, "there is nothing here", `ask ${PATH}`);
+  if (request.method !== "POST") return siteRefusal(405, "only POST is taken", "ask with svrctl enroll");
+  const body = await readBody(request);
+  if (body === undefined) return siteRefusal(413, `the body has more than ${BODY_MOST} bytes`, "ask with svrctl enroll");
+  const [, token = ""] = /^Bearer (\S{1,256})$/.exec(request.headers.authorization ?? "") ?? [];
+  return enroll(options, { token, body, from: request.socket.remoteAddress ?? "" });
+}
+
+/** Undefined: it is too long, and is not read to its end. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > BODY_MOST) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+function end(response: ServerResponse, { status, body }: SiteAnswer): void {
+  if (response.headersSent || response.destroyed) return;
+  const type = status < 300 ? "application/json" : "application/problem+json";
+  response.writeHead(status, { "content-type": type, "cache-control": "no-store", "connection": "close", ...((status === 429 || status === 503) && { "retry-after": String(SOON_SECONDS) }) }).end(JSON.stringify(body));
+}

@@ -8,6 +8,7 @@ import type { Session } from "../svr/session.ts";
 import { newBatch, settle } from "./batch.ts";
 import type { Batch } from "./batch.ts";
 import { Cause, decide } from "./decide.ts";
+import { dryProtection } from "./dryprotection.ts";
 import { openArrivals } from "./opening.ts";
 import { createFragmentJoiner } from "./reassemble.ts";
 import { createSealSource } from "./sealing.ts";
@@ -50,7 +51,7 @@ export function traceFirst(parts: TraceParts, at: { ifnum: number; vlan: number;
 
 function dryTurn({ turn, ports }: TraceParts, found: Traced): Turn {
   return {
-    ...turn, batch: newBatch(1), ports, enableGate: PERMITS, skewGate: PERMITS, errorGate: PERMITS, sessionErrors: PERMITS,
+    ...turn, protection: dryProtection(turn.protection), batch: newBatch(1), ports, enableGate: PERMITS, skewGate: PERMITS, errorGate: PERMITS, sessionErrors: PERMITS,
     fragments: createFragmentJoiner(1), ids: new ExtIds(0, { number: 0, count: 1 }), seals: createSealSource({ shard: 0, counterSecond: 0 }), take: (length) => new Uint8Array(length),
     count: (reason) => void (found.reason ??= reason),
     deny: (denial) => { if (denial.service !== undefined) found.service = denial.service; },

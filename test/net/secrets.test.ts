@@ -1,34 +1,42 @@
-// Secrets stay inside: two routers with known keys run with everything that they can write (debug logs, records, audit logs, captures, answers of
+// Secrets stay inside: two routers with known keys, by pre-shared key and by certificate with encrypted payloads, run with everything that they can write (debug logs, records, audit logs, captures, answers of
 // the admin API, svrctl, refused key files), and none of it has a byte of a key in any of the usual spellings. No core dump can be made.
 //
 //   a --lan0 r1 wan0 == wan0 r2 lan0-- b
+import { createPrivateKey } from "node:crypto";
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { toHex } from "../../pkg/base/bytes.ts";
+import { fromHex, toHex } from "../../pkg/base/bytes.ts";
+import type { PeerKeys } from "../../pkg/svr/keys.ts";
+import { createAuthority, writeIdentity } from "../support/ca.ts";
+import { startCapture } from "../support/capture.ts";
 import { openNet } from "../support/net.ts";
 import { describeNet } from "../support/probe.ts";
 import { Fabric } from "../support/router.ts";
+import type { Router } from "../support/router.ts";
 import { openSite, pskFile, pskOf } from "../support/site.ts";
 import { svrctl } from "../support/svrctl.ts";
 import { hostAddress, pair } from "../support/topologies.ts";
 import { startTcpClient, startTcpServer, startUdpClient, startUdpServer } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
-import { pairKeys } from "../support/wire.ts";
+import { pairKeys, readWire } from "../support/wire.ts";
 
 const psk = pskOf("r1", "r2");
 /** What nobody may read: the key of the pair, and what is derived from it. */
 const secrets = [psk, ...pairKeys(psk, ["r1", "r2"]).flatMap(({ hmac, meta }) => [hmac, meta])];
-const spellings = secrets.flatMap((secret) => {
+const spellingsOf = (all: readonly Uint8Array[]): Buffer[] => all.flatMap((secret) => {
   const bytes = Buffer.from(secret);
   return [bytes, Buffer.from(toHex(secret)), Buffer.from(toHex(secret).toUpperCase()), Buffer.from(bytes.toString("base64").slice(0, 40)), Buffer.from(bytes.toString("base64url").slice(0, 40)), Buffer.from(JSON.stringify([...secret]).slice(1, 60)), Buffer.from([...secret].map((byte) => `"${byte}`).join(",").slice(0, 60))];
 });
 
-const leaks = (written: ReadonlyMap<string, Buffer>): string[] => [...written].filter(([, bytes]) => spellings.some((spelling) => bytes.includes(spelling))).map(([name]) => name);
+const leaks = (written: ReadonlyMap<string, Buffer>, spellings = spellingsOf(secrets)): string[] => [...written].filter(([, bytes]) => spellings.some((spelling) => bytes.includes(spelling))).map(([name]) => name);
 
 /** Every file below a folder; key files are where keys belong. */
 function filesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)).filter((path) => statSync(path).isFile() && !path.includes("/keys/"));
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)).filter((path) => statSync(path).isFile() && !/\/keys\/|\/identity\/key\.pem$|\.keys$/.test(path));
 }
+
+const questions = ["status", "peers -o json", "alarms -o json", "sessions -o json", "counters -o json", "tables -o json", "verify -o json", "audit show", "audit verify", "version -o json", "trace --proto tcp --from 10.1.0.10:40000 --to 10.2.0.10:8443 -o json", "capture list -o json"];
+const paths = ["", "/sessions", "/counters", "/tables", "/peers", "/configuration", "/objects", "/audit", "/keys", "/verify"];
 
 describeNet("secrets", () => {
   let fabric: Fabric;
@@ -50,12 +58,12 @@ describeNet("secrets", () => {
     const udp = await startUdpClient(fabric.net, "a", { to: hostAddress(2, 6), port: 8444, firstPort: 52_000 });
     expect(await udp.send(5)).toMatchObject({ answered: 5 });
     await waitFor("sessions run", async () => (await client.report()).answered === 3);
-    for (const words of ["status", "peers -o json", "sessions -o json", "counters -o json", "tables -o json", "verify -o json", "audit show", "audit verify", "version -o json", "trace --proto tcp --from 10.1.0.10:40000 --to 10.2.0.10:8443 -o json", "capture list -o json"]) {
+    for (const words of questions) {
       const { out, err } = await svrctl(...words.split(" "), ...sockets.slice(0, 2));
       keep(`svrctl ${words}`, out + err);
     }
     for (const router of fabric.routers) {
-      for (const path of ["", "/sessions", "/counters", "/tables", "/peers", "/configuration", "/objects", "/audit", "/keys", "/verify"]) keep(`${router.name} GET ${path}`, (await router.ask("GET", `/api/v1/routers/self${path}`)).text);
+      for (const path of paths) keep(`${router.name} GET ${path}`, (await router.ask("GET", `/api/v1/routers/self${path}`)).text);
     }
     await capture;
     await client.stop();
@@ -79,3 +87,54 @@ describeNet("secrets", () => {
     await router.stop();
   }, 60_000);
 });
+
+describeNet("secrets of routers by certificate", () => {
+  test("B5 nothing that routers and svrctl write has a byte of a private key, of keys that were exchanged, or of a payload key", async () => {
+    const ca = await createAuthority(), site = openSite({ more: { securityPolicyRef: { name: "gcm" } }, routers: { r1: { peers: { r2: { psk: undefined } } }, r2: { peers: { r1: { psk: undefined } } } } });
+    const fabric = new Fabric(await openNet(pair), { ...site, policies: { gcm: { payloadEncryption: "GCM", adaptive: false } } });
+    const logOf = (router: Router): string => join(fabric.net.folder, `${router.name}.keys`);
+    const privates: Uint8Array[] = [];
+    try {
+      for (const router of fabric.routers) {
+        router.identity = ["--name", router.name, "--log-level", "debug"];
+        router.from.push("--key-log", logOf(router));
+        const issued = await ca.issue(router.name);
+        privates.push(new Uint8Array(Buffer.from(createPrivateKey(issued.keyPem).export({ format: "jwk" }).d ?? "", "base64url")));
+        writeIdentity(router.stateDir, issued, [ca]);
+      }
+      await Promise.all(fabric.routers.map((router) => router.start()));
+      for (const router of fabric.routers) await waitFor(`${router.name} has keys`, async () => (await router.peers())[0]?.state === "up");
+      const sockets = fabric.routers.flatMap(({ stateDir }) => ["--socket", join(stateDir, "admin.sock")]), written = new Map<string, Buffer>();
+      await startTcpServer(fabric.net, "b", { address: hostAddress(2, 4), port: 8443 });
+      const wire = await startCapture(fabric.net, "r1", "wan0"), capture = svrctl("capture", ...sockets, "--for", "4s", "--write", join(fabric.net.folder, "all.pcapng"));
+      const client = startTcpClient(fabric.net, "a", { to: hostAddress(2, 4), port: 8443, sessions: 3, everyMs: 50 });
+      await waitFor("sessions run", async () => (await client.report()).answered === 3);
+      for (const words of questions) {
+        const { out, err } = await svrctl(...words.split(" "), ...sockets.slice(0, 2));
+        written.set(`svrctl ${words}`, Buffer.from(out + err));
+      }
+      for (const router of fabric.routers) for (const path of paths) written.set(`${router.name} GET ${path}`, Buffer.from((await router.ask("GET", `/api/v1/routers/self${path}`)).text));
+      await capture;
+      await client.stop();
+      expect(fabric.routers.flatMap((router) => router.log()).filter(({ level }) => level >= 50)).toEqual([]); // a question of an operator ends no router
+      await Promise.all(fabric.routers.map((router) => router.stop()));
+      const exchanged = fabric.routers.flatMap((router) => readFileSync(logOf(router), "utf8").trim().split("\n").map((line) => keysOf(JSON.parse(line) as KeyLine)));
+      const payload = readWire(await wire.stop(), exchanged).flatMap(({ metadata }) => metadata?.tlvs.payloadKey?.key ?? []);
+      expect([payload.length >= 3, exchanged.length >= 4, privates.map(({ length }) => length)]).toEqual([true, true, [32, 32]]);
+      for (const router of fabric.routers) written.set(`${router.name} log`, Buffer.from(`${router.process.lines.join("\n")}\n${router.process.errors}`));
+      for (const path of filesIn(fabric.net.folder)) written.set(path, readFileSync(path));
+      expect([...written.keys()].filter((name) => /all\.pcapng|records\.jsonl|audit\.jsonl$|r1 log|peers -o json/.test(name)).length).toBeGreaterThanOrEqual(7);
+      const spellings = spellingsOf([...privates, ...exchanged.flatMap(({ hmac, meta }) => [hmac, meta]), ...payload]);
+      expect(leaks(written, spellings)).toEqual([]);
+      expect(leaks(new Map([["a log that has one", Buffer.from(`{"key":"${toHex(payload[0]!)}"}`)]]), spellings)).toEqual(["a log that has one"]);
+    } finally {
+      await fabric.close();
+    }
+  }, 120_000);
+});
+
+type KeyLine = Record<"hmac" | "meta" | "salt", string> & Omit<PeerKeys, "hmac" | "meta" | "salt">;
+
+function keysOf(line: KeyLine): PeerKeys {
+  return { ...line, hmac: fromHex(line.hmac)!, meta: fromHex(line.meta)!, salt: fromHex(line.salt)! };
+}

@@ -126,6 +126,23 @@ describeNet("S-8 routers by certificate", () => {
     }
   }, 180_000);
 
+  test("8 a service whose policy asks for a post-quantum exchange does not go to a peer with a pre-shared key, and does once both have certificates", async () => {
+    const site = openSite({ more: { securityPolicyRef: { name: "pq" } } });
+    const fabric = new Fabric(await openNet(pair), { ...site, policies: { pq: { postQuantumRequired: true } } }), [r1, r2] = [fabric.router("r1"), fabric.router("r2")];
+    try {
+      for (const router of [r1, r2]) writeIdentity(router.stateDir, await ca.issue(router.name), [ca]);
+      await up(fabric);
+      expect([(await r1.peers())[0]?.state, (await ping(fabric.net, "a", hostAddress(2, 4), { count: 2 })).answered, await r1.live()]).toEqual(["up", 0, []]);
+      expect((await r1.drops())["no-path"]).toBe(2);
+      expect((await r1.status()).configuration.problems.join()).toContain('asks for a post-quantum exchange, and Router r1 has a pre-shared key with "r2"');
+      fabric.put(...[r1, r2].map(({ name }) => fabric.object("Router", name, { authentication: "Certificate" })));
+      await waitFor("both exchanged keys", async () => (await r1.peers())[0]?.exchange?.state === "done" && (await r2.peers())[0]?.exchange?.state === "done", { deadlineMs: 40_000 });
+      await waitFor("the service is reached", async () => (await ping(fabric.net, "a", hostAddress(2, 4), { count: 2 })).answered === 2);
+    } finally {
+      await fabric.close();
+    }
+  }, 120_000);
+
   test("RB-21 RB-34 keys rotate under load, as often as is asked but not while new ones wait, and nothing fails", async () => {
     const more = { keyRotation: { interval: "1h" } }; // of 5 s here
     const routers = byCertificate();

@@ -1,5 +1,6 @@
 // Certificates of routers (signer opensvr.io/router): each CertificateSigningRequest is approved and signed when who asked is known to be the
 // Router that it names, and denied with a reason otherwise. Only the leader decides. Called by operator.ts.
+import { SvrError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventSink, KubeObject, KubeStore, Outcome } from "../ports/kube.ts";
 import type { AuthorityKeys, RouterSigner } from "../ports/signer.ts";
@@ -59,11 +60,21 @@ async function grant(parts: SigningParts, object: KubeObject, { router, isApprov
   const { kube, signer, clock, leads } = parts;
   const spec = object["spec"] as RequestSpec;
   const lifeMs = Math.min(LIFE_MS, Math.max(SHORTEST_MS, (spec.expirationSeconds ?? Infinity) * 1_000));
-  const certificate = await signer.sign(await parts.authority(), { request: requestOf(spec), router, lifeMs, nowMs: clock.unixMs() });
+  const certificate = await told(parts, object, async () => signer.sign(await parts.authority(), { request: requestOf(spec), router, lifeMs, nowMs: clock.unixMs() }));
   if (!leads()) return;
   if (!isApproved) await decide(parts, object, { decision: "Approved", message: `a pod of Router ${router} asked` });
   if (!leads()) return;
   await kube.apply(signingRequests, bare(object, { certificate: Buffer.from(certificate, "utf8").toString("base64") }), { manager: "opensvr-operator-status", subresource: "status", force: true });
+}
+
+/** An authority that cannot sign is somebody's to mend: the request waits, and says so. */
+async function told<T>({ events }: SigningParts, regarding: KubeObject, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SvrError && error.code === "SVR_AUTHORITY") events.emit({ regarding, type: "Warning", reason: "AuthorityUnusable", action: "Sign", note: error.message });
+    throw error;
+  }
 }
 
 async function refuse(parts: SigningParts, object: KubeObject, told: { decision: Decision; message: string }): Promise<void> {

@@ -4,6 +4,7 @@ import { createPrivateKey, KeyObject, randomBytes, webcrypto } from "node:crypto
 import type { X509Certificate } from "node:crypto";
 import { SvrError } from "../base/errors.ts";
 import type { AuthorityKeyType, IssuedCertificate } from "../ports/authority.ts";
+import { alongWith, certificatesOf, signingKeyType } from "./signerchain.ts";
 import * as x509 from "./x509.ts";
 
 const { subtle } = webcrypto;
@@ -24,13 +25,6 @@ async function newKeys(type: AuthorityKeyType): Promise<webcrypto.CryptoKeyPair>
 
 function keyPem(keys: webcrypto.CryptoKeyPair): string {
   return KeyObject.from(keys.privateKey).export({ format: "pem", type: "pkcs8" }).toString();
-}
-
-/** keyTypeOf tells the kind of a private key in PEM; undefined for others than the two that routers may have. */
-export function keyTypeOf(key: string): AuthorityKeyType | undefined {
-  const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(key);
-  if (asymmetricKeyType === "ed25519") return "Ed25519";
-  return asymmetricKeyType === "ec" && asymmetricKeyDetails?.namedCurve === "prime256v1" ? "ECDSA" : undefined;
 }
 
 function times(nowMs: number, days: number): { notBefore: Date; notAfter: Date } {
@@ -104,7 +98,7 @@ function isRouterKey({ algorithm }: x509.PublicKey): boolean {
   return name === "Ed25519" || (name === "ECDSA" && namedCurve === "P-256");
 }
 
-/** signRequest gives the certificate of a judged request: one name, no authority, signatures only. */
+/** signRequest gives the certificate of a judged request: one name, no authority, signatures only; an authority below another one goes along with it. */
 export async function signRequest(signer: Signer, of: { request: string; router: string; days: number; nowMs: number }): Promise<{ certificate: string; issued: IssuedCertificate }> {
   const problem = await judgeRequest(of.request, of.router);
   if (problem !== undefined) {
@@ -112,13 +106,14 @@ export async function signRequest(signer: Signer, of: { request: string; router:
   }
   const { publicKey } = new x509.Pkcs10CertificateRequest(of.request);
   const certificate = await signLeaf(signer, { ...of, subject: of.router, publicKey, extensions: [routerNames(of.router)] });
-  return { certificate: pemOf(certificate), issued: { router: of.router, serial: certificate.serialNumber, notBefore: certificate.notBefore.getTime(), notAfter: certificate.notAfter.getTime() } };
+  const above = alongWith(signer.certificate, new Uint8Array(certificate.rawData), of.nowMs);
+  return { certificate: `${pemOf(certificate)}${above}`, issued: { router: of.router, serial: certificate.serialNumber, notBefore: certificate.notBefore.getTime(), notAfter: certificate.notAfter.getTime() } };
 }
 
 interface Leaf { subject: string; days: number; nowMs: number; publicKey: x509.PublicKey | webcrypto.CryptoKey; extensions: x509.Extension[] }
 
 async function signLeaf(signer: Signer, { subject, days, nowMs, publicKey, extensions }: Leaf): Promise<x509.X509Certificate> {
-  const authority = new x509.X509Certificate(signer.certificate), type = keyTypeOf(signer.key) ?? "Ed25519";
+  const authority = new x509.X509Certificate(new Uint8Array(certificatesOf(signer.certificate)[0]!.raw)), type = signingKeyType(signer.key);
   const when = times(nowMs, days);
   if (authority.notAfter.getTime() <= nowMs) {
     throw new SvrError("SVR_AUTHORITY", { object: `authority ${authority.subject}`, attempted: `the authority has expired on ${authority.notAfter.toISOString()}, so nobody believes what it signs`, fix: "make another authority, and let routers trust both until all certificates are replaced" });

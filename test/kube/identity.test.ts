@@ -2,9 +2,14 @@
 // itself, and denies everything else with a reason. A real API server writes down who asked.
 import { webcrypto } from "node:crypto";
 import { pemCertificates, verifyChain } from "../../pkg/security/chain.ts";
+import { roles } from "../../scripts/chart/rbac.ts";
 import * as x509 from "../../pkg/security/x509.ts";
+import { createAuthority } from "../support/ca.ts";
 import { chartFolder, openHelm } from "../support/kube/chart.ts";
-import { itemOf, operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
+import { itemOf, launchOperator, operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
+import type { OperatorStart } from "../support/kube/operator.ts";
+import { rightsOf, textOf, without } from "../support/kube/rights.ts";
+import type { Right } from "../support/kube/rights.ts";
 import type { TestProcess } from "../support/process.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
@@ -42,10 +47,12 @@ afterAll(async () => {
   await kube.close();
 }, 60_000);
 
+const start = (identity = "operator-1"): Promise<TestProcess> => startOperator(kube, startOf(identity));
+
 /** With the account and the arguments that the chart gives it. */
-async function start(identity = "operator-1"): Promise<TestProcess> {
+function startOf(identity: string): OperatorStart {
   const args = JSON.parse(kube.kubectl(["get", "deployment", "opensvr-operator", "-n", namespace, "-o", "jsonpath={.spec.template.spec.containers[0].args}"])) as string[];
-  return startOperator(kube, { identity, kubeconfig: kube.configFor("operator", { token: kube.token(namespace, "opensvr-operator") }), args: args.filter((word) => !/^--(namespace|identity|health-port)=/.test(word)) });
+  return { identity, kubeconfig: kube.configFor("operator", { token: kube.token(namespace, "opensvr-operator") }), args: args.filter((word) => !/^--(namespace|identity|health-port)=/.test(word)) };
 }
 
 function addPod(name: string, of: { node: string; account?: string; owned?: boolean }): void {
@@ -156,6 +163,57 @@ test("another signer's requests are left alone, and the authority outlives the o
   expect(kube.kubectl(["get", "secret", "opensvr-authority", "-n", namespace, "-o", "jsonpath={.metadata.uid}{.data}"])).toBe(before);
   expect(itemOf(kube, requests, other)?.status).toEqual({});
 }, 60_000);
+
+describe("an authority of the owner's own", () => {
+  const give = ({ certificate, key }: { certificate: string; key: string }): void => {
+    const data = { "tls.crt": Buffer.from(certificate).toString("base64"), "tls.key": Buffer.from(key).toString("base64") };
+    kube.kubectl(["patch", "secret", "opensvr-authority", "-n", namespace, "--type=merge", "-p", JSON.stringify({ data })]);
+  };
+  const events = (name: string): string => kube.kubectl(["get", "events.events.k8s.io", "-A", "-o", `jsonpath={range .items[?(@.regarding.name=="${name}")]}{.reason}: {.note}{"\\n"}{end}`]);
+
+  test("with an RSA key signs nothing and says what to do; the request waits, and the next authority, below another one, gives its whole chain", async () => {
+    const root = await createAuthority("root", "ECDSA");
+    give((await createAuthority("rsa", "RSA")).signer);
+    const name = ask(await make([uri("edge-n1")]), { pod: "router-n1" });
+    await waitFor("an event tells", () => /AuthorityUnusable: .*privateKey.algorithm Ed25519/.test(events(name)), { ...slow, show: () => events(name) });
+    expect(itemOf(kube, requests, name)?.status).toEqual({});
+    give((await root.below("cluster")).signer);
+    const chain = pemCertificates(textIn((await answerOf(name)).certificate ?? "")) ?? [];
+    expect([chain.length, verifyChain(chain, { authorities: [root.der], revoked: new Set() }, Date.now())]).toMatchObject([2, { ok: true, value: { name: "edge-n1" } }]);
+  }, 60_000);
+});
+
+describe("a right of signing that is taken away is missed, and its request waits until it is there again", () => {
+  const holders: Readonly<Record<string, string[]>> = {
+    "signing": ["clusterrole", "opensvr-operator-signing"], "signing-own": ["role", "opensvr-operator-signing", "-n", namespace], "signing-routers": ["role", "opensvr-operator-signing-routers", "-n", namespace],
+  };
+  const held = roles.filter(({ key }) => key in holders);
+  const rights = held.flatMap((role) => rightsOf([role]).map((right) => ({ key: role.key, right, text: textOf(right) })));
+  const setRole = (key: string, but?: Right): void => {
+    kube.kubectl(["patch", ...holders[key] ?? [], "--type=merge", "-p", JSON.stringify({ rules: without(held.filter((one) => one.key === key), but) })]);
+  };
+  const may = ({ verb, resource, group }: Right): boolean => {
+    const [plain = "", sub] = resource.split("/"), [named] = held.flatMap(({ rules }) => rules.filter((rule) => rule.resource === resource && rule.verbs.includes(verb)).flatMap(({ names = [] }) => names));
+    const asked = { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", spec: { user: `system:serviceaccount:${namespace}:opensvr-operator`, resourceAttributes: { verb, group, resource: plain, namespace, ...(sub !== undefined && { subresource: sub }), ...(named !== undefined && { name: named }) } } };
+    return kube.kubectl(["create", "-f", "-", "-o", "jsonpath={.status.allowed}"], JSON.stringify(asked)) === "true";
+  };
+
+  test.each(rights)("$text", async ({ key, right, text }) => {
+    const isRead = right.verb === "list" || right.verb === "watch";
+    if (isRead) await operator.stop(15_000); // a watch goes on with the rights that it began with
+    if (text === "create secrets") kube.kubectl(["delete", "secret", "opensvr-authority", "-n", namespace]);
+    expect(may(right)).toBe(true);
+    setRole(key, right);
+    await waitFor("the right is gone", () => !may(right), slow);
+    if (isRead) operator = launchOperator(kube, startOf("operator-4"));
+    const from = operator.lines.length, name = ask(await make([uri("edge-n1")]), { pod: "router-n1" });
+    const isMissed = (line: string): boolean => (isRead ? line.includes('"cause":"denied"') && line.includes("certificatesigningrequests") : line.includes("SVR_KUBE_DENIED") && line.includes(name));
+    await waitFor("the operator misses it", () => operator.lines.slice(isRead ? 0 : from).some(isMissed), { ...slow, show: () => operator.lines.slice(-3).join("\n") });
+    if (right.verb !== "watch") expect(itemOf(kube, requests, name)?.status?.["certificate"]).toBeUndefined(); // without watches it lists again and again
+    setRole(key);
+    expect((await answerOf(name)).certificate).toBeDefined();
+  }, 90_000);
+});
 
 test("no key is in an object other than the Secret, nor in the log", () => {
   const secret = JSON.parse(kube.kubectl(["get", "secret", "opensvr-authority", "-n", namespace, "-o", "json"])) as { data: Record<string, string> };

@@ -42,6 +42,8 @@ export interface Issued { chain: Uint8Array[]; pem: string; keyPem: string; seri
 export interface TestAuthority {
   der: Uint8Array;
   pem: string;
+  /** its certificate with those between it and the first authority, and its key, PEM */
+  signer: { certificate: string; key: string };
   issue(name: string, options?: IssueOptions): Promise<Issued>;
   /** an authority below it */
   below(name: string, options?: IssueOptions): Promise<TestAuthority>;
@@ -66,12 +68,21 @@ function authority(issuer: Issuer): TestAuthority {
   };
   return {
     der: new Uint8Array(issuer.certificate.rawData), pem: issuer.certificate.toString("pem"),
+    signer: { certificate: issuer.chain.length === 0 ? `${issuer.certificate.toString("pem")}\n` : pemOf(issuer.chain), key: keyPemOf(issuer.keys) },
     async issue(name, options = {}) {
       const { certificate, keys, chain } = await sign(name, options, leafExtensions(name, options));
-      return { chain, pem: chain.map((der) => new x509.X509Certificate(der).toString("pem")).join("\n"), keyPem: KeyObject.from(keys.privateKey).export({ format: "pem", type: "pkcs8" }).toString(), serial: certificate.serialNumber };
+      return { chain, pem: pemOf(chain).trimEnd(), keyPem: keyPemOf(keys), serial: certificate.serialNumber };
     },
     async below(name, options = {}) { return authority(await sign(name, options, authorityExtensions(options))); },
   };
+}
+
+function pemOf(chain: readonly Uint8Array[]): string {
+  return chain.map((der) => `${new x509.X509Certificate(der).toString("pem")}\n`).join("");
+}
+
+function keyPemOf(keys: Keys): string {
+  return KeyObject.from(keys.privateKey).export({ format: "pem", type: "pkcs8" }).toString();
 }
 
 function head({ notBefore = Date.now() - HOUR_MS, notAfter = Date.now() + 90 * 24 * HOUR_MS, serial }: IssueOptions): { serialNumber: string; notBefore: Date; notAfter: Date } {

@@ -17,10 +17,16 @@ export const operatorNamespace = "opensvr";
 export interface OperatorStart { identity?: string; kubeconfig?: string; args?: readonly string[]; /** how long it may take until it is warm; default 60 s */ startedMs?: number; env?: Record<string, string> }
 
 /** startOperator starts an operator process and waits until it is warm. */
-export async function startOperator(kube: Kube, { identity = "operator-1", kubeconfig = kube.kubeconfig, args = [], startedMs = STARTED_MS, env = {} }: OperatorStart = {}): Promise<TestProcess> {
+export async function startOperator(kube: Kube, start: OperatorStart = {}): Promise<TestProcess> {
+  const child = launchOperator(kube, start);
+  await child.line(/"msg":"operator started"/, { deadlineMs: start.startedMs ?? STARTED_MS });
+  return child;
+}
+
+/** launchOperator starts an operator process and waits for nothing: it may never be warm. */
+export function launchOperator(kube: Kube, { identity = "operator-1", kubeconfig = kube.kubeconfig, args = [], env = {} }: OperatorStart = {}): TestProcess {
   const child = new TestProcess([process.execPath, main, "--kubeconfig", kubeconfig, "--namespace", operatorNamespace, "--identity", identity, "--health-port", "0", ...args], { env });
   noteProcess(kube.run, child.pid);
-  await child.line(/"msg":"operator started"/, { deadlineMs: startedMs });
   return child;
 }
 

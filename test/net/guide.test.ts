@@ -6,7 +6,7 @@ import { describeNet } from "../support/probe.ts";
 import { TestProcess } from "../support/process.ts";
 
 const root = join(import.meta.dirname, "../..");
-const RUN_MS = 240_000;
+const RUN_MS = 300_000;
 
 /** Everything the guide makes is below these mounts or in namespaces of this process tree, and goes with it. */
 const throwAway = ["mount --make-rprivate /", "mount -t tmpfs none /run", "mkdir /run/netns", "mount -t bpf bpf /sys/fs/bpf", "ip link set lo up"].join(" && ");

@@ -16,7 +16,7 @@ test("8.2 a session has the key that was kept last; one that is dropped is overw
 });
 
 test("14 the list is bounded: the oldest key makes room, and is overwritten", () => {
-  const keys = createPayloadKeys(), oldest = keyOf(0), [{ limit }] = keys.held() as [{ limit: number }];
+  const keys = createPayloadKeys(), oldest = keyOf(0), limit = keys.held()[0]!.limit;
   keys.keep(uuid(0), oldest);
   for (let n = 1; n < limit; n++) keys.keep(uuid(n), keyOf(n & 0xff));
   expect([keys.held()[0]?.entries, keys.of(uuid(0))]).toEqual([limit, oldest]);

@@ -13,8 +13,8 @@ import { chooseEngine } from "../../pkg/security/engine.ts";
 import { openOriginKeys } from "../../pkg/security/origin.ts";
 import { nodeHkdf } from "../../pkg/security/hkdf.ts";
 import { peekBody } from "../../pkg/security/payloadbody.ts";
-import { protectKeys } from "../../pkg/security/protect.ts";
-import { openProtectBodies } from "../../pkg/security/protectbodies.ts";
+import { openBodies, protectStore } from "../../pkg/security/protectengine.ts";
+import type { ProtectHandle } from "../../pkg/security/protectengine.ts";
 import { createRandomSource } from "../../pkg/security/random.ts";
 import { systemClock } from "./clock.ts";
 
@@ -28,12 +28,12 @@ export interface ShardData {
   stateDir: string;
   /** libipsec-mb is in no FIPS module */
   fips: boolean;
-  /** handle of the store of keys of protected sessions; absent: this machine protects none */
-  protect?: bigint;
+  /** the store of keys of protected sessions; absent: this machine protects none */
+  protect?: ProtectHandle;
 }
 
-function openTools(handle: bigint | undefined, native: Native): ProtectTools | undefined {
-  return handle === undefined ? undefined : { keys: protectKeys(handle, native), bodies: openProtectBodies(handle, native), hkdf: nodeHkdf, peek: peekBody };
+function openTools(handle: ProtectHandle | undefined, native: Native): ProtectTools | undefined {
+  return handle === undefined ? undefined : { keys: protectStore(handle, native), bodies: openBodies(handle, native), hkdf: nodeHkdf, peek: peekBody };
 }
 
 function main(data: ShardData): void {

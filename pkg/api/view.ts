@@ -121,6 +121,8 @@ export interface StatusView {
   alarms?: readonly AlarmView[] | undefined;
   /** the router's own; absent while it has none */
   certificate?: CertificateView | undefined;
+  /** what seals and opens packets of protected sessions; absent: nothing does */
+  protection?: string | undefined;
 }
 
 /** PreviewView says what a configuration would do to the live sessions of a router. */

@@ -103,7 +103,7 @@ export const peersSchema: z.ZodType<PeerView[]> = z.array(peerSchema);
 export const statusSchema: z.ZodType<StatusView> = z.looseObject({
   name: text("router"), version: text("version of the program"), boot: text("id of this start"), uptime: number("seconds"), shards: number("threads for first packets"),
   sessions: number("live sessions"), adopted: flag("it went on with sessions of the process before"),
-  alarms: z.array(alarmSchema).optional(), certificate: certificateSchema.optional(),
+  alarms: z.array(alarmSchema).optional(), certificate: certificateSchema.optional(), protection: text("what seals and opens packets of protected sessions, and why it is not faster").optional(),
   configuration: z.looseObject({
     hash: text("of the compiled configuration and key ids"), appliedAt: text("RFC 3339"), stale: flag("the source says something that is not in force"),
     problems: z.array(z.string()).meta({ description: "file:line:column, object, what is wrong, how to fix it" }),

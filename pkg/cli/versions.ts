@@ -88,12 +88,12 @@ async function noteProblems(context: Context, { name, status }: Router): Promise
 
 /** versionText writes client and routers as a table. */
 export function versionText(data: VersionData, style: Style): string {
-  const columns = ["PROGRAM", "NAME", "VERSION", "UPTIME", "SESSIONS", "CONFIGURATION", "FITS", ...(style.wide ? ["SHARDS", "BOOT", "ADOPTED", "CONFIGURATION HASH"] : [])];
+  const columns = ["PROGRAM", "NAME", "VERSION", "UPTIME", "SESSIONS", "CONFIGURATION", "FITS", ...(style.wide ? ["SHARDS", "PROTECTION", "BOOT", "ADOPTED", "CONFIGURATION HASH"] : [])];
   const own: Cell[] = ["svrctl", "", data.client.version];
   const rows = data.routers.map((router) => [
     "router", router.name, router.version, durationWord(router.uptime * 1_000), String(router.sessions), configurationCell(router, style),
     router.fits ? "yes" : { text: "no", tone: "bad" as const },
-    ...(style.wide ? [String(router.shards), router.boot, router.adopted ? "yes" : "no", router.configuration.hash] : []),
+    ...(style.wide ? [String(router.shards), router.protection ?? "", router.boot, router.adopted ? "yes" : "no", router.configuration.hash] : []),
   ]);
   return renderTable(columns.map((header) => ({ header })), [own, ...rows], style);
 }

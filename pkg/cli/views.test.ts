@@ -115,9 +115,9 @@ svrctl   -       0.1.0    -       -         -                          -
 router   branch  0.1.0    3m12s   3         5m old                     yes
 router   cloud   0.3.2    3m12s   3         30s old, stale, 1 problem  no
 `],
-  ["version -o wide", one, `PROGRAM  NAME    VERSION  UPTIME  SESSIONS  CONFIGURATION  FITS  SHARDS  BOOT  ADOPTED  CONFIGURATION HASH
-svrctl   -       0.1.0    -       -         -              -     -       -     -        -
-router   branch  0.1.0    3m12s   3         5m old         yes   2       b1    no       0123456789abcdef
+  ["version -o wide", one, `PROGRAM  NAME    VERSION  UPTIME  SESSIONS  CONFIGURATION  FITS  SHARDS  PROTECTION   BOOT  ADOPTED  CONFIGURATION HASH
+svrctl   -       0.1.0    -       -         -              -     -       -            -     -        -
+router   branch  0.1.0    3m12s   3         5m old         yes   2       libipsec-mb  b1    no       0123456789abcdef
 `],
 ])("svrctl %s", async (words, world, out) => {
   expect(await runCli(words, world)).toMatchObject({ exit: 0, out });

@@ -10,7 +10,7 @@ import { SvrError } from "../base/errors.ts";
 export type Handle = bigint;
 
 /** NATIVE_ABI is the version of src/svr_native.h that the signatures below follow. */
-export const NATIVE_ABI = 8;
+export const NATIVE_ABI = 9;
 
 /** SIGNATURES lists every function of the library; `data` parameters take typed arrays in place, without a copy. */
 const SIGNATURES = {
@@ -34,6 +34,7 @@ const SIGNATURES = {
   ringClose: "int svr_ring_close(void *ring)",
   ringDrain: "int svr_ring_drain(void *ring, void *table, void *call, void *buffer, uint32_t size)",
   ringCopies: "int svr_ring_copies(void *ring, void *call, void *buffer, uint32_t size)",
+  ringPunts: "int svr_ring_punts(void *ring, void *call, void *buffer, uint32_t size)",
   ringRecords: "int svr_ring_records(void *ring, void *call, uint32_t each, void *buffer, uint32_t size)",
   wakeOpen: "int svr_ring_wake_open()",
   wake: "int svr_ring_wake(int wake_fd)",
@@ -41,6 +42,7 @@ const SIGNATURES = {
   sendOpen: "int svr_send_open(void *inject_mac, uint32_t size, void *out)",
   sendClose: "int svr_send_close(void *send)",
   sendFrames: "int svr_send_frames(void *send, void *frames, uint32_t frames_size, void *data, uint32_t data_size)",
+  sendEther: "int svr_send_ether(void *send, void *frames, uint32_t frames_size, void *data, uint32_t data_size)",
   loadOpen: "int svr_load_open(const char *object, void *out)",
   loadClose: "int svr_load_close(void *load)",
   loadLog: "int svr_load_log(void *load, void *out, uint32_t size)",
@@ -115,6 +117,7 @@ export interface Native {
   /** call is struct svr_ring_call: max, timeout_ms, out used, out malformed */
   ringDrain(ring: Handle, table: Handle, call: Int32Array, buffer: Uint8Array, size: number): number;
   ringCopies(ring: Handle, call: Int32Array, buffer: Uint8Array, size: number): number;
+  ringPunts(ring: Handle, call: Int32Array, buffer: Uint8Array, size: number): number;
   /** each: bytes of one record */
   ringRecords(ring: Handle, call: Int32Array, each: number, buffer: Uint8Array, size: number): number;
   wakeOpen(): number;
@@ -123,6 +126,7 @@ export interface Native {
   sendOpen(injectMac: Uint8Array, size: number, out: BigUint64Array): number;
   sendClose(send: Handle): number;
   sendFrames(send: Handle, frames: Uint32Array, framesSize: number, data: Uint8Array, dataSize: number): number;
+  sendEther(send: Handle, frames: Uint32Array, framesSize: number, data: Uint8Array, dataSize: number): number;
   loadOpen(object: string, out: BigUint64Array): number;
   loadClose(load: Handle): number;
   loadLog(load: Handle, out: Uint8Array, size: number): number;
@@ -184,7 +188,7 @@ function load(path: string): LibraryHandle {
   try {
     return koffi.load(path);
   } catch (cause) {
-    throw fault(path, `native library ${path} cannot be loaded`, "install libbpf1 and libipsec-mb1 and build it again: \"make -C pkg/native\"", cause);
+    throw fault(path, `native library ${path} cannot be loaded`, "install libbpf1 and build it again: \"make -C pkg/native\"", cause);
   }
 }
 

@@ -1,5 +1,6 @@
 // What the router needs of the engine that seals and opens packets of established sessions (protocol 7, 8.2): keys go in from any
-// thread, workers drain the rings that the data plane hands packets over in. Implemented by pkg/security over the native library.
+// thread, workers drain the rings that the data plane hands packets over in. Implemented by pkg/security twice: over the native library, and on node:crypto for
+// machines where that cannot be; one suite of test/ports judges both.
 import type { Result } from "../base/result.ts";
 import type { AuthMode } from "../svr/epoch.ts";
 import type { PeerKeys } from "../svr/keys.ts";
@@ -56,6 +57,12 @@ export interface ProtectWorker {
   turn(timeoutMs: number): number;
   counts(): ProtectCounts;
   close(): void;
+}
+
+/** ProtectRunner is a worker that is also given single records; without a ring it does nothing else. */
+export interface ProtectRunner extends ProtectWorker {
+  /** frames that records become (struct svr_punt and packet, each begins at a multiple of 8), complete ones */
+  run(records: Uint8Array, unixSeconds: number): Uint8Array[];
 }
 
 /** BodyJob is one body of a packet that a shard writes or reads: plain to F and cipher text, or back. */

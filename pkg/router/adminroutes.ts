@@ -48,7 +48,7 @@ export interface AdminParts {
   alarms: Pick<Alarms, "list">;
   pump: RecordPump;
   /** absent: this machine protects no packets of established sessions */
-  protectors?: Pick<Protectors, "drops" | "skews">;
+  protectors?: Pick<Protectors, "drops" | "skews" | "engine">;
   fill: Fill;
   shards: readonly unknown[];
   questions: Questions;
@@ -145,6 +145,7 @@ function status(parts: AdminParts): StatusView {
     uptime: Math.round((options.clock.monotonicMs() - parts.startedMs) / 1000), shards: parts.shards.length,
     configuration: { hash: applied.hash, appliedAt: applied.at, stale: intake.stale(), problems: [...applied.problems, ...intake.troubles()] },
     sessions: datapath.gauges().live, adopted: datapath.adopted(), alarms: parts.alarms.list(), ...(parts.keying.certificate() !== undefined && { certificate: parts.keying.certificate() }),
+    ...(parts.protectors && { protection: parts.protectors.engine }),
   };
 }
 

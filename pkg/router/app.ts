@@ -82,7 +82,7 @@ export interface RouterOptions {
   /** starts the shards; counterSecond is the first second whose metadata counters nobody used (protocol 8.1) */
   startShards(config: RouterConfig, counterSecond: number): ShardHost[];
   /** starts the protect workers, after the data plane is open and before the shards; undefined where the machine cannot protect */
-  startProtectors?: () => { keys: ProtectKeys; hosts: readonly ProtectHost[]; close(): void } | undefined;
+  startProtectors?: () => { engine: string; keys: ProtectKeys; hosts: readonly ProtectHost[]; close(): void } | undefined;
   derive(router: string, peer: string, psk: { key: Uint8Array; generation: number }): PeerKeyPair;
   every(ms: number, work: () => void): { stop(): void };
   /** names captures that nobody named */

@@ -24,7 +24,7 @@ function world(protect: number): { told: { peers: ProtectPeer[]; sessions: Prote
   const host: ProtectHost = { onCounts: (listener) => void listeners.push(listener), stop: () => undefined, closed: Promise.resolve() };
   const state = flowSession({ family: 4, proto: "udp", role: "ingress" }, 1, { protect });
   const datapath: Pick<Datapath, "sessions" | "records"> = { sessions: (cursor) => ({ sessions: cursor <= 3 ? [{ index: 3, state }] : [] }), records: () => records.splice(0) };
-  const all = createProtectors({ keys, hosts: [host], datapath, lost: (refs) => void told.lost.push(...refs.map(({ index }) => index)), old: (refs) => void told.old.push(...refs.map(({ index }) => index)) });
+  const all = createProtectors({ engine: "none", keys, hosts: [host], datapath, lost: (refs) => void told.lost.push(...refs.map(({ index }) => index)), old: (refs) => void told.old.push(...refs.map(({ index }) => index)) });
   return { told, all, records, tell: (counts) => { for (const listener of listeners) listener(counts); } };
 }
 

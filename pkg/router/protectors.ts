@@ -21,6 +21,8 @@ export interface ProtectHost {
 
 /** Protectors are all workers of a router, with the store that they read. */
 export interface Protectors {
+  /** what seals and opens, for people */
+  readonly engine: string;
   /** other peers or other keys of them */
   follow(posted: ShardConfig): void;
   /** other keys of these peers */
@@ -55,7 +57,7 @@ export function peersOf({ config, ids }: ShardConfig, session: Pick<Session, "si
 }
 
 /** What a store of keys and its workers belong to; `lost` hears of sessions whose own key nobody here has, because an earlier process took it along, `old` of those whose key should be another one. */
-export interface ProtectorsOf { keys: ProtectKeys; hosts: readonly ProtectHost[]; datapath: Pick<Datapath, "sessions" | "records">; lost: (sessions: SessionOfShard[]) => void; old: (sessions: SessionOfShard[]) => void }
+export interface ProtectorsOf { engine: string; keys: ProtectKeys; hosts: readonly ProtectHost[]; datapath: Pick<Datapath, "sessions" | "records">; lost: (sessions: SessionOfShard[]) => void; old: (sessions: SessionOfShard[]) => void }
 
 /** What came since the report before counts for the peer of the last one. */
 function noteSkew(skews: Record<string, SkewTotal>, posted: ShardConfig | undefined, { now, before }: { now: ProtectCounts; before: ProtectCounts | undefined }): void {
@@ -65,7 +67,7 @@ function noteSkew(skews: Record<string, SkewTotal>, posted: ShardConfig | undefi
 }
 
 /** createProtectors watches the workers. Sessions that need tags only get their keys when their packets find none: they are those of their peers. */
-export function createProtectors({ keys, hosts, datapath, lost, old }: ProtectorsOf): Protectors {
+export function createProtectors({ engine, keys, hosts, datapath, lost, old }: ProtectorsOf): Protectors {
   const reports = new Map<ProtectHost, ProtectCounts>();
   const skews: Record<string, SkewTotal> = {};
   let posted: ShardConfig | undefined, known = new Set<number>(), rotations = new Map<number, number>();
@@ -116,7 +118,7 @@ export function createProtectors({ keys, hosts, datapath, lost, old }: Protector
       if (due.length > 0) old(due);
       return records;
     },
-    drops: () => sumCounts([...reports.values()].map(({ drops }) => drops as Record<string, number>)),
+    engine, drops: () => sumCounts([...reports.values()].map(({ drops }) => drops as Record<string, number>)),
     skews: () => skews,
     counts: () => ({ opened: sum("opened"), sealed: sum("sealed"), openedBytes: sum("openedBytes"), sealedBytes: sum("sealedBytes") }),
     async stop() {

@@ -19,7 +19,7 @@ export interface ChosenEngine {
 export function chooseEngine(native: Native | undefined): ChosenEngine {
   if (native === undefined) return portable("the native library is not loaded");
   const made = createNativeEngine(native);
-  if (!made.ok) return portable("this CPU lacks the instructions that libipsec-mb needs");
+  if (!made.ok) return portable("libipsec-mb is not installed, or this CPU lacks the instructions that it needs");
   const engine = made.value;
   return { engine, kind: "native", description: `libipsec-mb, ${engine.instructions}`, close: () => engine.close() };
 }

@@ -10,7 +10,7 @@ import { JOB_HMAC, JobBuffer, type SlotOf } from "./jobs.ts";
 import { KeySlots } from "./keyslots.ts";
 
 const KEY_SLOTS = 1024; // about 1.7 KiB each, for the keys of both directions of all peers
-const EINVAL = 22, ENOTSUP = 95; // Linux
+const ENOENT = 2, EINVAL = 22, ENOTSUP = 95; // Linux
 const ARCHITECTURES = ["none", "none", "SSE", "AVX", "AVX2", "AVX-512"];
 
 const HMAC_FAILURE: OpenResult = { ok: false, reason: "hmac-failure" };
@@ -23,10 +23,10 @@ export interface NativeEngine extends SealEngine {
   close(): void;
 }
 
-/** createNativeEngine makes an engine with room for `keys` key sets; `unsupported` when this CPU lacks what the library needs. Calls throw SVR_SEAL_JOB, with nothing done, for a job that points outside of its packet. */
+/** createNativeEngine makes an engine with room for `keys` key sets; `unsupported` when libipsec-mb is not there, or this CPU lacks what it needs. Calls throw SVR_SEAL_JOB, with nothing done, for a job that points outside of its packet. */
 export function createNativeEngine(native: Native, keys: number = KEY_SLOTS): Result<NativeEngine, "unsupported"> {
   const handle = openHandle((out) => native.engineCreate(keys, out));
-  if (handle === -ENOTSUP) return fail("unsupported");
+  if (handle === -ENOTSUP || handle === -ENOENT) return fail("unsupported");
   if (typeof handle === "number") throw fault("the engine", `failed to open with errno ${-handle}`);
   return ok(new Engine(native, handle, keys));
 }

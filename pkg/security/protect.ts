@@ -3,7 +3,7 @@
 import { SvrError } from "../base/errors.ts";
 import { openHandle, openNative } from "../native/binding.ts";
 import type { Handle, Native } from "../native/binding.ts";
-import type { ProtectCounts, ProtectKeys, ProtectPeer, ProtectSession, ProtectWorker } from "../ports/protect.ts";
+import type { ProtectCounts, ProtectKeys, ProtectPeer, ProtectRunner, ProtectSession } from "../ports/protect.ts";
 import { reasonOf } from "../svr/reasons.ts";
 import type { DropReason } from "../svr/reasons.ts";
 
@@ -91,10 +91,15 @@ function readCounts(array: Uint8Array): ProtectCounts {
   return { opened: u64(0), sealed: u64(8), openedBytes: u64(16), sealedBytes: u64(24), drops, missing, ...(epochs !== 0 && { skew: { peer, epochs } }) };
 }
 
-/** ProtectRunner is a worker that is also given single records; without a ring it does nothing else. */
-export interface ProtectRunner extends ProtectWorker {
-  /** frames that records become (struct svr_punt and packet, each begins at a multiple of 8): complete ones, or with `offload` as the socket gets them, behind a struct virtio_net_hdr */
-  run(record: Uint8Array, unixSeconds: number, offload?: boolean): Uint8Array[];
+/** NativeRunner gives frames complete, or with `offload` as the socket gets them, behind a struct virtio_net_hdr. */
+export interface NativeRunner extends ProtectRunner { run(record: Uint8Array, unixSeconds: number, offload?: boolean): Uint8Array[] }
+
+/** WorkerOf is where a worker belongs; `pin` is its ring, absent: it only runs what it is given. */
+export interface WorkerOf { pin?: string; injectMac: Uint8Array; wakeFd?: number }
+
+/** ringFault is a ring or a socket that cannot be opened. */
+export function ringFault(pin: string | undefined, status: number): SvrError {
+  return new SvrError("SVR_BPF_LAYOUT", { object: pin ?? "protect worker", attempted: `a protect worker cannot open its ring or its socket on lo (${status})`, fix: "start the router again; it makes what is missing" });
 }
 
 const FRAMES_BYTES = 1 << 20;
@@ -113,14 +118,14 @@ function runRecord(native: Native, worker: Handle, { record, unixSeconds, offloa
 }
 
 /** openWorkerHandle opens a worker in the calling thread; without `pin`, its ring, it only runs what it is given. */
-export function openWorkerHandle(native: Native, vault: Handle, of: { pin?: string; injectMac: Uint8Array; wakeFd?: number }): Handle {
+export function openWorkerHandle(native: Native, vault: Handle, of: WorkerOf): Handle {
   const worker = openHandle((out) => native.protectWorkerOpen(vault, of.pin ?? "", of.injectMac, of.injectMac.length, of.wakeFd ?? -1, out));
   if (typeof worker !== "number") return worker;
-  throw new SvrError("SVR_BPF_LAYOUT", { object: of.pin ?? "protect worker", attempted: `a protect worker cannot open its ring or its socket on lo (${worker})`, fix: "start the router again; it makes what is missing" });
+  throw ringFault(of.pin, worker);
 }
 
-/** openProtectWorker opens a worker in the calling thread; `pin` is its ring, absent: it only runs what it is given. */
-export function openProtectWorker(handle: Handle, of: { pin?: string; injectMac: Uint8Array; wakeFd?: number }, native: Native = openNative()): ProtectRunner {
+/** openProtectWorker opens a worker in the calling thread. */
+export function openProtectWorker(handle: Handle, of: WorkerOf, native: Native = openNative()): NativeRunner {
   const worker = openWorkerHandle(native, handle, of);
   const counts = new Uint8Array(COUNTS_BYTES);
   return {

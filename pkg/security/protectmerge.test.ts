@@ -5,7 +5,7 @@ import { addressOfWords } from "../base/address.ts";
 import { buildPacket } from "../svr/build.ts";
 import { Protect } from "../svr/session.ts";
 import { openProtect, openProtectWorker } from "./protect.ts";
-import type { ProtectRunner } from "./protect.ts";
+import type { NativeRunner } from "./protect.ts";
 
 const NOW = 1_767_225_600, SEAL = 13, OPEN = 12, PUNT = 40, HEADER = 10, ETHERNET = 14;
 const uuid = fromHex("3f2a9c1e5b7d4e8f9a0b1c2d3e4f5061")!;
@@ -14,7 +14,7 @@ const way = (fill: number): { key: Uint8Array; salt: Uint8Array } => ({ key: new
 const closers: (() => void)[] = [];
 afterEach(() => { for (const close of closers.splice(0)) close(); });
 
-function worker(protect: number, peers: [number, number], own: number, other: number): ProtectRunner {
+function worker(protect: number, peers: [number, number], own: number, other: number): NativeRunner {
   const store = openProtect(8), made = openProtectWorker(store.handle, { injectMac: new Uint8Array([2, 1, 2, 3, 4, 5]) });
   closers.push(() => {
     made.close();

@@ -3,6 +3,8 @@
 //   a --lan0 r1 wan0 == west0 t east0 == wan0 r2 lan0-- b        captures on both links
 //
 // Services by their ports: a tag on each packet, bodies encrypted with CBC, with GCM. S-4 and what hosts see of it: nothing.
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { startCapture } from "../support/capture.ts";
 import type { Capture } from "../support/capture.ts";
 import { flipped } from "../support/bend.ts";
@@ -150,5 +152,24 @@ describeNet("protected sessions", () => {
     const before = await received();
     await waitFor("all go on", async () => (await received()).every((bytes, index) => bytes > before[index]! + 500), { deadlineMs: 5_000 });
     for (const client of clients) expect(await client.stop()).toMatchObject({ answered: 1, wrong: 0, faults: {} });
+  }, 60_000);
+
+  test("a router without libipsec-mb protects by node:crypto, and says so; its peers see no difference", async () => {
+    const libraries = join(fabric.net.folder, "libraries"), egress = fabric.router("r2");
+    await mkdir(libraries);
+    await writeFile(join(libraries, "libIPSec_MB.so.1"), ""); // found first, and no library
+    egress.environment["LD_LIBRARY_PATH"] = libraries;
+    await egress.stop();
+    await egress.start();
+    expect([(await egress.status()).protection, (await r1.status()).protection]).toEqual(["node:crypto: libipsec-mb is not installed", "libipsec-mb"]);
+    for (const { family, first } of kinds) {
+      const at = { address: hostAddress(2, family), port: first + ++used };
+      await Promise.all([startTcpServer(fabric.net, "b", at), startUdpServer(fabric.net, "b", at)]);
+      const udp = await startUdpClient(fabric.net, "a", { to: at.address, port: at.port });
+      expect(await udp.send(20)).toMatchObject({ answered: 20, wrong: 0 });
+      const tcp = startTcpClient(fabric.net, "a", { to: at.address, port: at.port, sessions: 1, messageBytes: 200_000 });
+      await waitFor("the echo", async () => (await tcp.report()).answered === 1);
+      expect(await tcp.stop()).toMatchObject({ answered: 1, wrong: 0, faults: {} });
+    }
   }, 60_000);
 });

@@ -139,7 +139,7 @@ function folderError(directory: string, code: string): SvrError {
 export function statusBody(name: string, change: object = {}): { body: object } {
   return {
     body: {
-      name, version: "0.1.0", boot: "b1", uptime: 192, shards: 2, sessions: 3, adopted: false,
+      name, version: "0.1.0", boot: "b1", uptime: 192, shards: 2, sessions: 3, adopted: false, protection: "libipsec-mb",
       configuration: { hash: "0123456789abcdef", appliedAt: "2026-01-01T00:05:00.000Z", stale: false, problems: [] }, ...change,
     },
   };

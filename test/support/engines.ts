@@ -4,6 +4,10 @@ import { openNative } from "../../pkg/native/binding.ts";
 import { createNativeEngine } from "../../pkg/security/native-engine.ts";
 import type { NativeEngine } from "../../pkg/security/native-engine.ts";
 import { createNodeEngine } from "../../pkg/security/node-engine.ts";
+import { chooseProtect, openBodies, openWorker } from "../../pkg/security/protectengine.ts";
+import type { ProtectEngine } from "../../pkg/security/protectengine.ts";
+import type { WorkerOf } from "../../pkg/security/protect.ts";
+import type { ProtectBodies, ProtectRunner } from "../../pkg/ports/protect.ts";
 import type { SealEngine } from "../../pkg/svr/seal.ts";
 
 /** nativeEngine opens the native engine with room for `keys` key sets; the caller closes it. */
@@ -19,3 +23,18 @@ export function sealEngines(): [name: string, engine: SealEngine][] {
   afterAll(() => native.close());
   return [["node:crypto", createNodeEngine()], ["libipsec-mb", native]];
 }
+
+/** MadeProtect is a store and what opens workers on it; the caller closes all of them. */
+export interface MadeProtect { engine: ProtectEngine; worker(of: WorkerOf): ProtectRunner; bodies(): ProtectBodies }
+
+function makeProtect(kind: ProtectEngine["kind"], slots: number): MadeProtect {
+  const native = openNative(), engine = chooseProtect(slots, native, { fips: kind === "node" });
+  if (engine.kind !== kind) throw new Error(`this machine has no such engine: ${engine.description}`);
+  return { engine, worker: (of) => openWorker(engine.handle, of, native), bodies: () => openBodies(engine.handle, native) };
+}
+
+/** protectEngines lists the engines of protected packets, for suites that each must pass. */
+export const protectEngines = [
+  { name: "libipsec-mb", make: (slots: number): MadeProtect => makeProtect("native", slots) },
+  { name: "node:crypto", make: (slots: number): MadeProtect => makeProtect("node", slots) },
+];

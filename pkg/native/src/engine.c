@@ -3,6 +3,7 @@
  * knows nothing of peers, epochs in force or replay. */
 #include "engine.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #define HMAC_BLOCK 64u
 #define IPAD 0x36
 #define OPAD 0x5c
+#define LIBRARY "libIPSec_MB.so.1"
 
 _Static_assert(sizeof(struct svr_job) == 80, "pkg/security/jobs.ts writes twenty words");
 _Static_assert(offsetof(struct svr_job, counter) == 64 && offsetof(struct svr_job, result) == 72, "as pkg/security/jobs.ts has them");
@@ -39,20 +41,44 @@ int svr_engine_close(struct svr_engine *engine)
 		munmap(engine->keys, engine->keys_bytes);
 	}
 	if (engine->manager)
-		free_mb_mgr(engine->manager);
+		((void (*)(IMB_MGR *))dlsym(engine->library, "free_mb_mgr"))(engine->manager);
+	if (engine->library)
+		dlclose(engine->library);
 	explicit_bzero(engine, sizeof(*engine));
 	free(engine);
 	return 0;
 }
 
+/* A machine without the library has its packets sealed by somebody else: what is linked to it could not be loaded at all there. */
+static int open_library(struct svr_engine *engine)
+{
+	IMB_MGR *(*alloc)(uint64_t);
+	void (*init)(IMB_MGR *, IMB_ARCH *);
+	int (*fault)(IMB_MGR *);
+
+	engine->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	if (!engine->library)
+		return -ENOENT;
+	alloc = (IMB_MGR *(*)(uint64_t))dlsym(engine->library, "alloc_mb_mgr");
+	init = (void (*)(IMB_MGR *, IMB_ARCH *))dlsym(engine->library, "init_mb_mgr_auto");
+	fault = (int (*)(IMB_MGR *))dlsym(engine->library, "imb_get_errno");
+	if (!alloc || !init || !fault || !dlsym(engine->library, "free_mb_mgr"))
+		return -ENOENT;
+	engine->manager = alloc(0);
+	if (!engine->manager)
+		return -ENOMEM;
+	init(engine->manager, &engine->arch);
+	return fault(engine->manager) ? -ENOTSUP : 0;
+}
+
 /* The fastest code of this CPU. Without AES instructions the library would use tables: slow, and not constant in time. */
 static int set_up(struct svr_engine *engine, __u32 slots)
 {
-	engine->manager = alloc_mb_mgr(0);
-	if (!engine->manager)
-		return -ENOMEM;
-	init_mb_mgr_auto(engine->manager, &engine->arch);
-	if (imb_get_errno(engine->manager) || engine->arch < IMB_ARCH_SSE)
+	int error = open_library(engine);
+
+	if (error)
+		return error;
+	if (engine->arch < IMB_ARCH_SSE)
 		return -ENOTSUP;
 	if ((engine->manager->features & IMB_FEATURE_SELF_TEST) && !(engine->manager->features & IMB_FEATURE_SELF_TEST_PASS))
 		return -ENOTSUP;

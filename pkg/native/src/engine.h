@@ -31,6 +31,7 @@ struct svr_engine_key {
 };
 
 struct svr_engine {
+	void *library;         /* opened at run time */
 	IMB_MGR *manager;
 	IMB_ARCH arch;
 	__u32 slots;

@@ -106,6 +106,20 @@ static int take_copy(struct svr_ring *ring, const void *data, size_t size)
 	return go_on(ring, COPY_ROOM);
 }
 
+static int take_raw(struct svr_ring *ring, const void *data, size_t size)
+{
+	const struct svr_punt *punt = data;
+
+	if (size < sizeof(*punt) || punt->length > size - sizeof(*punt) || punt->length > 65536 + 128) {
+		ring->call->malformed++;
+		return 0;
+	}
+	memcpy(ring->out + ring->call->used, punt, sizeof(*punt) + punt->length);
+	ring->call->used += (__u32)(sizeof(*punt) + punt->length + 7u) & ~7u;
+	ring->count++;
+	return go_on(ring, SVR_RING_ROOM);
+}
+
 static int on_sample(void *context, void *data, size_t size)
 {
 	struct svr_ring *ring = context;
@@ -218,6 +232,15 @@ int svr_ring_drain(struct svr_ring *ring, struct svr_table *table, struct svr_ri
 	begin(ring, call, buffer, size);
 	ring->take = take_punt;
 	ring->table = table;
+	return drain_within(ring, call->timeout_ms);
+}
+
+int svr_ring_punts(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size)
+{
+	if (size < SVR_RING_ROOM || !call->max || call->timeout_ms < 0)
+		return -EINVAL;
+	begin(ring, call, buffer, size);
+	ring->take = take_raw;
 	return drain_within(ring, call->timeout_ms);
 }
 

@@ -163,3 +163,29 @@ int svr_send_frames(struct svr_send *send, const struct svr_send_frame *frames, 
 	}
 	return (int)done;
 }
+
+int svr_send_ether(struct svr_send *send, const struct svr_send_frame *frames, __u32 frames_size, const __u8 *data, __u32 data_size)
+{
+	__u32 count = frames_size / (__u32)sizeof(*frames), done = 0;
+	struct mmsghdr messages[BATCH];
+	struct iovec parts[BATCH];
+
+	if (frames_size % sizeof(*frames))
+		return -EINVAL;
+	for (__u32 i = 0; i < count; i++)
+		if (!is_valid(&frames[i], data_size))
+			return -EINVAL;
+	while (done < count) {
+		__u32 now = count - done < BATCH ? count - done : BATCH, sent;
+
+		for (__u32 i = 0; i < now; i++) {
+			parts[i] = (struct iovec){ (void *)(data + frames[done + i].offset), frames[done + i].length };
+			messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &parts[i], .msg_iovlen = 1 } };
+		}
+		sent = (__u32)svr_send_raw(send, messages, now);
+		done += sent;
+		if (sent < now)
+			break;
+	}
+	return (int)done;
+}

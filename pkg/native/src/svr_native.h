@@ -9,7 +9,7 @@
 #include "../../datapath/bpf/svr_types.h"
 #include "../../datapath/bpf/svr_hash.h"
 
-#define SVR_ABI_VERSION 8 /* raised when a struct or signature below changes; binding.ts refuses another one */
+#define SVR_ABI_VERSION 9 /* raised when a struct or signature below changes; binding.ts refuses another one */
 #define SVR_EXPORT __attribute__((visibility("default")))
 
 SVR_EXPORT int svr_abi_version(void);
@@ -205,6 +205,8 @@ struct svr_ring_call {
 };
 /* The number of records; 0 after the timeout or a wake. */
 SVR_EXPORT int svr_ring_drain(struct svr_ring *ring, struct svr_table *table, struct svr_ring_call *call, void *buffer, __u32 size);
+/* The same, each as it stands in the ring (struct svr_punt and its packet), at a multiple of 8. */
+SVR_EXPORT int svr_ring_punts(struct svr_ring *ring, struct svr_ring_call *call, void *buffer, __u32 size);
 /* The same for rings of one struct (svr_record, svr_refusal) of `each` bytes, packed without headers; never waits. */
 SVR_EXPORT int svr_ring_records(struct svr_ring *ring, struct svr_ring_call *call, __u32 each, void *buffer, __u32 size);
 
@@ -231,6 +233,9 @@ struct svr_send_frame {
 };
 /* Number of frames the kernel took, in order; a negative errno when it took none. */
 SVR_EXPORT int svr_send_frames(struct svr_send *send, const struct svr_send_frame *frames, __u32 frames_size, const __u8 *data, __u32 data_size);
+
+/* The same for complete Ethernet frames; `nexthop` means nothing. What the kernel does not take is not sent again. */
+SVR_EXPORT int svr_send_ether(struct svr_send *send, const struct svr_send_frame *frames, __u32 frames_size, const __u8 *data, __u32 data_size);
 
 /* ---- load.c, attach.c, btf.c ------------------------------------------------------------------------------------- */
 

@@ -6,9 +6,11 @@ import { createKeySource } from "../../pkg/files/keys.ts";
 import { createLastGoodFile } from "../../pkg/files/lastgoodfile.ts";
 import { openAccess } from "../../pkg/kube/access.ts";
 import { openKubeClient } from "../../pkg/kube/client.ts";
+import { createCertificateRequests } from "../../pkg/kube/csr.ts";
 import { createWatcher } from "../../pkg/kube/watcher.ts";
 import { compileKeeping } from "../../pkg/plan/compile.ts";
 import type { CompiledSource, KeySource } from "../../pkg/ports/config.ts";
+import type { CertificateRequests } from "../../pkg/ports/identity.ts";
 import type { Log } from "../../pkg/ports/log.ts";
 import { routerConfigs } from "../../pkg/router/clusterhead.ts";
 import { createClusterReport } from "../../pkg/router/clusterreport.ts";
@@ -18,11 +20,14 @@ import { compilingSource } from "../../pkg/router/compiling.ts";
 import { systemClock as clock } from "./clock.ts";
 import type { Flags } from "./flags.ts";
 
-/** Configuration is the source of the configuration and of the keys that it names, and who hears of facts; close after the router. */
-export interface Configuration { source: CompiledSource; keys: KeySource; report?: (facts: RouterFacts) => void; close(): Promise<void> }
+/** Configuration is the source of the configuration and of the keys that it names, who hears of facts, and in a cluster who is asked for certificates; close after the router. */
+export interface Configuration { source: CompiledSource; keys: KeySource; report?: (facts: RouterFacts) => void; requests?: CertificateRequests; close(): Promise<void> }
 
 /** pkg/datapath attaches at TC ingress only. */
 const TIER = "TC";
+
+/** The signer that the operator answers for (architecture 7). */
+const SIGNER = "opensvr.io/router";
 
 /** openConfiguration opens what the flags name; nothing is asked yet. */
 export function openConfiguration(flags: Flags, of: { version: string; boot: string; log: Log }): Configuration {
@@ -52,6 +57,10 @@ function openCluster({ name, stateDir, keyDir }: Flags, from: { kubeconfig?: str
   const report = createClusterReport({ ...common, fixed: { version, tier: TIER, boot } });
   return {
     source, report: (facts) => { report.tell(facts); },
+    requests: createCertificateRequests({
+      kube, access, signerName: SIGNER, random, failed: (error) => { log.error({ error }, "a fault of this program; report it"); },
+      restarted: (cause) => { if (cause === "denied") log.warn({ cause }, "the API server refuses to show requests for certificates; is identity.enabled set in the chart?"); },
+    }),
     async close() {
       await Promise.all([source.stop(), report.stop()]);
       await watcher.stop();
@@ -60,7 +69,8 @@ function openCluster({ name, stateDir, keyDir }: Flags, from: { kubeconfig?: str
   };
 }
 
-function after(ms: number, work: () => void): { stop(): void } {
+/** after calls once. */
+export function after(ms: number, work: () => void): { stop(): void } {
   const timer = setTimeout(work, ms);
   return { stop: () => { clearTimeout(timer); } };
 }

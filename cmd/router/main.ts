@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   undo.defer(() => configuration.close());
   const probes = flags.healthPort === 0 ? undefined : await listenProbes(flags.healthPort);
   undo.defer(() => probes?.close());
-  const keying = undo.adopt(openKeyingTools(flags, { every, log }), (tools) => { tools.close(); });
+  const keying = undo.adopt(openKeyingTools(flags, { every, log, requests: configuration.requests }), (tools) => tools.close());
   const replayMemory = new SharedArrayBuffer(replayMemoryBytes);
   const router = await startRouter({
     name: flags.name, stateDir: flags.stateDir, pid: process.pid, isAlive: isRouter, boot, version, ending: ending.signal,

@@ -21,19 +21,27 @@ export interface RequestSpec { request: string; signerName: string; username?: s
 
 const words = { pod: "authentication.kubernetes.io/pod-name", uid: "authentication.kubernetes.io/pod-uid", node: "authentication.kubernetes.io/node-name" };
 
+/** Unknown is why nobody is known; early: what was not seen here yet may be on its way, so that it is looked at again. */
+export interface Unknown { problem: string; isEarly: boolean }
+
+const never = (problem: string): Result<never, Unknown> => fail({ problem, isEarly: false });
+const early = (problem: string): Result<never, Unknown> => fail({ problem, isEarly: true });
+
 /** requesterOf gives the name of the Router that asked, or why nobody is known by what was written down. */
-export async function requesterOf(parts: RequesterParts, { username = "", extra = {} }: RequestSpec): Promise<Result<string, string>> {
+export async function requesterOf(parts: RequesterParts, { username = "", extra = {} }: RequestSpec): Promise<Result<string, Unknown>> {
   const account = `system:serviceaccount:${parts.routerNamespace}:opensvr-router-`;
-  if (!username.startsWith(account)) return fail(`"${username}" is no account of a RouterClass; ask from a router pod, whose account is opensvr-router-CLASS in namespace ${parts.routerNamespace}`);
+  if (!username.startsWith(account)) return never(`"${username}" is no account of a RouterClass; ask from a router pod, whose account is opensvr-router-CLASS in namespace ${parts.routerNamespace}`);
   const className = username.slice(account.length);
   const [pod = "", uid = "", node = ""] = [words.pod, words.uid, words.node].map((word) => (extra[word]?.length === 1 ? extra[word][0] : ""));
-  if (pod === "" || uid === "" || node === "") return fail("the token is not bound to a pod on a node; ask with the token that the kubelet gives the router pod");
+  if (pod === "" || uid === "" || node === "") return never("the token is not bound to a pod on a node; ask with the token that the kubelet gives the router pod");
   const found = await parts.kube.get(pods, { namespace: parts.routerNamespace, name: pod });
-  const problem = podProblem(found, { uid, node, account: `opensvr-router-${className}` }) ?? ownerProblem(found, parts.daemonSets.get(`${parts.routerNamespace}/opensvr-router-${className}`), className);
-  if (problem !== undefined) return fail(`pod ${pod}: ${problem}`);
+  const problem = podProblem(found, { uid, node, account: `opensvr-router-${className}` });
+  if (problem !== undefined) return never(`pod ${pod}: ${problem}`);
+  const owner = ownerProblem(found, parts.daemonSets.get(`${parts.routerNamespace}/opensvr-router-${className}`), className);
+  if (owner !== undefined) return early(`pod ${pod}: ${owner}`);
   const name = routerName(className, node, parts.sha256);
   const { nodeName } = (parts.routers.get(name)?.["spec"] ?? {}) as { nodeName?: string };
-  return nodeName === node ? ok(name) : fail(`there is no Router ${name} on node ${node}; let RouterClass ${className} select the node`);
+  return nodeName === node ? ok(name) : early(`there is no Router ${name} on node ${node}; let RouterClass ${className} select the node`);
 }
 
 interface PodSpec { nodeName?: string; serviceAccountName?: string }

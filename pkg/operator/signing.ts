@@ -5,7 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { EventSink, KubeObject, KubeStore, Outcome } from "../ports/kube.ts";
 import type { AuthorityKeys, RouterSigner } from "../ports/signer.ts";
 import { requesterOf } from "./requester.ts";
-import type { RequesterParts, RequestSpec } from "./requester.ts";
+import type { RequesterParts, RequestSpec, Unknown } from "./requester.ts";
 import { signingRequests } from "./resources.ts";
 
 /** routerSigner is the name of the signer. */
@@ -26,6 +26,7 @@ interface RequestCondition { type: string; reason?: string; message?: string }
 type Decision = "Approved" | "Denied" | "Failed";
 
 const LIFE_MS = 30 * 86_400_000; // and no longer, whatever is asked for
+const EARLY_MS = 10_000, EARLY_AGAIN_MS = 500; // a request may be seen here before the DaemonSet whose pod asks, or its Router
 const SHORTEST_MS = 600_000; // what the API server takes as the shortest
 const usagesMay: ReadonlySet<string> = new Set(["digital signature", "client auth", "server auth"]);
 
@@ -37,19 +38,24 @@ export async function reconcileRequest(parts: SigningParts, name: string): Promi
   if (object === undefined || certificate !== undefined || is("Denied") || is("Failed") || !parts.leads()) return { done: true };
   const spec = object["spec"] as RequestSpec;
   const judged = await judge(parts, spec);
+  if ("problem" in judged && judged.isEarly && ageOf(object, parts.clock) < EARLY_MS) return { after: EARLY_AGAIN_MS };
   if ("problem" in judged) await refuse(parts, object, { decision: is("Approved") ? "Failed" : "Denied", message: judged.problem });
   else await grant(parts, object, { router: judged.router, isApproved: is("Approved") });
   return { done: true };
 }
 
-async function judge(parts: SigningParts, spec: RequestSpec): Promise<{ router: string } | { problem: string }> {
-  if (spec.signerName !== routerSigner) return { problem: `signer "${spec.signerName}" is not ours; name ${routerSigner}` };
+async function judge(parts: SigningParts, spec: RequestSpec): Promise<{ router: string } | Unknown> {
+  if (spec.signerName !== routerSigner) return { problem: `signer "${spec.signerName}" is not ours; name ${routerSigner}`, isEarly: false };
   const other = spec.usages?.find((usage) => !usagesMay.has(usage));
-  if (other !== undefined) return { problem: `usage "${other}" is not for routers; ask for digital signature, client auth and server auth only` };
+  if (other !== undefined) return { problem: `usage "${other}" is not for routers; ask for digital signature, client auth and server auth only`, isEarly: false };
   const requester = await requesterOf(parts, spec);
-  if (!requester.ok) return { problem: requester.error };
+  if (!requester.ok) return requester.error;
   const problem = await parts.signer.judge(requestOf(spec), requester.value);
-  return problem === undefined ? { router: requester.value } : { problem: `the request is not good for Router ${requester.value} (${problem}); make it with an Ed25519 or P-256 key and the one name urn:svr:router:${requester.value}` };
+  return problem === undefined ? { router: requester.value } : { problem: `the request is not good for Router ${requester.value} (${problem}); make it with an Ed25519 or P-256 key and the one name urn:svr:router:${requester.value}`, isEarly: false };
+}
+
+function ageOf({ metadata: { creationTimestamp = "" } }: KubeObject, clock: Clock): number {
+  return clock.unixMs() - Date.parse(creationTimestamp);
 }
 
 function requestOf({ request }: RequestSpec): string {

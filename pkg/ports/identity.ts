@@ -24,6 +24,17 @@ export interface IdentitySource {
   /** certificates of a file of the configuration, PEM; throws a SvrError */
   authorityFile(file: string): string;
   watch(changed: () => void): { stop(): void };
+  /** told by each configuration whether it needs an identity: who can ask for one does so */
+  wanted(is: boolean): void;
+}
+
+/** CertificateAnswer is what became of a request; gone: nobody knows it any more. */
+export type CertificateAnswer = { readonly certificate: string } | { readonly denied: string } | { readonly gone: true };
+
+/** CertificateRequests asks who signs. */
+export interface CertificateRequests {
+  /** waits for an answer for as long as it takes; the same request is the same question, also after a restart; rejects with a SvrError or the signal's reason */
+  ask(of: { router: string; request: string }, signal: AbortSignal): Promise<CertificateAnswer>;
 }
 
 /** IdentityKeeper keeps keys and certificates that are asked for on this machine; faults are SvrErrors. Keys stay behind it. */

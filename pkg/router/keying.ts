@@ -108,8 +108,8 @@ export function createKeying(options: KeyingOptions): Keying {
   return {
     follow(posted, others) {
       noteRevoked(options, following, posted.config);
-      derived = others;
-      following = posted.config;
+      [derived, following] = [others, posted.config];
+      tools.identity.wanted(needsIdentity(following, options.name));
       mail.follow({ ...posted, keys: derived });
       followAgain();
       take(); // the app puts all keys in force now
@@ -167,6 +167,11 @@ function createIdentityNote({ tools, tellIdentity }: Pick<KeyingOptions, "tools"
 function ownIdentity({ tools, name }: KeyingOptions): ReturnType<IdentitySource["current"]> {
   const now = tools.identity.current();
   return now?.name === name ? now : undefined;
+}
+
+/** For exchanges with peers, or to sign what this router claims of sessions (protocol 7.6). */
+function needsIdentity({ peers, trust }: RouterConfig, name: string): boolean {
+  return peers.some(({ authentication }) => authentication === "certificate") || trust?.origins?.some(({ router }) => router === name) === true;
 }
 
 function viewOfOwn(identity: IdentitySource): CertificateView | undefined {

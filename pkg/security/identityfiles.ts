@@ -18,12 +18,19 @@ export interface IdentityFilesOptions {
   refused(problem: string): void;
 }
 
+/** FileIdentity is the identity of the files. */
+export interface FileIdentity extends IdentitySource {
+  /** looks now, for who wrote them itself */
+  look(): void;
+  close(): void;
+}
+
 const LOOK_MS = 2_000;
 const FILE_MOST = 65_536;
 const files = { key: "key.pem", chain: "chain.pem", authorities: "authorities.pem" } as const;
 
 /** openIdentityFiles reads what is there. */
-export function openIdentityFiles(options: IdentityFilesOptions): IdentitySource & { close(): void } {
+export function openIdentityFiles(options: IdentityFilesOptions): FileIdentity {
   const folder = join(options.stateDir, "identity");
   const listeners = new Set<() => void>();
   let seen = "", problem = "";
@@ -54,7 +61,8 @@ export function openIdentityFiles(options: IdentityFilesOptions): IdentitySource
       listeners.add(changed);
       return { stop: () => { listeners.delete(changed); } };
     },
-    close: () => { looking.stop(); },
+    wanted: () => undefined, // files are somebody else's to write
+    look, close: () => { looking.stop(); },
   };
 }
 

@@ -101,6 +101,11 @@ const router: Role = {
   ],
 };
 
+const routerIdentity: Role = {
+  key: "router-identity", title: "Routers that ask for certificates", where: "the same ClusterRole, with `identity.enabled`",
+  rules: [{ group: certificates, resource: "certificatesigningrequests", verbs: ["create", "list", "watch"], why: "the router's own request, and its answer; requests and certificates hold no secret" }],
+};
+
 const test: Role = {
   key: "test", title: "helm test", where: "ClusterRole of the pod that `helm test` starts; it is deleted after a test that passed",
   rules: [
@@ -112,4 +117,4 @@ const test: Role = {
 };
 
 /** roles lists the roles in the order of the page. */
-export const roles: readonly Role[] = [operator, own, children, signing, signingOwn, signingRouters, site, router, test];
+export const roles: readonly Role[] = [operator, own, children, signing, signingOwn, signingRouters, site, router, routerIdentity, test];

@@ -1,7 +1,16 @@
 // Certificates of routers in a cluster: the operator with the rights of the chart approves and signs what a pod of a RouterClass asks for
 // itself, and denies everything else with a reason. A real API server writes down who asked.
 import { webcrypto } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openAccess } from "../../pkg/kube/access.ts";
+import { openKubeClient } from "../../pkg/kube/client.ts";
+import { createCertificateRequests } from "../../pkg/kube/csr.ts";
+import { createIdentityCluster } from "../../pkg/router/identitycluster.ts";
 import { pemCertificates, verifyChain } from "../../pkg/security/chain.ts";
+import { openIdentityFiles } from "../../pkg/security/identityfiles.ts";
+import { openIdentityKeeper } from "../../pkg/security/identitykeeper.ts";
 import { roles } from "../../scripts/chart/rbac.ts";
 import * as x509 from "../../pkg/security/x509.ts";
 import { createAuthority } from "../support/ca.ts";
@@ -152,6 +161,39 @@ describe("denied with a reason", () => {
     expect((await answerOf(name)).conditions?.[0]?.message).toContain("pod short: it is gone");
   }, 60_000);
 });
+
+test("1.2 a router asks for its certificate itself, renews it before two thirds of its life are over, and its keys stay in its state directory", async () => {
+  const stateDir = mkdtempSync(join(tmpdir(), "opensvr-identity-"));
+  const access = openAccess({ kubeconfig: kube.configFor("self", { token: kube.token(namespace, account, "router-n2") }) }), client = openKubeClient({ access, perSecond: 10, burst: 10 });
+  const faults: unknown[] = [], due: (() => void)[] = [];
+  const files = openIdentityFiles({ stateDir, keyDir: stateDir, every: () => ({ stop: () => undefined }), refused: (problem) => void faults.push(problem) });
+  let aheadMs = 0;
+  const own = createIdentityCluster({
+    name: "edge-n2", files, keeper: openIdentityKeeper({ stateDir, name: "edge-n2" }), clock: { unixMs: () => Date.now() + aheadMs }, random: () => 0.5,
+    log: { info: () => undefined, warn: (fields) => void faults.push(fields), error: (fields) => void faults.push(fields) },
+    after: (_ms, work) => { due.push(work); return { stop: () => void due.splice(0, due.length, ...due.filter((other) => other !== work)) }; },
+    requests: createCertificateRequests({ kube: client, access, signerName: "opensvr.io/router", random: () => 0.5, restarted: () => undefined, failed: (error) => void faults.push(error) }),
+  });
+  try {
+    own.wanted(true);
+    const first = await waitFor("the first certificate", () => own.current(), slow);
+    const secret = JSON.parse(kube.kubectl(["get", "secret", "opensvr-authority", "-n", namespace, "-o", "json"])) as { data: Record<string, string> };
+    const trust = { authorities: pemCertificates(textIn(secret.data["tls.crt"] ?? "")) ?? [], revoked: new Set<string>() };
+    expect(verifyChain(first.chain, trust, Date.now())).toMatchObject({ ok: true, value: { name: "edge-n2", serial: first.serial } });
+    expect(statSync(join(stateDir, "identity", "key.pem")).mode & 0o777).toBe(0o600);
+    aheadMs = (first.notAfter - Date.now()) * 0.7;
+    for (const work of due.splice(0)) work();
+    const second = await waitFor("the next certificate", () => (own.current()?.serial === first.serial ? undefined : own.current()), slow);
+    expect(second.name).toBe("edge-n2");
+    const key = readFileSync(join(stateDir, "identity", "key.pem"), "utf8").split("\n")[1] ?? "";
+    expect([key.length > 20, kube.kubectl(["get", requests, "-o", "json"]).includes(key), faults]).toEqual([true, false, []]);
+  } finally {
+    await own.stop();
+    files.close();
+    client.close();
+    rmSync(stateDir, { recursive: true });
+  }
+}, 90_000);
 
 test("another signer's requests are left alone, and the authority outlives the operator", async () => {
   const other = ask(await make([uri("edge-n1")]), { pod: "router-n1", signer: "example.org/other" });

@@ -132,6 +132,11 @@
   resources: ["routers/status"]
   verbs: ["patch"]
 {{- end }}
+{{- define "opensvr.rules.router-identity" -}}
+- apiGroups: ["certificates.k8s.io"]
+  resources: ["certificatesigningrequests"]
+  verbs: ["create", "list", "watch"]
+{{- end }}
 {{- define "opensvr.rules.test" -}}
 - apiGroups: ["opensvr.io"]
   resources: ["tenants"]

@@ -1,0 +1,118 @@
+// An identity that is asked for: only when it is wanted, again before it ends, never over one that somebody else wrote, with longer pauses
+// after refusals. Time and answers are the test's.
+import { SvrError } from "../base/errors.ts";
+import type { CertificateAnswer, Identity } from "../ports/identity.ts";
+import { createIdentityCluster } from "./identitycluster.ts";
+
+const DAY = 86_400_000;
+const settled = async (): Promise<void> => { for (let turn = 0; turn < 20; turn++) await Promise.resolve(); };
+
+interface World {
+  now: number; asked: string[]; waits: { ms: number; work: () => void }[]; said: string[]; kept: { isOwn: boolean; sinceMs: number } | undefined; dropped: number;
+  answer(with_: CertificateAnswer | Error): Promise<void>;
+  /** runs what waits longest and is no notice */
+  pass(): Promise<number>;
+  own: ReturnType<typeof createIdentityCluster>;
+}
+
+function world(identity?: { isOwn: boolean }): World {
+  let current: Identity | undefined, pending: PromiseWithResolvers<CertificateAnswer> | undefined, keys = 0;
+  const named = (): Identity => ({ name: "r1", chain: [], serial: String(keys), notBefore: made.now, notAfter: made.now + 90 * DAY, sign: () => new Uint8Array() });
+  const tell = (level: string) => (fields: object, text: string): void => void made.said.push(`${level} ${text} ${JSON.stringify(fields)}`);
+  const made = { now: 1_000 * DAY, asked: [] as string[], waits: [] as World["waits"], said: [] as string[], dropped: 0 } as World;
+  if (identity !== undefined) [current, made.kept] = [named(), { ...identity, sinceMs: made.now }];
+  made.own = createIdentityCluster({
+    name: "r1", clock: { unixMs: () => made.now }, random: () => 1, log: { info: tell("info"), warn: tell("warn"), error: tell("error") },
+    after: (ms, work) => {
+      const one = { ms, work };
+      made.waits.push(one);
+      return { stop: () => { made.waits = made.waits.filter((other) => other !== one); } };
+    },
+    files: { current: () => current, authorities: () => [], authorityFile: () => "", watch: () => ({ stop: () => undefined }), wanted: () => undefined, look: () => { current = named(); } },
+    keeper: {
+      kept: () => made.kept, request: () => Promise.resolve(`request ${keys}`), drop: () => { made.dropped++; keys++; },
+      install: () => { made.kept = { isOwn: true, sinceMs: made.now }; keys++; },
+    },
+    requests: { ask: ({ request }, signal) => {
+      made.asked.push(request);
+      pending = Promise.withResolvers();
+      signal.addEventListener("abort", () => { pending?.reject(signal.reason as Error); });
+      return pending.promise;
+    } },
+  });
+  made.answer = async (answer) => {
+    await settled();
+    if (answer instanceof Error) pending?.reject(answer);
+    else pending?.resolve(answer);
+    await settled();
+  };
+  made.pass = async () => {
+    const next = made.waits.find(({ ms }) => ms !== 60_000)!;
+    made.waits = made.waits.filter((one) => one !== next);
+    made.now += next.ms;
+    next.work();
+    await settled();
+    return next.ms;
+  };
+  return made;
+}
+
+test("nothing is asked until an identity is wanted; then once, and the answer is the identity", async () => {
+  const one = world();
+  expect([one.asked, one.waits]).toEqual([[], []]);
+  one.own.wanted(true);
+  one.own.wanted(true);
+  await one.answer({ certificate: "PEM" });
+  expect([one.asked, one.own.current()?.name]).toEqual([["request 0"], "r1"]);
+});
+
+test("it is asked for again when two thirds of its life are over, a little earlier by chance", async () => {
+  const one = world();
+  one.own.wanted(true);
+  await one.answer({ certificate: "PEM" });
+  const from = one.now;
+  while (one.asked.length === 1) await one.pass();
+  const part = (one.now - from) / (90 * DAY);
+  expect([part > 2 / 3 - 1 / 20 - 0.001, part <= 2 / 3]).toEqual([true, true]);
+  await one.answer({ certificate: "PEM" });
+  expect(one.own.current()?.serial).toBe("2");
+});
+
+test("what somebody else wrote is left alone, also when it ends", async () => {
+  const one = world({ isOwn: false });
+  one.own.wanted(true);
+  for (let hour = 0; hour < 24 * 100; hour += 24) await one.pass();
+  expect(one.asked).toEqual([]);
+});
+
+test("a refusal is told once, with longer and longer pauses and another key each time", async () => {
+  const one = world();
+  one.own.wanted(true);
+  const pauses: number[] = [];
+  for (let round = 0; round < 9; round++) {
+    await one.answer({ denied: "no Router r1 on this node" });
+    pauses.push(await one.pass());
+  }
+  expect(pauses).toEqual([10, 20, 40, 80, 160, 320, 640, 900, 900].map((seconds) => seconds * 1_000));
+  expect([one.dropped, one.said.filter((line) => line.includes("no Router r1"))]).toEqual([9, [expect.stringContaining("warn")]]);
+  await one.answer({ certificate: "PEM" });
+  expect(one.own.current()).toBeDefined();
+});
+
+test("a server that is away, a request that is gone: tried again, with the same key", async () => {
+  const one = world();
+  one.own.wanted(true);
+  await one.answer(new SvrError("SVR_KUBE_UNREACHABLE", { object: "API server", attempted: "create", fix: "wait" }));
+  expect(await one.pass()).toBeLessThanOrEqual(30_000);
+  await one.answer({ gone: true });
+  await one.pass();
+  expect(one.asked).toEqual(["request 0", "request 0", "request 0"]);
+});
+
+test("it ends while it waits for an answer", async () => {
+  const one = world();
+  one.own.wanted(true);
+  await settled();
+  await one.own.stop();
+  expect([one.waits, one.own.current()]).toEqual([[], undefined]);
+});

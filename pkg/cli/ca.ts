@@ -5,7 +5,7 @@ import type { AuthorityKeyType, AuthorityPort, AuthorityView, IssuedCertificate 
 import { finish } from "./ask.ts";
 import type { Context, Style } from "./context.ts";
 import { renderFacts } from "./facts.ts";
-import { usageFailure } from "./failure.ts";
+import { isFailureCode, usageFailure } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 import { renderTable } from "./table.ts";
 import type { Cell } from "./table.ts";
@@ -16,6 +16,8 @@ export interface CaFlags { dir: string }
 export interface InitFlags extends CaFlags { name: string; key: AuthorityKeyType; days: number }
 /** IssueFlags are those of `ca issue`; `request` is a file in PEM. */
 export interface IssueFlags extends CaFlags { write: string; key: AuthorityKeyType; days: number; request?: string }
+/** RenewFlags are those of `ca renew`. */
+export interface RenewFlags extends CaFlags { stateDir?: string; days: number }
 /** RevokeFlags are those of `ca revoke`. */
 export interface RevokeFlags extends CaFlags { yes?: boolean; dryRun?: boolean }
 
@@ -40,7 +42,7 @@ async function withAuthority(context: Context, { dir }: CaFlags, work: (port: Au
   try {
     return await finish(context, await work(await context.around.authority(dir)));
   } catch (error) {
-    if (!(error instanceof SvrError) || error.code !== "SVR_AUTHORITY") throw error;
+    if (!(error instanceof SvrError) || !isFailureCode(error.code)) throw error;
     return finish(context, [{ code: error.code, attempted: `the authority in ${dir}`, reason: error.message.slice(`${error.code}: `.length, -`; ${error.fix}`.length), next: error.fix }]);
   }
 }
@@ -85,6 +87,18 @@ export function issueCertificate(context: Context, router: string, flags: IssueF
     const data = { ...itemOf(certificate, around.clock.unixMs()), folder: flags.write, madeKey };
     await context.show({ data, text: () => `certificate ${data.serial} of router ${router} until ${data.notAfter}, written to ${flags.write}\n`, names: [data.serial] });
     await context.note(data.madeKey ? `note: ${flags.write}/key.pem is the router's own; move the folder to STATE/identity of the router, and keep no copy` : "note: bring the folder to STATE/identity of the router, where its key.pem is");
+    return [];
+  });
+}
+
+/** renewIdentity gives a router of this machine another key and certificate. */
+export function renewIdentity(context: Context, router: string, flags: RenewFlags): Promise<ExitCode> {
+  return withAuthority(context, flags, async (port) => {
+    const stateDir = flags.stateDir ?? `/var/lib/opensvr/${router}`;
+    const { certificate, madeKey } = await port.renew({ router, days: flags.days, stateDir });
+    const data = { ...itemOf(certificate, context.around.clock.unixMs()), folder: `${stateDir}/identity`, madeKey };
+    await context.show({ data, text: () => `certificate ${data.serial} of router ${router} until ${data.notAfter}, in ${data.folder} with a new key\n`, names: [data.serial] });
+    await context.note("note: a router that runs takes it within seconds; the certificate before counts until it ends, or until you revoke it");
     return [];
   });
 }

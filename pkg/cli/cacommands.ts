@@ -1,8 +1,8 @@
 // The commands about an authority in a folder, with their options and help. Called by program.ts.
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
-import { initAuthority, issueCertificate, revokeCertificates, showAuthority } from "./ca.ts";
-import type { CaFlags, InitFlags, IssueFlags, RevokeFlags } from "./ca.ts";
+import { initAuthority, issueCertificate, renewIdentity, revokeCertificates, showAuthority } from "./ca.ts";
+import type { CaFlags, InitFlags, IssueFlags, RenewFlags, RevokeFlags } from "./ca.ts";
 import type { Run } from "./program.ts";
 import type { SvrCommand } from "./usage.ts";
 
@@ -28,6 +28,11 @@ export function addCa(program: SvrCommand, run: Run): void {
     .option("--days <days>", "how long it counts, at most as long as the authority", readDays, ROUTER_DAYS)
     .withExamples("ca issue branch --write ./branch-identity", "ca issue branch --request branch.csr --write ./branch-identity --days 30")
     .action((router: string, flags: IssueFlags, command: Command) => run(command, (context) => issueCertificate(context, router, flags)));
+  ca.command("renew").argument("<router>", "name of the router").description("Renew the identity of a router on this machine: a new key of the same kind and its certificate take the place of the old ones together. Authorities that it trusts stay until they end.")
+    .option(...folder).option("--state-dir <folder>", "state directory of the router; /var/lib/opensvr/ROUTER")
+    .option("--days <days>", "how long it counts, at most as long as the authority", readDays, ROUTER_DAYS)
+    .withExamples("ca renew branch", "ca renew branch --dir /root/ca --state-dir /srv/branch --days 30")
+    .action((router: string, flags: RenewFlags, command: Command) => run(command, (context) => renewIdentity(context, router, flags)));
   ca.command("revoke").argument("<serial or router>", "a serial number, or a router whose certificates all are meant").description("Revoke certificates. It shows what it would do and does it with --yes only.")
     .option(...folder).option("--yes", "do it").option("--dry-run", "only look")
     .withExamples("ca revoke branch --dry-run", "ca revoke 5f3a9c0e1b2d4c6f8a7b6c5d4e3f2a1b --yes")

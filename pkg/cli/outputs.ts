@@ -130,7 +130,7 @@ export const outputSchemas = {
   trace: itemsOf(traceSchema),
   "capture run": captureRun, "capture list": captureItems, "capture show": captureOf, "capture fetch": fetchSchema, "capture stop": captureOf, "capture delete": captureOf,
   "audit show": auditShown, "audit verify": auditVerified,
-  "ca init": caView, "ca show": caView, "ca issue": caIssue, "ca revoke": z.looseObject({ revoked: z.boolean().meta({ description: "false: it was only looked at" }), items: z.array(caItem) }),
+  "ca init": caView, "ca show": caView, "ca issue": caIssue, "ca renew": caIssue, "ca revoke": z.looseObject({ revoked: z.boolean().meta({ description: "false: it was only looked at" }), items: z.array(caItem) }),
   enroll: enrollSchema,
   "site token create": z.intersection(tokenItem, z.looseObject({ token: text("the token; it is shown once") })), "site token list": z.looseObject({ items: z.array(tokenItem) }), "site token delete": z.looseObject({ deleted: z.boolean().meta({ description: "false: it was only looked at" }), items: z.array(tokenItem) }),
   "config validate": checkSchema,

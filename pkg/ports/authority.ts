@@ -12,6 +12,9 @@ export interface AuthorityView { name: string; key: AuthorityKeyType; notAfter: 
 /** IssueRequest asks for the files of an identity in a folder: of the key in a request (PEM), or with a new key, closed to others. */
 export interface IssueRequest { router: string; days: number; key: AuthorityKeyType; folder: string; request?: string }
 
+/** RenewRequest asks for another key and certificate of the identity in the state directory of a router. */
+export interface RenewRequest { router: string; days: number; stateDir: string }
+
 /** IssueAnswer is what was written. */
 export interface IssueAnswer { certificate: IssuedCertificate; madeKey: boolean }
 
@@ -22,6 +25,8 @@ export interface AuthorityPort {
   view(): Promise<AuthorityView>;
   /** the same again after a crash goes on where it stopped */
   issue(request: IssueRequest): Promise<IssueAnswer>;
+  /** key, certificate and authorities change together; the same again after a crash goes on where it stopped */
+  renew(request: RenewRequest): Promise<IssueAnswer>;
   /** those of a serial number, or all of a router that count still; they stay in the list */
   revoke(of: { serial: string } | { router: string }): Promise<IssuedCertificate[]>;
 }

@@ -14,6 +14,7 @@ import { syncFolder, writeSynced } from "./identitywriter.ts";
 import { giveNames, hasKey, leftBeside, putBeside } from "./issuedfiles.ts";
 import { noteIssued, readIssued } from "./issuedlist.ts";
 import type { IssuedLine } from "./issuedlist.ts";
+import { renewIdentity } from "./renewal.ts";
 
 const CERTIFICATE = "authority.pem", KEY = "authority-key.pem", ISSUED = "issued.jsonl";
 const UNFINISHED = "authority.pem.new"; // the certificate until all else is there: what lies beside it has signed nothing
@@ -61,6 +62,7 @@ export function openAuthorityFolder(folder: string, clock: Pick<Clock, "unixMs">
       const signer = signerOf(folder, certificate());
       return await finished(request, list(), clock.unixMs()) ?? issueFrom(signer, request, { nowMs: clock.unixMs(), note });
     },
+    renew: (request) => renewIdentity(port, request, clock),
     revoke(of) {
       const chosen = list().filter((one) => one.revoked === undefined && ("serial" in of ? one.serial === of.serial : one.router === of.router));
       if (chosen.length === 0) refuse("serial" in of ? `certificate ${of.serial}` : `router ${of.router}`, "nothing is revoked: no certificate of it counts", `see which there are: svrctl ca show --dir ${folder}`);

@@ -21,7 +21,8 @@ export function openIdentityKeeper({ stateDir, name, key: kind = "Ed25519" }: { 
     },
     async request() {
       const [key, request] = [textOf(join(waiting, files.key)), textOf(join(waiting, files.request))];
-      if (key !== undefined && request !== undefined && await judgeRequest(request, name) === undefined) return request;
+      const isInstalled = key === textOf(join(identity, files.key)); // a crash kept it from going
+      if (key !== undefined && request !== undefined && !isInstalled && await judgeRequest(request, name) === undefined) return request;
       const made = await makeRequest(name, kind);
       written(waiting, () => { writeFolder(waiting, made); });
       return made.request;

@@ -77,6 +77,13 @@ describe.each(protectEngines)("$name", ({ make }) => {
       expect([one(there.shards[0]!, job(true, after)), one(there.shards[0]!, job(true, before))]).toEqual([toHex(ping), toHex(ping)]);
     });
 
+    test("8.2 the key before is accepted for 120 s and no longer", () => {
+      const [here, there] = [router(suite), router(suite)];
+      const [soon, late] = [sealed(here.shards[0]!), sealed(here.shards[0]!)], now = Math.floor(Date.now() / 1000);
+      there.key(2, second);
+      expect([now + 118, now + 125].map((seconds, index) => value(there.shards[0]!.run([job(true, [soon, late][index]!)], seconds))[0])).toEqual([ping, "decrypt-failure"]);
+    });
+
     test("an older key that is said again does not come back", () => {
       const { shards: [shard], key } = router(suite);
       key(2, second);

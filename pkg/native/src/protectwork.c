@@ -2,27 +2,36 @@
 /* A protect worker: takes records from its ring, has them sealed and opened in batches, writes the frames to loopback, where svr_inject
  * takes them. Belongs to one thread. */
 #include "protectbatch.h"
+#include "protectring.h"
 #include "send.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RECORDS_PER_TURN 1024
+#define TAKEN_AT_ONCE (1u << 19) /* bytes of the ring, 8 MiB, between two releases */
+#define STREAM_NS 1000000u      /* packets of this time ... */
+#define STREAM_FROM 32u         /* ... from which on they are taken for a stream */
+#define GATHER_WIRES 32         /* that a batch of a stream should have */
+#define GATHER_NS 20000l        /* how long it waits for them, once */
 
 _Static_assert(sizeof(struct svr_protect_call) == 16 && sizeof(struct svr_protect_counts) == 4 * 8 + SVR_REASON_SLOTS * 8 + 4 * 68, "as pkg/security/protect.ts has them");
 
 struct svr_protect_worker {
 	struct svr_vault *protect;
 	struct svr_send *send;
-	struct ring_buffer *ring;
+	struct svr_taker *ring;
 	int map_fd, epoll_fd, wake_fd, error;
 	__u32 records;
+	__u32 window_records; /* since window_ns */
+	__u64 window_ns;
+	__u8 was_stream;
 	struct svr_protect_counts counts;
 	struct svr_batch batch;
 	/* of svr_protect_run: where frames go instead of the socket */
@@ -148,25 +157,25 @@ static void note_missing(struct svr_protect_worker *worker, __u32 index)
 		counts->missing[counts->missing_count++] = index;
 }
 
-static int on_record(void *context, void *data, size_t size)
+static void on_record(void *context, const void *data, __u32 size)
 {
 	struct svr_protect_worker *worker = context;
 	const struct svr_punt *punt = data;
 	__u32 reason;
 
 	if (size < sizeof(*punt) || punt->length > size - sizeof(*punt) || punt->entry < 2 || (punt->cause != SVR_PUNT_OPEN && punt->cause != SVR_PUNT_SEAL))
-		return 0;
+		return;
 	reason = svr_batch_add(&worker->batch, punt, worker->protect, flush, worker);
 	if (reason)
 		worker->counts.drops[reason]++;
 	if (reason == SVR_DROP_NO_KEY)
 		note_missing(worker, (punt->entry >> 1) - 1);
-	return ++worker->records < RECORDS_PER_TURN ? 0 : -ENOBUFS;
+	worker->records++;
 }
 
 int svr_protect_worker_close(struct svr_protect_worker *worker)
 {
-	ring_buffer__free(worker->ring);
+	svr_taker_close(worker->ring);
 	if (worker->map_fd >= 0)
 		close(worker->map_fd);
 	if (worker->epoll_fd >= 0)
@@ -197,10 +206,9 @@ static int open_ring(struct svr_protect_worker *worker, const char *pin)
 	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (worker->epoll_fd < 0)
 		return -errno;
-	worker->ring = ring_buffer__new(worker->map_fd, on_record, worker, NULL);
-	if (!worker->ring)
-		return -errno;
-	error = watch(worker->epoll_fd, worker->map_fd);
+	error = svr_taker_open(worker->map_fd, &worker->ring);
+	if (!error)
+		error = watch(worker->epoll_fd, worker->map_fd);
 	if (!error && worker->wake_fd >= 0)
 		error = watch(worker->epoll_fd, worker->wake_fd);
 	if (!error)
@@ -241,18 +249,48 @@ static void begin(struct svr_protect_worker *worker, __u32 unix_s)
 	worker->counts.missing_count = 0;
 }
 
+/* Did enough come in this window, or in all of the one before? */
+static int is_stream(struct svr_protect_worker *worker, __u32 got)
+{
+	__u64 now = svr_abi_clock_ns(), since = now - worker->window_ns;
+
+	if (since >= 2 * STREAM_NS)
+		worker->window_records = 0;
+	if (since >= STREAM_NS) {
+		worker->was_stream = worker->window_records >= STREAM_FROM;
+		worker->window_records = 0;
+		worker->window_ns = now;
+	}
+	worker->window_records += got;
+	return worker->was_stream || worker->window_records >= STREAM_FROM;
+}
+
+/* A worker that follows a stream packet by packet is woken for each of them, and sends each by itself: it lets some gather first, without a
+ * release of the ring, so that nothing wakes it. */
+static __u32 take(struct svr_protect_worker *worker)
+{
+	const struct timespec pause = { .tv_nsec = GATHER_NS };
+	__u32 got = svr_taker_take(worker->ring, TAKEN_AT_ONCE, on_record, worker);
+
+	if (!got || worker->batch.count >= GATHER_WIRES || !is_stream(worker, got))
+		return got;
+	nanosleep(&pause, NULL);
+	return got + svr_taker_take(worker->ring, TAKEN_AT_ONCE, on_record, worker);
+}
+
 static int consume(struct svr_protect_worker *worker)
 {
-	int error;
+	__u32 got;
 
 	begin(worker, (__u32)(svr_abi_unix_ns() / 1000000000u));
 	pthread_rwlock_rdlock(&worker->protect->lock);
-	error = ring_buffer__consume(worker->ring);
-	flush(worker);
+	do {
+		got = take(worker);
+		flush(worker);
+		svr_taker_release(worker->ring);
+	} while (got && worker->records < RECORDS_PER_TURN && !worker->error);
 	pthread_rwlock_unlock(&worker->protect->lock);
-	if (worker->error)
-		return worker->error;
-	return error < 0 && error != -ENOBUFS ? error : (int)worker->records;
+	return worker->error ? worker->error : (int)worker->records;
 }
 
 int svr_protect_turn(struct svr_protect_worker *worker, __u32 timeout_ms)
@@ -287,7 +325,7 @@ int svr_protect_run(struct svr_protect_worker *worker, struct svr_protect_call *
 		const struct svr_punt *punt = (const void *)((const __u8 *)record + at);
 		__u32 left = record_size - at, size = punt->length <= left - sizeof(*punt) ? (__u32)sizeof(*punt) + punt->length : left;
 
-		on_record(worker, (void *)punt, size);
+		on_record(worker, punt, size);
 		size = (size + 7u) & ~7u;
 		at += size < left ? size : left;
 	}

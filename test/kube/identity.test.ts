@@ -22,7 +22,7 @@ import type { Right } from "../support/kube/rights.ts";
 import type { TestProcess } from "../support/process.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
-import { waitFor } from "../support/wait.ts";
+import { passes, waitFor } from "../support/wait.ts";
 
 const slow = { deadlineMs: 30_000, everyMs: 100 };
 const edge = {
@@ -204,6 +204,16 @@ test("another signer's requests are left alone, and the authority outlives the o
   expect((await answerOf(waiting)).certificate).toBeDefined();
   expect(kube.kubectl(["get", "secret", "opensvr-authority", "-n", namespace, "-o", "jsonpath={.metadata.uid}{.data}"])).toBe(before);
   expect(itemOf(kube, requests, other)?.status).toEqual({});
+}, 60_000);
+
+test("a request that comes before its Router is there waits for it and is not denied", async () => {
+  apply({ apiVersion: "v1", kind: "Node", metadata: { name: "n4" } });
+  addPod("router-n4", { node: "n4" });
+  const name = ask(await make([uri("edge-n4")]), { pod: "router-n4" });
+  await passes(1_000);
+  expect(itemOf(kube, requests, name)?.status).toEqual({});
+  apply(node("n4"));
+  expect((await answerOf(name)).certificate).toBeDefined();
 }, 60_000);
 
 describe("an authority of the owner's own", () => {

@@ -55,7 +55,7 @@ async function judge(parts: SigningParts, spec: RequestSpec): Promise<{ router: 
 }
 
 function ageOf({ metadata: { creationTimestamp = "" } }: KubeObject, clock: Clock): number {
-  return clock.unixMs() - Date.parse(creationTimestamp);
+  return Math.abs(clock.unixMs() - Date.parse(creationTimestamp)); // where clocks differ by hours a request is old
 }
 
 function requestOf({ request }: RequestSpec): string {

@@ -24,7 +24,7 @@ test.each([[[], 1], [["X25519 (RFC 7748) gives a wrong answer"], 0]] as const)("
   const keying = createKeying({
     name: "east", clock: { monotonicMs: () => 1_000, unixMs: () => 1_000_000 }, random: { bytes }, log: logTo(lines), port: { onPacket: () => undefined }, datapath: { send: (packets: unknown[]) => { sent.push(...packets); } },
     keys: {}, count: () => undefined, tell: () => undefined, tellIdentity: () => undefined, tellRevoked: () => undefined, greet: () => undefined, changed: () => undefined, refusedChanged: () => undefined,
-    tools: { crypto, self: () => ({ name: "east" }), judge: () => ({ ok: false }), certificates: () => [], faults: () => faults, identity: { current: () => identity, authorities: () => [], authorityFile: () => "", watch: () => ({ stop: () => undefined }) } },
+    tools: { crypto, self: () => ({ name: "east" }), judge: () => ({ ok: false }), certificates: () => [], faults: () => faults, identity: { current: () => identity, authorities: () => [], authorityFile: () => "", watch: () => ({ stop: () => undefined }), wanted: () => undefined } },
   } as unknown as KeyingOptions);
   keying.follow({ config: { peers: [{ name: "west", authentication: "certificate" }], paths: [path] }, ids: { "nexthop/west": 5 } } as never, {});
   keying.tick();

@@ -1,12 +1,12 @@
 // First packet of a host: tenant, service, enforcement, limits, path, NAT, session (behaviour 3.1). Called by decide.ts.
 // Any refusal leaves no state, only a counter and a bounded event.
 import { startOf, type AdaptiveStart } from "../svr/adaptive.ts";
+import { SUITE_CLEAR } from "../svr/constants.ts";
 import { openingFlags } from "../svr/segmentfields.ts";
 import { Protect } from "../svr/session.ts";
 import type { SessionContext, SessionSide } from "../svr/session.ts";
 import { enterDraft } from "./batch.ts";
 import { isYielding, resolveCollision } from "./collide.ts";
-import type { SessionSecurity } from "../svr/protected.ts";
 import { beginProtection, offered } from "./protection.ts";
 import { refuseWithReset } from "./enforce.ts";
 import { arrivalKey } from "./arrivalkey.ts";
@@ -82,7 +82,9 @@ interface Attempt {
 function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): void {
   const { arrival, carried, admission, chosen } = at;
   const start = startOf({ ...admission.context, payload: carried.packet.data.subarray(carried.bodyAt, carried.bodyEnd) });
-  const security = securityToward(turn, admission.service, { chosen, start });
+  const offer = securityToward(turn, admission.service, { chosen, start });
+  if (!offer.ok) return void (chosen.giveBack(), refuse(turn, arrival, offer.error, admission.service));
+  const { value: security } = offer;
   const session = newSession(turn, carried, {
     security, start: security !== undefined && admission.service.security.adaptive ? start : undefined, context: admission.context, tenant: admission.tenant, service: admission.service,
     sides: [hostArrivalSide(turn, arrival), chosen.side], flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags),
@@ -111,11 +113,10 @@ function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): 
   });
 }
 
-/** A way to a peer that cannot carry what the service asks for was left out before. */
-function securityToward(turn: Turn, { security: ask }: ServiceEntry, { chosen, start }: { chosen: Chosen; start: AdaptiveStart }): SessionSecurity | undefined {
-  const path = turn.tables.pathById(chosen.side.path);
-  const security = path === undefined ? undefined : offered(turn, { ask, peer: path.peer, start });
-  return security?.ok === true ? security.value : undefined;
+/** Ways to peers that cannot carry what the service asks for were left out before; nothing goes less protected than asked. */
+function securityToward(turn: Turn, { security: ask }: ServiceEntry, { chosen, start }: { chosen: Chosen; start: AdaptiveStart }): ReturnType<typeof offered> | { ok: true; value: undefined } {
+  const path = ask.suite === SUITE_CLEAR && !ask.everyPacket ? undefined : turn.tables.pathById(chosen.side.path);
+  return path === undefined ? { ok: true, value: undefined } : offered(turn, { ask, peer: path.peer, start });
 }
 
 /** The side a host's packet arrived on: it is answered from the address it talked to. */

@@ -10,11 +10,9 @@ import type { SideIndex } from "../svr/session.ts";
 import { changeProtect } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import type { HeldPayload } from "./firstpayloads.ts";
-import { strengthen } from "./protection.ts";
+import { SECURITY_CHANGE, strengthen } from "./protection.ts";
 import { stepSegment } from "./segments.ts";
 import type { Arrival, Carried, Turn } from "./turn.ts";
-
-const SECURITY_CHANGE = 2; // reason of a modify (protocol 6.6)
 
 /** Watched is a packet that arrived on a side of a session, its body in the clear. */
 export interface Watched { handle: Handle; side: SideIndex; carried: Carried }

@@ -16,6 +16,7 @@ import { answerHealth } from "./health.ts";
 import { refreshMoved } from "./moved.ts";
 import { adapts } from "./adapting.ts";
 import { takeSecurity, uncovered } from "./protection.ts";
+import { PAYLOAD_REKEY } from "./rekeying.ts";
 import { leave } from "./relay.ts";
 import { storeReverse } from "./reverse.ts";
 import { sendControl } from "./say.ts";
@@ -134,11 +135,9 @@ const unheld = (): void => undefined;
 
 /** A transit router that hears of a change says it on the next segment with a modify of its own (protocol 6.6). */
 function passOn(turn: Turn, handle: Handle, { tlvs: { modify } }: Opened): void {
-  if (handle.state.side[1].path === 0 || modify?.reason === undefined || modify.done || !PASSED_ON.has(modify.reason)) return;
+  if (handle.state.side[1].path === 0 || modify?.reason !== PAYLOAD_REKEY || modify.done) return; // a change of security is seen by what it changes
   stepSegment(turn, handle, 1, { kind: "trigger", reason: modify.reason });
 }
-
-const PASSED_ON = new Set([4]); // payload rekey; a change of security is seen by what it changes
 
 /** The owner of the key id must be the peer of the flow (protocol 7.4). */
 function isFlowPeer(turn: Turn, handle: Handle, side: SideIndex, opened: Opened): boolean {

@@ -116,7 +116,8 @@ export function strengthen(turn: Turn, handle: Handle, to: SessionSecurity): voi
   beginProtection(turn, handle);
 }
 
-const SECURITY_CHANGE = 2; // reason of a modify (protocol 6.6)
+/** SECURITY_CHANGE is the reason of a modify by which bodies are encrypted from then on (protocol 6.6). */
+export const SECURITY_CHANGE = 2;
 
 /** isSealed tells a packet that came without metadata and as no worker has opened it: it has a tag. */
 export function isSealed({ punt: { session, isOpened } }: Arrival): boolean {

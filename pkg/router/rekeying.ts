@@ -11,7 +11,8 @@ import { sayableKey } from "./protection.ts";
 import { stepSegment } from "./segments.ts";
 import type { Turn } from "./turn.ts";
 
-const PAYLOAD_REKEY = 4; // reason of a modify (protocol 6.6)
+/** PAYLOAD_REKEY is the reason of a modify that brings another payload key (protocol 6.6). */
+export const PAYLOAD_REKEY = 4;
 const KEY_INDEX_MASK = 0xff;
 
 /** renewKey begins a new key where metadata is due and the one that it said is not here any more, or the peer lost what came with it. */

@@ -1,6 +1,6 @@
 // The site endpoint of operators in a cluster, with the rights that the chart gives: a router outside of it enrolls with a token that svrctl made,
 // once, whichever of two operators is asked. A real API server decides who was first.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -55,7 +55,10 @@ afterAll(async () => {
 }, 60_000);
 
 const token = async (router: string): Promise<string> => (await svrctl("site", "token", "create", router, "--kubeconfig", kube.kubeconfig)).out.trim();
-const enroll = (text: string, at: number, state: string): Promise<Ended> => svrctl("enroll", "branch", "--token", text, "--to", `127.0.0.1:${ports[at]}`, "--state-dir", join(root, state));
+const enroll = (text: string, at: number, state: string): Promise<Ended> => {
+  writeFileSync(join(root, `${state}.token`), text, { mode: 0o600 });
+  return svrctl("enroll", "branch", "--token-file", join(root, `${state}.token`), "--to", `127.0.0.1:${ports[at]}`, "--state-dir", join(root, state));
+};
 
 test("a router outside of the cluster gets its certificate with a token; of four that use one at once, at both operators, one is taken", async () => {
   const text = await token("branch");
@@ -68,10 +71,10 @@ test("a router outside of the cluster gets its certificate with a token; of four
   expect(all.filter(({ code }) => code !== 0).map(({ err }) => err)).toEqual(Array.from({ length: 3 }, () => expect.stringContaining("the token was used already") as string));
 }, 120_000);
 
-test("the secret of a token is in no object and in no log; what happened to tokens is told by events and by the log", async () => {
+test("the secret of a token is in no object, in no log, and in no argument of an operator; what happened to tokens is told by events and by the log", async () => {
   const text = await token("branch"), secret = text.split(".")[2] ?? "";
   expect((await enroll(text, 0, "t")).code).toBe(0);
-  const objects = kube.kubectl(["get", "secrets,events.events.k8s.io", "-A", "-o", "json"]), logs = operators.flatMap(({ lines }) => lines).join("\n");
+  const objects = kube.kubectl(["get", "secrets,events.events.k8s.io", "-A", "-o", "json"]), logs = operators.flatMap(({ lines, errors, pid }) => [...lines, errors, readFileSync(`/proc/${pid}/cmdline`, "utf8"), readFileSync(`/proc/${pid}/environ`, "utf8")]).join("\n");
   const kept = Buffer.from((JSON.parse(kube.kubectl(["get", "secret", "opensvr-site-tokens", "-n", namespace, "-o", "json"])) as { data: Record<string, string> }).data[`token.${text.split(".")[1] ?? ""}`] ?? "", "base64").toString();
   expect(secret.length).toBe(43);
   for (const said of [objects, logs, kept]) expect(said).not.toContain(secret);

@@ -1,5 +1,5 @@
-// Secrets stay inside: two routers with known keys, by pre-shared key and by certificate with encrypted payloads, run with everything that they can write (debug logs, records, audit logs, captures, answers of
-// the admin API, svrctl, refused key files), and none of it has a byte of a key in any of the usual spellings. No core dump can be made.
+// Secrets stay inside: two routers with known keys, by pre-shared key and by certificates that they got with one-time tokens, with encrypted payloads, run with everything that they can write (debug logs, records,
+// audit logs, captures, answers of the admin API, svrctl, refused key files), and none of it has a byte of a key or of a token in any of the usual spellings. No core dump can be made.
 //
 //   a --lan0 r1 wan0 == wan0 r2 lan0-- b
 import { createPrivateKey } from "node:crypto";
@@ -7,8 +7,9 @@ import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fromHex, toHex } from "../../pkg/base/bytes.ts";
 import type { PeerKeys } from "../../pkg/svr/keys.ts";
-import { createAuthority, writeIdentity } from "../support/ca.ts";
 import { startCapture } from "../support/capture.ts";
+import { openEnrollingSite } from "../support/enrolling.ts";
+import type { EnrollingSite } from "../support/enrolling.ts";
 import { openNet } from "../support/net.ts";
 import { describeNet } from "../support/probe.ts";
 import { Fabric } from "../support/router.ts";
@@ -30,9 +31,9 @@ const spellingsOf = (all: readonly Uint8Array[]): Buffer[] => all.flatMap((secre
 
 const leaks = (written: ReadonlyMap<string, Buffer>, spellings = spellingsOf(secrets)): string[] => [...written].filter(([, bytes]) => spellings.some((spelling) => bytes.includes(spelling))).map(([name]) => name);
 
-/** Every file below a folder; key files are where keys belong. */
+/** Every file below a folder; key and token files are where those belong. */
 function filesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)).filter((path) => statSync(path).isFile() && !/\/keys\/|\/identity\/key\.pem$|\.keys$/.test(path));
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)).filter((path) => statSync(path).isFile() && !/\/keys\/|\/identity\/key\.pem$|\.keys$|\.token$/.test(path));
 }
 
 const questions = ["status", "peers -o json", "alarms -o json", "sessions -o json", "counters -o json", "tables -o json", "verify -o json", "audit show", "audit verify", "version -o json", "trace --proto tcp --from 10.1.0.10:40000 --to 10.2.0.10:8443 -o json", "capture list -o json"];
@@ -89,22 +90,21 @@ describeNet("secrets", () => {
 });
 
 describeNet("secrets of routers by certificate", () => {
-  test("B5 nothing that routers and svrctl write has a byte of a private key, of keys that were exchanged, or of a payload key", async () => {
-    const ca = await createAuthority(), site = openSite({ more: { securityPolicyRef: { name: "gcm" } }, routers: { r1: { peers: { r2: { psk: undefined } } }, r2: { peers: { r1: { psk: undefined } } } } });
-    const fabric = new Fabric(await openNet(pair), { ...site, policies: { gcm: { payloadEncryption: "GCM", adaptive: false } } });
+  test("B5 nothing that routers, svrctl and operators write has a byte of a private key, of keys that were exchanged, of a payload key, or of a one-time token", async () => {
+    const site = openSite({ more: { securityPolicyRef: { name: "gcm" } }, routers: { r1: { peers: { r2: { psk: undefined } } }, r2: { peers: { r1: { psk: undefined } } } } });
+    const fabric = new Fabric(await openNet(pair), { ...site, policies: { gcm: { payloadEncryption: "GCM", adaptive: false } } }), endpoint = await openEnrollingSite(fabric.net.folder);
     const logOf = (router: Router): string => join(fabric.net.folder, `${router.name}.keys`);
-    const privates: Uint8Array[] = [];
+    const privates: Uint8Array[] = [], tokens: Uint8Array[] = [], written = new Map<string, Buffer>();
     try {
       for (const router of fabric.routers) {
         router.identity = ["--name", router.name, "--log-level", "debug"];
         router.from.push("--key-log", logOf(router));
-        const issued = await ca.issue(router.name);
-        privates.push(new Uint8Array(Buffer.from(createPrivateKey(issued.keyPem).export({ format: "jwk" }).d ?? "", "base64url")));
-        writeIdentity(router.stateDir, issued, [ca]);
+        tokens.push(await enrollTwice(endpoint, router, written));
+        privates.push(new Uint8Array(Buffer.from(createPrivateKey(readFileSync(join(router.stateDir, "identity/key.pem"))).export({ format: "jwk" }).d ?? "", "base64url")));
       }
       await Promise.all(fabric.routers.map((router) => router.start()));
       for (const router of fabric.routers) await waitFor(`${router.name} has keys`, async () => (await router.peers())[0]?.state === "up");
-      const sockets = fabric.routers.flatMap(({ stateDir }) => ["--socket", join(stateDir, "admin.sock")]), written = new Map<string, Buffer>();
+      const sockets = fabric.routers.flatMap(({ stateDir }) => ["--socket", join(stateDir, "admin.sock")]);
       await startTcpServer(fabric.net, "b", { address: hostAddress(2, 4), port: 8443 });
       const wire = await startCapture(fabric.net, "r1", "wan0"), capture = svrctl("capture", ...sockets, "--for", "4s", "--write", join(fabric.net.folder, "all.pcapng"));
       const client = startTcpClient(fabric.net, "a", { to: hostAddress(2, 4), port: 8443, sessions: 3, everyMs: 50 });
@@ -113,6 +113,7 @@ describeNet("secrets of routers by certificate", () => {
         const { out, err } = await svrctl(...words.split(" "), ...sockets.slice(0, 2));
         written.set(`svrctl ${words}`, Buffer.from(out + err));
       }
+      for (const { name, process: { pid } } of fabric.routers) written.set(`${name} arguments`, readFileSync(`/proc/${pid}/cmdline`));
       for (const router of fabric.routers) for (const path of paths) written.set(`${router.name} GET ${path}`, Buffer.from((await router.ask("GET", `/api/v1/routers/self${path}`)).text));
       await capture;
       await client.stop();
@@ -120,18 +121,33 @@ describeNet("secrets of routers by certificate", () => {
       await Promise.all(fabric.routers.map((router) => router.stop()));
       const exchanged = fabric.routers.flatMap((router) => readFileSync(logOf(router), "utf8").trim().split("\n").map((line) => keysOf(JSON.parse(line) as KeyLine)));
       const payload = readWire(await wire.stop(), exchanged).flatMap(({ metadata }) => metadata?.tlvs.payloadKey?.key ?? []);
-      expect([payload.length >= 3, exchanged.length >= 4, privates.map(({ length }) => length)]).toEqual([true, true, [32, 32]]);
+      expect([payload.length >= 3, exchanged.length >= 4, [...privates, ...tokens].map(({ length }) => length)]).toEqual([true, true, [32, 32, 32, 32]]);
+      written.set("operator", Buffer.from(await endpoint.kept()));
+      expect(written.get("operator")?.toString()).toMatch(/"audit":"enrolled".*"audit":"not enrolled".*EnrollmentRefused.*"state":\s*"used"/s);
       for (const router of fabric.routers) written.set(`${router.name} log`, Buffer.from(`${router.process.lines.join("\n")}\n${router.process.errors}`));
       for (const path of filesIn(fabric.net.folder)) written.set(path, readFileSync(path));
       expect([...written.keys()].filter((name) => /all\.pcapng|records\.jsonl|audit\.jsonl$|r1 log|peers -o json/.test(name)).length).toBeGreaterThanOrEqual(7);
-      const spellings = spellingsOf([...privates, ...exchanged.flatMap(({ hmac, meta }) => [hmac, meta]), ...payload]);
+      const spellings = spellingsOf([...privates, ...tokens, ...exchanged.flatMap(({ hmac, meta }) => [hmac, meta]), ...payload]);
       expect(leaks(written, spellings)).toEqual([]);
-      expect(leaks(new Map([["a log that has one", Buffer.from(`{"key":"${toHex(payload[0]!)}"}`)]]), spellings)).toEqual(["a log that has one"]);
+      expect(leaks(new Map([["a log that has one", Buffer.from(`{"key":"${toHex(payload[0]!)}"}`)], ["arguments", Buffer.from(Buffer.from(tokens[1]!).toString("base64url"))]]), spellings)).toEqual(["a log that has one", "arguments"]);
     } finally {
+      await endpoint.close();
       await fabric.close();
     }
   }, 120_000);
 });
+
+/** Enrolls a router, after a token that was cut and before one that was used; keeps what everybody saw and gives the secret. */
+async function enrollTwice(endpoint: EnrollingSite, router: Router, written: Map<string, Buffer>): Promise<Uint8Array> {
+  const token = await endpoint.token(router.name), codes: (number | null)[] = [];
+  for (const [what, text] of [["cut", token.slice(0, -1)], ["good", token], ["used", token]] as const) {
+    const { code, out, err, seen } = await endpoint.enroll(router.name, text, what === "used" ? `${router.stateDir}.thief` : router.stateDir);
+    written.set(`${router.name} enroll ${what}`, Buffer.from(out + err)).set(`${router.name} enroll ${what}, arguments and environment`, seen);
+    codes.push(code);
+  }
+  expect(codes).toEqual([2, 0, 5]);
+  return new Uint8Array(Buffer.from(token.split(".")[2] ?? "", "base64url"));
+}
 
 type KeyLine = Record<"hmac" | "meta" | "salt", string> & Omit<PeerKeys, "hmac" | "meta" | "salt">;
 

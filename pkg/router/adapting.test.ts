@@ -69,6 +69,13 @@ test("8.3 after a second too little to tell is encrypted", () => {
   expect([it.say(HELLO.subarray(0, 3), { arrivedMs: nowMs - 999 }), it.word(), it.say(HELLO.subarray(0, 3), { arrivedMs: nowMs - 1_000 }), it.word()]).toEqual([false, "watched", true, "encrypted"]);
 });
 
+test("8.3 a client whose first byte never comes is held for a second, and then its host has to say it again", () => {
+  const it = watcher(), { nowMs } = it.turn;
+  expect([it.say(HTTP, { offset: 100, arrivedMs: nowMs - 999 }), it.turn.protection.firsts.due(nowMs).length, it.turn.counted]).toEqual([false, 0, []]);
+  expect([it.turn.protection.firsts.due(nowMs + 1).length, it.say(HTTP, { offset: 100, arrivedMs: nowMs - 1_000 }), it.turn.protection.firsts.held()[0]?.entries]).toEqual([1, false, 0]);
+  expect([it.turn.counted, it.word(), it.say(HTTP), it.word()]).toEqual([["limit"], "watched", true, "encrypted"]);
+});
+
 test("14 a client that leaves out its first byte has eight packets held; more are dropped and counted", () => {
   const it = watcher();
   for (let n = 1; n <= 9; n++) expect(it.say(HTTP, { offset: n * 100 })).toBe(false);

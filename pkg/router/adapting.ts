@@ -1,7 +1,7 @@
 // Adaptive encryption in a shard (protocol 8.3): the ends of a watched TCP session look at what hosts say first. TLS stays as it is; for anything
 // else both directions are encrypted from that packet on. The table is pkg/svr/adaptive.ts. Called by accept.ts and arrive.ts.
 import { concatBytes } from "../base/bytes.ts";
-import { adaptiveStep, type AdaptiveEvent } from "../svr/adaptive.ts";
+import { ADAPTIVE_HOLD_MS, adaptiveStep, type AdaptiveEvent } from "../svr/adaptive.ts";
 import { TCP_SYN } from "../svr/constants.ts";
 import { parsePacket } from "../svr/packet.ts";
 import { suiteOf } from "../svr/protected.ts";
@@ -54,7 +54,9 @@ function joined(turn: Turn, of: { uuid: Uint8Array; payload: Uint8Array; next: n
   return after === undefined ? of.payload : concatBytes(of.payload, after.payload);
 }
 
+/** Once: what still waits for the first byte of its client after a second is dropped. The host sends it again, and nobody holds the room of others for longer. */
 function hold(turn: Turn, { punt }: Arrival, { handle, payload, carried: { packet } }: Said): false {
+  if (turn.nowMs - (punt.arrivedMs ?? turn.nowMs) >= ADAPTIVE_HOLD_MS) return void turn.count("limit"), false;
   const { session: _session, isCopied: _isCopied, ...rest } = punt;
   const isHeld = turn.protection.firsts.of(handle.state.uuid).some((one) => one.sequence === packet.tcp!.seq && one.payload.length >= payload.length);
   const one: HeldPayload = { punt: { ...rest, arrivedMs: punt.arrivedMs ?? turn.nowMs, data: packet.data.slice(), gsoSize: 0 }, sequence: packet.tcp!.seq, payload: payload.slice() };

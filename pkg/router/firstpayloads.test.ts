@@ -25,6 +25,26 @@ test("8.3 after a second all of a session goes on, once; others wait for theirs"
   expect([firsts.due(1_000 + ADAPTIVE_HOLD_MS), firsts.due(1_001 + ADAPTIVE_HOLD_MS).length, firsts.held()[0]?.entries]).toEqual([[], 1, 0]);
 });
 
+test("8.3 what is due comes in the order of its bytes, also over the end of sequence numbers", () => {
+  const firsts = createFirstPayloads(), named = (sequence: number): HeldPayload => ({ ...payload(sequence), punt: { ...payload(sequence).punt, ifnum: sequence } });
+  for (const sequence of [4, 0xffff_fffe, 1]) firsts.hold(uuid(1), named(sequence));
+  expect(firsts.due(9_000).map(({ ifnum }) => ifnum)).toEqual([0xffff_fffe, 1, 4]);
+});
+
+test("14 a look at what is due reads what is due and one session more, however many wait", () => {
+  const firsts = createFirstPayloads();
+  let looks = 0;
+  for (let n = 0; n < 100; n++) {
+    const one = payload(n, 1_000 + n);
+    Object.defineProperty(one.punt, "arrivedMs", { get: () => (looks++, 1_000 + n) });
+    firsts.hold(uuid(n), one);
+  }
+  for (const [nowMs, due, looked] of [[1_999, 0, 1], [2_000, 1, 2], [2_004, 4, 5], [9_999, 95, 95]] as const) {
+    looks = 0;
+    expect([firsts.due(nowMs).length, looks]).toEqual([due, looked]);
+  }
+});
+
 test("14 neither one session nor many hold more than is set aside", () => {
   const firsts = createFirstPayloads(), limit = firsts.held()[0]!.limit;
   const taken = (session: number): number => Array.from({ length: 20 }, (_, n) => firsts.hold(uuid(session), payload(n))).filter(Boolean).length;

@@ -15,7 +15,7 @@ export interface FirstPayloads {
   of(uuid: Uint8Array): readonly HeldPayload[];
   /** the same, and it is held no more */
   take(uuid: Uint8Array): readonly HeldPayload[];
-  /** sessions whose second is over: all of theirs, once */
+  /** sessions whose second is over: all of theirs in the order of their bytes, once. Only those are looked at, and one more. */
   due(nowMs: number): HandedPunt[];
   held(): Held[];
 }
@@ -24,7 +24,7 @@ const MOST_HELD = 1_024, MOST_OF_SESSION = 8; // packets
 
 /** createFirstPayloads holds none. */
 export function createFirstPayloads(): FirstPayloads {
-  const kept = new Map<string, HeldPayload[]>();
+  const kept = new Map<string, HeldPayload[]>(); // a session comes behind those that began to wait before it: in the order in which they are due
   const nameOf = (uuid: Uint8Array): string => Buffer.from(uuid).toString("latin1");
   let count = 0;
   const take = (name: string): HeldPayload[] => {
@@ -43,7 +43,14 @@ export function createFirstPayloads(): FirstPayloads {
     },
     of: (uuid) => kept.get(nameOf(uuid)) ?? [],
     take: (uuid) => take(nameOf(uuid)),
-    due: (nowMs) => [...kept].filter(([, [first]]) => nowMs - (first?.punt.arrivedMs ?? 0) >= ADAPTIVE_HOLD_MS).flatMap(([name]) => take(name).map(({ punt }) => punt)),
+    due(nowMs) {
+      const over: HandedPunt[] = [];
+      for (const [name, [first]] of kept) {
+        if (nowMs - (first?.punt.arrivedMs ?? 0) < ADAPTIVE_HOLD_MS) break;
+        over.push(...take(name).toSorted((one, next) => one.sequence - next.sequence | 0).map(({ punt }) => punt));
+      }
+      return over;
+    },
     held: () => [{ name: "first payloads that wait for more", entries: count, limit: MOST_HELD }],
   };
 }

@@ -21,7 +21,7 @@ const originField = z.strictObject({
 
 /** trustField says which certificates count. */
 export const trustField = z.strictObject({
-  authorities: listField(authorityField, { description: "Authorities whose certificates count. Default: those that came with the router's own certificate.", max: 8 }).default([]),
+  authorities: listField(authorityField, { description: "Authorities whose certificates count, beside that of the cluster where it has one. Default: those that came with the router's own certificate.", max: 8 }).default([]),
   revoked: listField(patternField({ description: "Serial number of a certificate that counts no more, lower-case hexadecimal.", example: "1f8b3c", max: 40, pattern: /^[0-9a-f]+$/, what: "a serial number in lower-case hexadecimal digits" }), { description: "Certificates that count no more. Their routers lose their keys within 60s. Default: none.", example: ["1f8b3c"], max: 4_096, unique: true }).default([]),
   origins: listField(originField, { description: "Keys of routers whose origin signatures are verified. A router signs when its own key is among them. Default: none.", max: 4_096 }).default([]),
   onFailure: choiceField(["Refuse", "KeepKeys"], { description: "When the certificate of a peer expires: Refuse takes its keys away within 60s, KeepKeys at the next rotation. Revoked ones are refused at once. Default: Refuse.", example: "Refuse" }).default("Refuse"),

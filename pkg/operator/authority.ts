@@ -1,5 +1,5 @@
 // The authority of the cluster: Secret `opensvr-authority` beside the operator, type kubernetes.io/tls. Made once when there is none and never
-// overwritten, so that one of the owner's own, of cert-manager for instance, is used as it is. Called by signing.ts.
+// overwritten, so that one of the owner's own, of cert-manager for instance, is used as it is. Called by signing.ts and trust.ts.
 import { SvrError } from "../base/errors.ts";
 import type { KubeObject, KubePort } from "../ports/kube.ts";
 import type { AuthorityKeys, RouterSigner } from "../ports/signer.ts";
@@ -13,8 +13,23 @@ export interface AuthorityParts { kube: KubePort; namespace: string; signer: Rou
 
 /** authorityKeys gives the authority; called by the leader only, because it makes one where there is none. */
 export async function authorityKeys(parts: AuthorityParts): Promise<AuthorityKeys> {
-  const at = { namespace: parts.namespace, name: authorityName };
-  const found = await parts.kube.get(secrets, at) ?? await make(parts, at) ?? await parts.kube.get(secrets, at);
+  const at = placeOf(parts);
+  return keysIn(await parts.kube.get(secrets, at) ?? await make(parts, at) ?? await parts.kube.get(secrets, at), at);
+}
+
+/** readAuthority gives the authority; undefined: there is none yet. */
+export async function readAuthority(parts: Pick<AuthorityParts, "kube" | "namespace">): Promise<AuthorityKeys | undefined> {
+  const at = placeOf(parts), found = await parts.kube.get(secrets, at);
+  return found === undefined ? undefined : keysIn(found, at);
+}
+
+interface Place { namespace: string; name: string }
+
+function placeOf({ namespace }: Pick<AuthorityParts, "namespace">): Place {
+  return { namespace, name: authorityName };
+}
+
+function keysIn(found: KubeObject | undefined, at: Place): AuthorityKeys {
   const { "tls.crt": certificate, "tls.key": key } = (found?.["data"] ?? {}) as Record<string, string | undefined>;
   if (certificate === undefined || key === undefined) {
     throw new SvrError("SVR_AUTHORITY", { object: `secret ${at.namespace}/${at.name}`, attempted: "the authority has no tls.crt or no tls.key", fix: "put both there, or delete the Secret: the operator makes another, which no router trusts yet" });
@@ -23,7 +38,7 @@ export async function authorityKeys(parts: AuthorityParts): Promise<AuthorityKey
 }
 
 /** Undefined: another one was faster. */
-async function make({ kube, signer, nowMs }: AuthorityParts, at: { namespace: string; name: string }): Promise<KubeObject | undefined> {
+async function make({ kube, signer, nowMs }: AuthorityParts, at: Place): Promise<KubeObject | undefined> {
   const { certificate, key } = await signer.create(nowMs());
   const data = { "tls.crt": inBase64(certificate), "tls.key": inBase64(key) };
   const metadata = { ...at, labels: { "app.kubernetes.io/name": "opensvr", "app.kubernetes.io/managed-by": "opensvr-operator" } };

@@ -1,6 +1,7 @@
 // The operator: follows every kind, compiles what changed, writes RouterConfigs and conditions. Constructed by cmd/operator with
 // its adapters. All replicas follow and compile; only the leader writes, and it checks that it leads before every write.
 import { createPager } from "../plan/pages.ts";
+import type { RouterConfig } from "../plan/config.ts";
 import { createPlanner } from "../plan/planner.ts";
 import type { Planner } from "../plan/planner.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -27,10 +28,13 @@ import { createSilence } from "./silence.ts";
 import type { Cutting } from "./snapshot.ts";
 import { createCutting, pagesOf, readSnapshot, snapshotName, writeSnapshot } from "./snapshot.ts";
 import { authorityKeys } from "./authority.ts";
+import type { AuthorityParts } from "./authority.ts";
 import { reconcileRequest, routerSigner } from "./signing.ts";
 import { reconcileStatus } from "./statuses.ts";
 import type { StatusParts } from "./statuses.ts";
 import { sweepPages } from "./sweep.ts";
+import { readTrust } from "./trust.ts";
+import type { ClusterTrust } from "./trust.ts";
 import { followUsers } from "./users.ts";
 
 /** OperatorOptions are the adapters and settings of one replica. */
@@ -70,6 +74,7 @@ const WORKERS = 8;
 const SIGNERS = 2;
 const RESYNC_MS = 600_000;
 const SWEEP_MS = 60_000;
+const TRUST_MS = 10_000; // a certificate that is revoked loses its keys 60 s later, with what routers need
 const SNAPSHOT_MS = 1_000;
 const FEW = 1_000; // objects of an edit; of more, somebody's own edit comes first
 const ASIDE_MS = 50, MOST_ASIDE = 20; // a status gives way to heads for a second at most
@@ -86,10 +91,12 @@ interface Parts {
   /** children of classes, see classes.ts */
   applied: ClassParts["applied"];
   cutting: Cutting;
+  /** absent: routers believe what their objects say */
+  trust: ClusterTrust | undefined;
   leads: () => boolean;
 }
 
-interface Queues { plan: WorkQueue; heads: WorkQueue; statuses: WorkQueue; classes: WorkQueue; chores: WorkQueue }
+interface Queues { trust: WorkQueue; plan: WorkQueue; heads: WorkQueue; statuses: WorkQueue; classes: WorkQueue; chores: WorkQueue }
 
 /** startOperator resolves when every store has synced and everything is compiled; it rejects when the signal ends that. */
 export async function startOperator(options: OperatorOptions, signal: AbortSignal): Promise<RunningOperator> {
@@ -99,8 +106,9 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   await watcher.synced(signal);
   const previous = await readSnapshot({ kube, namespace, sha256: options.sha256 });
   const later: { leadership?: Leadership; queues?: Queues } = {}; // stores speak before either is there
+  const leads = (): boolean => later.leadership?.leads() ?? false;
   const inventory = createInventory({ stores: stores.planned, namespaces: stores.namespaces, changed: () => { later.queues?.plan.add(ALL); } });
-  const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book: createBook(), waiting: new Set(), unnamed: new Map(), applied: new Map(), cutting: createCutting(options.sha256), leads: () => later.leadership?.leads() ?? false };
+  const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book: createBook(), waiting: new Set(), unnamed: new Map(), applied: new Map(), cutting: createCutting(options.sha256), trust: await trustOf(options, { leads, changed: () => { if (later.queues !== undefined) believeOther(parts, later.queues); } }), leads };
   const silence = createSilence(stores.routers, () => clock.monotonicMs());
   const reports = createReports({
     routers: stores.routers, silence, every: (ms, work) => options.every(ms, work), exists: (id) => inventory.object(id) !== undefined, turn: (id) => { later.queues?.statuses.add(id); },
@@ -118,7 +126,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
     addAll(parts, made);
     signing.all();
   };
-  const timers = [options.every(RESYNC_MS, addEverything), options.every(SWEEP_MS, () => { made.chores.add("sweep"); })];
+  const timers = [options.every(RESYNC_MS, addEverything), options.every(SWEEP_MS, () => { made.chores.add("sweep"); }), options.every(TRUST_MS, () => { made.trust.add(ALL); })];
   const elected = later.leadership = options.elect();
   const leading = elected.watch((leads) => { if (leads) addEverything(); });
   if (elected.leads()) addEverything();
@@ -126,7 +134,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
     leads: () => elected.leads(),
     async stop() {
       for (const one of [...timers, leading, acks, lostPages, classes, users, reports, silence, inventory]) one.stop();
-      await Promise.all([made.plan, made.heads, made.statuses, made.classes, made.chores].map((queue) => queue.drain()));
+      await Promise.all([made.trust, made.plan, made.heads, made.statuses, made.classes, made.chores].map((queue) => queue.drain()));
       await signing.drain();
       await keepSnapshot(parts);
       await elected.release();
@@ -139,9 +147,9 @@ interface Signing { all(): void; drain(): Promise<void> }
 
 /** Requests of routers for certificates; each is looked at when it changes, and all by who begins to lead. */
 function startSigning({ options, stores, leads }: Parts, requests: KubeStore | undefined): Signing {
-  const { signer, kube, namespace, clock, events, classes, log } = options;
+  const { signer, kube, clock, events, classes, log } = options;
   if (signer === undefined || requests === undefined) return { all: () => undefined, drain: () => Promise.resolve() };
-  const authority = (): ReturnType<typeof authorityKeys> => authorityKeys({ kube, namespace, signer, nowMs: () => clock.unixMs() });
+  const authority = (): ReturnType<typeof authorityKeys> => authorityKeys(authorityOf(options, signer));
   const parts = { kube, requests, signer, authority, events, clock, leads, routers: stores.routers, daemonSets: stores.daemonSets, routerNamespace: classes.namespace, sha256: options.sha256 };
   const queue = options.openQueue({ name: "requests", workers: SIGNERS, work: (name) => reconcileRequest(parts, name), told: (key, outcome) => { logOutcome(log, { name: "requests", key, outcome }); } });
   const watching = requests.watch(({ key }) => { queue.add(key); });
@@ -154,13 +162,39 @@ function startSigning({ options, stores, leads }: Parts, requests: KubeStore | u
   };
 }
 
+function authorityOf({ kube, namespace, clock }: OperatorOptions, signer: RouterSigner): AuthorityParts {
+  return { kube, namespace, signer, nowMs: () => clock.unixMs() };
+}
+
+/** Who signs for routers tells them whom to believe. */
+async function trustOf(options: OperatorOptions, heard: { leads: () => boolean; changed: () => void }): Promise<ClusterTrust | undefined> {
+  const { signer, log } = options;
+  return signer === undefined ? undefined : readTrust({ ...authorityOf(options, signer), ...heard, log });
+}
+
+/** Every configuration is another one. */
+function believeOther({ stores, book }: Parts, queues: Queues): void {
+  book.changed([]);
+  for (const { metadata: { name } } of stores.routers.list()) {
+    book.planned(name);
+    queues.heads.add(name);
+  }
+}
+
+/** What the compiler made of a router, with what the cluster believes. */
+function configOf({ planner, trust }: Parts, router: string): RouterConfig | undefined {
+  const config = planner.config(router);
+  return config === undefined ? undefined : trust?.into(config) ?? config;
+}
+
 function openQueues(parts: Parts, heard: Pick<StatusParts, "silence" | "reports" | "users">, queues: () => Queues): Queues {
   const { options, stores, book, leads } = parts;
   const { kube, openQueue, clock, log, events } = options;
   const open = (name: string, workers: number, work: (key: string) => Promise<Outcome>): WorkQueue => openQueue({ name, workers, work, told: (key, outcome) => { logOutcome(log, { name, key, outcome }); } });
-  const headParts = { kube, heads: stores.heads, pages: stores.pages, routers: stores.routers, configOf: (router: string) => parts.planner.config(router), book, unnamed: parts.unnamed, leads, pager: createPager(options.sha256), named: new WeakMap(), version: options.version };
+  const headParts = { kube, heads: stores.heads, pages: stores.pages, routers: stores.routers, configOf: (router: string) => configOf(parts, router), book, unnamed: parts.unnamed, leads, pager: createPager(options.sha256), named: new WeakMap(), version: options.version };
   const statusParts: StatusParts = { kube, inventory: parts.inventory, planner: parts.planner, book, configs: stores.heads, ...heard, events, clock, leads, written: new Map(), waiting: parts.waiting };
   return {
+    trust: open("trust", 1, () => parts.trust?.look() ?? Promise.resolve({ done: true })),
     plan: open("plan", 1, () => Promise.resolve(plan(planningOf(parts, queues())))),
     heads: open("heads", WORKERS, (router) => reconcileHead(headParts, router)),
     statuses: open("statuses", WORKERS, async (id) => {
@@ -224,6 +258,7 @@ function addAll({ stores, inventory }: Parts, queues: Queues): void {
   for (const { metadata } of stores.heads.list()) queues.heads.add(metadata.name);
   for (const { metadata } of stores.classes.list()) queues.classes.add(metadata.name);
   for (const name of ["default", "snapshot"]) queues.chores.add(name);
+  queues.trust.add(ALL);
 }
 
 function once(options: OperatorOptions, ms: number, work: () => void): { stop(): void } {

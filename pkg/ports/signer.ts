@@ -9,6 +9,8 @@ export interface RouterSigner {
   judge(request: string, router: string): Promise<string | undefined>;
   /** the certificate, PEM; the request is judged again */
   sign(authority: AuthorityKeys, of: { request: string; router: string; lifeMs: number; nowMs: number }): Promise<string>;
+  /** the certificate that routers are to believe, PEM: the last one of those of an authority, and nothing else of the text */
+  top(certificates: string): string;
   /** a new authority */
   create(nowMs: number): Promise<AuthorityKeys>;
 }

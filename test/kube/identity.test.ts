@@ -15,7 +15,7 @@ import { roles } from "../../scripts/chart/rbac.ts";
 import * as x509 from "../../pkg/security/x509.ts";
 import { createAuthority } from "../support/ca.ts";
 import { chartFolder, openHelm } from "../support/kube/chart.ts";
-import { itemOf, launchOperator, operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
+import { contentOf, headOf, itemOf, launchOperator, operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
 import type { OperatorStart } from "../support/kube/operator.ts";
 import { rightsOf, textOf, without } from "../support/kube/rights.ts";
 import type { Right } from "../support/kube/rights.ts";
@@ -112,6 +112,21 @@ test("a router pod gets the certificate of the Router of its node, from the auth
   expect(peer).toMatchObject({ ok: true, value: { name: "edge-n1" } });
   expect(peer.ok && peer.value.notAfter - Date.now()).toBeLessThanOrEqual(3_600_000);
   expect(new x509.X509Certificate(chain[0]!).subject).toBe("CN=edge-n1");
+}, 60_000);
+
+/** Authorities that a router is told of. */
+function toldTo(router: string): string[] {
+  const text = (headOf(kube, router)?.pages ?? []).map((page) => contentOf(kube, page) ?? "").join("");
+  const line = text.split("\n").find((one) => one.startsWith("config ")) ?? "config {}";
+  return (JSON.parse(line.slice("config ".length)) as { trust?: { authorities: string[] } }).trust?.authorities ?? [];
+}
+
+test("every router is told of the authority, beside those that its object names", async () => {
+  const own = await createAuthority("of one site");
+  kube.kubectl(["patch", "routers.opensvr.io", "edge-n2", "--type=merge", "-p", JSON.stringify({ spec: { trust: { authorities: [{ pem: own.pem }] } } })]);
+  const made = new x509.X509Certificate(textIn(kube.kubectl(["get", "secret", "opensvr-authority", "-n", namespace, "-o", "jsonpath={.data.tls\\.crt}"]))).toString("pem");
+  await waitFor("both routers are told", () => toldTo("edge-n1").length === 1 && toldTo("edge-n2").length === 2, { ...slow, show: () => JSON.stringify([toldTo("edge-n1"), toldTo("edge-n2")]) });
+  expect([toldTo("edge-n1"), toldTo("edge-n2")].map((list) => list.map((pem) => pem.trim()))).toEqual([[made], [own.pem, made]]);
 }, 60_000);
 
 test("P-256 is signed too", async () => {
@@ -253,10 +268,10 @@ describe("a right of signing that is taken away is missed, and its request waits
   test.each(rights)("$text", async ({ key, right, text }) => {
     const isRead = right.verb === "list" || right.verb === "watch";
     if (isRead) await operator.stop(15_000); // a watch goes on with the rights that it began with
-    if (text === "create secrets") kube.kubectl(["delete", "secret", "opensvr-authority", "-n", namespace]);
     expect(may(right)).toBe(true);
     setRole(key, right);
     await waitFor("the right is gone", () => !may(right), slow);
+    if (text === "create secrets") kube.kubectl(["delete", "secret", "opensvr-authority", "-n", namespace]);
     if (isRead) operator = launchOperator(kube, startOf("operator-4"));
     const from = operator.lines.length, name = ask(await make([uri("edge-n1")]), { pod: "router-n1" });
     const isMissed = (line: string): boolean => (isRead ? line.includes('"cause":"denied"') && line.includes("certificatesigningrequests") : line.includes("SVR_KUBE_DENIED") && line.includes(name));

@@ -4,8 +4,8 @@
 /** conditionTypes are the conditions that every kind has; Ready sums up the others. */
 export const conditionTypes = ["Accepted", "ResolvedRefs", "Programmed", "Ready"] as const;
 
-/** ConditionType is one of them. */
-export type ConditionType = (typeof conditionTypes)[number];
+/** ConditionType is one of them; Certified is a Router's alone: it has a certificate, where it needs one. */
+export type ConditionType = (typeof conditionTypes)[number] | "Certified";
 
 /** conditionReasons lists every reason with its meaning; append-only. */
 export const conditionReasons = {
@@ -24,6 +24,11 @@ export const conditionReasons = {
   NoAnswer: "a router has not been heard of for some time",
   Ready: "all other conditions are true",
   NotReady: "another condition is not true",
+  CertificateNotNeeded: "no peer knows the router by certificate, and it signs nothing",
+  CertificateInUse: "the router has a certificate that counts",
+  RenewalLate: "two thirds of the life of the certificate are over, and there is no other one yet",
+  CertificateExpired: "the certificate of the router has ended",
+  CertificateMissing: "the router needs a certificate and has none",
 } as const;
 
 /** ConditionReason is a reason of the table. */
@@ -57,6 +62,6 @@ export function datedConditions(verdicts: readonly Verdict[], generation: number
 /** readyVerdict sums up: the first that is not true gives the message, the first of those that are false before the unknown ones. */
 export function readyVerdict(verdicts: readonly Verdict[]): Verdict {
   const first = verdicts.find((one) => one.status === "False") ?? verdicts.find((one) => one.status === "Unknown");
-  if (first === undefined) return { type: "Ready", status: "True", reason: "Ready", message: verdicts.at(-1)?.message ?? "" };
+  if (first === undefined) return { type: "Ready", status: "True", reason: "Ready", message: verdicts.find(({ type }) => type === "Programmed")?.message ?? "" };
   return { type: "Ready", status: first.status, reason: first.reason, message: first.message };
 }

@@ -8,7 +8,7 @@ const count = (description: string): z.ZodOptional<z.ZodInt> => z.int().min(0).m
 const programmed = text("Routers that have programmed the object, of those that use it.", 32);
 
 const conditionStatus = z.strictObject({
-  type: z.string().min(1).max(316).meta({ description: "Accepted: the object can be used. ResolvedRefs: what it names exists. Programmed: its routers have it. Ready: all of these." }),
+  type: z.string().min(1).max(316).meta({ description: "Accepted: the object can be used. ResolvedRefs: what it names exists. Programmed: its routers have it. Certified: the Router has a certificate where it needs one. Ready: all of these." }),
   status: z.enum(["True", "False", "Unknown"]).meta({ description: "True, False or Unknown." }),
   reason: z.string().min(1).max(1024).meta({ description: "Why the status is so, in one word for programs." }),
   message: z.string().max(32_768).meta({ description: "What is wrong and what to do about it, or how far it is." }),
@@ -48,6 +48,16 @@ const busy = {
 
 const peers = z.strictObject({ up: count("Peers that are up: that answered a signed probe of path MTU discovery on some path (asked every 600 s by default, every 30 s while nobody answers); where that is off, that have a usable key. There is no BFD in this version."), all: count("Peers.") }).meta({ description: "Peers of the router." }).optional();
 
+/** alarmsMost bounds the alarms of a report. */
+const alarmsMost = 16;
+const certificate = z.strictObject({
+  serial: text("Serial number, lower-case hexadecimal.", 64), authority: text("Who signed it.", 1_024), authorityKey: text("Key id of the authority, lower-case hexadecimal; empty when the certificate does not say.", 128),
+  notBefore: text("Its begin, RFC 3339.", 35), notAfter: text("Its end, RFC 3339.", 35),
+}).meta({ description: "Certificate that the router shows its peers. Default: it has none." }).optional();
+const alarms = z.array(z.strictObject({
+  severity: z.enum(["critical", "major", "minor"]).meta({ description: "How bad it is." }), name: text("Name of the alarm.", 64), object: text("What it is about.", 300), text: text("What is wrong, and what to do.", 1_024),
+}).meta({ description: "An alarm." })).max(alarmsMost).meta({ description: "What holds now, the worst first, at most 16." }).optional();
+
 /** statusFields are the fields of each kind's status beside the common ones. */
 const statusFields: Readonly<Record<ServedKind, z.core.$ZodLooseShape>> = {
   Tenant: { routers: programmed, members: count("How many members it has."), parent: text("Tenant above it."), sessions: count("Live sessions of it and of its children, each at the router where it entered; above 999 three digits of it. Of tenants that are among the 200 busiest of a router, as of the last minute.") },
@@ -55,7 +65,7 @@ const statusFields: Readonly<Record<ServedKind, z.core.$ZodLooseShape>> = {
   ServiceRoute: { programmed, up: text("Ways that are up, of all: a way is a path to the peer, a target, or the interface, at each router. It is up when the router has it programmed, is heard of, and its peer, if it leads to one, is up; targets are not probed in this version.", 32), sessions: count("Live sessions on the route, at each router that has it; above 999 three digits of it.") },
   ServicePolicy: { routers: programmed, usedBy: count("Services that name it.") },
   SecurityPolicy: { routers: programmed, usedBy: count("Services that name it.") },
-  Router: { programmed, acked: text("Hash that the router has in force, its first digits.", 16), version: text("Version of the router.", 64), tier: text("How established packets are forwarded: TC, eBPF at TC ingress, which is the only way of this version.", 64), sessions: count("Live sessions."), peers, peersUp: text("Peers that are up, of all.", 32), ...busy, boot: text("Name of this start of the router; another after each start.", 64), time: text("When the router wrote this, RFC 3339.", 35) },
+  Router: { programmed, acked: text("Hash that the router has in force, its first digits.", 16), version: text("Version of the router.", 64), tier: text("How established packets are forwarded: TC, eBPF at TC ingress, which is the only way of this version.", 64), sessions: count("Live sessions."), peers, peersUp: text("Peers that are up, of all.", 32), certificate, alarms, ...busy, boot: text("Name of this start of the router; another after each start.", 64), time: text("When the router wrote this, RFC 3339.", 35) },
   RouterClass: { routers: text("Routers that are ready, of those wanted.", 32), version: text("Image of the routers.", 512) },
   RouterConfig: { acked: acknowledged, error: refused },
 };

@@ -16,7 +16,7 @@ const readyState = z.enum(["True", "False", "Unknown"]);
 const object = {
   name: text("name"), namespace: maybe("namespace; absent for kinds without"), ready: readyState.meta({ description: "condition Ready; Unknown too while no operator has looked at this generation" }),
   reason: text("reason of it, CamelCase"), message: text("for people, with what to do"), created: text("RFC 3339"),
-  conditions: z.array(z.looseObject({ type: text("Accepted, ResolvedRefs, Programmed or Ready"), status: readyState, reason: text("CamelCase"), message: text("for people"), since: text("RFC 3339, when status changed") })),
+  conditions: z.array(z.looseObject({ type: text("Accepted, ResolvedRefs, Programmed or Ready; of a Router Certified too"), status: readyState, reason: text("CamelCase"), message: text("for people"), since: text("RFC 3339, when status changed") })),
 };
 
 const tenant: z.ZodType<TenantItem> = z.looseObject({

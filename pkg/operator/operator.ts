@@ -11,6 +11,7 @@ import type { RouterSigner } from "../ports/signer.ts";
 import { createBook } from "./book.ts";
 import type { Book } from "./book.ts";
 import { followAcks } from "./acks.ts";
+import { followCertificates } from "./certificates.ts";
 import { makeDefaultClass, reconcileClass } from "./classes.ts";
 import type { ClassParts } from "./classes.ts";
 import { followClasses } from "./classevents.ts";
@@ -119,7 +120,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   later.queues = made;
   const acks = followAcks({ configs: stores.heads, book: parts.book, heads: made.heads, statuses: made.statuses, waiting: parts.waiting, after: (ms, work) => once(options, ms, work) });
   const lostPages = followLostPages({ pages: stores.pages, configs: stores.heads, heads: made.heads, after: (ms, work) => once(options, ms, work) });
-  const classes = followClasses(stores, made.classes);
+  const classes = followClasses(stores, made.classes), certificates = followCertificates(stores.routers, (id) => { made.statuses.add(id); });
   const signing = startSigning(parts, requests);
   plan(planningOf(parts, made)); // before anybody may lead: a whole compile takes longer than a lease
   const addEverything = (): void => {
@@ -133,7 +134,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   return {
     leads: () => elected.leads(),
     async stop() {
-      for (const one of [...timers, leading, acks, lostPages, classes, users, reports, silence, inventory]) one.stop();
+      for (const one of [...timers, leading, acks, lostPages, classes, certificates, users, reports, silence, inventory]) one.stop();
       await Promise.all([made.trust, made.plan, made.heads, made.statuses, made.classes, made.chores].map((queue) => queue.drain()));
       await signing.drain();
       await keepSnapshot(parts);

@@ -91,6 +91,25 @@ test("a router that is not heard of any more is told, whatever time it wrote; fa
   expect([await ready(), events.map(({ type, reason }) => `${type} ${reason}`)]).toEqual(["True Ready", ["Warning NoAnswer", "Normal Ready"]]);
 });
 
+test("a router that needs a certificate and has none is not ready after a minute; the end of the one that it has is told before and when it comes", async () => {
+  const { kube, parts, now, run, ready, events, compile } = await world();
+  const peer = { name: "r2", allowedTenants: [], paths: [{ name: "main", interface: "wan0", remoteAddress: "192.0.2.2" }] };
+  await kube.apply(resourceOf("Router"), { ...router, spec: { authentication: "Certificate", interfaces: [{ name: "lan0", type: "LAN" }, { name: "wan0", type: "WAN", addresses: ["192.0.2.1/24"], waypoints: [{ address: "192.0.2.1" }] }], peers: [peer] } }, { manager: "svrctl" });
+  compile();
+  parts.book.acked("r1", parts.book.wantedHash("r1"));
+  const look = async (ms: number, report: object = {}): Promise<string> => {
+    now.ms += ms;
+    await kube.status(resourceOf("Router"), { name: "r1" }, { ...((await kube.get(resourceOf("Router"), { name: "r1" }))?.["status"] as object), time: String(now.ms), ...report });
+    await run();
+    return ready();
+  };
+  expect([await look(0), await look(59_000), await look(6_000)]).toEqual(["False Pending", "False Pending", "False CertificateMissing"]);
+  const time = (ms: number): string => new Date(ms).toISOString();
+  const certificate = { serial: "0a", notBefore: time(now.ms), notAfter: time(now.ms + 3_600_000) };
+  expect([await look(6_000, { certificate }), await look(2_700_000, { certificate }), await look(894_000, { certificate })]).toEqual(["True Ready", "True Ready", "False CertificateExpired"]);
+  expect(events.map(({ type, reason }) => `${type} ${reason}`)).toEqual(["Warning CertificateMissing", "Normal Ready", "Normal CertificateInUse", "Warning RenewalLate", "Warning CertificateExpired"]);
+});
+
 test("a router that refuses its configuration is told with its words; what it said of an earlier one is not", async () => {
   const { kube, parts, now, run, ready } = await world();
   const hash = "f".repeat(64);

@@ -2,13 +2,14 @@
 // of sessions alone when it is the object's turn (reports.ts). Called by operator.ts for the queue "statuses", key is the compiler's
 // name of the object. An event repeats a change of Ready.
 import { datedConditions } from "../api/conditions.ts";
-import type { Condition } from "../api/conditions.ts";
+import type { Condition, Verdict } from "../api/conditions.ts";
 import type { ApiObject } from "../api/kinds.ts";
 import type { Problem } from "../api/problem.ts";
 import type { Planner } from "../plan/planner.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventSink, KubeObject, KubePort, KubeStore, Outcome } from "../ports/kube.ts";
 import type { Book } from "./book.ts";
+import { certificateFacts, certifiedVerdict } from "./certificates.ts";
 import { countsOf } from "./counts.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Reports } from "./reports.ts";
@@ -59,10 +60,10 @@ export async function reconcileStatus(parts: StatusParts, id: string): Promise<O
   const hasTurn = parts.reports.takeTurn(id);
   const again: Outcome = split.kind === "Router" ? { after: HEARD_MS } : { done: true };
   const routers = parts.planner.usedAt(id);
-  const facts = factsOf(parts, { id, ...split, routers });
+  const before = statusOf(object);
+  const facts = factsOf(parts, { id, ...split, routers, before });
   if (facts.progress.done < facts.progress.all) parts.waiting.add(id);
   else parts.waiting.delete(id);
-  const before = statusOf(object);
   const status = wantedStatus(parts, { id, key: split.key, routers, facts, before });
   if (!parts.leads() || isSame(before, status)) return again;
   const wait = (written.get(id) ?? -Infinity) + STATUS_MS - clock.monotonicMs();
@@ -84,13 +85,17 @@ function statusOf(object: KubeObject): Partial<Status> {
   return (object["status"] ?? {});
 }
 
-function factsOf(parts: StatusParts, { id, kind, key, routers }: { id: string; kind: Facts["kind"]; key: string; routers: readonly string[] }): Facts {
+function factsOf(parts: StatusParts, { id, kind, key, routers, before }: { id: string; kind: Facts["kind"]; key: string; routers: readonly string[]; before: Partial<Status> }): Facts {
   const refusal = routers.slice(0, mostTold).flatMap((router) => refusalOf(parts.configs.get(router), router, id))[0];
   const silentSeconds = kind === "Router" ? parts.silence.secondsOf(key) : undefined;
   return {
     kind, problems: problemsOf(parts.planner, id), isInForce: parts.planner.inForce(id) !== undefined, progress: parts.book.progress(id, routers),
-    ...(refusal !== undefined && { refusal }), ...(silentSeconds !== undefined && { silentSeconds }),
+    ...(refusal !== undefined && { refusal }), ...(silentSeconds !== undefined && { silentSeconds }), ...(kind === "Router" && { certified: certifiedOf(parts, key, before) }),
   };
+}
+
+function certifiedOf({ planner, clock }: StatusParts, router: string, before: Partial<Status>): Verdict {
+  return certifiedVerdict(certificateFacts(planner.config(router), before, clock.unixMs()), before.conditions?.find(({ type }) => type === "Certified"));
 }
 
 /** Who is in force as it is written is not at fault when another one contradicts it and was put back for that: its owner is warned only. */
@@ -157,11 +162,20 @@ function sorted(value: unknown): unknown {
 
 /** Waiting for routers is the way of each edit, and no news; neither is its end. */
 function isQuiet(reason: string | undefined): boolean {
-  return reason === undefined || reason === "Pending";
+  return reason === undefined || reason === "Pending" || reason === "CertificateNotNeeded";
 }
 
+/** What Ready tells is not told again. */
 function tell(parts: StatusParts, object: KubeObject, { before, after }: { before: Partial<Status>; after: Status }): void {
-  const [old, now] = [before.conditions, after.conditions].map((list) => list?.find((one) => one.type === "Ready"));
-  if (now === undefined || old?.reason === now.reason || isQuiet(now.reason) || (now.status === "True" && isQuiet(old?.reason))) return;
-  parts.events.emit({ regarding: object, type: now.status === "True" ? "Normal" : "Warning", reason: now.reason, action: "Reconcile", note: now.message });
+  const told = new Set<string>();
+  for (const type of ["Ready", "Certified"] as const) {
+    const [old, now] = [before.conditions, after.conditions].map((list) => list?.find((one) => one.type === type));
+    if (now === undefined || told.has(now.reason) || old?.reason === now.reason || isQuiet(now.reason) || (isGood(now) && isQuiet(old?.reason))) continue;
+    told.add(now.reason);
+    parts.events.emit({ regarding: object, type: isGood(now) ? "Normal" : "Warning", reason: now.reason, action: "Reconcile", note: now.message });
+  }
+}
+
+function isGood({ status, reason }: Condition): boolean {
+  return status === "True" && reason !== "RenewalLate";
 }

@@ -17,6 +17,8 @@ export interface Facts {
   refusal?: { router: string; message: string };
   /** of a Router: seconds since it was heard of last, when that is too long */
   silentSeconds?: number;
+  /** of a Router: how it is with its certificate */
+  certified?: Verdict;
 }
 
 const references: ReadonlySet<string> = new Set(["reference", "grant"]);
@@ -28,7 +30,7 @@ const wantsRouter: ReadonlySet<Kind> = new Set(["Service", "ServiceRoute", "Rout
 
 /** verdictsOf gives all conditions, Ready last. */
 export function verdictsOf(facts: Facts): Verdict[] {
-  const verdicts = [acceptedVerdict(facts), resolvedVerdict(facts), programmedVerdict(facts)];
+  const verdicts = [acceptedVerdict(facts), resolvedVerdict(facts), programmedVerdict(facts), ...(facts.certified === undefined ? [] : [facts.certified])];
   return [...verdicts, readyVerdict(verdicts)];
 }
 

@@ -12,6 +12,8 @@ export interface Identity {
   /** unix milliseconds */
   notBefore: number;
   notAfter: number;
+  /** who signed it, by its own word: name, and key id in lower-case hexadecimal, "" where it does not say */
+  authority: { name: string; key: string };
   /** Ed25519, or ECDSA P-256 with SHA-256 in DER */
   sign(data: Uint8Array): Uint8Array;
 }

@@ -17,7 +17,7 @@ interface World {
 
 function world(identity?: { isOwn: boolean }): World {
   let current: Identity | undefined, pending: PromiseWithResolvers<CertificateAnswer> | undefined, keys = 0;
-  const named = (): Identity => ({ name: "r1", chain: [], serial: String(keys), notBefore: made.now, notAfter: made.now + 90 * DAY, sign: () => new Uint8Array() });
+  const named = (): Identity => ({ name: "r1", chain: [], serial: String(keys), notBefore: made.now, notAfter: made.now + 90 * DAY, authority: { name: "CN=a", key: "" }, sign: () => new Uint8Array() });
   const tell = (level: string) => (fields: object, text: string): void => void made.said.push(`${level} ${text} ${JSON.stringify(fields)}`);
   const made = { now: 1_000 * DAY, asked: [] as string[], waits: [] as World["waits"], said: [] as string[], dropped: 0 } as World;
   if (identity !== undefined) [current, made.kept] = [named(), { ...identity, sinceMs: made.now }];

@@ -6,6 +6,7 @@ import { SvrError } from "../base/errors.ts";
 import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { PeerConfig, RouterConfig } from "../plan/config.ts";
+import { needsIdentity } from "../plan/identity.ts";
 import type { Clock, RandomSource } from "../ports/clock.ts";
 import type { KeySource } from "../ports/config.ts";
 import type { Datapath } from "../ports/datapath.ts";
@@ -71,6 +72,8 @@ export interface Keying {
   rotate(peer: string): boolean;
   alarms(): AlarmView[];
   certificate(): CertificateView | undefined;
+  /** whom this router is to its peers; absent: it has no certificate of its name */
+  identity(): Identity | undefined;
   viewOf(peer: PeerConfig): Pick<PeerView, "authentication" | "reason" | "certificate" | "keyAge" | "exchange">;
   stop(): void;
 }
@@ -109,7 +112,7 @@ export function createKeying(options: KeyingOptions): Keying {
     follow(posted, others) {
       noteRevoked(options, following, posted.config);
       [derived, following] = [others, posted.config];
-      tools.identity.wanted(needsIdentity(following, options.name));
+      tools.identity.wanted(needsIdentity(following));
       mail.follow({ ...posted, keys: derived });
       followAgain();
       take(); // the app puts all keys in force now
@@ -132,7 +135,7 @@ export function createKeying(options: KeyingOptions): Keying {
     },
     rotate: (peer) => exchanges.rotate(peer),
     alarms: () => exchangeAlarms(facts()),
-    certificate: () => viewOfOwn(tools.identity),
+    certificate: () => viewOfOwn(tools.identity), identity: () => ownIdentity(options),
     viewOf({ name, authentication = PSK }) {
       const peer = exchanges.peers().get(name);
       return { authentication, ...(peer !== undefined && exchangeOfPeer(facts(), peer)) };
@@ -167,11 +170,6 @@ function createIdentityNote({ tools, tellIdentity }: Pick<KeyingOptions, "tools"
 function ownIdentity({ tools, name }: KeyingOptions): ReturnType<IdentitySource["current"]> {
   const now = tools.identity.current();
   return now?.name === name ? now : undefined;
-}
-
-/** For exchanges with peers, or to sign what this router claims of sessions (protocol 7.6). */
-function needsIdentity({ peers, trust }: RouterConfig, name: string): boolean {
-  return peers.some(({ authentication }) => authentication === "certificate") || trust?.origins?.some(({ router }) => router === name) === true;
 }
 
 function viewOfOwn(identity: IdentitySource): CertificateView | undefined {
@@ -217,7 +215,7 @@ export function withoutExchange(): Keying {
   let derived: Record<string, PeerKeyPair> = {};
   return {
     follow(_posted, others) { derived = others; },
-    keys: () => ({ ...derived }), refused: () => [], tick: () => undefined, used: () => undefined, rotate: () => false, alarms: () => [], certificate: () => undefined,
+    keys: () => ({ ...derived }), refused: () => [], tick: () => undefined, used: () => undefined, rotate: () => false, alarms: () => [], certificate: () => undefined, identity: () => undefined,
     viewOf: ({ authentication = PSK }) => ({ authentication }), stop: () => undefined,
   };
 }

@@ -17,7 +17,7 @@ test("it runs once, when it is first asked, and says what is wrong", () => {
 
 test.each([[[], 1], [["X25519 (RFC 7748) gives a wrong answer"], 0]] as const)("faults %j: %i messages of key exchange leave, and the alarm tells why none do", (faults, leave) => {
   const sent: unknown[] = [], lines: string[] = [];
-  const identity = { name: "east", chain: [], serial: "01", notBefore: 0, notAfter: 1e15, sign: () => new Uint8Array(64) };
+  const identity = { name: "east", chain: [], serial: "01", notBefore: 0, notAfter: 1e15, authority: { name: "CN=a", key: "" }, sign: () => new Uint8Array(64) };
   const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(7);
   const crypto = { x25519: () => ({ publicKey: bytes(32) }), mlkem: () => ({ publicKey: bytes(1184) }), random: bytes };
   const path = { key: "path/west", peer: "west", name: "internet", nexthop: "west", local: { family: 4, w0: 1, w1: 0, w2: 0, w3: 0 }, remote: { family: 4, w0: 2, w1: 0, w2: 0, w3: 0 } };

@@ -140,6 +140,12 @@ export function ownName([leaf]: readonly Uint8Array[]): Result<VerifiedPeer, Cha
   return parsed === undefined ? fail("malformed") : named(parsed);
 }
 
+/** authorityOf reads who signed a certificate, by the word of the certificate. */
+export function authorityOf(leaf: Uint8Array): { name: string; key: string } {
+  const view = new x509.X509Certificate(new Uint8Array(leaf));
+  return { name: view.issuer, key: view.getExtension(x509.AuthorityKeyIdentifierExtension)?.keyId?.toLowerCase() ?? "" };
+}
+
 function isKnownKey(key: KeyObject): boolean {
   return key.asymmetricKeyType === "ed25519" || (key.asymmetricKeyType === "ec" && key.asymmetricKeyDetails?.namedCurve === "prime256v1");
 }

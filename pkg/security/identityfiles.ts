@@ -6,7 +6,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SvrError } from "../base/errors.ts";
 import type { Identity, IdentitySource } from "../ports/identity.ts";
-import { ownName, pemCertificates } from "./chain.ts";
+import { authorityOf, ownName, pemCertificates } from "./chain.ts";
 
 /** IdentityFilesOptions say where the files are, and who calls again. */
 export interface IdentityFilesOptions {
@@ -88,6 +88,7 @@ function readIdentity(folder: string): Identity | undefined {
   const digest = key.asymmetricKeyType === "ed25519" ? null : "sha256";
   return {
     name: judged.value.name, chain, serial: judged.value.serial, notBefore: certificate.validFromDate.getTime(), notAfter: judged.value.notAfter,
+    authority: authorityOf(leaf),
     sign: (data) => new Uint8Array(sign(digest, data, key)),
   };
 }

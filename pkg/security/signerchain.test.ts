@@ -3,8 +3,9 @@
 import { createAuthority } from "../../test/support/ca.ts";
 import type { TestAuthority } from "../../test/support/ca.ts";
 import { makeRequest, makeServer } from "./authority.ts";
-import { pemCertificates, verifyChain } from "./chain.ts";
+import { authorityOf, pemCertificates, verifyChain } from "./chain.ts";
 import { createRouterSigner } from "./routersigner.ts";
+import * as x509 from "./x509.ts";
 
 const root = await createAuthority(), signer = createRouterSigner();
 const { request } = await makeRequest("r1", "Ed25519");
@@ -59,4 +60,13 @@ test.each(bad)("an authority %s signs nothing", async (_what, of, words) => {
 
 test("the endpoint of sites serves no certificate of a key of another kind", async () => {
   await expect(makeServer((await createAuthority("rsa", "RSA")).signer, { name: "site", days: 1, nowMs: Date.now() })).rejects.toMatchObject({ code: "SVR_AUTHORITY" });
+});
+
+test("a certificate tells who signed it: name and key, so that two authorities of one name are two", async () => {
+  const keyOf = (certificate: string): string | undefined => new x509.X509Certificate(certificate).getExtension(x509.SubjectKeyIdentifierExtension)?.keyId;
+  const authorities = [await signer.create(Date.now()), await signer.create(Date.now())];
+  const told = await Promise.all(authorities.map(async (one) => authorityOf(pemCertificates(await sign(one))![0]!)));
+  expect(told).toEqual(authorities.map(({ certificate }) => ({ name: "CN=OpenSVR routers", key: keyOf(certificate) })));
+  expect([told[0]?.key.length, told[0]?.key === told[1]?.key]).toEqual([40, false]);
+  expect(authorityOf((await root.issue("r1")).chain[0]!)).toEqual({ name: "CN=test authority", key: "" }); // it does not say
 });

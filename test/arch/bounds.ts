@@ -42,6 +42,7 @@ export const bounds: Bounds = {
   "siteclient.ts TEXT_MOST": "- characters of one message on a terminal",
   "siteclient.ts CHAIN_MOST": "- certificates of one chain that svrctl looks at",
   "keyring.ts RECEIVE_MOST": "- the oldest key of the peer ends, nothing is refused",
+  "facts.ts ALARMS_MOST": "- of one report; svrctl alarms has all", "facts.ts NAME_MOST": "- characters", "facts.ts KEY_MOST": "- characters", "facts.ts TEXT_MOST": "- characters",
   "judging.ts MOST_BEFORE": "- the oldest configuration is forgotten, nothing is refused",
 };
 

@@ -2,6 +2,8 @@
 // every column of `kubectl get` has its value.
 //
 //   a --lan0 r1 wan0 == wan0 r2 lan0-- b
+import { createAuthority, writeIdentity } from "../support/ca.ts";
+import type { TestAuthority } from "../support/ca.ts";
 import { headOf, operatorNamespace, startOperator } from "../support/kube/operator.ts";
 import { reachFromRouters } from "../support/kube/inside.ts";
 import { openKube } from "../support/kube/server.ts";
@@ -31,7 +33,7 @@ function tableOf(kube: Kube, resource: string): Record<string, Record<string, st
 }
 
 describeNet("statuses that come from routers", () => {
-  let kube: Kube, fabric: Fabric, operator: TestProcess, endRelay = (): Promise<void> => Promise.resolve();
+  let kube: Kube, fabric: Fabric, authority: TestAuthority, operator: TestProcess, endRelay = (): Promise<void> => Promise.resolve();
 
   beforeAll(async () => {
     kube = await openKube();
@@ -49,6 +51,8 @@ describeNet("statuses that come from routers", () => {
     kube.kubectl(["apply", "--server-side", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items }));
     endRelay = await reachFromRouters(kube, fabric);
     await waitFor("both routers have a head", () => ["r1", "r2"].every((name) => headOf(kube, name) !== undefined), { deadlineMs: 60_000, everyMs: 500, show: () => operator.lines.slice(-20).join("\n") });
+    authority = await createAuthority("status");
+    writeIdentity(fabric.router("r1").stateDir, await authority.issue("r1", { serial: "5a01", notBefore: Date.parse("2026-01-01T00:00:00Z"), notAfter: Date.parse("2099-01-01T00:00:00Z") }), [authority]);
     await Promise.all(fabric.routers.map((router) => router.start()));
   }, 120_000);
   afterAll(async () => {
@@ -94,6 +98,16 @@ describeNet("statuses that come from routers", () => {
     expect(tableOf(kube, "routerconfigs")["r1"]).toMatchObject({ ROUTER: "r1", ACKED: expect.any(String) as string, HASH: expect.stringMatching(new RegExp(`^${r1["ACKED"] ?? "none"}`)) as string });
     expect(tableOf(kube, "routerclasses")["edge"]).toMatchObject({ READY: "True", ROUTERS: "0/0", VERSION: "opensvr/router:test", SELECTOR: expect.stringContaining("edge") as string });
   }, 120_000);
+
+  test("a router reports its certificate and its alarms; the operator says how it is with the certificate", async () => {
+    expect(await row("routers", "r1", { CERTEXPIRY: "2099-01-01T00:00:00Z" })).toMatchObject({ READY: "True" });
+    expect(tableOf(kube, "routers")["r2"]).not.toHaveProperty("CERTEXPIRY");
+    const statusOf = (name: string): Record<string, unknown> => JSON.parse(kube.kubectl(["get", "routers.opensvr.io", name, "-o", "jsonpath={.status}"])) as Record<string, unknown>;
+    expect(statusOf("r1")["certificate"]).toEqual({ serial: "5a01", authority: "CN=status", authorityKey: "", notBefore: "2026-01-01T00:00:00Z", notAfter: "2099-01-01T00:00:00Z" });
+    expect(statusOf("r2")).toMatchObject({ alarms: [], conditions: expect.arrayContaining([expect.objectContaining({ type: "Certified", status: "True", reason: "CertificateNotNeeded" })]) as unknown });
+    writeIdentity(fabric.router("r1").stateDir, await authority.issue("r1", { serial: "5a02", notAfter: Date.parse("2098-01-01T00:00:00Z") }), [authority]);
+    await row("routers", "r1", { CERTEXPIRY: "2098-01-01T00:00:00Z" }, 10_000);
+  }, 60_000);
 
   test("a router reports its busiest services with what entered there; a peer that does not answer any more takes the ways to it down", async () => {
     const status = JSON.parse(kube.kubectl(["get", "routers.opensvr.io", "r2", "-o", "jsonpath={.status}"])) as { services: object[]; routes: object[]; tenants: object[]; silentPeers?: string[] };

@@ -25,7 +25,7 @@ interface World { sides: [Side, Side]; now: { ms: number; unixMs: number }; sent
 
 function identityOf(name: string, { chain, keyPem, serial }: Issued, life: { notBefore?: number; notAfter?: number } = {}): Identity {
   const key = createPrivateKey(keyPem);
-  return { name, chain, serial, notBefore: life.notBefore ?? start, notAfter: life.notAfter ?? start + 90 * day, sign: (data) => new Uint8Array(sign(key.asymmetricKeyType === "ed25519" ? null : "sha256", data, key)) };
+  return { name, chain, serial, notBefore: life.notBefore ?? start, notAfter: life.notAfter ?? start + 90 * day, authority: { name: "CN=lab", key: "" }, sign: (data) => new Uint8Array(sign(key.asymmetricKeyType === "ed25519" ? null : "sha256", data, key)) };
 }
 
 /** Two routers, east and west, each the other's only peer. */

@@ -11,6 +11,7 @@ import { addressOf } from "./config/sample.ts";
 import { buildPacket } from "../../pkg/svr/build.ts";
 import { PROTO_TCP, PROTO_UDP, TCP_SYN } from "../../pkg/svr/constants.ts";
 import { startCapture } from "./capture.ts";
+import { startDelay, withMiddle } from "./delay.ts";
 import { openDropper } from "./drop.ts";
 import { openInjector } from "./inject.ts";
 import { openNet } from "./net.ts";
@@ -99,6 +100,33 @@ describeNet("a network of plain forwarding", () => {
     expect(Math.abs(answered - 100)).toBeLessThan(50); // 7 standard deviations
     await dropper.set();
     expect(await client.send(5)).toMatchObject({ answered: 5 });
+  }, 30_000);
+});
+
+describeNet("a link with a middle", () => {
+  let net: Net;
+  beforeEach(async () => { net = await openNet(withMiddle(plain, "k1-k2")); }, 30_000);
+  afterEach(async () => { await net.close(); }, 30_000);
+
+  test("carries nothing by itself, and with a relay everything, whole and later by the time that was asked for", async () => {
+    expect(await ping(net, "a", hostAddress(2, 4), { count: 1 })).toEqual({ sent: 1, answered: 0 });
+    const delayer = await startDelay(net, 50), [to, bytes] = [hostAddress(2, 6), 20_000_000];
+    const { stdout } = await net.exec("a", ["ping", "-c", "5", "-i", "0.2", to]);
+    expect(Number(/min\/avg\/max\/mdev = ([0-9.]+)/.exec(stdout)?.[1])).toBeGreaterThanOrEqual(100);
+    expect(Number(/min\/avg\/max\/mdev = ([0-9.]+)/.exec(stdout)?.[1])).toBeLessThan(150);
+    await startHttpServer(net, "b", { address: to, port: 80 });
+    expect(await download(net, "a", { address: to, port: 80, bytes })).toEqual({ code: 0, bytes, error: "" }); // of frames that are left to offload
+    const seen = await delayer.seen();
+    for (const way of seen) expect([way.lost, way.least >= 50, way.most < 1_000]).toEqual([0, true, true]);
+    expect([seen[0].frames > 10, seen[1].frames > 100]).toEqual([true, true]);
+  }, 60_000);
+
+  test("a relay has the memory that it was given, and counts what finds no room", async () => {
+    const delayer = await startDelay(net, 500, 1), count = 1_000; // of 1,400 bytes and more, at once
+    await net.must("a", "ping", "-c", "1", "-w", "8", hostAddress(2, 4)); // neighbours are known after two seconds
+    await net.exec("a", `ping -q -c ${count} -l ${count} -s 1400 -w 3 ${hostAddress(2, 4)}`.split(" "));
+    const [there] = await delayer.seen();
+    expect([there.frames > 500, there.frames < 900, there.lost > 100, there.frames + there.lost >= count]).toEqual([true, true, true, true]);
   }, 30_000);
 });
 

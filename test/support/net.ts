@@ -15,8 +15,8 @@ export interface Vlan { id: number; addresses: string[] }
 /** End is one end of a link: a device in a node. */
 export interface End { node: string; device: string; addresses?: string[]; vlans?: Vlan[] }
 
-/** Link is a veth pair; offloads are on by default, as on real devices. */
-export interface Link { name: string; ends: [End, End]; mtu?: number; offloads?: boolean }
+/** Link is a veth pair; offloads are on by default, as on real devices. With `through` it is two, whose other ends are devices of that node. */
+export interface Link { name: string; ends: [End, End]; mtu?: number; offloads?: boolean; through?: { node: string; devices: [string, string] } }
 
 /** Node is a namespace: a host with default gateways, a router whose kernel forwards nothing, or a plain kernel forwarder. */
 export interface Node { kind: "host" | "router" | "forwarder"; gateways?: string[]; routes?: { to: string; via: string }[] }
@@ -139,10 +139,18 @@ function build(net: Net): void {
   const { nodes, links } = net.topology;
   batch([], Object.keys(nodes).map((node) => `netns add ${net.namespace(node)}`));
   for (const [name, node] of Object.entries(nodes)) setSysctls(net, name, node);
-  batch([], links.map((link) => linkLine(net, link)));
-  for (const [name, node] of Object.entries(nodes)) batch(["-n", net.namespace(name)], ["link set lo up", ...links.flatMap((link) => deviceLines(link, name)), ...routeLines(node)]);
-  for (const link of links.filter((one) => one.offloads === false)) for (const end of link.ends) setOffloads(net, end, "off");
+  batch([], links.flatMap((link) => halvesOf(link).map((half) => linkLine(net, half))));
+  for (const [name, node] of Object.entries(nodes)) batch(["-n", net.namespace(name)], ["link set lo up", ...links.flatMap(halvesOf).flatMap((link) => deviceLines(link, name)), ...routeLines(node)]);
+  for (const link of links.filter((one) => one.offloads === false).flatMap(halvesOf)) for (const end of link.ends) setOffloads(net, end, "off");
   mkdirSync(join(net.folder, "captures"));
+}
+
+/** The veth pairs that a link is made of. */
+function halvesOf(link: Link): Link[] {
+  const { ends: [a, b], through } = link;
+  if (through === undefined) return [link];
+  const [first, second] = through.devices.map((device): End => ({ node: through.node, device })) as [End, End];
+  return [{ ...link, ends: [a, first] }, { ...link, ends: [second, b] }];
 }
 
 function linkLine(net: Net, { ends: [a, b], mtu = 1500 }: Link): string {

@@ -1,5 +1,6 @@
 // Where this router's configuration comes from, by its flags. Called by main.ts once; constructs adapters only.
 import { join } from "node:path";
+import { routerSigner } from "../../pkg/api/names.ts";
 import { createCompiledFile } from "../../pkg/files/compiledfile.ts";
 import { createDirectorySource, watchFolder } from "../../pkg/files/directory.ts";
 import { createKeySource } from "../../pkg/files/keys.ts";
@@ -25,9 +26,6 @@ export interface Configuration { source: CompiledSource; keys: KeySource; report
 
 /** pkg/datapath attaches at TC ingress only. */
 const TIER = "TC";
-
-/** The signer that the operator answers for (architecture 7). */
-const SIGNER = "opensvr.io/router";
 
 /** openConfiguration opens what the flags name; nothing is asked yet. */
 export function openConfiguration(flags: Flags, of: { version: string; boot: string; log: Log }): Configuration {
@@ -58,7 +56,7 @@ function openCluster({ name, stateDir, keyDir }: Flags, from: { kubeconfig?: str
   return {
     source, report: (facts) => { report.tell(facts); },
     requests: createCertificateRequests({
-      kube, access, signerName: SIGNER, random, failed: (error) => { log.error({ error }, "a fault of this program; report it"); },
+      kube, access, signerName: routerSigner, random, failed: (error) => { log.error({ error }, "a fault of this program; report it"); },
       restarted: (cause) => { if (cause === "denied") log.warn({ cause }, "the API server refuses to show requests for certificates; is identity.enabled set in the chart?"); },
     }),
     async close() {

@@ -8,6 +8,9 @@ export const apiGroup = "opensvr.io";
 /** apiVersion is the group and version that documents carry. */
 export const apiVersion = `${apiGroup}/v1alpha1`;
 
+/** routerSigner is who signs certificates of routers, as requests name it. */
+export const routerSigner = `${apiGroup}/router`;
+
 /** longestWireName is the most bytes of a tenant, service or router name in metadata (protocol 4). */
 export const longestWireName = 253;
 

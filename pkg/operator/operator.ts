@@ -1,5 +1,6 @@
 // The operator: follows every kind, compiles what changed, writes RouterConfigs and conditions. Constructed by cmd/operator with
 // its adapters. All replicas follow and compile; only the leader writes, and it checks that it leads before every write.
+import { routerSigner } from "../api/names.ts";
 import { createPager } from "../plan/pages.ts";
 import type { RouterConfig } from "../plan/config.ts";
 import { createPlanner } from "../plan/planner.ts";
@@ -30,7 +31,7 @@ import type { Cutting } from "./snapshot.ts";
 import { createCutting, pagesOf, readSnapshot, snapshotName, writeSnapshot } from "./snapshot.ts";
 import { authorityKeys } from "./authority.ts";
 import type { AuthorityParts } from "./authority.ts";
-import { reconcileRequest, routerSigner } from "./signing.ts";
+import { reconcileRequest } from "./signing.ts";
 import { reconcileStatus } from "./statuses.ts";
 import type { StatusParts } from "./statuses.ts";
 import { sweepPages } from "./sweep.ts";
@@ -169,8 +170,8 @@ function authorityOf({ kube, namespace, clock }: OperatorOptions, signer: Router
 
 /** Who signs for routers tells them whom to believe. */
 async function trustOf(options: OperatorOptions, heard: { leads: () => boolean; changed: () => void }): Promise<ClusterTrust | undefined> {
-  const { signer, log } = options;
-  return signer === undefined ? undefined : readTrust({ ...authorityOf(options, signer), ...heard, log });
+  const { signer, log, events } = options;
+  return signer === undefined ? undefined : readTrust({ ...authorityOf(options, signer), ...heard, log, events });
 }
 
 /** Every configuration is another one. */

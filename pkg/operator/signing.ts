@@ -1,5 +1,6 @@
 // Certificates of routers (signer opensvr.io/router): each CertificateSigningRequest is approved and signed when who asked is known to be the
 // Router that it names, and denied with a reason otherwise. Only the leader decides. Called by operator.ts.
+import { routerSigner } from "../api/names.ts";
 import { SvrError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventSink, KubeObject, KubeStore, Outcome } from "../ports/kube.ts";
@@ -7,9 +8,6 @@ import type { AuthorityKeys, RouterSigner } from "../ports/signer.ts";
 import { requesterOf } from "./requester.ts";
 import type { RequesterParts, RequestSpec, Unknown } from "./requester.ts";
 import { signingRequests } from "./resources.ts";
-
-/** routerSigner is the name of the signer. */
-export const routerSigner = "opensvr.io/router";
 
 /** SigningParts is what deciding and signing needs. */
 export interface SigningParts extends RequesterParts {

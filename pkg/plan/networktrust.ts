@@ -6,21 +6,24 @@ import type { RouterConfig } from "./config.ts";
 export interface NetworkTrust {
   /** certificates, PEM */
   authorities: readonly string[];
+  /** serial numbers, lower-case hexadecimal */
+  revoked: readonly string[];
 }
 
 /** noTrust adds nothing. */
-export const noTrust: NetworkTrust = { authorities: [] };
+export const noTrust: NetworkTrust = { authorities: [], revoked: [] };
 
 /** withNetworkTrust gives the configuration with what the network believes; the same one when there is nothing to add. */
 export function withNetworkTrust(config: RouterConfig, network: NetworkTrust): RouterConfig {
-  const { authorities: own, ...trust } = config.trust ?? { authorities: [], revoked: [] };
-  const authorities = together(own, network.authorities);
-  return authorities.length === own.length ? config : { ...config, trust: { ...trust, authorities } };
+  const own = config.trust ?? { authorities: [], revoked: [] };
+  const authorities = together(own.authorities, network.authorities), revoked = together(own.revoked, network.revoked).sort();
+  const isSame = authorities.length === own.authorities.length && revoked.length === own.revoked.length;
+  return isSame ? config : { ...config, trust: { ...own, authorities, revoked } };
 }
 
 /** sameTrust tells whether two networks believe the same. */
 export function sameTrust(a: NetworkTrust, b: NetworkTrust): boolean {
-  return a.authorities.join() === b.authorities.join();
+  return a.authorities.join() === b.authorities.join() && a.revoked.join() === b.revoked.join();
 }
 
 function together(own: readonly string[], more: readonly string[]): string[] {

@@ -45,8 +45,8 @@ export interface IdentityKeeper {
   kept(): { isOwn: boolean; sinceMs: number } | undefined;
   /** the request (PKCS #10, PEM) of the key that waits for its certificate; both are made when there are none */
   request(): Promise<string>;
-  /** that key and this chain, PEM, leaf first, become the identity, all at once; authorities that come along are of somebody who asks for the router */
-  install(chain: string, authorities?: string): void;
+  /** that key and this chain, PEM, leaf first, become the identity, all at once, or what is wrong with the chain; authorities that come along are of somebody who asks for the router */
+  install(chain: string, authorities?: string): string | undefined;
   /** forgets the key that waits */
   drop(): void;
 }

@@ -31,7 +31,12 @@ function world(identity?: { isOwn: boolean }): World {
     files: { current: () => current, authorities: () => [], authorityFile: () => "", watch: () => ({ stop: () => undefined }), wanted: () => undefined, look: () => { current = named(); } },
     keeper: {
       kept: () => made.kept, request: () => Promise.resolve(`request ${keys}`), drop: () => { made.dropped++; keys++; },
-      install: () => { made.kept = { isOwn: true, sinceMs: made.now }; keys++; },
+      install: (chain) => {
+        if (chain !== "PEM") return `the certificate that came is ${chain}`;
+        made.kept = { isOwn: true, sinceMs: made.now };
+        keys++;
+        return undefined;
+      },
     },
     requests: { ask: ({ request }, signal) => {
       made.asked.push(request);
@@ -97,6 +102,16 @@ test("a refusal is told once, with longer and longer pauses and another key each
   expect([one.dropped, one.said.filter((line) => line.includes("no Router r1"))]).toEqual([9, [expect.stringContaining("warn")]]);
   await one.answer({ certificate: "PEM" });
   expect(one.own.current()).toBeDefined();
+});
+
+test("a certificate of another key is as good as a refusal: another key is made, and asked with", async () => {
+  const one = world();
+  one.own.wanted(true);
+  await one.answer({ certificate: "of another key" });
+  expect([one.dropped, one.own.current(), one.said]).toEqual([1, undefined, [expect.stringContaining("warn this router has no new certificate; it asks again")]]);
+  expect(await one.pass()).toBe(10_000);
+  await one.answer({ certificate: "PEM" });
+  expect([one.asked, one.own.current()?.name]).toEqual([["request 0", "request 1"], "r1"]);
 });
 
 test("a server that is away, a request that is gone: tried again, with the same key", async () => {

@@ -99,19 +99,21 @@ class Asker {
   }
 
   #take(answer: CertificateAnswer): number {
-    const { files, keeper, log, random } = this.#options;
-    if ("certificate" in answer) {
-      keeper.install(answer.certificate);
-      files.look();
-      [this.#failures, this.#refusals, this.#earlier, this.#said] = [0, 0, random(), ""];
-      log.info({ event: "identity.installed", serial: files.current()?.serial }, "this router has a new certificate");
-      return 0;
-    }
     if ("gone" in answer) return this.#pause();
-    keeper.drop(); // another request is another question
-    this.#tell(answer.denied);
+    const { files, keeper, log, random } = this.#options, problem = "certificate" in answer ? keeper.install(answer.certificate) : answer.denied;
+    if (problem !== undefined) return this.#refused(problem);
+    files.look();
+    [this.#failures, this.#refusals, this.#earlier, this.#said] = [0, 0, random(), ""];
+    log.info({ event: "identity.installed", serial: files.current()?.serial }, "this router has a new certificate");
+    return 0;
+  }
+
+  /** Another request is another question, and the same one has the same answer. */
+  #refused(problem: string): number {
+    this.#options.keeper.drop();
+    this.#tell(problem);
     this.#refusals += 1;
-    return deniedMs(this.#refusals, random());
+    return deniedMs(this.#refusals, this.#options.random());
   }
 
   #failed(error: unknown): number {

@@ -21,7 +21,8 @@ export function openEnrollment({ stateDir, router }: { stateDir: string; router:
     ask: async (site, token) => askSite({ ...site, token, router, request: await openIdentityKeeper({ stateDir, name: router }).request() }),
     finish(answer) {
       const { serial, notAfter } = judge(answer, router, clock.unixMs());
-      openIdentityKeeper({ stateDir, name: router }).install(answer.chain, answer.authorities);
+      const problem = openIdentityKeeper({ stateDir, name: router }).install(answer.chain, answer.authorities);
+      if (problem !== undefined) return refuse(router, problem);
       return Promise.resolve({ serial, notAfter, folder: join(stateDir, "identity") });
     },
   };

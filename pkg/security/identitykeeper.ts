@@ -3,7 +3,6 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { SvrError } from "../base/errors.ts";
 import type { AuthorityKeyType } from "../ports/authority.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import { judgeRequest, makeRequest } from "./authority.ts";
@@ -29,11 +28,12 @@ export function openIdentityKeeper({ stateDir, name, key: kind = "Ed25519" }: { 
     },
     install(chain, authorities) {
       const [key, request] = [textOf(join(waiting, files.key)), textOf(join(waiting, files.request))];
-      if (key === undefined || request === undefined) return refuse(waiting, "the key of the certificate is gone");
+      if (key === undefined || request === undefined) return "the key of the certificate is gone";
       const problem = problemOf({ chain, key, name });
-      if (problem !== undefined) return refuse(identity, problem);
+      if (problem !== undefined) return problem;
       writeIdentity(stateDir, { key, chain, ...(authorities === undefined ? { request } : { authorities }) });
       this.drop();
+      return undefined;
     },
     drop() {
       written(waiting, () => { rmSync(waiting, { recursive: true, force: true }); });
@@ -52,8 +52,4 @@ function problemOf({ chain, key, name }: { chain: string; key: string; name: str
 
 function textOf(path: string): string | undefined {
   return existsSync(path) ? readFileSync(path, "utf8") : undefined;
-}
-
-function refuse(object: string, attempted: string): never {
-  throw new SvrError("SVR_IDENTITY_FILE", { object, attempted, fix: "nothing is to be done: the router asks again with another key; if it goes on, look at who signs for opensvr.io/router" });
 }

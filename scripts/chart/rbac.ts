@@ -1,6 +1,7 @@
 // What each account of the chart may do, verb by verb, with the reason. The chart's rules and docs/reference/rbac.md are written
 // from here; test/kube/rbac, test/kube/routerpod and, for signing, test/kube/identity show that each verb is needed and that there
 // is no other. Not shown of two that are off by default: routers that ask for certificates, and the site endpoint. Data only.
+import { routerSigner } from "../../pkg/api/names.ts";
 
 /** Role names a role of the chart: who has it, and where it holds. */
 export interface Role {
@@ -62,7 +63,7 @@ const signing: Role = {
     { group: certificates, resource: "certificatesigningrequests", verbs: ["list", "watch"], why: "who asks" },
     { group: certificates, resource: "certificatesigningrequests/approval", verbs: ["patch"], why: "approved or denied" },
     { group: certificates, resource: "certificatesigningrequests/status", verbs: ["patch"], why: "the certificate" },
-    { group: certificates, resource: "signers", names: ["opensvr.io/router"], verbs: ["approve", "sign"], why: "the API server asks for both beside the verbs on requests; no other signer" },
+    { group: certificates, resource: "signers", names: [routerSigner], verbs: ["approve", "sign"], why: "the API server asks for both beside the verbs on requests; no other signer" },
   ],
 };
 
@@ -71,6 +72,7 @@ const signingOwn: Role = {
   rules: [
     { group: "", resource: "secrets", verbs: ["create"], why: "the authority, once; a new object cannot be limited by name" },
     { group: "", resource: "secrets", names: ["opensvr-authority"], verbs: ["get"], why: "the key that signs" },
+    { group: "", resource: "configmaps", names: ["opensvr-revoked"], verbs: ["get"], why: "which certificates count no more" },
   ],
 };
 

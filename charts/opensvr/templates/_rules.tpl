@@ -109,6 +109,10 @@
   resources: ["secrets"]
   resourceNames: ["opensvr-authority"]
   verbs: ["get"]
+- apiGroups: [""]
+  resources: ["configmaps"]
+  resourceNames: ["opensvr-revoked"]
+  verbs: ["get"]
 {{- end }}
 {{- define "opensvr.rules.signing-routers" -}}
 - apiGroups: [""]

@@ -82,8 +82,11 @@ function applySite(kube: Kube, fabric: Fabric, more: Record<string, unknown>): v
   kube.kubectl(["apply", "--server-side", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items }));
 }
 
-/** openClusterRouters starts everything and applies the site; routers write with the administrator's rights. */
-export async function openClusterRouters(topology: Topology, site: Site, more: Record<string, unknown> = {}): Promise<ClusterRouters> {
+/** ClusterHow is how a cluster is another one: arguments of the operator, and what is done before it starts. */
+export interface ClusterHow { args?: readonly string[]; before?: (kube: Kube, fabric: Fabric) => Promise<void> }
+
+/** openClusterRouters starts everything and applies the site, whose Routers all have these further fields; routers write with the administrator's rights. */
+export async function openClusterRouters(topology: Topology, site: Site, more: Record<string, unknown> = {}, { args = [], before }: ClusterHow = {}): Promise<ClusterRouters> {
   await using undo = new AsyncDisposableStack();
   const kube = await openKube();
   undo.defer(() => kube.close());
@@ -94,7 +97,8 @@ export async function openClusterRouters(topology: Topology, site: Site, more: R
   const fabric = new Fabric(net, site), relay = new ApiRelay(kube, net);
   undo.defer(() => relay.cut());
   await relay.connect();
-  const operator = await startOperator(kube, { args: ["--no-default-class"] });
+  await before?.(kube, fabric);
+  const operator = await startOperator(kube, { args: ["--no-default-class", ...args] });
   undo.defer(async () => { await operator.stop(15_000); });
   applySite(kube, fabric, more);
   const { users: [user] } = JSON.parse(kube.kubectl(["config", "view", "--raw", "-o", "json"])) as { users: { user: { token: string } }[] };

@@ -5,8 +5,8 @@ import { connect, finish } from "./ask.ts";
 import type { Context, Style } from "./context.ts";
 import { Exit } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
+import { alarmRows, worstFirst } from "./routeralarms.ts";
 import { renderTable } from "./table.ts";
-import type { Cell } from "./table.ts";
 
 /** AlarmItem is an alarm of a router. */
 export type AlarmItem = AlarmView & { router: string };
@@ -14,13 +14,10 @@ export type AlarmItem = AlarmView & { router: string };
 /** AlarmsData is the answer for programs. */
 export interface AlarmsData { items: AlarmItem[]; routers: { name: string; certificate?: CertificateView }[] }
 
-const order = ["critical", "major", "minor"];
-
 /** showAlarms shows the alarms of the routers that answer. */
 export async function showAlarms(context: Context): Promise<ExitCode> {
   const { routers, failures } = await connect(context);
-  const items = routers.flatMap(({ name, status }) => (status.alarms ?? []).map((alarm) => ({ router: name, ...alarm })))
-    .sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+  const items = worstFirst(routers.flatMap(({ name, status }) => (status.alarms ?? []).map((alarm) => ({ router: name, ...alarm }))));
   const data: AlarmsData = { items, routers: routers.map(({ name, status: { certificate } }) => ({ name, ...(certificate !== undefined && { certificate }) })) };
   if (routers.length > 0) await context.show({ data, text: (style) => alarmsText(data, style) });
   return finish(context, failures, items.length > 0 ? Exit.no : Exit.ok);
@@ -28,8 +25,7 @@ export async function showAlarms(context: Context): Promise<ExitCode> {
 
 function alarmsText({ items, routers }: AlarmsData, style: Style): string {
   const several = routers.length > 1;
-  const rows = items.map((one): Cell[] => [...(several ? [one.router] : []), { text: one.severity, tone: "bad" }, one.name, one.object, one.text]);
-  const table = items.length === 0 ? "no alarms\n" : renderTable([...(several ? ["ROUTER"] : []), "SEVERITY", "ALARM", "OBJECT", "WHAT"].map((header) => ({ header })), rows, style);
+  const table = items.length === 0 ? "no alarms\n" : renderTable([...(several ? ["ROUTER"] : []), "SEVERITY", "ALARM", "OBJECT", "WHAT"].map((header) => ({ header })), alarmRows(items, several), style);
   const certificates = routers.flatMap(({ name, certificate }) => (certificate === undefined ? [] : [[name, certificate.serial, certificate.notAfter]]));
   return `${table}${certificates.length > 0 ? `\n${renderTable(["ROUTER", "CERTIFICATE", "UNTIL"].map((header) => ({ header })), certificates, style)}` : ""}`;
 }

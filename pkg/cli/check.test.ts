@@ -94,6 +94,27 @@ pass     conditions  all 24 objects are ready
     expect((await ask("status --limit 1")).out).toContain("and 2 more; see --limit\n");
   });
 
+  test("certificates of routers and their alarms, the worst first", async () => {
+    const certified = (status: string, reason: string, message = ""): object => ({ type: "Certified", status, reason, message, lastTransitionTime: "2026-01-01T00:00:00Z" });
+    const say = (name: string, condition: object, more: object): Promise<unknown> => cluster.memory.status(planned.Router, { name }, { ...readyStatus(more), conditions: [...(readyStatus() as { conditions: object[] }).conditions, condition] });
+    await say("branch", certified("True", "CertificateNotNeeded"), { alarms: [] });
+    await say("transit", certified("True", "CertificateInUse"), { alarms: [] });
+    expect((await ask("status")).out).toContain("certificates  1 of 1 in use\nobjects       24 of 24 ready\n");
+    await say("cloud", certified("True", "RenewalLate", "warning: certificate 0a is not renewed"), {
+      certificate: { serial: "0a", authority: "CN=routers", notAfter: "2026-01-02T00:00:00Z" }, alarms: ["junk", { severity: "odd" }, { severity: "minor", name: "certificate-ends", object: "Router cloud", text: "renew it" }, { severity: "critical", name: "peer-not-authenticated", object: "peer branch", text: "no answer" }],
+    });
+    const { exit, out } = await ask("status");
+    expect(exit).toBe(3);
+    expect(out).toContain("certificates  1 of 2 in use; not: cloud (RenewalLate)\nalarms        2, the worst critical\n");
+    expect(out).toMatch(/ROUTER +SEVERITY +ALARM +OBJECT +WHAT\ncloud +critical +peer-not-authenticated +peer branch +no answer\ncloud +minor +certificate-ends +Router cloud +renew it\n$/);
+    expect((await ask("status --limit 1")).out).toMatch(/no answer\nand 1 more; see --limit\n$/);
+    expect(JSON.parse((await ask("status -o json")).out)).toMatchObject({ healthy: false, certificates: { needed: 2, good: 1, others: [{ router: "cloud", reason: "RenewalLate" }] }, alarms: [{ router: "cloud", severity: "critical" }, { severity: "minor" }] });
+    const detail = (await ask("routers cloud")).out;
+    expect(detail).toMatch(/certificate +0a of CN=routers until 2026-01-02T00:00:00Z\ncertified +RenewalLate: warning: certificate 0a is not renewed\n/);
+    expect(detail).toMatch(/critical +peer-not-authenticated +peer branch +no answer\n/);
+    expect((await ask("routers -o wide")).out).toMatch(/CERT EXPIRY[^]*cloud .* 2026-01-02T00:00:00Z /);
+  });
+
   test("with -n only that namespace counts", async () => {
     await cluster.memory.status(planned.Service, { namespace: "shop", name: "web" }, readyStatus({}, { reason: "Invalid", message: "x" }));
     expect((await ask("status -n default")).exit).toBe(0);

@@ -1,5 +1,6 @@
 // Schemas of what the commands write that ask a cluster. Part of outputs.ts, which publishes them.
 import { z } from "zod";
+import { alarmSchema } from "./answers.ts";
 import type { ClusterCheckData } from "./check.ts";
 import type { RouterItem } from "./routers.ts";
 import type { ServiceItem } from "./services.ts";
@@ -37,12 +38,18 @@ const router: z.ZodType<RouterItem> = z.looseObject({
   boot: maybe("id of its start"), time: maybe("its last word, RFC 3339"), programmed: z.boolean().exactOptional().meta({ description: "it has what it should; absent when that is not known" }),
   wanted: z.looseObject({ hash: text("of the configuration"), version: text("of the operator that wrote it") }).exactOptional().meta({ description: "what it should have" }),
   acked: z.looseObject({ hash: text("of the configuration"), time: text("RFC 3339") }).exactOptional().meta({ description: "what it has" }), error: maybe("why it does not program what it should"),
+  certificate: z.looseObject({ serial: text("lower-case hexadecimal"), authority: text("who signed it"), notAfter: text("RFC 3339") }).exactOptional().meta({ description: "what it shows its peers, as it reported it last" }),
+  alarms: z.array(alarmSchema).exactOptional().meta({ description: "what it reported last, at most 16" }),
 });
 
 const status: z.ZodType<StatusData> = z.looseObject({
   server: text("address of the API server"), version: maybe("of the API server"), kinds: z.looseObject({ served: texts("plurals"), missing: texts("plurals") }).exactOptional(),
   operator: z.looseObject({ namespace: text("of its Lease"), holder: text("who leads; empty: nobody"), renewed: text("RFC 3339"), fresh: z.boolean().meta({ description: "the Lease is renewed" }), version: maybe("of the operator") }).exactOptional().meta({ description: "absent when none ever led" }),
   routers: z.looseObject({ all: count("routers"), programmed: count("those that have what they should"), waiting: texts("those that have not") }).exactOptional(),
+  certificates: z.looseObject({
+    needed: count("routers that need a certificate"), good: count("those that have one which is renewed in time"), others: z.array(z.looseObject({ router: text("name"), reason: text("of condition Certified"), message: text("for people") })),
+  }).exactOptional().meta({ description: "absent when no router needs one" }),
+  alarms: z.array(alarmSchema.extend({ router: text("who reported it") })).exactOptional().meta({ description: "what routers reported last, the worst first" }),
   objects: z.looseObject({
     all: count("objects"), ready: count("those whose condition Ready is true"),
     unready: z.array(z.looseObject({ object: text("Kind namespace/name"), ready: z.enum(["False", "Unknown"]), reason: text("CamelCase"), message: text("for people"), fix: text("the next command") })),

@@ -2,6 +2,7 @@
 // something is not as it should be.
 import type { Result } from "../base/result.ts";
 import { servedVersion } from "../api/served.ts";
+import type { AlarmItem } from "./alarms.ts";
 import { finish } from "./ask.ts";
 import { withCluster } from "./cluster.ts";
 import { viewCluster } from "./clusterview.ts";
@@ -13,6 +14,9 @@ import { renderFacts } from "./facts.ts";
 import { ageWord } from "./objectlist.ts";
 import { readyCell } from "./objectstate.ts";
 import type { LeaseView } from "./operators.ts";
+import { alarmRows, certifiedOf, worstFirst } from "./routeralarms.ts";
+import { alarmsOf } from "./routers.ts";
+import type { RouterItem } from "./routers.ts";
 import { renderTable } from "./table.ts";
 import type { Cell } from "./table.ts";
 
@@ -28,6 +32,10 @@ export interface StatusData {
   operator?: LeaseView & { version?: string };
   routers?: { all: number; programmed: number; /** those that are not */ waiting: string[] };
   objects?: { all: number; ready: number; unready: UnreadyObject[] };
+  /** of the routers that need a certificate; absent: none does, or routers cannot be read */
+  certificates?: { needed: number; good: number; /** those with something to do */ others: { router: string; reason: string; message: string }[] };
+  /** what routers reported last, worst first */
+  alarms?: AlarmItem[];
   /** everything that could be read is as it should be */
   healthy: boolean;
 }
@@ -54,15 +62,24 @@ function dataOf(server: string, view: ClusterView): StatusData {
   const { version, kinds, lease, deployments, routers, objects } = view;
   const operator = lease.ok && lease.value !== undefined ? { ...lease.value, ...operatorVersion(view) } : undefined;
   const waiting = routers.ok ? routers.value.filter((one) => one.programmed !== true).map(({ name }) => name) : [];
+  const items = routers.ok ? routers.value : [], certificates = certificatesOf(items), alarms = worstFirst(items.flatMap(alarmsOf));
   const bad = [
     kinds.ok && kinds.value.missing.length > 0, lease.ok && lease.value?.fresh !== true, deployments.ok && deployments.value.some((one) => one.ready < one.wanted),
     waiting.length > 0 && view.failures.length === 0, objects.ok && objects.value.unready.length > 0,
+    (certificates?.others.length ?? 0) > 0, alarms.length > 0,
   ];
   return {
     server, ...(version.ok && { version: version.value }), ...(kinds.ok && { kinds: kinds.value }), ...(operator && { operator }),
     ...(routers.ok && view.failures.length === 0 && { routers: { all: routers.value.length, programmed: routers.value.length - waiting.length, waiting } }),
-    ...(objects.ok && { objects: objects.value }), healthy: bad.every((one) => !one),
+    ...(certificates && { certificates }), ...(routers.ok && { alarms }), ...(objects.ok && { objects: objects.value }), healthy: bad.every((one) => !one),
   };
+}
+
+function certificatesOf(routers: readonly RouterItem[]): StatusData["certificates"] {
+  const all = routers.flatMap((item) => { const certified = certifiedOf(item); return certified === undefined ? [] : [{ name: item.name, ...certified }]; });
+  if (all.length === 0) return undefined;
+  const others = all.filter(({ isGood }) => !isGood).map(({ name, condition: { reason, message } }) => ({ router: name, reason, message }));
+  return { needed: all.length, good: all.length - others.length, others };
 }
 
 /** operatorVersion is that of who compiled last, else that of the Deployment. */
@@ -76,13 +93,31 @@ function statusText(data: StatusData, { style, limit }: { style: Style; limit: n
   const facts = renderFacts([
     ["API server", `${data.version ?? "unknown version"} at ${data.server}`], ["kinds", kindsCell(data)], ["operator", operatorCell(data, style)],
     ["routers", data.routers === undefined ? undefined : countCell(data.routers.programmed, data.routers.all, `programmed${data.routers.waiting.length === 0 ? "" : `; waiting for ${shortList(data.routers.waiting)}`}`)],
+    ["certificates", certificatesCell(data)], ["alarms", data.alarms === undefined || data.alarms.length === 0 ? undefined : { text: `${data.alarms.length}, the worst ${data.alarms[0]?.severity}`, tone: "bad" }],
     ["objects", data.objects === undefined ? undefined : countCell(data.objects.ready, data.objects.all, "ready")],
   ], style);
   const unready = data.objects?.unready ?? [];
-  if (unready.length === 0) return facts;
+  const alarms = alarmsText(data.alarms ?? [], { style, limit });
+  if (unready.length === 0) return `${facts}${alarms}`;
   const rows = unready.slice(0, limit).map((one): Cell[] => [one.object, readyCell(one.ready), one.reason, one.message, one.fix]);
   const rest = unready.length - rows.length;
-  return `${facts}\n${renderTable(["OBJECT", "READY", "REASON", "MESSAGE", "NEXT"].map((header) => ({ header })), rows, style)}${rest > 0 ? `and ${rest} more; see --limit\n` : ""}`;
+  return `${facts}\n${renderTable(["OBJECT", "READY", "REASON", "MESSAGE", "NEXT"].map((header) => ({ header })), rows, style)}${moreText(rest)}${alarms}`;
+}
+
+function alarmsText(alarms: readonly AlarmItem[], { style, limit }: { style: Style; limit: number }): string {
+  if (alarms.length === 0) return "";
+  const table = renderTable(["ROUTER", "SEVERITY", "ALARM", "OBJECT", "WHAT"].map((header) => ({ header })), alarmRows(alarms.slice(0, limit), true), style);
+  return `\n${table}${moreText(alarms.length - limit)}`;
+}
+
+function moreText(more: number): string {
+  return more > 0 ? `and ${more} more; see --limit\n` : "";
+}
+
+function certificatesCell({ certificates }: StatusData): Cell | undefined {
+  if (certificates === undefined) return undefined;
+  const { good, needed, others } = certificates;
+  return countCell(good, needed, `in use${others.length === 0 ? "" : `; not: ${shortList(others.map(({ router, reason }) => `${router} (${reason})`))}`}`);
 }
 
 function kindsCell({ kinds }: StatusData): Cell | undefined {

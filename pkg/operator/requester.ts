@@ -38,7 +38,7 @@ export async function requesterOf(parts: RequesterParts, { username = "", extra 
   const problem = podProblem(found, { uid, node, account: `opensvr-router-${className}` });
   if (problem !== undefined) return never(`pod ${pod}: ${problem}`);
   const owner = ownerProblem(found, parts.daemonSets.get(`${parts.routerNamespace}/opensvr-router-${className}`), className);
-  if (owner !== undefined) return early(`pod ${pod}: ${owner}`);
+  if (owner !== undefined) return fail({ problem: `pod ${pod}: ${owner.problem}`, isEarly: owner.isEarly });
   const name = routerName(className, node, parts.sha256);
   const { nodeName } = (parts.routers.get(name)?.["spec"] ?? {}) as { nodeName?: string };
   return nodeName === node ? ok(name) : early(`there is no Router ${name} on node ${node}; let RouterClass ${className} select the node`);
@@ -55,8 +55,10 @@ function podProblem(pod: KubeObject | undefined, { uid, node, account }: { uid: 
   return serviceAccountName === account ? undefined : `its account is ${serviceAccountName ?? "none"}; ask from the pod itself`;
 }
 
-function ownerProblem(pod: KubeObject | undefined, daemonSet: KubeObject | undefined, className: string): string | undefined {
+/** A DaemonSet of the right name may not have been seen here yet, or not since it was made again; a pod of anybody else's never becomes ours. */
+function ownerProblem(pod: KubeObject | undefined, daemonSet: KubeObject | undefined, className: string): Unknown | undefined {
   const owner = pod?.metadata.ownerReferences?.find(({ controller }) => controller === true);
   const isOurs = daemonSet?.metadata.uid !== undefined && daemonSet.metadata.labels?.[classLabel] === className && owner?.kind === "DaemonSet" && owner.uid === daemonSet.metadata.uid;
-  return isOurs ? undefined : `it does not belong to the DaemonSet of RouterClass ${className}; only pods that this DaemonSet made have certificates`;
+  const isEarly = owner?.kind === "DaemonSet" && owner.name === `opensvr-router-${className}` && owner.uid !== daemonSet?.metadata.uid;
+  return isOurs ? undefined : { problem: `it does not belong to the DaemonSet of RouterClass ${className}; only pods that this DaemonSet made have certificates`, isEarly };
 }

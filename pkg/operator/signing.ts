@@ -3,7 +3,7 @@
 import { routerSigner } from "../api/names.ts";
 import { SvrError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { EventSink, KubeObject, KubeStore, Outcome } from "../ports/kube.ts";
+import type { EventSink, KubeEvent, KubeObject, KubeStore, Outcome } from "../ports/kube.ts";
 import type { AuthorityKeys, RouterSigner } from "../ports/signer.ts";
 import { requesterOf } from "./requester.ts";
 import type { RequesterParts, RequestSpec, Unknown } from "./requester.ts";
@@ -37,19 +37,19 @@ export async function reconcileRequest(parts: SigningParts, name: string): Promi
   const spec = object["spec"] as RequestSpec;
   const judged = await judge(parts, spec);
   if ("problem" in judged && judged.isEarly && ageOf(object, parts.clock) < EARLY_MS) return { after: EARLY_AGAIN_MS };
-  if ("problem" in judged) await refuse(parts, object, { decision: is("Approved") ? "Failed" : "Denied", message: judged.problem });
+  if ("problem" in judged) await refuse(parts, object, { decision: is("Approved") ? "Failed" : "Denied", message: judged.problem, router: judged.router });
   else await grant(parts, object, { router: judged.router, isApproved: is("Approved") });
   return { done: true };
 }
 
-async function judge(parts: SigningParts, spec: RequestSpec): Promise<{ router: string } | Unknown> {
+async function judge(parts: SigningParts, spec: RequestSpec): Promise<{ router: string } | (Unknown & { router?: string })> {
   if (spec.signerName !== routerSigner) return { problem: `signer "${spec.signerName}" is not ours; name ${routerSigner}`, isEarly: false };
   const other = spec.usages?.find((usage) => !usagesMay.has(usage));
   if (other !== undefined) return { problem: `usage "${other}" is not for routers; ask for digital signature, client auth and server auth only`, isEarly: false };
   const requester = await requesterOf(parts, spec);
   if (!requester.ok) return requester.error;
   const problem = await parts.signer.judge(requestOf(spec), requester.value);
-  return problem === undefined ? { router: requester.value } : { problem: `the request is not good for Router ${requester.value} (${problem}); make it with an Ed25519 or P-256 key and the one name urn:svr:router:${requester.value}`, isEarly: false };
+  return problem === undefined ? { router: requester.value } : { problem: `the request is not good for Router ${requester.value} (${problem}); make it with an Ed25519 or P-256 key and the one name urn:svr:router:${requester.value}`, isEarly: false, router: requester.value };
 }
 
 function ageOf({ metadata: { creationTimestamp = "" } }: KubeObject, clock: Clock): number {
@@ -69,6 +69,13 @@ async function grant(parts: SigningParts, object: KubeObject, { router, isApprov
   if (!isApproved) await decide(parts, object, { decision: "Approved", message: `a pod of Router ${router} asked` });
   if (!leads()) return;
   await kube.apply(signingRequests, bare(object, { certificate: Buffer.from(certificate, "utf8").toString("base64") }), { manager: "opensvr-operator-status", subresource: "status", force: true });
+  tellRouter(parts, router, { type: "Normal", reason: "CertificateIssued", note: `request ${object.metadata.name} is signed: a certificate for ${Math.round(lifeMs / 60_000)} minutes` });
+}
+
+/** What became of a request is news of the Router that it is of, where that is known. */
+function tellRouter({ events, routers }: SigningParts, router: string, told: Pick<KubeEvent, "type" | "reason" | "note">): void {
+  const regarding = routers.get(router);
+  if (regarding !== undefined) events.emit({ regarding, action: "Sign", ...told });
 }
 
 /** An authority that cannot sign is somebody's to mend: the request waits, and says so. */
@@ -81,9 +88,10 @@ async function told<T>({ events }: SigningParts, regarding: KubeObject, work: ()
   }
 }
 
-async function refuse(parts: SigningParts, object: KubeObject, told: { decision: Decision; message: string }): Promise<void> {
+async function refuse(parts: SigningParts, object: KubeObject, { router, ...told }: { decision: Decision; message: string; router: string | undefined }): Promise<void> {
   await decide(parts, object, told);
   parts.events.emit({ regarding: object, type: "Warning", reason: "CertificateDenied", action: "Sign", note: told.message });
+  if (router !== undefined) tellRouter(parts, router, { type: "Warning", reason: "CertificateDenied", note: `request ${object.metadata.name}: ${told.message}` });
 }
 
 async function decide({ kube, leads }: SigningParts, object: KubeObject, { decision, message }: { decision: Decision; message: string }): Promise<void> {

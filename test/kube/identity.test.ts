@@ -161,6 +161,15 @@ describe("denied with a reason", () => {
     expect(conditions?.[0]?.message).toContain(words);
   }, 60_000);
 
+  test("a pod that is nobody's is denied at once, and the Router tells what became of its requests", async () => {
+    const name = ask(await good(), { pod: "own-make" });
+    const { conditions = [] } = await answerOf(name) as { conditions?: { lastUpdateTime?: string }[] };
+    const { creationTimestamp = "" } = itemOf(kube, requests, name)?.metadata as { creationTimestamp?: string };
+    expect(Date.parse(conditions[0]?.lastUpdateTime ?? "") - Date.parse(creationTimestamp)).toBeLessThan(5_000);
+    const told = (): string => kube.kubectl(["get", "events.events.k8s.io", "-A", "-o", `jsonpath={range .items[?(@.regarding.kind=="Router")]}{.regarding.name} {.type} {.reason}: {.note}{"\\n"}{end}`]);
+    await waitFor("both are told", () => /edge-n1 Normal CertificateIssued: request ask-\d+ is signed/.test(told()) && /edge-n2 Warning CertificateDenied: request ask-\d+: .*wrong-name/.test(told()), { ...slow, show: told });
+  }, 60_000);
+
   test("a request that somebody else's pod sends again", async () => {
     const made = await good();
     expect((await answerOf(ask(made, { pod: "router-n1" }))).certificate).toBeDefined();

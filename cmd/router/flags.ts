@@ -20,13 +20,11 @@ export interface Flags {
   fips: boolean;
   /** length of an hour in ages of keys, in milliseconds; absent: an hour */
   keyHour?: number;
-  /** file that keys of exchanges are appended to; absent: none */
-  keyLog?: string;
 }
 
 interface Given {
   configDir?: string; kube?: boolean; kubeconfig?: string; context?: string; name?: string; class?: string; node?: string; keyDir?: string;
-  stateDir?: string; pinDir?: string; records?: string; logLevel: string; healthPort: number; fips?: boolean; keyHour?: number; keyLog?: string;
+  stateDir?: string; pinDir?: string; records?: string; logLevel: string; healthPort: number; fips?: boolean; keyHour?: number;
 }
 
 const help = `
@@ -57,7 +55,6 @@ export function readFlags(args: readonly string[], version: string): Flags {
     .option("--fips", "use the FIPS provider of the platform's OpenSSL for everything, or do not start; see docs/security.md")
     .addOption(new Option("--log-level <level>", "least severe messages of the JSON log on the standard output").choices(["error", "warn", "info", "debug"]).default("info"))
     .addOption(new Option("--key-hour <ms>", "length of an hour in ages of keys, in milliseconds, for tests").argParser(milliseconds).hideHelp())
-    .addOption(new Option("--key-log <file>", "append the keys of exchanges to a file, to read captures with, for tests").conflicts("fips").hideHelp())
     .version(version, "--version", "print the version and end")
     .addHelpText("after", help)
     .showHelpAfterError('run "router --help"')
@@ -71,7 +68,7 @@ export function readFlags(args: readonly string[], version: string): Flags {
   const stateDir = given.stateDir ?? `/var/lib/opensvr/${name}`;
   const { logLevel, healthPort, fips = false } = given;
   return {
-    name, from, stateDir, logLevel, healthPort, fips, ...defined(given, "keyHour"), ...defined(given, "keyLog"), keyDir: given.keyDir ?? given.configDir ?? "/etc/opensvr/keys",
+    name, from, stateDir, logLevel, healthPort, fips, ...defined(given, "keyHour"), keyDir: given.keyDir ?? given.configDir ?? "/etc/opensvr/keys",
     pinDir: given.pinDir ?? `/sys/fs/bpf/opensvr/${name}`, records: given.records ?? `${stateDir}/records.jsonl`,
   };
 }

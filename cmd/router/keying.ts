@@ -16,16 +16,15 @@ import { kxFaults } from "../../pkg/security/kxselftest.ts";
 import { systemClock } from "./clock.ts";
 import { after } from "./configuration.ts";
 import type { Flags } from "./flags.ts";
-import { openKeyLog } from "./keylog.ts";
 
 /** openKeyingTools looks at the identity at once, and again and again. */
 export function openKeyingTools(flags: Flags, of: { every: (ms: number, work: () => void) => { stop(): void }; requests: CertificateRequests | undefined; log: Log }): { tools: KeyingTools; close(): Promise<void> } {
-  const { stateDir, keyDir, keyHour, keyLog } = flags;
+  const { stateDir, keyDir, keyHour } = flags;
   mendIdentity(stateDir);
   const files = openIdentityFiles({ stateDir, keyDir, every: of.every, refused: (problem) => { of.log.error({ problem }, "the identity of the router cannot be used; the one before stays"); } });
   const own = of.requests === undefined ? undefined : openOwn(flags, { files, requests: of.requests, log: of.log });
   return {
-    tools: { identity: own ?? files, crypto: nodeKxCrypto, self: kxSelf, judge: judgeChain, faults: () => kxFaults(), certificates: pemCertificates, ...(keyHour !== undefined && { hourMs: keyHour }), ...(keyLog !== undefined && { exchanged: openKeyLog(keyLog, of.log) }) },
+    tools: { identity: own ?? files, crypto: nodeKxCrypto, self: kxSelf, judge: judgeChain, faults: () => kxFaults(), certificates: pemCertificates, ...(keyHour !== undefined && { hourMs: keyHour }) },
     async close() {
       await own?.stop();
       files.close();

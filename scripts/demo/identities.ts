@@ -1,10 +1,9 @@
 // Who the routers of the demo are: an authority made for the run, a certificate for each router in its state directory, and the keys that they
 // agreed on, which each router writes to a file here so that the captures can be read. Called by scene.ts and evidence.ts.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fromHex } from "../../pkg/base/bytes.ts";
 import { openAuthorityFolder } from "../../pkg/security/authorityfolder.ts";
 import type { PeerKeys } from "../../pkg/svr/keys.ts";
+import { logKeys, readKeyLog } from "../../test/support/keylog.ts";
 import type { Net } from "../../test/support/net.ts";
 import type { Router } from "../../test/support/router.ts";
 import { pairs } from "./example.ts";
@@ -18,7 +17,7 @@ export async function giveIdentities(net: Net, routers: readonly Router[]): Prom
   await authority.create({ name: "authority of the demo", key: "Ed25519", days: DAYS });
   for (const router of routers) {
     await authority.issue({ router: router.name, days: DAYS, key: "Ed25519", folder: join(router.stateDir, "identity") });
-    router.from.push("--key-log", keyLog(net, router.name));
+    logKeys(router, keyLog(net, router.name));
   }
 }
 
@@ -28,15 +27,7 @@ function keyLog(net: Net, router: string): string {
 
 /** exchangedKeys reads the keys that two neighbours agreed on, as the first one of them wrote them. */
 export function exchangedKeys(net: Net, [router, peer]: Pair["routers"]): PeerKeys[] {
-  const lines = readFileSync(keyLog(net, router), "utf8").split("\n").filter((line) => line !== "");
-  const keys = lines.map((line) => JSON.parse(line) as Omit<PeerKeys, "hmac" | "meta" | "salt"> & Record<"hmac" | "meta" | "salt", string>);
-  return keys.filter(({ sender, receiver }) => sender === peer || receiver === peer).map((one) => ({ ...one, hmac: bytesOf(one.hmac), meta: bytesOf(one.meta), salt: bytesOf(one.salt) }));
-}
-
-function bytesOf(hex: string): Uint8Array {
-  const bytes = fromHex(hex);
-  if (bytes === undefined) throw new Error("a key log holds no hexadecimal number");
-  return bytes;
+  return readKeyLog(keyLog(net, router)).filter(({ sender, receiver }) => sender === peer || receiver === peer);
 }
 
 /** neighboursOf lists the neighbours of a router. */

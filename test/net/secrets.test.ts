@@ -5,11 +5,11 @@
 import { createPrivateKey } from "node:crypto";
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { fromHex, toHex } from "../../pkg/base/bytes.ts";
-import type { PeerKeys } from "../../pkg/svr/keys.ts";
+import { toHex } from "../../pkg/base/bytes.ts";
 import { startCapture } from "../support/capture.ts";
 import { openEnrollingSite } from "../support/enrolling.ts";
 import type { EnrollingSite } from "../support/enrolling.ts";
+import { logKeys, readKeyLog } from "../support/keylog.ts";
 import { openNet } from "../support/net.ts";
 import { describeNet } from "../support/probe.ts";
 import { Fabric } from "../support/router.ts";
@@ -98,7 +98,7 @@ describeNet("secrets of routers by certificate", () => {
     try {
       for (const router of fabric.routers) {
         router.identity = ["--name", router.name, "--log-level", "debug"];
-        router.from.push("--key-log", logOf(router));
+        logKeys(router, logOf(router));
         tokens.push(await enrollTwice(endpoint, router, written));
         privates.push(new Uint8Array(Buffer.from(createPrivateKey(readFileSync(join(router.stateDir, "identity/key.pem"))).export({ format: "jwk" }).d ?? "", "base64url")));
       }
@@ -119,7 +119,7 @@ describeNet("secrets of routers by certificate", () => {
       await client.stop();
       expect(fabric.routers.flatMap((router) => router.log()).filter(({ level }) => level >= 50)).toEqual([]); // a question of an operator ends no router
       await Promise.all(fabric.routers.map((router) => router.stop()));
-      const exchanged = fabric.routers.flatMap((router) => readFileSync(logOf(router), "utf8").trim().split("\n").map((line) => keysOf(JSON.parse(line) as KeyLine)));
+      const exchanged = fabric.routers.flatMap((router) => readKeyLog(logOf(router)));
       const payload = readWire(await wire.stop(), exchanged).flatMap(({ metadata }) => metadata?.tlvs.payloadKey?.key ?? []);
       expect([payload.length >= 3, exchanged.length >= 4, [...privates, ...tokens].map(({ length }) => length)]).toEqual([true, true, [32, 32, 32, 32]]);
       written.set("operator", Buffer.from(await endpoint.kept()));
@@ -147,10 +147,4 @@ async function enrollTwice(endpoint: EnrollingSite, router: Router, written: Map
   }
   expect(codes).toEqual([2, 0, 5]);
   return new Uint8Array(Buffer.from(token.split(".")[2] ?? "", "base64url"));
-}
-
-type KeyLine = Record<"hmac" | "meta" | "salt", string> & Omit<PeerKeys, "hmac" | "meta" | "salt">;
-
-function keysOf(line: KeyLine): PeerKeys {
-  return { ...line, hmac: fromHex(line.hmac)!, meta: fromHex(line.meta)!, salt: fromHex(line.salt)! };
 }

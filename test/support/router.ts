@@ -20,7 +20,6 @@ import type { PairKeys } from "./wire.ts";
 
 const START_MS = 30_000;
 const STOP_MS = 20_000;
-const main = join(import.meta.dirname, "../../cmd/router/main.ts");
 
 /** LogLine is one line of a router's JSON log. */
 export interface LogLine { level: number; msg: string; [field: string]: unknown }
@@ -68,6 +67,8 @@ export class Router {
   /** where the process takes its configuration from, and who it is, when it starts the next time */
   from: string[];
   identity: string[];
+  /** the program */
+  main = join(import.meta.dirname, "../../cmd/router/main.ts");
   /** words that start the program, when it is not started as it is */
   wrapper: string[] = [];
   readonly #net: Net;
@@ -91,7 +92,7 @@ export class Router {
   /** launch starts the process without waiting for anything. */
   launch(): TestProcess {
     const words = [...this.from, ...this.identity, "--state-dir", this.stateDir, "--pin-dir", this.#net.pinFolder(this.name), "--records", this.#recordFile];
-    this.#process = this.#net.start(this.name, [...this.wrapper, process.execPath, "--disable-warning=ExperimentalWarning", main, ...words], { env: this.environment });
+    this.#process = this.#net.start(this.name, [...this.wrapper, process.execPath, "--disable-warning=ExperimentalWarning", this.main, ...words], { env: this.environment });
     return this.#process;
   }
 

@@ -1,6 +1,7 @@
 // What a shard does for protected sessions (protocol 7.1, 8.2): offers and takes keys, gives them to the store that protect workers read,
 // covers bodies that leave with the packets it sends itself, and uncovers those that arrive with metadata. Called by admit.ts, accept.ts,
 // arrive.ts, control.ts, emit.ts and relay.ts; which packets that concerns is pkg/svr/protected.ts.
+import { writeU32 } from "../base/bytes.ts";
 import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { SessionRef } from "../ports/datapath.ts";
@@ -10,7 +11,7 @@ import { IPV4_HEADER, IPV6_HEADER, MSS_FLOOR, SUITE_CLEAR, TCP_HEADER } from "..
 import type { Suite } from "../svr/encode.ts";
 import type { Hkdf } from "../svr/keys.ts";
 import type { Metadata, PayloadKey } from "../svr/metadata.ts";
-import { payloadKeys, protectedGrowth, protectedLength } from "../svr/payload.ts";
+import { payloadKeys, protectedGrowth, protectedLength, readFrame, trainShift } from "../svr/payload.ts";
 import { isStronger, offerSecurity, protectBits, readEcho, readSecurity, securityOf, suiteOf } from "../svr/protected.ts";
 import type { SecurityAsk, SessionSecurity } from "../svr/protected.ts";
 import type { DropReason } from "../svr/reasons.ts";
@@ -47,7 +48,7 @@ export interface Protection {
   mayAsk(session: number, nowMs: number): boolean;
 }
 
-const PAYLOAD_KEY_BYTES = 32;
+const PAYLOAD_KEY_BYTES = 32, TCP_SEQ_AT = 4;
 
 /** canCarry tells whether a session may be protected as wanted toward a peer: encrypted bodies need encrypted metadata for their key, and tags. */
 export function canCarry(turn: Turn, wanted: Pick<SecurityAsk, "suite" | "everyPacket">, peer: PeerEntry): boolean {
@@ -139,9 +140,13 @@ export function uncovered(turn: Turn, arrival: Arrival, at: { handle: Handle; si
   return undefined;
 }
 
-function withBody(carried: Carried, plain: Uint8Array): Carried {
-  carried.packet.data.set(plain, carried.bodyAt);
-  return { ...carried, bodyEnd: carried.bodyAt + plain.length };
+/** A segment of a train whose metadata a transit router said has its place in the stream back (docs/decisions/026). */
+function withBody({ packet, ...carried }: Carried, plain: Uint8Array): Carried {
+  const { data, tcp } = packet, { bodyAt, bodyEnd } = carried;
+  const shift = tcp === undefined ? 0 : trainShift(readFrame(data, bodyAt), bodyEnd - bodyAt - plain.length), seq = (tcp?.seq ?? 0) - shift >>> 0;
+  if (tcp !== undefined) writeU32(data, packet.l4 + TCP_SEQ_AT, seq);
+  data.set(plain, bodyAt);
+  return { ...carried, packet: tcp === undefined ? packet : { ...packet, tcp: { ...tcp, seq } }, bodyEnd: bodyAt + plain.length };
 }
 
 function runBody(turn: Turn, job: { ref: SessionRef | undefined; direction: SideIndex; opens: boolean; body: Uint8Array }): Result<Uint8Array, DropReason> {

@@ -1,5 +1,5 @@
-// What a protect worker writes to its socket: opened segments of a flow as one super-packet, with what is left to the device; anything that
-// does not follow stays alone. The frames are read as the kernel reads them (struct virtio_net_hdr), and cut again.
+// What a protect worker writes to its socket: opened segments of a flow, and sealed ones of a train, as one super-packet, with what is left to the
+// device; anything that does not follow stays alone. The frames are read as the kernel reads them (struct virtio_net_hdr), and cut again.
 import { fromHex, toHex } from "../base/bytes.ts";
 import { addressOfWords } from "../base/address.ts";
 import { buildPacket } from "../svr/build.ts";
@@ -14,14 +14,14 @@ const way = (fill: number): { key: Uint8Array; salt: Uint8Array } => ({ key: new
 const closers: (() => void)[] = [];
 afterEach(() => { for (const close of closers.splice(0)) close(); });
 
-function worker(protect: number, peers: [number, number], own: number, other: number): NativeRunner {
+function worker(protect: number, peers: [number, number], own: number, other: number, suite: 1 | 2 = 2): NativeRunner {
   const store = openProtect(8), made = openProtectWorker(store.handle, { injectMac: new Uint8Array([2, 1, 2, 3, 4, 5]) });
   closers.push(() => {
     made.close();
     store.close();
   });
   store.peer({ peer: 9, mode: "time-based", window: 1, send: key(own), receive: [key(other)] });
-  for (const index of [0, 1]) store.session({ ref: { index, uuid }, protect, peers, body: { suite: 2, keyIndex: 1, forward: way(3), reverse: way(4) } });
+  for (const index of [0, 1]) store.session({ ref: { index, uuid }, protect, peers, body: { suite, keyIndex: 1, forward: way(3), reverse: way(4) } });
   return made;
 }
 
@@ -32,12 +32,13 @@ function tcp({ seq, size = 1_000, flags = 0x10, ack = 7, ttl = 63, family = 4 }:
   return buildPacket(ip, { kind: "tcp", sourcePort: 16384, destinationPort: 16385, flags, seq, ack }, Uint8Array.from({ length: size }, (_, i) => seq + i));
 }
 
-function records(cause: number, packets: readonly { packet: Uint8Array; index: number }[]): Uint8Array {
+function records(cause: number, packets: readonly { packet: Uint8Array; index: number }[], gsoSize = 0): Uint8Array {
   return new Uint8Array(Buffer.concat(packets.map(({ packet, index }) => {
     const bytes = new Uint8Array((PUNT + packet.length + 7) & ~7), view = new DataView(bytes.buffer);
     view.setUint32(8, packet.length, true);
     view.setUint32(12, (index + 1) << 1, true);
     view.setUint16(16, cause, true);
+    view.setUint16(22, gsoSize, true);
     bytes.set(packet, PUNT);
     return bytes;
   })));
@@ -90,4 +91,28 @@ test("a packet alone has its sum left to the device: that of the pseudo header s
   expect([header!.getUint8(0), header!.getUint8(1), header!.getUint16(6, true), header!.getUint16(8, true)]).toEqual([1, 0, ETHERNET + 20, 16]);
   const sum = [12, 14, 16, 18].reduce((total, at) => total + (packet![at]! << 8 | packet![at + 1]!), 6 + packet!.length - 20);
   expect(packet![36]! << 8 | packet![37]!).toBe((sum & 0xffff) + (sum >>> 16));
+});
+
+/** As a device cuts a super-packet over IPv4 (Linux tcp_gso_segment): numbers go on, FIN and PSH stay on the last segment, sums are those of each. */
+function cut({ header, packet }: { header: DataView; packet: Uint8Array }): Uint8Array[] {
+  const size = header.getUint16(4, true) || packet.length, count = Math.ceil((packet.length - 40) / size);
+  return Array.from({ length: count }, (_, i) => {
+    const part = packet.subarray(40 + i * size, 40 + (i + 1) * size), view = new DataView(packet.buffer, packet.byteOffset);
+    const ip = { source: address(4, 1), destination: address(4, 2), ttl: packet[8]!, ipId: view.getUint16(4) + i & 0xffff, dontFragment: true };
+    return buildPacket(ip, { kind: "tcp", sourcePort: 16384, destinationPort: 16385, flags: packet[33]! & (i === count - 1 ? 0xff : ~0x09), seq: view.getUint32(24) + i * size >>> 0, ack: view.getUint32(28) }, part);
+  });
+}
+
+test.each([{ suite: 1 as const, lasts: 8 }, { suite: 2 as const, lasts: 8 }])("a sealed train leaves as super-packets that the device cuts into the packets it stands for, suite $suite", ({ suite, lasts }) => {
+  const packet = tcp({ seq: 0xffffff00, size: 40 * 1_000 + 300, flags: 0x18 }), of = () => worker(Protect.sealFwd | Protect.bodyFwd, [0, 9], 1, 2, suite);
+  const single = of().run(records(SEAL, [{ packet, index: 0 }], 1_000), NOW).map((frame) => frame.slice(ETHERNET));
+  const frames = of().run(records(SEAL, [{ packet, index: 0 }], 1_000), NOW, true).map((frame) => ({ header: new DataView(frame.buffer, frame.byteOffset, HEADER), packet: frame.slice(HEADER + ETHERNET) }));
+  const grown = single[0]!.length - 40;
+  expect(frames.map(({ packet: { length } }) => length - 40)).toEqual([32 * grown, lasts * grown, single.at(-1)!.length - 40]); // positions begin again after 32; the short one is alone
+  expect(frames.flatMap(cut).map(toHex)).toEqual(single.map(toHex));
+});
+
+test("sealed packets of no train stay alone", () => {
+  const sealer = worker(Protect.sealFwd | Protect.bodyFwd, [0, 9], 1, 2);
+  expect(sealer.run(records(SEAL, [{ packet: tcp({ seq: 0 }), index: 0 }, { packet: tcp({ seq: 1_000 }), index: 0 }]), NOW, true)).toHaveLength(2);
 });

@@ -7,9 +7,9 @@ import type { Result } from "../base/result.ts";
 import { CBC_BLOCK, GCM_TAG, SUITE_CBC, SUITE_GCM, TAG_BYTES, TCP_CHECKSUM_AT, UDP_CHECKSUM_AT } from "../svr/constants.ts";
 import { acceptedEpochs, epochAt, sendEpoch, skewEpochs } from "../svr/epoch.ts";
 import type { PeerKeys } from "../svr/keys.ts";
-import { cbcIvInput, FRAME_BYTES, gcmAad, gcmNonce, readFrame, writeFrame } from "../svr/payload.ts";
+import { cbcIvInput, FRAME_BYTES, gcmAad, gcmNonce, readFrame, trainShift, writeFrame } from "../svr/payload.ts";
 import type { DropReason } from "../svr/reasons.ts";
-import { isUdp, withPayload } from "./protectrecord.ts";
+import { isUdp, moveSegment, withPayload } from "./protectrecord.ts";
 import type { WirePacket } from "./protectrecord.ts";
 import { isFresh, nextCounter } from "./vault.ts";
 import type { Cipher, Entry, Pair, Vault } from "./vault.ts";
@@ -52,12 +52,12 @@ function decrypt(way: Way, section: Uint8Array, of: { suite: number; frame: Uint
 }
 
 /** sealBody counts and encrypts a body under the session's current key; an empty one stays empty. */
-export function sealBody(body: Uint8Array, { vault, slot, entry, direction }: BodyOf): Result<Uint8Array, DropReason> {
+export function sealBody(body: Uint8Array, { vault, slot, entry, direction }: BodyOf, position = 0): Result<Uint8Array, DropReason> {
   const { current, uuid, suite } = entry;
   if (body.length === 0) return ok(body);
   const counter = current && nextCounter(vault, { slot, uuid, index: current.index, direction });
   if (current === undefined || counter === undefined) return fail("no-key");
-  const frame = writeFrame(current.index, counter);
+  const frame = writeFrame({ index: current.index, position, counter });
   return ok(encrypt(current.keys[direction], body, { suite, frame, aad: gcmAad(uuid, direction, frame) }));
 }
 
@@ -74,7 +74,7 @@ export function openBody(body: Uint8Array, of: BodyOf): Result<Uint8Array, DropR
   if (body.length === 0) return ok(body);
   const { vault, slot, entry: { uuid, suite }, direction } = of, cipher = cipherOf(of, body);
   if (cipher === undefined) return fail("decrypt-failure");
-  const counter = readFrame(body, 0)?.counter ?? 0; // one that nobody reaches is as good as none
+  const counter = readFrame(body, 0)?.counter ?? 0;
   if (!isFresh(vault, { slot, uuid, index: cipher.index, direction }, counter)) return fail("replay-payload");
   const frame = body.subarray(0, FRAME_BYTES);
   return decrypt(cipher.keys[direction], body.subarray(FRAME_BYTES), { suite, frame, aad: gcmAad(uuid, direction, frame) });
@@ -98,11 +98,20 @@ function tagOf(covered: Uint8Array, { keyId, hmac }: Secret, epoch: number): Uin
   return createHmac("sha256", hmac).update(covered).update(end).digest().subarray(0, TAG_BYTES);
 }
 
+/** KeyedBy is what a packet is sealed or opened with: keys of the peer, of its body where it is encrypted here; `passes` where only the ends do that. */
+export interface KeyedBy { pair: Pair; body?: BodyOf | undefined; passes: boolean; unixSeconds: number }
+
+/** F of a TCP segment's body. */
+function frameIn(packet: WirePacket, body: Uint8Array, isEncrypted: boolean): ReturnType<typeof readFrame> {
+  return isEncrypted && !isUdp(packet) && body.length > FRAME_BYTES ? readFrame(body, 0) : undefined;
+}
+
 /** sealPacket encrypts the body, where `body` says whose it is, and puts the tag at the end. */
-export function sealPacket(packet: WirePacket, { pair, body, unixSeconds }: { pair: Pair; body?: BodyOf | undefined; unixSeconds: number }): Result<WirePacket, DropReason> {
-  const sealed = body === undefined ? ok(packet.data.subarray(packet.body)) : sealBody(packet.data.subarray(packet.body), body);
+export function sealPacket(packet: WirePacket, { pair, body, passes, unixSeconds }: KeyedBy): Result<WirePacket, DropReason> {
+  const plain = packet.data.subarray(packet.body), sealed = body === undefined ? ok(plain) : sealBody(plain, body, packet.position);
   if (!sealed.ok) return sealed;
-  const whole = withPayload(packet, sealed.value);
+  const whole = withPayload(packet, sealed.value), frame = frameIn(packet, sealed.value, passes || body !== undefined);
+  moveSegment(whole, trainShift(frame, sealed.value.length - plain.length + (pair.mode === "disabled" ? 0 : TAG_BYTES)));
   if (pair.mode === "disabled") return ok(whole);
   if (pair.send === undefined) return fail("no-key");
   const tag = tagOf(coveredBy(whole, whole.data.length - whole.l4 + TAG_BYTES), pair.send, sendEpoch(pair.mode, epochAt(unixSeconds)));
@@ -113,15 +122,18 @@ export function sealPacket(packet: WirePacket, { pair, body, unixSeconds }: { pa
 export type Opened = { ok: true; value: WirePacket } | { ok: false; error: DropReason; skew?: number };
 
 /** openPacket judges the tag, then the body; `mayLook` is asked before a wrong tag is looked for at other times. */
-export function openPacket(packet: WirePacket, of: { pair: Pair; body?: BodyOf | undefined; unixSeconds: number; mayLook: () => boolean }): Opened {
+export function openPacket(packet: WirePacket, of: KeyedBy & { mayLook: () => boolean }): Opened {
   const payload = packet.data.subarray(packet.body), end = of.pair.mode === "disabled" ? payload.length : payload.length - TAG_BYTES;
   if (end < 0) return { ok: false, error: "hmac-failure" };
   if (of.pair.mode !== "disabled") {
     const failure = judgeTag(packet, of);
     if (failure !== undefined) return failure;
   }
-  const opened = of.body === undefined ? ok(payload.subarray(0, end)) : openBody(payload.subarray(0, end), of.body);
-  return opened.ok ? ok(withPayload(packet, opened.value)) : opened;
+  const sealed = payload.subarray(0, end), opened = of.body === undefined ? ok(sealed) : openBody(sealed, of.body);
+  if (!opened.ok) return opened;
+  const whole = withPayload(packet, opened.value);
+  moveSegment(whole, -trainShift(frameIn(packet, sealed, of.passes || of.body !== undefined), payload.length - opened.value.length));
+  return ok(whole);
 }
 
 function judgeTag(packet: WirePacket, { pair, unixSeconds, mayLook }: { pair: Pair; unixSeconds: number; mayLook: () => boolean }): Opened | undefined {

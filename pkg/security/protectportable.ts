@@ -74,7 +74,8 @@ class Portable {
 
   #packet(packet: WirePacket, record: PuntRecord, { keys: { entry, pair, peer, body: encrypted }, unixSeconds }: { keys: Keys; unixSeconds: number }): Uint8Array[] {
     const body: BodyOf | undefined = encrypted ? { vault: this.#vault, slot: record.slot, entry, direction: record.side, unixSeconds } : undefined;
-    const done: Opened = record.opens ? openPacket(packet, { pair, body, unixSeconds, mayLook: () => this.#mayLook(peer, unixSeconds) }) : sealPacket(packet, { pair, body, unixSeconds });
+    const keyed = { pair, body, passes: (entry.protect & Protect.encrypted) !== 0 && entry.peers.every((one) => one !== 0), unixSeconds };
+    const done: Opened = record.opens ? openPacket(packet, { ...keyed, mayLook: () => this.#mayLook(peer, unixSeconds) }) : sealPacket(packet, keyed);
     if (!done.ok) {
       this.drop(done.error);
       if (done.skew !== undefined) this.counts.skew = { peer, epochs: done.skew };

@@ -2,6 +2,7 @@
 // again when they leave. Says the same as pkg/native/src/protectsplit.c.
 import { readU16, readU32, writeU16, writeU32 } from "../base/bytes.ts";
 import { finishChecksum, finishIpv4Header, fold, sumBytes } from "../svr/checksum.ts";
+import { PAYLOAD_POSITIONS } from "../svr/payload.ts";
 import { IPV4_HEADER, IPV6_HEADER, PROTO_TCP, PROTO_UDP, TCP_HEADER, UDP_CHECKSUM_AT, UDP_HEADER } from "../svr/constants.ts";
 
 const P_LENGTH = 8, P_ENTRY = 12, P_CAUSE = 16, P_GSO = 22, P_NEXTHOP = 26, P_FLAGS = 34, PUNT = 40; // struct svr_punt
@@ -12,7 +13,7 @@ const PACKET_BYTES = 65_535, GROWTH = 64;
 /** PuntRecord is one record. */
 export interface PuntRecord { entry: number; slot: number; side: 0 | 1; opens: boolean; gsoSize: number; nexthop: number; marked: boolean; partial: boolean; packet: Uint8Array }
 /** WirePacket is one packet: a copy, its L4 header and payload at `l4` and `body`. */
-export interface WirePacket { data: Uint8Array; l4: number; body: number; /** its checksum is computed anew; otherwise it is UDP over IPv4 without one */ summed: boolean; /** it came in a super-packet */ split: boolean }
+export interface WirePacket { data: Uint8Array; l4: number; body: number; /** its checksum is computed anew; otherwise it is UDP over IPv4 without one */ summed: boolean; /** it came in a super-packet */ split: boolean; /** of a whole segment in it, which a train that leaves may have too */ position: number }
 
 /** readRecords reads all records of a call; what is none is left out. */
 export function readRecords(bytes: Uint8Array): PuntRecord[] {
@@ -73,8 +74,13 @@ export function splitRecord(record: PuntRecord): WirePacket[] | "too-big" | "fil
     data.set(packet.subarray(0, body));
     data.set(part, body);
     numberSegment(shape, data, { at, number, isLast: number === count - 1 });
-    return { data, l4, body, summed, split: count > 1 };
+    return { data, l4, body, summed, split: count > 1, position: proto === PROTO_TCP && part.length === each ? number % PAYLOAD_POSITIONS : 0 };
   });
+}
+
+/** moveSegment moves a TCP segment in its stream. */
+export function moveSegment(packet: WirePacket, by: number): void {
+  if (by !== 0) writeU32(packet.data, packet.l4 + SEQ_AT, readU32(packet.data, packet.l4 + SEQ_AT) + by >>> 0);
 }
 
 /** withPayload is the packet with another payload, its lengths not yet true. */

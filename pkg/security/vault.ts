@@ -15,7 +15,7 @@ const P_KNOWN = 4, P_MODE = 8, P_WINDOW = 12, P_SENDS = 16, P_RECEIVES = 20, P_S
 const E_KNOWN = 4, E_PROTECT = 8, E_PEERS = 10, E_SUITE = 14, E_CURRENT = 15, E_CIPHERS_KNOWN = 16, E_UUID = 24, E_CIPHERS = 40;
 const C_INDEX = 0, C_UNTIL = 4, C_SENT = 8, C_KEYS = 24, C_SALTS = 88, C_SEEN = 104, SEEN = 136, CIPHER = C_SEEN + 2 * SEEN, ENTRY = E_CIPHERS + 2 * CIPHER;
 const KEY = 32, SALT = 8, UUID = 16;
-const OVERLAP_S = 120, TURN_MS = 1, HALF = 0x80, BYTE = 0x100, TIME_SHIFT = 2 ** 20;
+const OVERLAP_S = 120, TURN_MS = 1, HALF = 0x80, BYTE = 0x100, TIME_SHIFT = 2 ** 20, REVERSE_EPOCH_S = 1_577_836_800; // 2020: 31 bits of seconds and 20 of packets fit the counter until 2088
 
 type Secret = Pick<PeerKeys, "keyId" | "hmac">;
 /** Pair is a copy of what is known of a peer. */
@@ -91,7 +91,7 @@ function changeCipher({ view, bytes }: Place, body: NonNullable<ProtectSession["
   const which = known > 0 ? 1 - before : before, at = cipherAt(which);
   bytes.fill(0, at, at + CIPHER);
   view.setUint32(at + C_INDEX, body.keyIndex);
-  view.setFloat64(at + C_SENT + 8, unixSeconds * TIME_SHIFT); // the reverse direction counts from the time (docs/decisions/025)
+  view.setFloat64(at + C_SENT + 8, (unixSeconds - REVERSE_EPOCH_S) * TIME_SHIFT); // the reverse direction counts from the time (docs/decisions/025)
   [body.forward, body.reverse].forEach(({ key, salt }, i) => {
     bytes.set(key, at + C_KEYS + KEY * i);
     bytes.set(salt, at + C_SALTS + SALT * i);

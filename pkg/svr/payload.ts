@@ -10,14 +10,17 @@ export interface DirectionKeys { key: Uint8Array; salt: Uint8Array }
 /** PayloadKeys are those of both directions of a session. */
 export interface PayloadKeys { forward: DirectionKeys; reverse: DirectionKeys }
 
-/** FRAME_BYTES is F, in front of each body: key index 1, counter 7. */
+/** FRAME_BYTES is F, in front of each body: key index (8 bits), position in a train (5), counter (51). */
 export const FRAME_BYTES = 8;
 /** PAYLOAD_WINDOW is how many counters of a direction and key index are told apart. */
 export const PAYLOAD_WINDOW = 1_024;
 /** PAYLOAD_REKEY_PACKETS: a payload key is replaced after as many packets of a direction (protocol 8.2). */
 export const PAYLOAD_REKEY_PACKETS = 2 ** 31;
 
-const INDEX_SHIFT = 24, COUNTER_HIGH = 0xff_ffff;
+/** PAYLOAD_POSITIONS: a train has as many positions, then they begin again (docs/decisions/026). */
+export const PAYLOAD_POSITIONS = 32;
+
+const INDEX_SHIFT = 24, POSITION_SHIFT = 19, COUNTER_HIGH = 0x7_ffff;
 const WORD = 32;
 const utf8 = new TextEncoder();
 
@@ -30,20 +33,29 @@ export function payloadKeys(hkdf: Hkdf, key: Uint8Array): PayloadKeys {
   return { forward: of("fwd"), reverse: of("rev") };
 }
 
-/** writeFrame makes F; the counter is below 2^53. */
-export function writeFrame(index: number, counter: number): Uint8Array {
+/** PayloadFrame is F. A TCP segment at a position other than 0 has been moved in its stream, see trainShift. */
+export interface PayloadFrame { index: number; position: number; counter: number }
+
+/** writeFrame makes F; the counter is below 2^51. */
+export function writeFrame({ index, position, counter }: PayloadFrame): Uint8Array {
   const frame = new Uint8Array(FRAME_BYTES);
-  writeU32(frame, 0, (index << INDEX_SHIFT | Math.floor(counter / 2 ** WORD) & COUNTER_HIGH) >>> 0);
+  writeU32(frame, 0, (index << INDEX_SHIFT | position << POSITION_SHIFT | Math.floor(counter / 2 ** WORD) & COUNTER_HIGH) >>> 0);
   writeU32(frame, WORD / 8, counter >>> 0);
   return frame;
 }
 
-/** readFrame reads F at an offset; undefined when there is no room for it, or its counter is one that nobody reaches. */
-export function readFrame(data: Uint8Array, at: number): { index: number; counter: number } | undefined {
+/** readFrame reads F at an offset; undefined when there is no room for it. */
+export function readFrame(data: Uint8Array, at: number): PayloadFrame | undefined {
   if (at + FRAME_BYTES > data.length) return undefined;
   const high = readU32(data, at);
   const counter = (high & COUNTER_HIGH) * 2 ** WORD + readU32(data, at + WORD / 8);
-  return Number.isSafeInteger(counter) ? { index: high >>> INDEX_SHIFT, counter } : undefined;
+  return { index: high >>> INDEX_SHIFT, position: high >>> POSITION_SHIFT & PAYLOAD_POSITIONS - 1, counter };
+}
+
+/** trainShift is how far the sequence number of a TCP segment is ahead that stands at a position of its train: each one before it is `growth` bytes
+ * longer than it was. So the segments follow each other on the wire, and devices and kernels may cut and join them. */
+export function trainShift(frame: Pick<PayloadFrame, "position"> | undefined, growth: number): number {
+  return (frame?.position ?? 0) * growth;
 }
 
 /** cbcIvInput is the block whose AES-256-ECB encryption under K_d is the IV of suite CBC. */

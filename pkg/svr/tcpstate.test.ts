@@ -17,7 +17,7 @@ function flagsOf(text: string): number {
 function memory(tcpState: TcpState, more: Partial<TcpMemory> = {}): TcpMemory {
   return {
     life: Life.live, flags: 0, tcpState, tcpBeforeReset: TcpState.none, sinceMs: 1, isn: ISN, nextSeq: [ISN + 1, SERVER + 1],
-    lastAck: [SERVER + 1, ISN + 1], window: [0, 0], retransmissions: 0, outOfOrder: 0, ...more,
+    lastAck: [SERVER + 1, ISN + 1], window: [0, 0], protect: 0, retransmissions: 0, outOfOrder: 0, ...more,
   };
 }
 

@@ -5,11 +5,11 @@ import { sequenceIsNewer } from "../base/seq.ts";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "./constants.ts";
 import { Flag, Life, TcpState } from "./session.ts";
 import type { Session, SideIndex } from "./session.ts";
-import { isOutsideWindow, negotiateScale, rememberWindow } from "./tcpwindow.ts";
+import { isOutsideWindow, movedBy, negotiateScale, rememberWindow } from "./tcpwindow.ts";
 
 /** TcpMemory is the part of a session that TCP segments change; sequence numbers are unsigned 32-bit. */
 export type TcpMemory = Pick<Session,
-  "life" | "flags" | "tcpState" | "tcpBeforeReset" | "sinceMs" | "isn" | "nextSeq" | "lastAck" | "window" | "retransmissions" | "outOfOrder">;
+  "life" | "flags" | "tcpState" | "tcpBeforeReset" | "sinceMs" | "isn" | "nextSeq" | "lastAck" | "window" | "protect" | "retransmissions" | "outOfOrder">;
 
 /** TcpSegment is what the table reads of a packet; payload is the sum over all segments of a super-packet, in bytes. */
 export interface TcpSegment { side: SideIndex; flags: number; seq: number; ack: number; payload: number; /** not scaled */ window: number; /** of a SYN with the option */ scale?: number | undefined }
@@ -120,7 +120,7 @@ function resetWhileOpen(before: TcpMemory, segment: TcpSegment, now: number): Tc
 
 /** Enforcement strict passes a RST only with the exact next sequence. */
 function resetAllowed(state: TcpMemory, segment: TcpSegment): boolean {
-  return (state.flags & Flag.strict) === 0 || segment.seq === state.nextSeq[segment.side];
+  return (state.flags & Flag.strict) === 0 || (state.nextSeq[segment.side] - segment.seq >>> 0) <= movedBy(state);
 }
 
 /** ESTABLISHED | FIN | HALF-CLOSED; HALF-CLOSED | FIN other direction | CLOSING. */
@@ -135,7 +135,7 @@ function finSeen(state: TcpMemory, segment: TcpSegment, now: number): TcpMemory 
 /** CLOSING | both FINs acknowledged | GUARD. */
 function closing(before: TcpMemory, segment: TcpSegment, now: number): TcpStep {
   const other: SideIndex = segment.side === 0 ? 1 : 0;
-  const covers = has(segment, TCP_ACK) && (before.flags & finBit(other)) !== 0 && !sequenceIsNewer(before.nextSeq[other], segment.ack, 32);
+  const covers = has(segment, TCP_ACK) && (before.flags & finBit(other)) !== 0 && !sequenceIsNewer(before.nextSeq[other] - movedBy(before) >>> 0, segment.ack, 32);
   const state = covers ? { ...before, flags: (before.flags | ackedBit(other)) >>> 0 } : before;
   const done = state.tcpState === TcpState.closing && (state.flags & BOTH_ACKED) === BOTH_ACKED;
   if (!done) return forward(state);
@@ -170,6 +170,6 @@ function countOrder(before: TcpMemory, segment: TcpSegment): TcpMemory {
   if (consumed(segment) === 0) return before;
   const next = before.nextSeq[segment.side];
   if (sequenceIsNewer(segment.seq, next, 32)) return { ...before, outOfOrder: (before.outOfOrder + 1) >>> 0 };
-  const old = !sequenceIsNewer(segment.seq + consumed(segment), next, 32);
+  const old = !sequenceIsNewer(segment.seq + consumed(segment), next - movedBy(before) >>> 0, 32);
   return old ? { ...before, retransmissions: (before.retransmissions + 1) >>> 0 } : before;
 }

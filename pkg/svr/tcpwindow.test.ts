@@ -1,6 +1,6 @@
 // Enforcement strict, row by row: which segments lie in the window (behaviour 3.4). tcpstate.test.ts has the states.
-import { TCP_ACK, TCP_SYN } from "./constants.ts";
-import { Flag, Life, TcpState } from "./session.ts";
+import { TCP_ACK, TCP_RST, TCP_SYN } from "./constants.ts";
+import { Flag, Life, Protect, TcpState } from "./session.ts";
 import { tcpStep } from "./tcpstate.ts";
 import type { TcpMemory, TcpSegment } from "./tcpstate.ts";
 import { negotiateScale, openingScale, rememberWindow, windowScale } from "./tcpwindow.ts";
@@ -12,7 +12,7 @@ const SERVER = 5000;
 function memory(more: Partial<TcpMemory> = {}): TcpMemory {
   return {
     life: Life.live, flags: (Flag.strict | (8 << 24) | (8 << 28)) >>> 0, tcpState: TcpState.established, tcpBeforeReset: TcpState.none, sinceMs: 1, isn: 1,
-    nextSeq: [CLIENT, SERVER], lastAck: [SERVER, CLIENT], window: [10, 10], retransmissions: 0, outOfOrder: 0, ...more,
+    nextSeq: [CLIENT, SERVER], lastAck: [SERVER, CLIENT], window: [10, 10], protect: 0, retransmissions: 0, outOfOrder: 0, ...more,
   };
 }
 
@@ -41,6 +41,18 @@ test.each<{ desc: string; before?: Partial<TcpMemory>; at: number; payload?: num
   const state = memory(before);
   expect(tcpStep(state, segment, 7).verdict).toBe(verdict);
   if (verdict === "drop") expect(tcpStep(state, segment, 7).state).toEqual(state);
+});
+
+test("sealed bodies that only pass are longer and may be moved: windows, resets, repetitions and the end of a connection allow for it", () => {
+  const passing = Protect.encrypted | Protect.openFwd | Protect.sealFwd, step = (protect: number, more: Partial<TcpSegment>, before: Partial<TcpMemory> = {}) =>
+    tcpStep(memory({ protect, ...before }), { side: 0, flags: TCP_ACK, seq: CLIENT, ack: SERVER, payload: 0, window: 10, ...more }, 7);
+  expect([step(passing, { payload: 1_281 + 1_024 }).verdict, step(passing, { payload: 1_282 + 1_024 }).verdict, step(passing | Protect.bodyFwd, { payload: 1_282 }).verdict]).toEqual(["forward", "drop", "drop"]);
+  const reset = (protect: number, back: number) => step(protect, { flags: TCP_RST, seq: CLIENT - back }).verdict;
+  expect([reset(passing, 1_024), reset(passing, 1_025), reset(passing, -1), reset(0, 1), reset(0, 0)]).toEqual(["forward", "drop", "drop", "drop", "forward"]);
+  const repeated = (protect: number, back: number) => step(protect, { seq: CLIENT - 100 - back, payload: 100 }).state.retransmissions;
+  expect([repeated(passing, 1_023), repeated(passing, 1_024), repeated(0, 0), repeated(0, -1)]).toEqual([0, 1, 1, 0]);
+  const finished = (protect: number, back: number) => step(protect, { flags: TCP_ACK, ack: SERVER - back }, { flags: Flag.finRev }).state.flags & Flag.ackedRev;
+  expect([finished(passing, 1_024) !== 0, finished(passing, 1_025) !== 0, finished(0, 0) !== 0, finished(0, 1) !== 0]).toEqual([true, false, true, false]);
 });
 
 test("strict: an older acknowledgement tells nothing, an equal one may open the window, never close it", () => {

@@ -2,16 +2,17 @@
 // the same (svr_window.h). Pure.
 import { sequenceIsNewer } from "../base/seq.ts";
 import { TCP_ACK, TCP_HEADER, TCP_SYN } from "./constants.ts";
-import { Flag } from "./session.ts";
+import { Flag, Protect } from "./session.ts";
 import type { Session, SideIndex } from "./session.ts";
 import { findOption } from "./tcp.ts";
 
 /** WindowMemory is what a session knows of both windows; scales + 1 are in the highest byte of its flags. */
-export type WindowMemory = Pick<Session, "flags" | "nextSeq" | "lastAck" | "window">;
+export type WindowMemory = Pick<Session, "flags" | "nextSeq" | "lastAck" | "window" | "protect">;
 
 /** WindowSegment is what counts of a segment; `end` is the sequence behind it. */
 export interface WindowSegment { side: SideIndex; seq: number; end: number; ack: number; flags: number }
 
+const PASSING = Protect.encrypted | Protect.bodyFwd | Protect.bodyRev, MOVED = 1_024; // PAYLOAD_POSITIONS times what a body grows by
 const SLACK = 0x10000, MOST = 0xffff, SCALE_MOST = 14;
 const OPTION_SCALE = 3, OPTION_SCALE_BYTES = 3;
 const FORWARD = 24, REVERSE = 28;
@@ -29,13 +30,18 @@ function scaleOf(flags: number, side: SideIndex): number {
   return flags >>> REVERSE !== 0 && said !== 0 ? said - 1 : SCALE_MOST;
 }
 
+/** movedBy is how far sequence numbers of sealed bodies that only pass a router may lie ahead of those of the hosts (docs/decisions/026). */
+export function movedBy({ protect }: Pick<Session, "protect">): number {
+  return (protect & PASSING) === Protect.encrypted ? MOVED : 0;
+}
+
 /** isOutsideWindow tells a segment to be dropped: beyond the right edge, older than the window can be wide, or acknowledging what was never sent. */
 export function isOutsideWindow(state: WindowMemory, segment: WindowSegment): boolean {
   if ((state.flags & Flag.strict) === 0) return false;
   const other = segment.side === 0 ? 1 : 0;
   const scale = scaleOf(state.flags, other);
   const edge = state.lastAck[other], next = state.nextSeq[segment.side], sent = state.nextSeq[other];
-  const width = (state.window[other] << scale) + (state.flags >>> REVERSE !== 0 ? 1 : SLACK); // one byte probes a window of zero
+  const width = (state.window[other] << scale) + (state.flags >>> REVERSE !== 0 ? 1 : SLACK) + movedBy(state); // one byte probes a window of zero
   if (edge !== 0 && sequenceIsNewer(segment.end, edge + width, 32)) return true;
   if (next !== 0 && sequenceIsNewer(next - (MOST << scale), segment.seq, 32)) return true;
   return (segment.flags & TCP_ACK) !== 0 && sent !== 0 && sequenceIsNewer(segment.ack, sent + SLACK, 32);

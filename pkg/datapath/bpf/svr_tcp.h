@@ -119,7 +119,7 @@ static __always_inline void svr_tcp_count_order(const struct svr_tcp_step *t)
 		return;
 	if (svr_tcp_after(t->p->seq, next))
 		__sync_fetch_and_add(&t->s->out_of_order, 1);
-	else if (!svr_tcp_after(t->p->seq + consumed, next))
+	else if (!svr_tcp_after(t->p->seq + consumed, next - svr_window_moved(t->s)))
 		__sync_fetch_and_add(&t->s->retransmissions, 1);
 }
 
@@ -155,7 +155,7 @@ static __always_inline void svr_tcp_acked(struct svr_tcp_step *t)
 	__u32 fin = t->side ? SVR_F_FIN_FWD : SVR_F_FIN_REV, acked = t->side ? SVR_F_ACKED_FWD : SVR_F_ACKED_REV;
 	__u32 flags = t->s->flags;
 
-	if ((flags & fin) && svr_tcp_has(t, SVR_TCP_ACK) && !svr_tcp_after(t->s->next_seq[!t->side], t->p->ack) && !(flags & acked))
+	if ((flags & fin) && svr_tcp_has(t, SVR_TCP_ACK) && !svr_tcp_after(t->s->next_seq[!t->side] - svr_window_moved(t->s), t->p->ack) && !(flags & acked))
 		flags = __sync_fetch_and_or(&t->s->flags, acked) | acked;
 	if (SVR_WORD_TCP(t->next) == SVR_TCP_CLOSING && (flags & SVR_F_ACKS) == SVR_F_ACKS)
 		t->next = svr_tcp_ended(t->next, SVR_END_FIN);
@@ -164,7 +164,7 @@ static __always_inline void svr_tcp_acked(struct svr_tcp_step *t)
 /* Enforcement strict passes a RST only with the exact next sequence. */
 static __always_inline bool svr_tcp_reset_allowed(const struct svr_tcp_step *t)
 {
-	return !(t->s->flags & SVR_F_STRICT) || t->p->seq == t->s->next_seq[t->side & 1];
+	return !(t->s->flags & SVR_F_STRICT) || t->s->next_seq[t->side & 1] - t->p->seq <= svr_window_moved(t->s);
 }
 
 /* ESTABLISHED, HALF-CLOSED and CLOSING. */

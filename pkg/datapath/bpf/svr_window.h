@@ -13,9 +13,18 @@
 #define SVR_WINDOW_SCALE_MOST 14
 #define SVR_WINDOW_SAID 0x10u /* of svr_mss_scale: the SYN has the option */
 
+/* What sealed bodies that only pass, with their trains (docs/decisions/026), may be ahead of the hosts' numbers: 32 times what a body grows by. */
+#define SVR_WINDOW_MOVED 1024u
+
 static __always_inline bool svr_window_after(__u32 a, __u32 b)
 {
 	return (__s32)(a - b) > 0;
+}
+
+/* svr_window_moved: how far sequence numbers may lie ahead. */
+static __always_inline __u32 svr_window_moved(const struct svr_session *s)
+{
+	return ((s->label & (SVR_PROTECT_ENCRYPTED | SVR_PROTECT_BODY_FWD | SVR_PROTECT_BODY_REV)) == SVR_PROTECT_ENCRYPTED) * SVR_WINDOW_MOVED;
 }
 
 /* Scale of a side. */
@@ -30,7 +39,7 @@ static __always_inline __u32 svr_window_scale(const struct svr_session *s, __u32
 static __always_inline bool svr_window_outside(const struct svr_session *s, const struct svr_packet *p, __u32 side, __u32 end)
 {
 	__u32 other = ~side & 1, scale = svr_window_scale(s, other), next = s->next_seq[side & 1], edge = s->last_ack[other];
-	__u32 width = ((__u32)s->window[other] << scale) + (s->flags >> 28 ? 1 : SVR_WINDOW_SLACK); /* one byte probes a window of zero */
+	__u32 width = ((__u32)s->window[other] << scale) + (s->flags >> 28 ? 1 : SVR_WINDOW_SLACK) + svr_window_moved(s); /* one byte probes a window of zero */
 
 	if (edge && svr_window_after(end, edge + width))
 		return true;

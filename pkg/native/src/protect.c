@@ -120,11 +120,13 @@ int svr_protect_peer(struct svr_vault *protect, const struct svr_protect_peer *p
 	return 0;
 }
 
+#define REVERSE_EPOCH_S 1577836800u /* 2020: 31 bits of seconds and 20 of packets fit the counter until 2088 */
+
 /* The egress is given its key and cannot know what was sent under it before: by itself before it lost its state, or because somebody
  * says old metadata again. So the reverse direction counts from the time, and never says a counter twice (docs/decisions/025). */
 static __u64 reverse_start(void)
 {
-	return (svr_abi_unix_ns() / 1000000000u) << 20;
+	return (svr_abi_unix_ns() / 1000000000u - REVERSE_EPOCH_S) << 20;
 }
 
 /* Locked: a cipher of its own; the forward direction, whose key is new, counts from 1. */

@@ -11,6 +11,7 @@
 
 enum {
 	SVR_WIRE_COUNTER = 8,      /* F: key index and counter, in front of an encrypted body */
+	SVR_POSITIONS = 32,        /* of a train, in the upper 5 bits of the counter */
 	SVR_WIRE_ROOM = 64,        /* what sealing adds at most: F, padding or GCM tag, tag; and what the library's E needs */
 	SVR_ARENA = 1 << 20,
 	SVR_SKEW_EPOCHS = 30,      /* to either side, where a wrong tag is looked into (protocol 7.1) */
@@ -34,6 +35,7 @@ struct svr_wire {
 	__u8 opens;            /* else it is sealed */
 	__u8 marked;           /* it leaves as one of its session's, because that is captured */
 	__u8 split;            /* it came in a super-packet */
+	__u8 position;         /* in a train of sealed TCP segments, 0: it stands alone */
 	__u8 skews;            /* no accepted epoch fits: those around them are tried, to tell why */
 	__s32 skew;            /* epochs that its sender was ahead, if one of those fits */
 	__u8 summed;           /* its checksum is computed anew; 0: UDP over IPv4 without one */
@@ -57,10 +59,23 @@ struct svr_batch {
 	__u8 *arena;
 };
 
+static inline __u8 *svr_wire_body(const struct svr_wire *wire)
+{
+	return wire->packet + wire->body;
+}
+
 /* protectsplit.c: adds the wire packets of one record; `flush` is called when the batch is full. 0, or the reason for which it is dropped. */
 __u32 svr_batch_add(struct svr_batch *batch, const struct svr_punt *punt, struct svr_vault *protect, void (*flush)(void *context), void *context);
 /* protectcrypt.c: seals and opens all of them; those that fail get their reason. 0, or -EIO. */
 int svr_batch_run(struct svr_batch *batch);
+/* protecttag.c: tags of all that is sealed; 0, or -EIO. */
+int svr_batch_sign(struct svr_batch *batch);
+/* ... of all that is opened: taken off, and judged. The time does not depend on where two tags differ. */
+int svr_batch_verify(struct svr_batch *batch);
+int svr_tag_equal(const __u8 *a, const __u8 *b);
+/* protecttrain.c: moves a segment of a train by its position times `by`; reads the position of a body that is encrypted, here or by the ends. */
+void svr_train_move(const struct svr_wire *wire, __s32 by);
+void svr_train_read(struct svr_wire *wire);
 /* protectskew.c: how far the epoch of a try is from the local one; whether a wrong tag is looked into. */
 __s32 svr_skew_distance(__u32 number);
 int svr_skew_permits(struct svr_skew_gate *gate, const struct svr_wire *wire, __u32 unix_s);

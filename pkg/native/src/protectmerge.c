@@ -31,7 +31,7 @@ static __u32 payload_of(const struct svr_wire *wire)
 
 static int is_segment(const struct svr_wire *wire)
 {
-	return wire->opens && !wire->drop && wire->l4_length >= sizeof(struct tcphdr) && payload_of(wire) &&
+	return !wire->drop && wire->l4_length >= sizeof(struct tcphdr) && payload_of(wire) &&
 	       !(wire->packet[wire->l3_length + FLAGS_AT] & ALONE);
 }
 
@@ -48,7 +48,8 @@ static int continues(const struct svr_wire *first, const struct svr_wire *next, 
 {
 	const __u8 *a = first->packet + first->l3_length, *b = next->packet + next->l3_length;
 
-	if (!is_segment(next) || next->flow != first->flow || next->body != first->body || next->l4_length != first->l4_length ||
+	if (!is_segment(next) || next->flow != first->flow || next->opens != first->opens || next->nexthop != first->nexthop ||
+	    next->marked != first->marked || next->body != first->body || next->l4_length != first->l4_length ||
 	    payload_of(next) > payload_of(first) || first->body + length + payload_of(next) > LONGEST)
 		return 0;
 	if (!is_like(first->packet, next->packet, first->l3_length) || read32(b + 4) != read32(a + 4) + length)

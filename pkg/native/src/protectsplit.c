@@ -79,6 +79,8 @@ static void add_segment(struct svr_batch *batch, const struct shape *shape, __u3
 	wire->l4_length = shape->l4_length;
 	wire->body = shape->body;
 	wire->length = shape->body + shift + size;
+	if (shape->proto == IPPROTO_TCP && shift && size == shape->each)
+		wire->position = (__u8)(at / shape->each % SVR_POSITIONS);
 	memcpy(wire->packet, shape->packet, shape->body);
 	memcpy(wire->packet + shape->body + shift, shape->packet + shape->body + at, size);
 	number_segment(shape, wire->packet, at, shape->each ? at / shape->each : 0);

@@ -64,6 +64,7 @@ const patchWriters: readonly ((view: DataView, session: number, fields: Partial<
   (view, s, f) => { if (f.window === undefined) return 0; f.window.forEach((value, i) => { view.setUint16(s + sessionAt.window + 2 * i, value, true); }); return 0x40000; },
   (view, s, f) => { if (f.answer === undefined) return 0; writeAddress(view, s + sessionAt.answer, f.answer); return 0x0400; },
   (view, s, f) => { if (f.health === undefined) return 0; view.setUint8(s + sessionAt.health, f.health); return 0x20000; },
+  (view, s, f) => { if (f.security === undefined) return 0; view.setUint8(s + sessionAt.security, f.security); return 0x80000; },
 ];
 
 function writePatch({ view }: Bytes, at: number, from: Of<"patch">): void {

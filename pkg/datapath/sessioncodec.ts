@@ -54,7 +54,7 @@ export const SESSION_SIZE = sessionLayout.size;
 /** sessionAt are the offsets that patches write to. */
 export const sessionAt = {
   tcpState: TCP_STATE, tcpBefore: TCP_BEFORE, isn: ISN, retransmissions: RETRANSMISSIONS, outOfOrder: OUT_OF_ORDER, seen: SEEN, since: SINCE, idle: IDLE, nextSeq: NEXT_SEQ, lastAck: LAST_ACK,
-  packets: PACKETS, bytes: BYTES, setup: SETUP, answer: ANSWER, tenant: TENANT, service: SERVICE, window: WINDOW, health: HEALTH,
+  packets: PACKETS, bytes: BYTES, setup: SETUP, answer: ANSWER, tenant: TENANT, service: SERVICE, window: WINDOW, health: HEALTH, security: SECURITY,
 } as const;
 
 /** writeAddress writes the 16 bytes of an address. */

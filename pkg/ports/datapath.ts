@@ -61,7 +61,7 @@ export interface NatSearch { first: number; count: number; start: number }
 /** Fields that a shard may write on a live session (it owns them, or owns the moment). */
 export interface SessionPatchFields {
   tcpState: number; tcpBeforeReset: number; sinceMs: number; isn: number; retransmissions: number; outOfOrder: number; seenMs: [number, number]; nextSeq: [number, number]; lastAck: [number, number]; window: [number, number]; idleMs: number;
-  setupMs: number; service: number; tenant: number; answer: IpAddress; health: number;
+  setupMs: number; service: number; tenant: number; answer: IpAddress; health: number; security: number;
 }
 
 /** Result of one operation: index of the session and, for an install, its side-1 local port; or why not. `exists`: `other` holds the key that `side` of this session wants, or its uuid (side 0). */

@@ -31,10 +31,11 @@ export function adapts(turn: Turn, arrival: Arrival, at: Watched, again: (held: 
   return true;
 }
 
-/** switchOn encrypts both directions from now on, and says so on the segment toward the other end. */
+/** switchOn encrypts what this end sends from now on, and says so on the segment toward the other one, whose answer begins the other direction. */
 export function switchOn(turn: Turn, handle: Handle): void {
-  strengthen(turn, handle, { suite: suiteOf(handle.state), everyPacket: true, encrypts: true });
-  stepSegment(turn, handle, handle.state.role === Role.egress ? 0 : 1, { kind: "trigger", reason: SECURITY_CHANGE });
+  const isEgress = handle.state.role === Role.egress;
+  strengthen(turn, handle, { suite: suiteOf(handle.state), everyPacket: true, encrypts: true }, [isEgress ? 1 : 0]);
+  stepSegment(turn, handle, isEgress ? 0 : 1, { kind: "trigger", reason: SECURITY_CHANGE });
 }
 
 interface Said extends Watched { payload: Uint8Array }

@@ -17,6 +17,7 @@ import { refreshMoved } from "./moved.ts";
 import { adapts } from "./adapting.ts";
 import { takeSecurity, uncovered } from "./protection.ts";
 import { PAYLOAD_REKEY } from "./rekeying.ts";
+import { askKey } from "./lostkeys.ts";
 import { leave } from "./relay.ts";
 import { storeReverse } from "./reverse.ts";
 import { sendControl } from "./say.ts";
@@ -87,6 +88,7 @@ function arriveMetadata(turn: Turn, arrival: OpenedArrival, at: Known): void {
   if (side === 0 && !uuidEqual) return at.opener(turn, { ...arrival, replaces: handle });
   if (isLateCopy(turn, arrival, at)) return turn.count("replay-first-packet", opened.peer);
   const fault = uuidEqual ? takeSecurity(turn, arrival, at) : undefined;
+  if (fault === "no-key") askKey(turn, handle);
   if (fault !== undefined) return turn.count(fault, opened.peer);
   const effects = stepSegment(turn, handle, side, event);
   for (const effect of effects) carryOut(turn, arrival, { handle, side, effect });

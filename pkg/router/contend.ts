@@ -4,7 +4,7 @@ import { decideWaypoint } from "../svr/glare.ts";
 import { Flag } from "../svr/session.ts";
 import type { SessionSide } from "../svr/session.ts";
 import type { Handle } from "./batch.ts";
-import { sendControl } from "./say.ts";
+import { sayNow } from "./say.ts";
 import { stepSegment } from "./segments.ts";
 import type { PathEntry } from "./tables.ts";
 import type { OpenedArrival, Opener, Turn } from "./turn.ts";
@@ -28,9 +28,7 @@ function keep(turn: Turn, arrival: OpenedArrival, handle: Handle): void {
 /** Says who we are at once, without waiting for a packet of the host. */
 function announce(turn: Turn, handle: Handle): void {
   stepSegment(turn, handle, 1, { kind: "trigger" });
-  for (const effect of stepSegment(turn, handle, 1, { kind: "idle" })) {
-    if (effect.kind === "sendControl") sendControl(turn, handle, { side: 1, code: effect.code, modify: effect.modify });
-  }
+  sayNow(turn, handle);
 }
 
 /** The pair given up is the peer's now, so it needs no rest (protocol 6.5). */

@@ -71,7 +71,7 @@ function tellPeer(turn: Turn, session: Session, of: { to: SideIndex; raised: Rai
 
 /** What hosts of an encrypted session say is not quoted between routers: no more than IP header and ports, which is enough to find the socket (RFC 792). */
 function quoteLimit({ protect, context: { family } }: Session): number {
-  return (protect & Protect.encrypted) === 0 ? ERROR_LIMIT[4] : ICMP_HEADER + (family === 4 ? IPV4_HEADER : IPV6_HEADER) + QUOTED_L4;
+  return (protect & (Protect.encrypted | Protect.encryptedRev)) === 0 ? ERROR_LIMIT[4] : ICMP_HEADER + (family === 4 ? IPV4_HEADER : IPV6_HEADER) + QUOTED_L4;
 }
 
 const QUOTED_L4 = 8;

@@ -10,6 +10,8 @@ import type { Judging } from "./judging.ts";
 import type { ToShard } from "./messages.ts";
 import { numberNames } from "./names.ts";
 import type { Sift, SiftVerdict } from "../ports/datapath.ts";
+import { reasonOf } from "../svr/reasons.ts";
+import { Role } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
 import { createUntold, PAGE, refsOf } from "./untold.ts";
 
@@ -27,16 +29,17 @@ interface World {
   tickMs: number;
   posted(service: Chain["services"][number], change?: (config: RouterConfig) => void): ShardConfig;
   /** slots of the messages of a kind since this was last asked */
-  told(kind: "ended" | "retime"): number[];
+  told(kind: "ended" | "retime" | "raise" | "end"): number[];
 }
 
 /** A table of five pages with one session each; every look at the clock is a slice. */
-function makeWorld(): World {
+function makeWorld(role?: Role): World {
   const lab = createLab(names, { services: [allowed], tenants });
   lab.fromLeft(udpUp(endsOf(4), content(9)));
   lab.run();
   const { datapath } = lab.routers[0]!;
   const [found] = datapath.sessions(0, 1).sessions;
+  if (role !== undefined) found!.state.role = role;
   const world: Omit<World, "judging"> = {
     messages: [], logs: [], nowMs: found!.state.sinceMs, tickMs: SLICE_MS,
     posted(service, change = () => undefined) {
@@ -45,7 +48,7 @@ function makeWorld(): World {
       const { ids } = numberNames(config, (name) => datapath.nameId(name));
       return { config, ids, keys: Object.fromEntries(config.peers.map((peer) => [peer.name, { send: keysOf(config.name, peer.name), receive: [keysOf(peer.name, config.name)] }])) };
     },
-    told: (kind) => world.messages.splice(0).flatMap((one) => (one.kind !== kind ? [] : one.kind === "ended" ? refsOf(one.ended) : one.kind === "retime" ? one.sessions.map(({ ref }) => ref) : []).map((ref) => ref.index)),
+    told: (kind) => world.messages.splice(0).flatMap((one) => (one.kind !== kind ? [] : one.kind === "ended" ? refsOf(one.ended) : one.kind === "retime" ? one.sessions.map(({ ref }) => ref) : one.kind === "raise" || one.kind === "end" ? one.refs : []).map((ref) => ref.index)),
   };
   const say = (_fields: object, message: string): void => { world.logs.push(message); };
   const judging = createJudging({
@@ -116,6 +119,47 @@ test("1.2 two seconds later all are judged once more: a busy shard opened some b
   world.nowMs += 9_000;
   world.judging.step();
   expect(world.told("ended")).toEqual([]);
+});
+
+const secure = (config: RouterConfig): void => { for (const one of config.services) one.security = { suite: 2, everyPacket: false, adaptive: false, rotationMs: 0 }; };
+const later = (world: World, ms: number): void => { world.nowMs += ms; steps(world, 1); };
+
+test("1.2 sessions of which a policy asks for more are raised where they began, once more after two seconds, and end nowhere", () => {
+  const world = makeWorld();
+  world.tickMs = 0;
+  world.judging.follow(world.posted(allowed, secure), world.posted(allowed));
+  expect(world.told("raise")).toEqual([0, 1, 2, 3, 4]);
+  later(world, 2_000);
+  expect(world.told("raise")).toEqual([0, 1, 2, 3, 4]);
+  later(world, 60_000);
+  expect(world.messages).toEqual([]);
+});
+
+test.each([Role.transit, Role.egress])("1.2 what the ingress does not raise within 30 s ends by policy elsewhere (role %i)", (role) => {
+  const world = makeWorld(role);
+  world.tickMs = 0;
+  world.judging.follow(world.posted(allowed, secure), world.posted(allowed));
+  for (const ms of [2_000, 27_999]) later(world, ms);
+  expect(world.messages).toEqual([]);
+  later(world, 1);
+  expect([world.messages.map((one) => one.kind === "end" && reasonOf(one.reason)?.name), world.told("end"), world.logs.length]).toEqual([["policy", "policy", "policy", "policy", "policy"], [0, 1, 2, 3, 4], 1]);
+  later(world, 60_000);
+  expect(world.messages).toEqual([]);
+});
+
+test("1.2 a policy that asks for less raises nothing, and one that asks for as much as before has nobody looked at; after a restart all are looked at", () => {
+  const world = makeWorld();
+  world.tickMs = 0;
+  world.judging.follow(world.posted(allowed), world.posted(allowed, secure));
+  expect(world.told("raise")).toEqual([]);
+  const same = makeWorld();
+  same.tickMs = 0;
+  same.judging.follow(same.posted(allowed, (config) => { secure(config); config.services[0]!.hideTopology = true; }), same.posted(allowed, secure));
+  expect(same.told("raise")).toEqual([]);
+  const anew = makeWorld();
+  anew.tickMs = 0;
+  anew.judging.follow(anew.posted(allowed, secure));
+  expect(anew.told("raise")).toEqual([0, 1, 2, 3, 4]);
 });
 
 test("a change of routes and limits is no reason to look at live sessions; one under way goes on", () => {

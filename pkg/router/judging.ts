@@ -6,6 +6,7 @@ import type { Log } from "../ports/log.ts";
 import { buildTables } from "./build.ts";
 import type { ShardConfig } from "./build.ts";
 import { judgeKind, judgePage } from "./live.ts";
+import { reasonNumber } from "../svr/reasons.ts";
 import type { JudgeBy, LiveSessions } from "./live.ts";
 import type { ShardHost } from "./messages.ts";
 import { createUntold } from "./untold.ts";
@@ -28,10 +29,14 @@ const PAGE = 1024;
 const PAGES_TOLD = 2; // a step and shard: half of its time, so that it goes on opening sessions; fewer while sessions are still to be ended
 const STEPS_UNTOLD = 4; // of a mass end, one page in so many steps: what stops packets has the CPUs first
 const AGAIN_MS = 2_000; // a change is in effect within 5 s (behaviour 1.2)
+const RAISED_MS = 30_000; // what the ingress has not raised by then ends here: its configuration may come later than ours
 const MOST_BEFORE = 4; // configurations that a session may still have its timeouts from; further ones are forgotten
 
+/** The round of a configuration, the same again for what a busy shard began meanwhile, the last one for what is still protected less than it asks. */
+type Judged = "first" | "again" | "last";
+
 /** A round through the table: from `at` to its end, and from its start to `until` unless that is where it began. */
-interface Round extends JudgeBy { sift: Sift; at: number; until: number; isSecondPart: boolean; isAgain: boolean; ended: number; steps: number }
+interface Round extends JudgeBy { sift: Sift; at: number; until: number; isSecondPart: boolean; turn: Judged; ended: number; steps: number; unraised: number }
 
 /** createJudging makes a judging that has nothing to do yet. */
 export function createJudging(of: { datapath: Datapath; shards: readonly ShardHost[]; nowMs: () => number; log: Log }): Judging {
@@ -40,8 +45,8 @@ export function createJudging(of: { datapath: Datapath; shards: readonly ShardHo
   let round: Round | undefined;
   /** a busy shard opens sessions by the configuration before until it reads its messages; nobody saw those */
   let again: { round: Round; atMs: number } | undefined;
-  const begin = (from: Pick<Round, "tables" | "before" | "at" | "isAgain">): void => {
-    round = { ...from, sift: datapath.sift((session) => judgeKind(from, session)), until: from.at, isSecondPart: false, ended: 0, steps: 0 };
+  const begin = (from: Pick<Round, "tables" | "before" | "at" | "turn">): void => {
+    round = { ...from, sift: datapath.sift((session) => judgeKind(from, session)), until: from.at, isSecondPart: false, ended: 0, steps: 0, unraised: 0 };
   };
   const slice = (work: Round): void => {
     const startMs = nowMs();
@@ -50,15 +55,20 @@ export function createJudging(of: { datapath: Datapath; shards: readonly ShardHo
       const { sessions, ended, next } = work.sift.next(work.at, PAGE);
       work.ended += ended.length;
       untold.add(ended);
-      change(shards, judgePage(work, sessions, nowMs()));
+      const judged = judgePage(work, sessions, nowMs());
+      work.unraised += judged.unraised.length;
+      change(shards, judged, work.turn);
       if (isLast(work, next)) finish(work);
     }
   };
   const finish = (work: Round): void => {
     round = undefined;
-    if (work.isAgain && work.ended > 0) log.info({ ended: work.ended }, "sessions that began by the configuration before are ended");
-    if (!work.isAgain && work.steps > 1) log.info({ ended: work.ended }, "all live sessions are judged by the configuration");
-    if (!work.isAgain) again = { round: work, atMs: nowMs() + AGAIN_MS };
+    const { turn, ended, unraised, steps } = work;
+    if (turn === "again" && ended > 0) log.info({ ended }, "sessions that began by the configuration before are ended");
+    if (turn === "first" && steps > 1) log.info({ ended }, "all live sessions are judged by the configuration");
+    if (turn === "last" && unraised > 0) log.warn({ ended: unraised }, "sessions that their ingress protects less than the policy of their service asks are ended");
+    if (turn === "first") again = { round: work, atMs: nowMs() + AGAIN_MS };
+    if (turn === "again" && unraised > 0) again = { round: work, atMs: nowMs() + RAISED_MS - AGAIN_MS };
   };
   const tellSome = (): void => {
     if (round !== undefined && untold.pages() > 1 && round.steps % STEPS_UNTOLD !== 0) return;
@@ -69,7 +79,7 @@ export function createJudging(of: { datapath: Datapath; shards: readonly ShardHo
     follow(posted, before) {
       if (before !== undefined && isSameToLive(before, posted)) return 0;
       const olds = [...(round ?? again?.round)?.before ?? [], ...(before === undefined ? [] : [buildTables(before, datapath)])];
-      begin({ tables: buildTables(posted, datapath), before: olds.slice(-MOST_BEFORE), at: round?.at ?? 0, isAgain: false });
+      begin({ tables: buildTables(posted, datapath), before: olds.slice(-MOST_BEFORE), at: round?.at ?? 0, turn: "first" });
       again = undefined;
       if (round === undefined) return 0;
       const work = round;
@@ -79,7 +89,7 @@ export function createJudging(of: { datapath: Datapath; shards: readonly ShardHo
     },
     step() {
       if (round === undefined && again !== undefined && nowMs() >= again.atMs) {
-        begin({ ...again.round, at: 0, isAgain: true });
+        begin({ ...again.round, at: 0, turn: again.round.turn === "first" ? "again" : "last" });
         again = undefined;
       }
       if (round !== undefined) slice(round);
@@ -105,10 +115,16 @@ function isLast(work: Round, next: number | undefined): boolean {
   return work.isSecondPart && work.at >= work.until;
 }
 
-/** Tells a shard what changes for sessions; any shard will do, and the first one does. */
-function change([shard]: readonly ShardHost[], { moved, retimed }: LiveSessions): void {
+/** Tells a shard what changes for sessions; any shard will do, and the first one does, but for keys: the shard of a session says them. */
+function change(shards: readonly ShardHost[], { moved, retimed, weaker, unraised }: LiveSessions, turn: Judged): void {
+  const [shard] = shards;
   if (retimed.length > 0) shard?.post({ kind: "retime", sessions: retimed });
   if (moved.length > 0) shard?.post({ kind: "moved", refs: moved });
+  for (const [number, one] of shards.entries()) {
+    const refs = weaker.filter((of) => of.shard === number);
+    if (refs.length > 0 && turn !== "last") one.post({ kind: "raise", refs: refs.map(({ index, uuid }) => ({ index, uuid })) });
+  }
+  if (unraised.length > 0 && turn === "last") shard?.post({ kind: "end", refs: unraised, reason: reasonNumber("policy") });
 }
 
 /** All shards take part in telling hosts and peers of ends. */

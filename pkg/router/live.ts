@@ -1,12 +1,16 @@
 // What a configuration change means for live sessions (behaviour 1.2): a session whose tenant may not open its service any
-// more ends with reason `policy`, one whose peer or path is gone with `path-lost`; all others stay as they are. Called by
-// judging.ts after the shards were told, and by preview.ts before.
+// more ends with reason `policy`, one whose peer or path is gone with `path-lost`; one that is protected less than asked now is named; all
+// others stay as they are. Called by judging.ts after the shards were told, and by preview.ts before.
 import type { SessionRef, SiftVerdict } from "../ports/datapath.ts";
+import { SUITE_CLEAR } from "../svr/constants.ts";
 import { reasonNumber } from "../svr/reasons.ts";
-import { Life } from "../svr/session.ts";
+import { raisedBy } from "../svr/protected.ts";
+import { Life, Role } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
 import { hasMoved } from "./moved.ts";
 import { plainName } from "./names.ts";
+import type { SessionOfShard } from "./protectors.ts";
+import { askOf } from "./raising.ts";
 import type { Tables } from "./tables.ts";
 
 /** LiveSessions is what a configuration does to live sessions that go on: those whose way out it changed (behaviour 7.5). */
@@ -14,6 +18,9 @@ export interface LiveSessions {
   moved: SessionRef[];
   /** sessions whose timeouts it changed */
   retimed: Retimed[];
+  /** sessions that are protected less than it asks: those that began here, and those that others have to raise */
+  weaker: SessionOfShard[];
+  unraised: SessionRef[];
 }
 
 /** Retimed is a session with its new timeouts in milliseconds; `initialMs` of what is not TCP. */
@@ -33,21 +40,37 @@ export interface JudgeBy {
 export function judgeKind({ tables, before }: JudgeBy, session: Session): SiftVerdict {
   const reason = reasonToEnd(tables, session);
   if (reason !== undefined) return { end: reasonNumber(reason) };
-  return hasMoved(tables, session) || newTimes(before, tables, session) !== undefined;
+  return hasMoved(tables, session) || newTimes(before, tables, session) !== undefined || mayRaise({ tables, before }, session);
+}
+
+/** Whether it asks for protection that a configuration before did not ask for; after a restart nobody knows. */
+function mayRaise({ tables, before }: JudgeBy, session: Session): boolean {
+  const ask = askOf(tables, session);
+  if (ask === undefined || (ask.suite === SUITE_CLEAR && !ask.everyPacket)) return false;
+  return before.length === 0 || before.some((old) => JSON.stringify(askOf(old, session)) !== JSON.stringify(ask));
 }
 
 /** judgePage judges sessions of the table that go on. */
 export function judgePage(by: JudgeBy, sessions: readonly { index: number; state: Session }[], nowMs: number): LiveSessions {
   const { tables, before } = by;
-  const judged: LiveSessions = { moved: [], retimed: [] };
+  const judged: LiveSessions = { moved: [], retimed: [], weaker: [], unraised: [] };
   for (const { index, state } of sessions) {
     if (state.life !== Life.live) continue;
     const ref = { index, uuid: state.uuid };
     if (hasMoved(tables, state)) judged.moved.push(ref);
+    raiseToo(tables, judged, { index, state });
     const times = changedTimes(before, tables, { session: state, nowMs });
     if (times !== undefined) judged.retimed.push({ ref, ...times });
   }
   return judged;
+}
+
+/** A direction that its other end has to begin is awaited at the ingress; elsewhere what the ingress says decides. */
+function raiseToo(tables: Tables, judged: LiveSessions, { index, state }: { index: number; state: Session }): void {
+  const ask = askOf(tables, state), ref = { index, uuid: state.uuid };
+  if (ask === undefined || state.role === Role.single) return;
+  if (state.role === Role.ingress && raisedBy(ask, state) !== undefined) judged.weaker.push({ ...ref, shard: state.shard });
+  if (state.role !== Role.ingress && raisedBy(ask, state, 0) !== undefined) judged.unraised.push(ref);
 }
 
 /** A timeout changes from the next packet on (behaviour 1.2): a session that is idle for longer than the new one keeps the old one for now. */

@@ -34,6 +34,8 @@ export type ToShard =
   | { kind: "moved"; refs: SessionRef[] }
   /** packets of these sessions found no payload key here, or it is old */
   | { kind: "renewKeys"; refs: SessionRef[] }
+  /** the policy of these sessions asks for more than they have (behaviour 1.2) */
+  | { kind: "raise"; refs: SessionRef[] }
   /** take part in a capture, with these of its live sessions (behaviour 13.5) */
   | { kind: "capture"; spec: CaptureSpec; refs: SessionRef[] }
   /** an SVR fragment that another shard joined of IP fragments (protocol 10.2) */

@@ -17,7 +17,7 @@ import type { SecurityAsk, SessionSecurity } from "../svr/protected.ts";
 import type { DropReason } from "../svr/reasons.ts";
 import { Protect, Role } from "../svr/session.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
-import { changeProtect } from "./batch.ts";
+import { changeFields, changeProtect } from "./batch.ts";
 import type { Handle } from "./batch.ts";
 import type { FirstPayloads } from "./firstpayloads.ts";
 import type { PayloadKeys } from "./payloadkeys.ts";
@@ -98,22 +98,36 @@ export function takeSecurity(turn: Turn, { opened: { tlvs } }: OpenedArrival, at
   const { handle, side } = at;
   const said = side === 0 ? readSecurity(tlvs, { wasEncrypted: tlvs.iv !== undefined, isKnown: true }) : readEcho(tlvs);
   if (!said.ok) return said.error;
-  const stronger = isStronger(said.value, securityOf(handle.state));
+  const stronger = isStronger(said.value, securityOf(handle.state, side));
   if (!stronger.ok) return stronger.error;
-  if (stronger.value) switchTo(turn, { handle, side, said: said.value }); // encryption wins: metadata of before that comes late changes nothing
+  const fault = stronger.value ? switchTo(turn, { handle, side, said: said.value }) : undefined; // encryption wins: metadata of before that comes late changes nothing
+  if (fault !== undefined) return fault;
   if (handle.state.role === Role.egress && said.value.payloadKey !== undefined) beginProtection(turn, handle, said.value.payloadKey);
   return undefined;
 }
 
-/** A transit router says it on the other segment too, with a modify of its own (protocol 6.6). */
-function switchTo(turn: Turn, { handle, side, said }: { handle: Handle; side: SideIndex; said: SessionSecurity }): void {
-  strengthen(turn, handle, said);
-  if (handle.state.role === Role.transit) stepSegment(turn, handle, side === 0 ? 1 : 0, { kind: "trigger", reason: SECURITY_CHANGE });
+/**
+ * An end protects what it sends from now on as what it hears. A transit router hears of each direction from the end that sends it, and says it on
+ * the other segment with a modify of its own (protocol 6.6), unless that one must not carry it.
+ */
+function switchTo(turn: Turn, { handle, side, said }: { handle: Handle; side: SideIndex; said: SessionSecurity }): DropReason | undefined {
+  const { state } = handle, other = side === 0 ? 1 : 0;
+  if (state.role !== Role.transit) {
+    if (said.encrypts && said.payloadKey === undefined && suiteOf(state) === SUITE_CLEAR) return "no-key"; // it came with another packet, which is lost
+    return void strengthen(turn, handle, said, [0, 1]);
+  }
+  const beyond = turn.tables.pathById(state.side[other].path)?.peer;
+  if (beyond === undefined || !canCarry(turn, said, beyond)) return "no-path";
+  strengthen(turn, handle, said, [side]);
+  stepSegment(turn, handle, other, { kind: "trigger", reason: SECURITY_CHANGE });
+  return undefined;
 }
 
-/** strengthen protects a session as said from now on; what it was protected with before stays. */
-export function strengthen(turn: Turn, handle: Handle, to: SessionSecurity): void {
-  changeProtect(turn.batch, handle, { set: protectBits(handle.state.role, to), clear: Protect.watch });
+/** strengthen protects directions of a session as said from now on; what they were protected with before stays. */
+export function strengthen(turn: Turn, handle: Handle, to: SessionSecurity, directions: readonly SideIndex[]): void {
+  const { state } = handle;
+  if (suiteOf(state) !== to.suite) changeFields(turn.batch, handle, { security: to.suite });
+  changeProtect(turn.batch, handle, { set: protectBits(state.role, to, directions) & ~Protect.watch, clear: to.encrypts ? Protect.watch : 0 });
   beginProtection(turn, handle);
 }
 
@@ -134,10 +148,16 @@ export function uncovered(turn: Turn, arrival: Arrival, at: { handle: Handle; si
   const carried = carriedOf(arrival);
   const { bodyAt, bodyEnd, packet } = carried;
   if (arrival.punt.isOpened === true || state.side[side].path === 0 || (state.protect & bodyBit[side]) === 0 || bodyEnd === bodyAt) return carried;
+  if (isSaidClear(carried.tlvs)) return void turn.count("decrypt-failure", arrival.opened?.peer); // of before the switch
   const plain = runBody(turn, { ref, direction: side, opens: true, body: packet.data.subarray(bodyAt, bodyEnd) });
   if (plain.ok) return withBody(carried, plain.value);
   turn.count(plain.error, arrival.opened?.peer);
   return undefined;
+}
+
+/** Full metadata says of its own body whether it is encrypted; other packets are as their session is. */
+function isSaidClear(tlvs: Metadata | undefined): boolean {
+  return (tlvs?.forwardContext !== undefined || tlvs?.reverseContext !== undefined) && tlvs.payloadEncrypted !== true;
 }
 
 /** A segment of a train whose metadata a transit router said has its place in the stream back (docs/decisions/026). */

@@ -30,7 +30,7 @@ export function beginKey(turn: Turn, handle: Handle): void {
 
 /** saidSecurity is what metadata of a session says of its protection; forward metadata of the ingress with the key, whose number is that of the newest modify. */
 export function saidSecurity(turn: Turn, handle: Handle, direction: "forward" | "reverse"): SessionSecurity {
-  const security = securityOf(handle.state);
+  const security = securityOf(handle.state, direction === "forward" ? 0 : 1);
   if (direction === "reverse" || handle.state.role !== Role.ingress || security.suite === SUITE_CLEAR) return security;
   const index = (segmentOf(handle.state, 1)?.modifyOut ?? 0) & KEY_INDEX_MASK;
   return { ...security, payloadKey: sayableKey(turn, handle, index) };

@@ -10,6 +10,7 @@ import { emitAnswer, emitControl } from "./emit.ts";
 import type { GeneratedTcp } from "./emit.ts";
 import { withOrigin } from "./origin.ts";
 import { lacksKey, renewKey, saidSecurity } from "./rekeying.ts";
+import { stepSegment } from "./segments.ts";
 import type { PeerEntry } from "./tables.ts";
 import type { Arrival, Turn } from "./turn.ts";
 
@@ -37,6 +38,13 @@ function controlTlvs(turn: Turn, handle: Handle, message: { code: number; side: 
     return { ...reverseMetadata(turn.tables, session, { modify, security: saidSecurity(turn, handle, "reverse") }), control: code, disableForward: true };
   }
   return { uuid: session.uuid, control: code };
+}
+
+/** sayNow says the metadata that waits for a forward packet at once, without one; once a second. */
+export function sayNow(turn: Turn, handle: Handle): void {
+  for (const effect of stepSegment(turn, handle, 1, { kind: "idle" })) {
+    if (effect.kind === "sendControl") sendControl(turn, handle, { side: 1, code: effect.code, modify: effect.modify });
+  }
 }
 
 /** sendDelete tells the peer on a side that the session is gone before its normal end. */

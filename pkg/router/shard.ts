@@ -27,6 +27,7 @@ import type { FromShard, ShardAnswer, ShardCounters, ShardQuestion, ToShard } fr
 import { createOriginSigner } from "./origin.ts";
 import type { OriginSigner } from "./origin.ts";
 import { renewKeys } from "./lostkeys.ts";
+import { raise } from "./raising.ts";
 import { openArrivals } from "./opening.ts";
 import { createFirstPayloads } from "./firstpayloads.ts";
 import { createPayloadKeys } from "./payloadkeys.ts";
@@ -147,6 +148,7 @@ export class Shard {
       case "end": return this.#act((turn) => endByDecision(turn, message.refs, message.reason));
       case "question": return void this.#answers.push({ kind: "answer", number: message.number, answer: this.#answer(message.question) });
       case "renewKeys": return this.#act((turn) => { renewKeys(turn, message.refs); });
+      case "raise": return this.#act((turn) => { raise(turn, message.refs); });
       case "moved": return this.#act((turn) => markMoved(turn, message.refs));
       case "capture": return this.#act((turn) => { this.#capturing.start(turn, message.spec, message.refs); });
       case "captureFull": return this.#capturing.full(message.id);

@@ -5,8 +5,9 @@ import type { AdaptiveStart } from "./adaptive.ts";
 import { parseHeader, parsePayload } from "./decode.ts";
 import { encodeMetadata, type Suite } from "./encode.ts";
 import type { Metadata } from "./metadata.ts";
-import { isStronger, isWeaker, offerSecurity, protectBits, readEcho, readSecurity, securityOf, securityTlvs, securityWord, storedSecurity, type SecurityAsk, type SessionSecurity } from "./protected.ts";
+import { isStronger, isWeaker, offerSecurity, protectBits, raisedBy, readEcho, readSecurity, securityOf, securityTlvs, securityWord, storedSecurity, type SecurityAsk, type SessionSecurity } from "./protected.ts";
 import { Protect, Role } from "./session.ts";
+import { flowSession } from "../../test/support/flows.ts";
 
 const key = new Uint8Array(32).fill(7);
 const payloadKey = { suite: 2, index: 0, key };
@@ -104,9 +105,36 @@ test("8.2 an echo has no key, no unknown suite and no encryption without tags", 
 test.each<[string, SessionSecurity, SessionSecurity, boolean | "metadata-malformed"]>([
   ["the switch of either end", encrypted, armed, true], ["the same again", encrypted, encrypted, false], ["what was said before the switch, late", armed, encrypted, false],
   ["the switch of a session with tags", encrypted, { ...armed, everyPacket: true }, true], ["another suite", { ...encrypted, suite: 1 }, armed, "metadata-malformed"],
-  ["tags that begin later", { ...armed, everyPacket: true }, armed, "metadata-malformed"], ["encryption of a clear session", encrypted, clear, "metadata-malformed"],
+  ["tags that begin later", { ...armed, everyPacket: true }, armed, true], ["tags of a clear session", { ...clear, everyPacket: true }, clear, true],
+  ["encryption of a clear session", encrypted, clear, true], ["what was said before a clear session was encrypted, late", clear, encrypted, false], ["... before it was decided", clear, armed, false],
+  ["a session that is armed later", armed, clear, "metadata-malformed"], ["another suite under a session that encrypts", { ...encrypted, suite: 1 }, encrypted, "metadata-malformed"],
+  ["tags that are not said any more", { ...clear, everyPacket: false }, { ...clear, everyPacket: true }, false],
 ])("8.3 %s: whether bodies are encrypted from here on", (_name, said, has, expected) => {
   expect(isStronger(said, has)).toEqual(typeof expected === "string" ? { ok: false, error: expected } : { ok: true, value: expected });
+});
+
+const gcm: SecurityAsk = { suite: 2, everyPacket: false, adaptive: false }, adaptive = { ...gcm, adaptive: true }, tags: SecurityAsk = { suite: 0, everyPacket: true, adaptive: false };
+const context = flowSession({ family: 4, proto: "tcp", role: "ingress" }, 1).context;
+
+test.each<[string, SecurityAsk, SessionSecurity, SessionSecurity | undefined, { start?: AdaptiveStart; isDecided?: true; proto?: number }?]>([
+  ["a clear session under a policy that encrypts", gcm, clear, encrypted], ["... that encrypts what hosts do not", adaptive, clear, encrypted],
+  ["a tagged session", gcm, { ...clear, everyPacket: true }, encrypted], ["a clear session under tags", tags, clear, { ...clear, everyPacket: true }],
+  ["an encrypted session under tags", tags, encrypted, undefined], ["... under another suite", { ...gcm, suite: 1 }, encrypted, undefined], ["... under a policy that asks for nothing", { ...tags, everyPacket: false }, encrypted, undefined],
+  ["an armed session", adaptive, armed, undefined], ["... under a policy that encrypts all", gcm, armed, encrypted], ["... under another suite", { ...gcm, suite: 1 }, armed, encrypted],
+  ["... under one that also wants tags", { ...adaptive, everyPacket: true }, armed, { ...armed, everyPacket: true }],
+  ["TLS", adaptive, armed, undefined, { isDecided: true }], ["TLS under a policy that encrypts all", gcm, armed, encrypted, { isDecided: true }],
+  ["QUIC", adaptive, clear, undefined, { start: "quic" }], ["QUIC under a policy that encrypts all", gcm, clear, encrypted, { start: "quic" }],
+  ["IPsec that began before", adaptive, clear, undefined, { proto: 50 }], ["IPsec under a policy that encrypts all", gcm, clear, encrypted, { proto: 50 }],
+])("1.2 what a policy makes of a live session: %s", (_name, ask, security, expected, { start, isDecided, proto = 6 } = {}) => {
+  const session = { security: storedSecurity(security, start), protect: protectBits(Role.ingress, security) & (isDecided === true ? ~Protect.watch : ~0), context: { ...context, proto } };
+  expect(raisedBy(ask, session)).toEqual(expected);
+});
+
+test("1.2 a session of which one direction is raised is not left alone, nor raised once more in that direction", () => {
+  const session = { security: 2, protect: protectBits(Role.ingress, encrypted, [0]), context };
+  expect([raisedBy(adaptive, session, 0), raisedBy(adaptive, session, 1), raisedBy(adaptive, session)]).toEqual([undefined, encrypted, encrypted]);
+  expect([securityOf(session, 0), securityOf(session, 1), securityOf(session)]).toEqual([encrypted, armed, armed]);
+  expect(securityWord({ ...session, role: Role.ingress })).toBe("clear");
 });
 
 const has = (bits: number, ...wanted: number[]): boolean[] => wanted.map((bit) => (bits & bit) !== 0);

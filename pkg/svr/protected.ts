@@ -1,12 +1,13 @@
 // How one session is protected (protocol 7.1, 8.2, 8.3): what the ingress offers, the TLVs 11, 46 and 0xC001 that say so, what a router
 // that reads them accepts, and which packets it then opens and seals. Pure; key bytes are passed in and kept by nobody here.
 import { fail, ok, type Result } from "../base/result.ts";
+import { startOf } from "./adaptive.ts";
 import type { AdaptiveStart } from "./adaptive.ts";
 import * as wire from "./constants.ts";
 import type { Suite } from "./encode.ts";
 import type { Metadata, PayloadKey } from "./metadata.ts";
 import { Protect, Role } from "./session.ts";
-import type { Session } from "./session.ts";
+import type { Session, SideIndex } from "./session.ts";
 
 /** SecurityAsk is what the policy of a service wants. */
 export interface SecurityAsk { suite: Suite; everyPacket: boolean; adaptive: boolean }
@@ -70,10 +71,15 @@ export function readEcho(m: Metadata): Result<SessionSecurity, "metadata-malform
   return values === undefined || m.payloadKey !== undefined ? fail("metadata-malformed") : ok(values);
 }
 
-/** isStronger tells that metadata protects more than its session has been until now: bodies are encrypted from here on. Tags alone never begin later. */
+/**
+ * isStronger tells that metadata protects its direction more than it has been until now: bodies are encrypted, or tagged, from here on.
+ * What was said before a switch and comes late changes nothing; no metadata makes a session weaker.
+ */
 export function isStronger(said: SessionSecurity, has: SessionSecurity): Result<boolean, "metadata-malformed"> {
-  if (said.suite !== has.suite || (said.everyPacket && !has.everyPacket && !said.encrypts)) return fail("metadata-malformed");
-  return ok(said.encrypts && !has.encrypts);
+  if (said.suite === wire.SUITE_CLEAR && has.suite !== wire.SUITE_CLEAR) return ok(false);
+  const begins = said.encrypts && !has.encrypts;
+  if (said.suite !== has.suite && !(begins && has.suite === wire.SUITE_CLEAR)) return fail("metadata-malformed");
+  return ok(begins || (said.everyPacket && !has.everyPacket));
 }
 
 function valuesOf(m: Metadata): SessionSecurity | undefined {
@@ -87,15 +93,16 @@ function isSuite(suite: number): suite is Suite {
   return suite === wire.SUITE_CLEAR || suite === wire.SUITE_CBC || suite === wire.SUITE_GCM;
 }
 
-const bodies = Protect.bodyFwd | Protect.bodyRev, mark = Protect.encrypted;
-const bitsOf = {
-  [Role.single]: { tags: 0, bodies: 0, watch: 0, mark: 0 },
-  [Role.ingress]: { tags: Protect.sealFwd | Protect.openRev, bodies, watch: Protect.watch, mark },
-  [Role.transit]: { tags: Protect.openFwd | Protect.sealFwd | Protect.openRev | Protect.sealRev, bodies: 0, watch: 0, mark }, // it never decrypts
-  [Role.egress]: { tags: Protect.openFwd | Protect.sealRev, bodies, watch: Protect.watch, mark },
-} satisfies Record<Role, { tags: number; bodies: number; watch: number; mark: number }>;
-
-const TAGS = Protect.openFwd | Protect.openRev | Protect.sealFwd | Protect.sealRev;
+const BOTH: readonly SideIndex[] = [0, 1]; // directions: packets of the forward one arrive on side 0
+const BODY = [Protect.bodyFwd, Protect.bodyRev] as const, MARK = [Protect.encrypted, Protect.encryptedRev] as const;
+const TAGS = [Protect.openFwd | Protect.sealFwd, Protect.openRev | Protect.sealRev] as const;
+const tagsOf = {
+  [Role.single]: [0, 0],
+  [Role.ingress]: [Protect.sealFwd, Protect.openRev],
+  [Role.transit]: TAGS, // it never decrypts
+  [Role.egress]: [Protect.openFwd, Protect.sealRev],
+} satisfies Record<Role, readonly [number, number]>;
+const isEnd = (role: Role): boolean => role === Role.ingress || role === Role.egress;
 
 const SUITE_MASK = 0x0f;
 
@@ -105,9 +112,27 @@ export function suiteOf({ security }: Pick<Session, "security">): Suite {
   return isSuite(suite) ? suite : wire.SUITE_CLEAR;
 }
 
-/** securityOf reads how a stored session is protected. */
-export function securityOf({ security, protect }: Pick<Session, "security" | "protect">): SessionSecurity {
-  return { suite: suiteOf({ security }), everyPacket: (protect & TAGS) !== 0, encrypts: (protect & Protect.encrypted) !== 0 };
+/** securityOf reads how a stored session is protected, in one direction or in both. */
+export function securityOf({ security, protect }: Pick<Session, "security" | "protect">, direction?: SideIndex): SessionSecurity {
+  const all = (bits: readonly [number, number]): boolean => (direction === undefined ? BOTH : [direction]).every((of) => (protect & bits[of]) !== 0);
+  return { suite: suiteOf({ security }), everyPacket: all(TAGS), encrypts: all(MARK) };
+}
+
+/** raisedBy is how a policy that came into force wants a live session (behaviour 1.2); absent: its directions, or one, are protected enough. No policy makes a session weaker. */
+export function raisedBy(ask: SecurityAsk, session: Pick<Session, "security" | "protect" | "context">, direction?: SideIndex): SessionSecurity | undefined {
+  const has = securityOf(session, direction);
+  const encrypts = has.encrypts || (ask.suite !== wire.SUITE_CLEAR && !(ask.adaptive && isLeftAlone(session)));
+  const everyPacket = has.everyPacket || ask.everyPacket || encrypts;
+  if (encrypts === has.encrypts && everyPacket === has.everyPacket) return undefined;
+  return { suite: encrypts && has.suite === wire.SUITE_CLEAR ? ask.suite : has.suite, everyPacket, encrypts };
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Adaptive encryption has judged it or is about to, or it is IPsec. Of what began in the clear nobody saw the first bytes: it is none of these. */
+function isLeftAlone({ security, protect, context }: Pick<Session, "security" | "protect" | "context">): boolean {
+  if ((protect & (Protect.encrypted | Protect.encryptedRev)) !== 0) return false;
+  return security !== wire.SUITE_CLEAR || startOf({ ...context, payload: NOTHING }) === "ipsec";
 }
 
 /** SecurityWord is what sessions report of their payload between routers (behaviour 9.1). */
@@ -122,11 +147,11 @@ export function storedSecurity({ suite }: Pick<SessionSecurity, "suite">, start?
   return suite | (start === undefined || suite !== wire.SUITE_CLEAR ? 0 : marks[start] ?? 0) << MARK_SHIFT;
 }
 
-/** securityWord names the protection of a session; one that is not decided is clear yet. */
+/** securityWord names the protection of a session; one that is not decided, or of which a direction is clear yet, is clear. */
 export function securityWord(session: Pick<Session, "security" | "protect" | "role">): SecurityWord {
-  if ((session.protect & Protect.encrypted) !== 0) return "encrypted";
+  if (securityOf(session).encrypts) return "encrypted";
   if (suiteOf(session) === wire.SUITE_CLEAR) return markWords[session.security >> MARK_SHIFT] ?? "clear";
-  const isDecided = (session.role === Role.ingress || session.role === Role.egress) && (session.protect & Protect.watch) === 0;
+  const isDecided = isEnd(session.role) && (session.protect & (Protect.watch | Protect.encrypted | Protect.encryptedRev)) === 0;
   return isDecided ? "adaptive-tls" : "clear";
 }
 
@@ -135,9 +160,12 @@ export function isWeaker(security: SessionSecurity, ask: SecurityAsk): boolean {
   return (ask.everyPacket && !security.everyPacket) || (ask.suite !== wire.SUITE_CLEAR && !ask.adaptive && !security.encrypts);
 }
 
-/** protectBits says what a router in its role does with packets of a session that carry no metadata, as bits of Protect. */
-export function protectBits(role: Role, { suite, everyPacket, encrypts }: SessionSecurity): number {
-  const bits = bitsOf[role];
-  const isArmed = suite !== wire.SUITE_CLEAR && !encrypts;
-  return (everyPacket ? bits.tags : 0) | (encrypts ? bits.bodies | bits.mark : 0) | (isArmed ? bits.watch : 0);
+/** protectBits says what a router in its role does with packets of a session that carry no metadata, in one direction or in both, as bits of Protect. */
+export function protectBits(role: Role, { suite, everyPacket, encrypts }: SessionSecurity, directions = BOTH): number {
+  const isArmed = suite !== wire.SUITE_CLEAR && !encrypts && isEnd(role);
+  const bitsIn = (direction: SideIndex): number => {
+    const bodies = encrypts && role !== Role.single ? MARK[direction] | (isEnd(role) ? BODY[direction] : 0) : 0;
+    return (everyPacket ? tagsOf[role][direction] : 0) | bodies;
+  };
+  return directions.reduce((bits, direction) => bits | bitsIn(direction), isArmed ? Protect.watch : 0);
 }

@@ -95,6 +95,8 @@ static void patch_fields(struct svr_session *to, const struct svr_session *from,
 		memcpy(to->answer, from->answer, sizeof(to->answer));
 	if (fields & SVR_FIELD_HEALTH)
 		to->health = from->health;
+	if (fields & SVR_FIELD_SECURITY)
+		to->security = from->security;
 	if (fields & SVR_FIELD_HANDSHAKE)
 		to->hs = from->hs;
 }

@@ -37,6 +37,7 @@ enum svr_op_field {
 	SVR_FIELD_TCP_BEFORE = 0x2000, SVR_FIELD_ISN = 0x4000, SVR_FIELD_RETRANSMISSIONS = 0x8000, SVR_FIELD_OUT_OF_ORDER = 0x10000,
 	SVR_FIELD_WINDOW = 0x40000,
 	SVR_FIELD_HEALTH = 0x20000,
+	SVR_FIELD_SECURITY = 0x80000,
 };
 
 /* What an install must keep to; 0 is unlimited. Everything is counted, limited or not. */

@@ -4,8 +4,8 @@
 /** conditionTypes are the conditions that every kind has; Ready sums up the others. */
 export const conditionTypes = ["Accepted", "ResolvedRefs", "Programmed", "Ready"] as const;
 
-/** ConditionType is one of them; Certified is a Router's alone: it has a certificate, where it needs one. */
-export type ConditionType = (typeof conditionTypes)[number] | "Certified";
+/** ConditionType is one of them; Certified is a Router's alone: it has a certificate, where it needs one. PostQuantumReady is that of a SecurityPolicy that asks for it. */
+export type ConditionType = (typeof conditionTypes)[number] | "Certified" | "PostQuantumReady";
 
 /** conditionReasons lists every reason with its meaning; append-only. */
 export const conditionReasons = {
@@ -29,6 +29,8 @@ export const conditionReasons = {
   RenewalLate: "two thirds of the life of the certificate are over, and there is no other one yet",
   CertificateExpired: "the certificate of the router has ended",
   CertificateMissing: "the router needs a certificate and has none",
+  PeersReady: "every router with services of the policy knows all of its peers by certificate",
+  PeersNotReady: "routers with services of the policy have peers with a pre-shared key alone, and the services keep off these",
 } as const;
 
 /** ConditionReason is a reason of the table. */

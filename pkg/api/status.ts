@@ -8,7 +8,7 @@ const count = (description: string): z.ZodOptional<z.ZodInt> => z.int().min(0).m
 const programmed = text("Routers that have programmed the object, of those that use it.", 32);
 
 const conditionStatus = z.strictObject({
-  type: z.string().min(1).max(316).meta({ description: "Accepted: the object can be used. ResolvedRefs: what it names exists. Programmed: its routers have it. Certified: the Router has a certificate where it needs one. Ready: all of these." }),
+  type: z.string().min(1).max(316).meta({ description: "Accepted: the object can be used. ResolvedRefs: what it names exists. Programmed: its routers have it. Certified: the Router has a certificate where it needs one. PostQuantumReady: peers of routers with services of the SecurityPolicy exchange keys as it asks. Ready: all of these." }),
   status: z.enum(["True", "False", "Unknown"]).meta({ description: "True, False or Unknown." }),
   reason: z.string().min(1).max(1024).meta({ description: "Why the status is so, in one word for programs." }),
   message: z.string().max(32_768).meta({ description: "What is wrong and what to do about it, or how far it is." }),

@@ -25,6 +25,7 @@ import type { Inventory } from "./inventory.ts";
 import { plan } from "./planning.ts";
 import { followStores } from "./stores.ts";
 import type { Stores } from "./stores.ts";
+import { asksForPostQuantum } from "./postquantum.ts";
 import { createReports } from "./reports.ts";
 import { createSilence } from "./silence.ts";
 import type { Cutting } from "./snapshot.ts";
@@ -246,6 +247,7 @@ function planningOf(parts: Parts, queues: Queues): Parameters<typeof plan>[0] {
     inventory, planner, book, log: options.log, nowMs: () => options.clock.monotonicMs(),
     concerned(routers, objects) {
       for (const router of routers) queues.heads.add(router);
+      queues.statuses.addBehind(asksForPostQuantum(parts.stores.planned.get("SecurityPolicy"))); // peers of any router may be others now
       if (objects.size > FEW) queues.statuses.addBehind(objects);
       else for (const id of objects) queues.statuses.add(id);
       queues.chores.addAfter("snapshot", SNAPSHOT_MS);

@@ -155,6 +155,30 @@ const others: KubeObject[] = [
   { apiVersion, kind: "ServiceRoute", metadata: { name: "web", namespace: "shop" }, spec: { serviceRef: { name: "web" }, routers: ["r1"], type: "Host", host: { interface: "lan0", targets: ["10.9.0.1", "10.9.0.2"] } } },
 ];
 
+test("a SecurityPolicy that asks for a post-quantum exchange tells who is not ready, and is ready itself", async () => {
+  const { kube, parts, now, run, compile } = await world();
+  const policy: KubeObject = { apiVersion, kind: "SecurityPolicy", metadata: { name: "pq", namespace: "shop" }, spec: { postQuantumRequired: true } };
+  const wan = { name: "wan0", type: "WAN", addresses: ["192.0.2.1/24"], waypoints: [{ address: "192.0.2.1" }] };
+  const peering = async (psk: object): Promise<void> => { await kube.apply(resourceOf("Router"), { ...router, spec: { interfaces: [{ name: "lan0", type: "LAN", addresses: ["10.9.0.254/24"] }, wan], peers: [{ name: "r2", paths: [{ name: "main", interface: "wan0", remoteAddress: "192.0.2.2" }], ...psk }] } }, { manager: "svrctl" }); };
+  await peering({ psk: { file: "r1-r2.psk" } });
+  await kube.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } });
+  const [tenant, , web, route] = others as [KubeObject, KubeObject, KubeObject, KubeObject];
+  for (const one of [tenant, policy, { ...web, spec: { ...web["spec"] as object, servicePolicyRef: undefined, securityPolicyRef: { name: "pq" } } }, route]) await kube.create(resourceOf(one.kind as "Tenant"), one);
+  const look = async (): Promise<Record<string, string>> => {
+    compile();
+    parts.book.acked("r1", parts.book.wantedHash("r1"));
+    now.ms += 6_000;
+    await run("SecurityPolicy shop/pq");
+    const { conditions = [] } = (await kube.get(resourceOf("SecurityPolicy"), { namespace: "shop", name: "pq" }))?.["status"] as { conditions?: { type: string; status: string; reason: string; message: string }[] };
+    return Object.fromEntries(conditions.map(({ type, status, reason }) => [type, `${status} ${reason}`]));
+  };
+  expect(await look()).toMatchObject({ PostQuantumReady: "False PeersNotReady", Ready: "True Ready" });
+  await peering({});
+  expect(await look()).toMatchObject({ PostQuantumReady: "True PeersReady", Ready: "True Ready" });
+  await kube.apply(resourceOf("SecurityPolicy"), { ...policy, spec: {} }, { manager: "svrctl" });
+  expect(Object.keys(await look())).toEqual(["Accepted", "ResolvedRefs", "Programmed", "Ready"]);
+});
+
 test("columns that follow reports: sessions and denials when it is the object's turn, ways with what is programmed, and what a silent router said no more", async () => {
   const { kube, parts, now, run, turn, compile } = await world();
   const lan = { name: "lan0", type: "LAN", addresses: ["10.9.0.254/24"] };

@@ -12,6 +12,7 @@ import type { Book } from "./book.ts";
 import { certificateFacts, certifiedVerdict } from "./certificates.ts";
 import { countsOf } from "./counts.ts";
 import type { Inventory } from "./inventory.ts";
+import { postQuantumVerdict } from "./postquantum.ts";
 import type { Reports } from "./reports.ts";
 import { planned, splitId } from "../api/resources.ts";
 import type { Silence } from "./silence.ts";
@@ -90,12 +91,17 @@ function factsOf(parts: StatusParts, { id, kind, key, routers, before }: { id: s
   const silentSeconds = kind === "Router" ? parts.silence.secondsOf(key) : undefined;
   return {
     kind, problems: problemsOf(parts.planner, id), isInForce: parts.planner.inForce(id) !== undefined, progress: parts.book.progress(id, routers),
-    ...(refusal !== undefined && { refusal }), ...(silentSeconds !== undefined && { silentSeconds }), ...(kind === "Router" && { certified: certifiedOf(parts, key, before) }),
+    ...(refusal !== undefined && { refusal }), ...(silentSeconds !== undefined && { silentSeconds }), ...(kind === "Router" && { certified: certifiedOf(parts, key, before) }), ...asideOf(parts, id, routers),
   };
 }
 
 function certifiedOf({ planner, clock }: StatusParts, router: string, before: Partial<Status>): Verdict {
   return certifiedVerdict(certificateFacts(planner.config(router), before, clock.unixMs()), before.conditions?.find(({ type }) => type === "Certified"));
+}
+
+function asideOf({ planner }: StatusParts, id: string, routers: readonly string[]): Pick<Facts, "aside"> {
+  const object = planner.inForce(id)?.object;
+  return object?.kind === "SecurityPolicy" && object.spec.postQuantumRequired ? { aside: postQuantumVerdict(routers, (router) => planner.config(router)) } : {};
 }
 
 /** Who is in force as it is written is not at fault when another one contradicts it and was put back for that: its owner is warned only. */

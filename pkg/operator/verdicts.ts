@@ -19,6 +19,8 @@ export interface Facts {
   silentSeconds?: number;
   /** of a Router: how it is with its certificate */
   certified?: Verdict;
+  /** what is told beside, and not summed up by Ready */
+  aside?: Verdict;
 }
 
 const references: ReadonlySet<string> = new Set(["reference", "grant"]);
@@ -31,7 +33,7 @@ const wantsRouter: ReadonlySet<Kind> = new Set(["Service", "ServiceRoute", "Rout
 /** verdictsOf gives all conditions, Ready last. */
 export function verdictsOf(facts: Facts): Verdict[] {
   const verdicts = [acceptedVerdict(facts), resolvedVerdict(facts), programmedVerdict(facts), ...(facts.certified === undefined ? [] : [facts.certified])];
-  return [...verdicts, readyVerdict(verdicts)];
+  return [...verdicts, ...(facts.aside === undefined ? [] : [facts.aside]), readyVerdict(verdicts)];
 }
 
 function acceptedVerdict({ problems, isInForce }: Facts): Verdict {

@@ -4,6 +4,7 @@ import type { IpAddress, IpFamily } from "../base/address.ts";
 import { formatAddress } from "../base/addresstext.ts";
 import { containsAddress, formatPrefix } from "../base/prefix.ts";
 import { hasPorts, protocolNames } from "../api/network.ts";
+import { classicalPeers } from "./classical.ts";
 import type { LocalRouteConfig, Origin, PeerRouteConfig, RouteConfig, RouterConfig, ServiceConfig } from "./config.ts";
 import { entryMatches, matchersOf } from "./entries.ts";
 import type { LookupEntry } from "./entries.ts";
@@ -56,7 +57,7 @@ export function accessStep(entry: LookupEntry, tenant: string): WhyStep {
 
 /** noRouteStep tells why a service cannot be reached in a family. */
 export function noRouteStep({ config }: Lookup, service: ServiceConfig, family: IpFamily): WhyStep {
-  const classical = config.peers.filter((one) => one.authentication !== "certificate").map((one) => one.name);
+  const classical = classicalPeers(config);
   if (service.postQuantum === true && classical.length > 0) {
     return { stage: "route", ok: false, text: `${service.name} asks for a post-quantum exchange; not ready here: ${classical.slice(0, mostNames).join(", ")}`, origin: service.origin };
   }

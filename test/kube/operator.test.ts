@@ -103,6 +103,21 @@ test("a reference to nothing is told on the object, and mended by the object tha
   await allReady();
 }, 120_000);
 
+test("a SecurityPolicy that asks for a post-quantum exchange names who is not ready, until both routers know each other by certificate", async () => {
+  kube.kubectl(["apply", "-f", "-"], "apiVersion: opensvr.io/v1alpha1\nkind: SecurityPolicy\nmetadata: { name: quantum, namespace: shop }\nspec: { postQuantumRequired: true }\n");
+  const told = (): string => conditionOf(itemOf(kube, "securitypolicies.opensvr.io", "quantum", "shop"), "PostQuantumReady");
+  await waitFor("nobody uses it", () => told().startsWith("True PeersReady"), { ...slow, show: told });
+  patch("service", "web", { securityPolicyRef: { name: "quantum" } }, "shop");
+  await waitFor("peers are named", () => /^False PeersNotReady: .*branch with \w+, .*cloud with \w+/.test(told()), { ...slow, show: told });
+  for (const name of names) patch("router", name, { authentication: "Certificate" });
+  await waitFor("all are ready", () => told().startsWith("True PeersReady"), { ...slow, show: told });
+  for (const name of names) patch("router", name, { authentication: null });
+  await waitFor("a change of Routers alone is told", () => told().startsWith("False PeersNotReady"), { ...slow, show: told });
+  patch("service", "web", { securityPolicyRef: null }, "shop");
+  kube.kubectl(["delete", "securitypolicies.opensvr.io", "quantum", "-n", "shop"]);
+  await allReady();
+}, 120_000);
+
 test("an object that is broken keeps its last good version, also when nobody runs meanwhile", async () => {
   const first = await headChanges(kube, "branch", undefined);
   patch("router", "branch", { timers: { tcpIdle: "1234s" } });

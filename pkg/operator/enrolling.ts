@@ -1,6 +1,6 @@
 // What the site endpoint answers to who asks for a certificate with a one-time token. The certificate is made first and leaves only when the
 // token is marked as used. Called by site.ts, which speaks HTTP; each outcome is told to the log and, for tokens that exist, as an event.
-import { judgeToken, parseToken, siteTokensName } from "../api/sitetoken.ts";
+import { judgeToken, siteTokensName } from "../api/sitetoken.ts";
 import type { SiteToken, TokenProblem } from "../api/sitetoken.ts";
 import { routerNameField } from "../api/names.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -20,8 +20,8 @@ export interface EnrollingParts extends SiteStore {
   events: Pick<EventSink, "emit">;
 }
 
-/** Asked is one request: what stood behind "Bearer ", the body, and the address it came from. */
-export interface Asked { token: string; body: string; from: string }
+/** Asked is one request: its token when it has the form of one, the body, and the address it came from. */
+export interface Asked { token: SiteToken | undefined; body: string; from: string }
 
 /** SiteAnswer is a status of HTTP with a body in JSON. */
 export interface SiteAnswer { status: number; body: object }
@@ -41,12 +41,12 @@ const refusals: Readonly<Record<TokenProblem, (router: string) => SiteAnswer>> =
 
 /** enroll answers one request. */
 export async function enroll(parts: EnrollingParts, { token, body, from }: Asked): Promise<SiteAnswer> {
-  const [read, asked] = [parseToken(token), readBody(body)];
+  const asked = readBody(body);
   if (asked === undefined) return tell(parts, { from, answer: siteRefusal(400, "the body is not { router, request } in JSON", "ask with svrctl enroll of this version") });
   const { router, request } = asked;
-  if (read === undefined) return tell(parts, { from, router, answer: refusals.unknown(router) });
-  const [nowMs, told] = [parts.clock.unixMs(), { from, router, id: read.id }];
-  const take = (serial?: string): Promise<TokenProblem | undefined> => takeToken(parts, { router, nowMs, token: read, serial });
+  if (token === undefined) return tell(parts, { from, router, answer: refusals.unknown(router) });
+  const [nowMs, told] = [parts.clock.unixMs(), { from, router, id: token.id }];
+  const take = (serial?: string): Promise<TokenProblem | undefined> => takeToken(parts, { router, nowMs, token, serial });
   const refusal = (problem: TokenProblem): SiteAnswer => tell(parts, { ...told, isKnown: problem !== "unknown", answer: refusals[problem](router) });
   const problem = await take();
   if (problem !== undefined) return refusal(problem);

@@ -3,11 +3,15 @@
 import { createServer } from "node:https";
 import type { Server } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+import { parseToken } from "../api/sitetoken.ts";
+import type { SiteToken } from "../api/sitetoken.ts";
 import { SvrError } from "../base/errors.ts";
 import { enroll, siteRefusal } from "./enrolling.ts";
 import type { EnrollingParts, SiteAnswer } from "./enrolling.ts";
-import { createSiteRate } from "./siterate.ts";
+import { limitConnections } from "./siteconnections.ts";
+import { createSiteDoor } from "./sitedoor.ts";
+import type { Standing } from "./sitedoor.ts";
 import { publishPin } from "./sitestore.ts";
 
 /** SiteOptions are its parts; renewal calls again and again. */
@@ -21,25 +25,20 @@ export interface RunningSite { readonly port: number; close(): Promise<void> }
 
 const BODY_MOST = 16_384, HEADER_MOST = 8_192;
 const HANDSHAKE_MS = 5_000, HEADERS_MS = 5_000, REQUEST_MS = 10_000, LOOK_MS = 1_000;
-const CONNECTIONS_MOST = 64, CONNECTIONS_EACH = 8;
-const EACH = { burst: 10, perSecond: 1 }, ALL = { burst: 50, perSecond: 20 }, ADDRESSES_MOST = 1_024;
+const CONNECTIONS = { each: 32, all: 64 };
 const RENEW_MS = 3_600_000;
 const PATH = "/api/v1/enrollments";
 const SOON_SECONDS = 5;
 
 /** listenSite publishes the pin, and listens. */
 export async function listenSite(options: SiteOptions): Promise<RunningSite> {
-  const { clock, log, port } = options;
-  const mayAsk = createSiteRate({ each: EACH, all: ALL, most: ADDRESSES_MOST, nowMs: () => clock.monotonicMs() });
+  const { log, port } = options;
+  const door = createSiteDoor(options);
   const server = createServer({
     ...await credentials(options), minVersion: "TLSv1.3", handshakeTimeout: HANDSHAKE_MS, maxHeaderSize: HEADER_MOST,
     headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: LOOK_MS,
-  }, (request, response) => {
-    if (mayAsk(request.socket.remoteAddress ?? "")) void respond(options, request, response);
-    else end(response, siteRefusal(429, "this address asks too often", `wait ${SOON_SECONDS} seconds`));
-  });
-  server.maxConnections = CONNECTIONS_MOST;
-  limitEach(server);
+  }, (request, response) => { void respond(serving, request, response); });
+  const connections = limitConnections(server, CONNECTIONS), serving: Serving = { options, door, keep: (socket) => { connections.keep(socket); } };
   server.on("tlsClientError", () => undefined); // whoever breaks a handshake is told by TLS
   await listening(server, port);
   const renewing = options.every(RENEW_MS, () => { void renew(options, server); });
@@ -69,21 +68,6 @@ async function renew(options: SiteOptions, server: Server): Promise<void> {
   }
 }
 
-/** Nobody takes all places. */
-function limitEach(server: Server): void {
-  const open = new Map<string, number>();
-  server.on("connection", (socket: Socket) => {
-    const from = socket.remoteAddress ?? "", count = (open.get(from) ?? 0) + 1;
-    open.set(from, count);
-    socket.once("close", () => {
-      const left = (open.get(from) ?? 1) - 1;
-      if (left === 0) open.delete(from);
-      else open.set(from, left);
-    });
-    if (count > CONNECTIONS_EACH) socket.destroy();
-  });
-}
-
 async function listening(server: Server, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) => { reject(new SvrError("SVR_USAGE", { object: `port ${port}`, attempted: `cannot listen at port ${port}`, fix: "choose another with --site-port", cause })); });
@@ -95,23 +79,28 @@ function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
 }
 
-async function respond(options: SiteOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+interface Serving { options: SiteOptions; door: (asked: { token: SiteToken | undefined; address: string }) => Promise<Standing>; keep: (socket: IncomingMessage["socket"]) => void }
+
+async function respond(serving: Serving, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    end(response, await answerTo(options, request));
+    end(response, await answerTo(serving, request));
   } catch (error) {
     if (response.destroyed) return; // who asked went away, or was too slow
-    options.log.error({ error }, "the site endpoint could not answer");
+    serving.options.log.error({ error }, "the site endpoint could not answer");
     end(response, { ...siteRefusal(503, "the cluster does not answer, or its authority cannot be used; the token counts still, unless svrctl site token list says otherwise", "ask again; if it goes on, look at the log of the operator") });
   }
 }
 
-async function answerTo(options: SiteOptions, request: IncomingMessage): Promise<SiteAnswer> {
+async function answerTo({ options, door, keep }: Serving, request: IncomingMessage): Promise<SiteAnswer> {
+  const [, text = ""] = /^Bearer (\S{1,256})$/.exec(request.headers.authorization ?? "") ?? [], token = parseToken(text), from = request.socket.remoteAddress ?? "";
+  const standing = await door({ token, address: from });
+  if (standing === "wait") return siteRefusal(429, "too many ask from this address, or with this token", `wait ${SOON_SECONDS} seconds`);
   if (request.url !== PATH) return siteRefusal(404, "there is nothing here", `ask ${PATH}`);
   if (request.method !== "POST") return siteRefusal(405, "only POST is taken", "ask with svrctl enroll");
   const body = await readBody(request);
   if (body === undefined) return siteRefusal(413, `the body has more than ${BODY_MOST} bytes`, "ask with svrctl enroll");
-  const [, token = ""] = /^Bearer (\S{1,256})$/.exec(request.headers.authorization ?? "") ?? [];
-  return enroll(options, { token, body, from: request.socket.remoteAddress ?? "" });
+  if (standing === "holder") keep(request.socket); // all of it is here: it is soon over
+  return enroll(options, { token, body, from });
 }
 
 /** Undefined: it is too long, and is not read to its end. */

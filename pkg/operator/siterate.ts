@@ -1,22 +1,22 @@
-// How often an address may ask the site endpoint, and all together: buckets that fill with time, the oldest forgotten when there are too many.
-// Called by site.ts.
+// How often somebody may ask the site endpoint, and all together: buckets that fill with time, the oldest forgotten when there are too many.
+// Called by sitedoor.ts.
 
 /** RateLimits are how many at once, and how many a second after that. */
 export interface RateLimits { burst: number; perSecond: number }
 
 interface Bucket { left: number; atMs: number }
 
-/** createSiteRate gives what says whether an address may ask now; `most` addresses are known at once. */
-export function createSiteRate({ each, all, most, nowMs }: { each: RateLimits; all: RateLimits; most: number; nowMs: () => number }): (address: string) => boolean {
+/** createSiteRate gives what says whether who has this name may ask now; `most` names are known at once. Without `all` nobody takes anything from others. */
+export function createSiteRate({ each, all, most, nowMs }: { each: RateLimits; all?: RateLimits; most: number; nowMs: () => number }): (name: string) => boolean {
   const buckets = new Map<string, Bucket>();
-  const together: Bucket = { left: all.burst, atMs: nowMs() };
-  return (address) => {
-    const now = nowMs(), name = networkOf(address), own = buckets.get(name) ?? { left: each.burst, atMs: now };
+  const together: Bucket = { left: all?.burst ?? 0, atMs: nowMs() };
+  return (name) => {
+    const now = nowMs(), own = buckets.get(name) ?? { left: each.burst, atMs: now };
     buckets.delete(name);
     buckets.set(name, own); // the newest is the last one
     const [oldest] = buckets.keys();
     if (buckets.size > most && oldest !== undefined) buckets.delete(oldest);
-    return take(own, each, now) && take(together, all, now);
+    return take(own, each, now) && (all === undefined || take(together, all, now));
   };
 }
 

@@ -50,7 +50,8 @@ async function replaced(kube: KubePort, object: KubeObject, mayBeginAgain: boole
   }
 }
 
-function textsOf(secret: KubeObject | undefined): Record<string, string> {
+/** textsOf are the texts of a Secret by their keys. */
+export function textsOf(secret: KubeObject | undefined): Record<string, string> {
   const data = (secret?.["data"] ?? {}) as Record<string, string>;
   return Object.fromEntries(Object.entries(data).map(([key, base64]) => [key, Buffer.from(base64, "base64").toString("utf8")]));
 }

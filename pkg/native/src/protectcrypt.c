@@ -183,7 +183,18 @@ static void unpad(struct svr_wire *wire)
 	svr_train_move(wire, -(__s32)(SVR_WIRE_COUNTER + padding));
 }
 
-/* The plain body moves to where F was. */
+/* F goes: the headers, which are shorter than the body, move behind it. A body alone moves to where F was. */
+static void drop_counter(struct svr_wire *wire)
+{
+	wire->length -= SVR_WIRE_COUNTER;
+	if (!wire->body) {
+		memmove(wire->packet, wire->packet + SVR_WIRE_COUNTER, wire->length);
+		return;
+	}
+	memmove(wire->packet + SVR_WIRE_COUNTER, wire->packet, wire->body);
+	wire->packet += SVR_WIRE_COUNTER;
+}
+
 static void end_bodies(struct svr_batch *batch)
 {
 	for (__u32 i = 0; i < batch->count; i++) {
@@ -195,10 +206,8 @@ static void end_bodies(struct svr_batch *batch)
 			unpad(wire);
 		else
 			continue;
-		if (wire->drop)
-			continue;
-		wire->length -= SVR_WIRE_COUNTER;
-		memmove(svr_wire_body(wire), svr_wire_body(wire) + SVR_WIRE_COUNTER, wire->length - wire->body);
+		if (!wire->drop)
+			drop_counter(wire);
 	}
 }
 

@@ -6,51 +6,43 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 _Static_assert(sizeof(struct svr_protect_peer) == 164 && sizeof(struct svr_protect_session) == 108, "as pkg/security/protect.ts has them");
 
-/* Aligned for the library's code, never in a core dump: sizes are rounded up to pages. */
-static void *secret_memory(size_t bytes)
-{
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED)
-		return NULL;
-	madvise(memory, bytes, MADV_DONTDUMP);
-	return memory;
-}
-
-static void forget(void *memory, size_t bytes)
-{
-	if (!memory)
-		return;
-	explicit_bzero(memory, bytes);
-	munmap(memory, bytes);
-}
-
-static void forget_entry(struct svr_protect_entry *entry)
+/* Locked, or closing. */
+static void forget_entry(struct svr_vault *protect, struct svr_protect_entry *entry)
 {
 	if (!entry)
 		return;
-	forget(entry->current, sizeof(*entry->current));
-	forget(entry->previous, sizeof(*entry->previous));
+	svr_pool_give(&protect->ciphers, entry->current);
+	svr_pool_give(&protect->ciphers, entry->previous);
 	free(entry);
 }
 
 int svr_protect_close(struct svr_vault *protect)
 {
 	for (__u32 i = 0; protect->entries && i < protect->slots; i++)
-		forget_entry(protect->entries[i]);
-	for (__u32 i = 0; i < 65536; i++)
-		forget(protect->pairs[i], sizeof(*protect->pairs[i]));
+		free(protect->entries[i]);
+	svr_pool_close(&protect->ciphers);
+	svr_pool_close(&protect->peers);
 	if (protect->expander)
 		svr_engine_close(protect->expander);
 	free(protect->entries);
 	pthread_rwlock_destroy(&protect->lock);
 	free(protect);
 	return 0;
+}
+
+/* Workers hold it nearly always: who has keys to give goes first. */
+static void init_lock(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t kind;
+
+	pthread_rwlockattr_init(&kind);
+	pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(lock, &kind);
+	pthread_rwlockattr_destroy(&kind);
 }
 
 int svr_protect_create(__u32 slots, struct svr_vault **out)
@@ -61,7 +53,9 @@ int svr_protect_create(__u32 slots, struct svr_vault **out)
 	*out = NULL;
 	if (!protect)
 		return -ENOMEM;
-	pthread_rwlock_init(&protect->lock, NULL);
+	init_lock(&protect->lock);
+	protect->ciphers.size = sizeof(struct svr_protect_cipher);
+	protect->peers.size = sizeof(struct svr_protect_pair);
 	protect->slots = slots;
 	protect->entries = calloc(slots ? slots : 1, sizeof(*protect->entries)); /* pages that nobody touches cost nothing */
 	if (!slots || !protect->entries)
@@ -94,30 +88,38 @@ static void expand_hmac(struct svr_vault *protect, const struct svr_protect_secr
 	explicit_bzero(&secret, sizeof(secret));
 }
 
+/* Locked: what is known of a peer from now on; NULL when there is no memory. */
+static struct svr_protect_pair *make_pair(struct svr_vault *protect, const struct svr_protect_peer *peer)
+{
+	struct svr_protect_pair *pair = svr_pool_take(&protect->peers);
+
+	if (!pair)
+		return NULL;
+	*pair = (struct svr_protect_pair){ .mode = peer->mode, .window = peer->window, .sends = peer->sends, .receives = peer->receives };
+	if (peer->sends)
+		expand_hmac(protect, &peer->send, &pair->send);
+	for (__u32 i = 0; i < peer->receives; i++)
+		expand_hmac(protect, &peer->receive[i], &pair->receive[i]);
+	return pair;
+}
+
 int svr_protect_peer(struct svr_vault *protect, const struct svr_protect_peer *peer, __u32 size)
 {
-	struct svr_protect_pair *pair = NULL, *old;
+	struct svr_protect_pair *pair = NULL;
+	int known;
 
 	if (size != sizeof(*peer) || !peer->peer || peer->peer > 65535 || peer->sends > 1 || peer->receives > SVR_PROTECT_RECEIVES || peer->window > 5)
 		return -EINVAL;
-	if (peer->sends || peer->receives || peer->mode == SVR_PROTECT_DISABLED) {
-		pair = secret_memory(sizeof(*pair));
-		if (!pair)
-			return -ENOMEM;
-	}
+	known = peer->sends || peer->receives || peer->mode == SVR_PROTECT_DISABLED;
 	pthread_rwlock_wrlock(&protect->lock);
-	if (pair) {
-		*pair = (struct svr_protect_pair){ .mode = peer->mode, .window = peer->window, .sends = peer->sends, .receives = peer->receives };
-		if (peer->sends)
-			expand_hmac(protect, &peer->send, &pair->send);
-		for (__u32 i = 0; i < peer->receives; i++)
-			expand_hmac(protect, &peer->receive[i], &pair->receive[i]);
+	if (known)
+		pair = make_pair(protect, peer);
+	if (pair || !known) {
+		svr_pool_give(&protect->peers, protect->pairs[peer->peer]);
+		protect->pairs[peer->peer] = pair;
 	}
-	old = protect->pairs[peer->peer];
-	protect->pairs[peer->peer] = pair;
 	pthread_rwlock_unlock(&protect->lock);
-	forget(old, sizeof(*old));
-	return 0;
+	return known && !pair ? -ENOMEM : 0;
 }
 
 #define REVERSE_EPOCH_S 1577836800u /* 2020: 31 bits of seconds and 20 of packets fit the counter until 2088 */
@@ -132,7 +134,7 @@ static __u64 reverse_start(void)
 /* Locked: a cipher of its own; the forward direction, whose key is new, counts from 1. */
 static struct svr_protect_cipher *make_cipher(struct svr_vault *protect, const struct svr_protect_session *from)
 {
-	struct svr_protect_cipher *cipher = secret_memory(sizeof(*cipher));
+	struct svr_protect_cipher *cipher = svr_pool_take(&protect->ciphers);
 
 	if (!cipher)
 		return NULL;
@@ -155,7 +157,7 @@ static struct svr_protect_entry *claim(struct svr_vault *protect, const struct s
 	struct svr_protect_entry **place = &protect->entries[from->index];
 
 	if (*place && memcmp((*place)->uuid, from->uuid, 16)) {
-		forget_entry(*place);
+		forget_entry(protect, *place);
 		*place = NULL;
 	}
 	if (!*place) {
@@ -182,7 +184,7 @@ static int change_cipher(struct svr_vault *protect, struct svr_protect_entry *en
 	cipher = make_cipher(protect, from);
 	if (!cipher)
 		return -ENOMEM;
-	forget(entry->previous, sizeof(*entry->previous));
+	svr_pool_give(&protect->ciphers, entry->previous);
 	entry->previous = entry->current;
 	if (entry->previous)
 		entry->previous->until_s = (__u32)(svr_abi_unix_ns() / 1000000000u) + SVR_PROTECT_OVERLAP_S;
@@ -221,9 +223,9 @@ int svr_protect_end(struct svr_vault *protect, __u32 index, const __u8 *uuid)
 	if (protect->entries[index] && !memcmp(protect->entries[index]->uuid, uuid, 16)) {
 		entry = protect->entries[index];
 		protect->entries[index] = NULL;
+		forget_entry(protect, entry);
 	}
 	pthread_rwlock_unlock(&protect->lock);
-	forget_entry(entry);
 	return entry ? 1 : 0;
 }
 

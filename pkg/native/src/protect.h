@@ -5,6 +5,7 @@
 #define SVR_PROTECT_ENGINE_H
 
 #include "engine.h"
+#include "protectpool.h"
 #include "../../datapath/bpf/svr_reasons.h"
 
 #include <pthread.h>
@@ -122,6 +123,7 @@ struct svr_vault {
 	pthread_rwlock_t lock;
 	struct svr_engine *expander;
 	__u32 slots;
+	struct svr_pool ciphers, peers;
 	struct svr_protect_entry **entries;
 	struct svr_protect_pair *pairs[65536];
 };

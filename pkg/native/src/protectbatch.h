@@ -64,7 +64,8 @@ static inline __u8 *svr_wire_body(const struct svr_wire *wire)
 	return wire->packet + wire->body;
 }
 
-/* protectsplit.c: adds the wire packets of one record; `flush` is called when the batch is full. 0, or the reason for which it is dropped. */
+/* protectsplit.c: adds the wire packets of one record; `flush` is called when the batch is full; it may change
+ * what the store knows. 0, or the reason for which it is dropped. */
 __u32 svr_batch_add(struct svr_batch *batch, const struct svr_punt *punt, struct svr_vault *protect, void (*flush)(void *context), void *context);
 /* protectcrypt.c: seals and opens all of them; those that fail get their reason. 0, or -EIO. */
 int svr_batch_run(struct svr_batch *batch);

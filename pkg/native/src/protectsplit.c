@@ -104,6 +104,7 @@ static __u32 find_keys(struct svr_vault *protect, const struct svr_punt *punt, s
 	wire->flow = punt->entry;
 	wire->direction = (__u8)side;
 	wire->opens = punt->cause == SVR_PUNT_OPEN;
+	wire->cipher = NULL;
 	wire->nexthop = punt->local_flags;
 	wire->marked = (punt->flags & SVR_PUNT_COPIED) != 0;
 	wire->entry = wire->index < protect->slots ? protect->entries[wire->index] : NULL;
@@ -144,7 +145,9 @@ __u32 svr_batch_add(struct svr_batch *batch, const struct svr_punt *punt, struct
 	like.split = shape.each < shape.length - shape.body;
 	do {
 		if (batch->count == SVR_ENGINE_BURST || batch->used + ETH_HLEN + shape.body + shape.each + 2 * SVR_WIRE_ROOM > SVR_ARENA)
-			flush(context);
+			flush(context), missing = find_keys(protect, punt, &like);
+		if (missing)
+			return missing;
 		add_segment(batch, &shape, at, &like);
 		at += shape.each;
 	} while (at < shape.length - shape.body);

@@ -126,7 +126,15 @@ static __u32 add_frame(struct svr_protect_worker *worker, struct outgoing *out, 
 	return count;
 }
 
-/* What the socket does not take is lost, as on a link. */
+/* What the socket does not take is lost, as on a link. Who has keys to give need not wait for it. */
+static void send_frames(struct svr_protect_worker *worker, struct outgoing *out)
+{
+	pthread_rwlock_unlock(&worker->protect->lock);
+	worker->counts.drops[SVR_DROP_PROTECT_FULL] += out->frames - (__u32)svr_send_raw(worker->send, out->messages, out->frames);
+	pthread_rwlock_rdlock(&worker->protect->lock);
+}
+
+/* Locked. Nothing that was found in the store is known afterwards. */
 static void flush(void *context)
 {
 	struct svr_protect_worker *worker = context;
@@ -141,9 +149,9 @@ static void flush(void *context)
 		count(worker, &batch->wires[i]);
 	for (__u32 i = 0; !error && i < batch->count;)
 		i += batch->wires[i].drop ? 1 : add_frame(worker, &out, i);
-	if (out.frames && !worker->call)
-		worker->counts.drops[SVR_DROP_PROTECT_FULL] += out.frames - (__u32)svr_send_raw(worker->send, out.messages, out.frames);
 	batch->count = batch->used = 0;
+	if (out.frames && !worker->call)
+		send_frames(worker, &out);
 }
 
 static void note_missing(struct svr_protect_worker *worker, __u32 index)

@@ -13,26 +13,16 @@ export interface AuthorityParts { kube: KubePort; namespace: string; signer: Rou
 
 /** authorityKeys gives the authority; called by the leader only, because it makes one where there is none. */
 export async function authorityKeys(parts: AuthorityParts): Promise<AuthorityKeys> {
-  const at = placeOf(parts);
+  const at = { namespace: parts.namespace, name: authorityName };
   return keysIn(await parts.kube.get(secrets, at) ?? await make(parts, at) ?? await parts.kube.get(secrets, at), at);
-}
-
-/** readAuthority gives the authority; undefined: there is none yet. */
-export async function readAuthority(parts: Pick<AuthorityParts, "kube" | "namespace">): Promise<AuthorityKeys | undefined> {
-  const at = placeOf(parts), found = await parts.kube.get(secrets, at);
-  return found === undefined ? undefined : keysIn(found, at);
 }
 
 interface Place { namespace: string; name: string }
 
-function placeOf({ namespace }: Pick<AuthorityParts, "namespace">): Place {
-  return { namespace, name: authorityName };
-}
-
 function keysIn(found: KubeObject | undefined, at: Place): AuthorityKeys {
   const { "tls.crt": certificate, "tls.key": key } = (found?.["data"] ?? {}) as Record<string, string | undefined>;
   if (certificate === undefined || key === undefined) {
-    throw new SvrError("SVR_AUTHORITY", { object: `secret ${at.namespace}/${at.name}`, attempted: "the authority has no tls.crt or no tls.key", fix: "put both there, or delete the Secret: the operator makes another, which no router trusts yet" });
+    throw new SvrError("SVR_AUTHORITY", { object: `secret ${at.namespace}/${at.name}`, attempted: "the authority has no tls.crt or no tls.key", fix: "put both there, or delete the Secret: the operator makes another, and routers are told of it before it signs" });
   }
   return { certificate: textIn(certificate), key: textIn(key) };
 }

@@ -17,6 +17,7 @@ import { makeDefaultClass, reconcileClass } from "./classes.ts";
 import type { ClassParts } from "./classes.ts";
 import { followClasses } from "./classevents.ts";
 import type { ClassSettings } from "./daemonset.ts";
+import { heldCertificates, isTold } from "./fleet.ts";
 import { reconcileHead } from "./heads.ts";
 import { configMaps, signingRequests } from "./resources.ts";
 import { followLostPages } from "./lostpages.ts";
@@ -30,14 +31,12 @@ import { createReports } from "./reports.ts";
 import { createSilence } from "./silence.ts";
 import type { Cutting } from "./snapshot.ts";
 import { createCutting, pagesOf, readSnapshot, snapshotName, writeSnapshot } from "./snapshot.ts";
-import { authorityKeys } from "./authority.ts";
-import type { AuthorityParts } from "./authority.ts";
 import { reconcileRequest } from "./signing.ts";
 import { reconcileStatus } from "./statuses.ts";
 import type { StatusParts } from "./statuses.ts";
 import { sweepPages } from "./sweep.ts";
-import { readTrust } from "./trust.ts";
-import type { ClusterTrust } from "./trust.ts";
+import { createTrust } from "./trust.ts";
+import type { ClusterTrust, TrustParts } from "./trust.ts";
 import { followUsers } from "./users.ts";
 
 /** OperatorOptions are the adapters and settings of one replica. */
@@ -109,10 +108,9 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   await watcher.synced(signal);
   const previous = await readSnapshot({ kube, namespace, sha256: options.sha256 });
   const later: { leadership?: Leadership; queues?: Queues } = {}; // stores speak before either is there
-  const leads = (): boolean => later.leadership?.leads() ?? false;
+  const leads = (): boolean => later.leadership?.leads() ?? false, silence = createSilence(stores.routers, () => clock.monotonicMs()), book = createBook();
   const inventory = createInventory({ stores: stores.planned, namespaces: stores.namespaces, changed: () => { later.queues?.plan.add(ALL); } });
-  const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book: createBook(), waiting: new Set(), unnamed: new Map(), applied: new Map(), cutting: createCutting(options.sha256), trust: await trustOf(options, { leads, changed: () => { if (later.queues !== undefined) believeOther(parts, later.queues); } }), leads };
-  const silence = createSilence(stores.routers, () => clock.monotonicMs());
+  const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book, waiting: new Set(), unnamed: new Map(), applied: new Map(), cutting: createCutting(options.sha256), trust: trustOf(options, { leads, changed: () => { believeOther(parts, made); }, fleet: { isTold: () => isTold({ routers: stores.routers, book, silence }), held: () => heldCertificates(stores) } }), leads };
   const reports = createReports({
     routers: stores.routers, silence, every: (ms, work) => options.every(ms, work), exists: (id) => inventory.object(id) !== undefined, turn: (id) => { later.queues?.statuses.add(id); },
     routesAt: (router) => new Set(parts.planner.config(router)?.routes.map(({ route }) => route)),
@@ -124,6 +122,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   const lostPages = followLostPages({ pages: stores.pages, configs: stores.heads, heads: made.heads, after: (ms, work) => once(options, ms, work) });
   const classes = followClasses(stores, made.classes), certificates = followCertificates(stores.routers, (id) => { made.statuses.add(id); });
   const signing = startSigning(parts, requests);
+  await parts.trust?.look();
   plan(planningOf(parts, made)); // before anybody may lead: a whole compile takes longer than a lease
   const addEverything = (): void => {
     addAll(parts, made);
@@ -149,11 +148,10 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
 interface Signing { all(): void; drain(): Promise<void> }
 
 /** Requests of routers for certificates; each is looked at when it changes, and all by who begins to lead. */
-function startSigning({ options, stores, leads }: Parts, requests: KubeStore | undefined): Signing {
+function startSigning({ options, stores, trust, leads }: Parts, requests: KubeStore | undefined): Signing {
   const { signer, kube, clock, events, classes, log } = options;
-  if (signer === undefined || requests === undefined) return { all: () => undefined, drain: () => Promise.resolve() };
-  const authority = (): ReturnType<typeof authorityKeys> => authorityKeys(authorityOf(options, signer));
-  const parts = { kube, requests, signer, authority, events, clock, leads, routers: stores.routers, daemonSets: stores.daemonSets, routerNamespace: classes.namespace, sha256: options.sha256 };
+  if (signer === undefined || requests === undefined || trust === undefined) return { all: () => undefined, drain: () => Promise.resolve() };
+  const parts = { kube, requests, signer, authority: () => trust.signer(), events, clock, leads, routers: stores.routers, daemonSets: stores.daemonSets, routerNamespace: classes.namespace, sha256: options.sha256 };
   const queue = options.openQueue({ name: "requests", workers: SIGNERS, work: (name) => reconcileRequest(parts, name), told: (key, outcome) => { logOutcome(log, { name: "requests", key, outcome }); } });
   const watching = requests.watch(({ key }) => { queue.add(key); });
   return {
@@ -165,14 +163,10 @@ function startSigning({ options, stores, leads }: Parts, requests: KubeStore | u
   };
 }
 
-function authorityOf({ kube, namespace, clock }: OperatorOptions, signer: RouterSigner): AuthorityParts {
-  return { kube, namespace, signer, nowMs: () => clock.unixMs() };
-}
-
 /** Who signs for routers tells them whom to believe. */
-async function trustOf(options: OperatorOptions, heard: { leads: () => boolean; changed: () => void }): Promise<ClusterTrust | undefined> {
-  const { signer, log, events } = options;
-  return signer === undefined ? undefined : readTrust({ ...authorityOf(options, signer), ...heard, log, events });
+function trustOf(options: OperatorOptions, heard: Pick<TrustParts, "leads" | "changed" | "fleet">): ClusterTrust | undefined {
+  const { kube, namespace, clock, signer, log, events } = options;
+  return signer === undefined ? undefined : createTrust({ kube, namespace, signer, nowMs: () => clock.unixMs(), monotonicMs: () => clock.monotonicMs(), ...heard, log, events });
 }
 
 /** Every configuration is another one. */

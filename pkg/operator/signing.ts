@@ -14,7 +14,8 @@ export interface SigningParts extends RequesterParts {
   /** those of our signer */
   requests: KubeStore;
   signer: RouterSigner;
-  authority: () => Promise<AuthorityKeys>;
+  /** undefined: routers do not know it yet, so that nobody would believe what it signs */
+  authority: () => Promise<AuthorityKeys | undefined>;
   events: EventSink;
   clock: Clock;
   leads: () => boolean;
@@ -25,6 +26,7 @@ type Decision = "Approved" | "Denied" | "Failed";
 
 const LIFE_MS = 30 * 86_400_000; // and no longer, whatever is asked for
 const EARLY_MS = 10_000, EARLY_AGAIN_MS = 500; // a request may be seen here before the DaemonSet whose pod asks, or its Router
+const UNKNOWN_AGAIN_MS = 1_000; // until routers are told of the authority
 const SHORTEST_MS = 600_000; // what the API server takes as the shortest
 const usagesMay: ReadonlySet<string> = new Set(["digital signature", "client auth", "server auth"]);
 
@@ -38,7 +40,7 @@ export async function reconcileRequest(parts: SigningParts, name: string): Promi
   const judged = await judge(parts, spec);
   if ("problem" in judged && judged.isEarly && ageOf(object, parts.clock) < EARLY_MS) return { after: EARLY_AGAIN_MS };
   if ("problem" in judged) await refuse(parts, object, { decision: is("Approved") ? "Failed" : "Denied", message: judged.problem, router: judged.router });
-  else await grant(parts, object, { router: judged.router, isApproved: is("Approved") });
+  else return grant(parts, object, { router: judged.router, isApproved: is("Approved") });
   return { done: true };
 }
 
@@ -60,16 +62,21 @@ function requestOf({ request }: RequestSpec): string {
   return Buffer.from(request, "base64").toString("utf8");
 }
 
-async function grant(parts: SigningParts, object: KubeObject, { router, isApproved }: { router: string; isApproved: boolean }): Promise<void> {
+async function grant(parts: SigningParts, object: KubeObject, { router, isApproved }: { router: string; isApproved: boolean }): Promise<Outcome> {
   const { kube, signer, clock, leads } = parts;
   const spec = object["spec"] as RequestSpec;
   const lifeMs = Math.min(LIFE_MS, Math.max(SHORTEST_MS, (spec.expirationSeconds ?? Infinity) * 1_000));
-  const certificate = await told(parts, object, async () => signer.sign(await parts.authority(), { request: requestOf(spec), router, lifeMs, nowMs: clock.unixMs() }));
-  if (!leads()) return;
+  const certificate = await told(parts, object, async () => {
+    const authority = await parts.authority();
+    return authority === undefined ? undefined : signer.sign(authority, { request: requestOf(spec), router, lifeMs, nowMs: clock.unixMs() });
+  });
+  if (certificate === undefined) return { after: UNKNOWN_AGAIN_MS };
+  if (!leads()) return { done: true };
   if (!isApproved) await decide(parts, object, { decision: "Approved", message: `a pod of Router ${router} asked` });
-  if (!leads()) return;
+  if (!leads()) return { done: true };
   await kube.apply(signingRequests, bare(object, { certificate: Buffer.from(certificate, "utf8").toString("base64") }), { manager: "opensvr-operator-status", subresource: "status", force: true });
   tellRouter(parts, router, { type: "Normal", reason: "CertificateIssued", note: `request ${object.metadata.name} is signed: a certificate for ${Math.round(lifeMs / 60_000)} minutes` });
+  return { done: true };
 }
 
 /** What became of a request is news of the Router that it is of, where that is known. */

@@ -68,6 +68,8 @@ export interface TrustConfig {
   origins?: OriginConfig[];
   /** an expired certificate takes keys away at the next rotation only; absent: within 60 s */
   failSoft?: true;
+  /** key id of the authority that signs in this network, lower-case hexadecimal: a router renews what another one signed; absent: nobody says */
+  issuer?: string;
 }
 
 /** OriginConfig is an Ed25519 key of a router that signs what it asserts; a router may have several. */

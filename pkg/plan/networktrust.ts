@@ -8,6 +8,8 @@ export interface NetworkTrust {
   authorities: readonly string[];
   /** serial numbers, lower-case hexadecimal */
   revoked: readonly string[];
+  /** key id of the authority that signs: who has a certificate of another one renews it */
+  issuer?: string;
 }
 
 /** noTrust adds nothing. */
@@ -17,13 +19,13 @@ export const noTrust: NetworkTrust = { authorities: [], revoked: [] };
 export function withNetworkTrust(config: RouterConfig, network: NetworkTrust): RouterConfig {
   const own = config.trust ?? { authorities: [], revoked: [] };
   const authorities = together(own.authorities, network.authorities), revoked = together(own.revoked, network.revoked).sort();
-  const isSame = authorities.length === own.authorities.length && revoked.length === own.revoked.length;
-  return isSame ? config : { ...config, trust: { ...own, authorities, revoked } };
+  const isSame = authorities.length === own.authorities.length && revoked.length === own.revoked.length && network.issuer === own.issuer;
+  return isSame ? config : { ...config, trust: { ...own, authorities, revoked, ...(network.issuer !== undefined && { issuer: network.issuer }) } };
 }
 
 /** sameTrust tells whether two networks believe the same. */
 export function sameTrust(a: NetworkTrust, b: NetworkTrust): boolean {
-  return a.authorities.join() === b.authorities.join() && a.revoked.join() === b.revoked.join();
+  return a.authorities.join() === b.authorities.join() && a.revoked.join() === b.revoked.join() && a.issuer === b.issuer;
 }
 
 function together(own: readonly string[], more: readonly string[]): string[] {

@@ -26,8 +26,8 @@ export interface IdentitySource {
   /** certificates of a file of the configuration, PEM; throws a SvrError */
   authorityFile(file: string): string;
   watch(changed: () => void): { stop(): void };
-  /** told by each configuration whether it needs an identity: who can ask for one does so */
-  wanted(is: boolean): void;
+  /** told by each configuration whether it needs an identity, and the key id of who signs now: who can ask for one does so, and again for one that another signed */
+  wanted(is: boolean, issuer?: string): void;
 }
 
 /** CertificateAnswer is what became of a request; gone: nobody knows it any more. */

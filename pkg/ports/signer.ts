@@ -3,14 +3,22 @@
 /** AuthorityKeys are an authority: certificate and private key, PEM. */
 export interface AuthorityKeys { certificate: string; key: string }
 
+/** AuthorityFacts are what routers know of an authority: the certificate to believe, PEM, and the key id by which certificates name who signed them. */
+export interface AuthorityFacts { top: string; key: string }
+
+/** TrustedCertificate is one in PEM; its end in unix milliseconds. */
+export interface TrustedCertificate { pem: string; notAfter: number }
+
 /** RouterSigner reads requests (PKCS #10, PEM) and signs them; it keeps nothing. */
 export interface RouterSigner {
   /** what is wrong with the request for this router, undefined when it names it alone, has a right key and its own signature */
   judge(request: string, router: string): Promise<string | undefined>;
   /** the certificate, PEM; the request is judged again */
   sign(authority: AuthorityKeys, of: { request: string; router: string; lifeMs: number; nowMs: number }): Promise<string>;
-  /** the certificate that routers are to believe, PEM: the last one of those of an authority, and nothing else of the text */
-  top(certificates: string): string;
+  /** what routers are to know of an authority; rejects with SVR_AUTHORITY when they would not believe what it signs */
+  facts(authority: AuthorityKeys, nowMs: number): Promise<AuthorityFacts>;
+  /** the certificates of a text, PEM, and nothing else of it; none when one of them is no certificate */
+  certificates(text: string): TrustedCertificate[];
   /** a new authority */
   create(nowMs: number): Promise<AuthorityKeys>;
 }

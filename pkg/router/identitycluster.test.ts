@@ -9,17 +9,19 @@ const settled = async (): Promise<void> => { for (let turn = 0; turn < 20; turn+
 
 interface World {
   now: number; asked: string[]; waits: { ms: number; work: () => void }[]; said: string[]; kept: { isOwn: boolean; sinceMs: number } | undefined; dropped: number;
+  /** key id of who signs */
+  signs: string;
   answer(with_: CertificateAnswer | Error): Promise<void>;
-  /** runs what waits longest and is no notice */
+  /** runs what waits longest; a notice waits only while it asks */
   pass(): Promise<number>;
   own: ReturnType<typeof createIdentityCluster>;
 }
 
 function world(identity?: { isOwn: boolean }): World {
   let current: Identity | undefined, pending: PromiseWithResolvers<CertificateAnswer> | undefined, keys = 0;
-  const named = (): Identity => ({ name: "r1", chain: [], serial: String(keys), notBefore: made.now, notAfter: made.now + 90 * DAY, authority: { name: "CN=a", key: "" }, sign: () => new Uint8Array() });
+  const named = (): Identity => ({ name: "r1", chain: [], serial: String(keys), notBefore: made.now, notAfter: made.now + 90 * DAY, authority: { name: "CN=a", key: made.signs }, sign: () => new Uint8Array() });
   const tell = (level: string) => (fields: object, text: string): void => void made.said.push(`${level} ${text} ${JSON.stringify(fields)}`);
-  const made = { now: 1_000 * DAY, asked: [] as string[], waits: [] as World["waits"], said: [] as string[], dropped: 0 } as World;
+  const made = { now: 1_000 * DAY, asked: [] as string[], waits: [] as World["waits"], said: [] as string[], dropped: 0, signs: "aa" } as World;
   if (identity !== undefined) [current, made.kept] = [named(), { ...identity, sinceMs: made.now }];
   made.own = createIdentityCluster({
     name: "r1", clock: { unixMs: () => made.now }, random: () => 1, log: { info: tell("info"), warn: tell("warn"), error: tell("error") },
@@ -52,7 +54,7 @@ function world(identity?: { isOwn: boolean }): World {
     await settled();
   };
   made.pass = async () => {
-    const next = made.waits.find(({ ms }) => ms !== 60_000)!;
+    const next = made.waits[0]!;
     made.waits = made.waits.filter((one) => one !== next);
     made.now += next.ms;
     next.work();
@@ -112,6 +114,41 @@ test("a certificate of another key is as good as a refusal: another key is made,
   expect(await one.pass()).toBe(10_000);
   await one.answer({ certificate: "PEM" });
   expect([one.asked, one.own.current()?.name]).toEqual([["request 0", "request 1"], "r1"]);
+});
+
+describe("another authority signs now", () => {
+  test("who has a certificate of the one before renews it within a minute, once", async () => {
+    const one = world({ isOwn: true });
+    one.own.wanted(true, "aa");
+    one.signs = "bb";
+    one.own.wanted(true, "bb");
+    expect([await one.pass(), one.asked]).toEqual([60_000, ["request 0"]]);
+    await one.answer({ certificate: "PEM" });
+    expect(one.own.current()?.authority.key).toBe("bb");
+    for (let hour = 0; hour < 48; hour++) await one.pass();
+    expect(one.asked).toEqual(["request 0"]);
+  });
+
+  test("who is answered by yet another one asks once an hour, and who says nothing of it keeps what it has", async () => {
+    const one = world({ isOwn: true });
+    one.own.wanted(true);
+    for (let hour = 0; hour < 48; hour++) await one.pass();
+    expect(one.asked).toEqual([]);
+    one.own.wanted(true, "bb");
+    await one.pass();
+    for (let hour = 0; hour < 3; hour++) {
+      await one.answer({ certificate: "PEM" });
+      expect([await one.pass(), await one.pass()]).toEqual([0, 3_600_000]);
+    }
+    expect(one.asked).toHaveLength(4);
+  });
+
+  test("what somebody else wrote is left to them", async () => {
+    const one = world({ isOwn: false });
+    one.own.wanted(true, "bb");
+    for (let hour = 0; hour < 48; hour++) await one.pass();
+    expect(one.asked).toEqual([]);
+  });
 });
 
 test("a server that is away, a request that is gone: tried again, with the same key", async () => {

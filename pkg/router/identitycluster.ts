@@ -1,5 +1,6 @@
-// The identity of a router in a cluster: it asks for its certificate itself, with a key of its own, when its configuration needs one and when two
-// thirds of the life of the one it has are over. What somebody else wrote into the state directory is left to them. Constructed by cmd/router.
+// The identity of a router in a cluster: it asks for its certificate itself, with a key of its own, when its configuration needs one, when two
+// thirds of the life of the one it has are over, and when another authority signs now. What somebody else wrote into the state directory is left
+// to them. Constructed by cmd/router.
 import { SvrError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { CertificateAnswer, CertificateRequests, IdentityKeeper, IdentitySource } from "../ports/identity.ts";
@@ -28,6 +29,8 @@ const RENEW_AT = 2 / 3; // of life
 const EARLIER_PART = 1 / 20; // of life, so that routers that began together do not ask together
 const LOOK_MS = 3_600_000; // clocks are set, and timers do not hold for weeks
 const NOTICE_MS = 60_000;
+const SPREAD_MS = 60_000; // all routers hear of another authority at once
+const SAME_MS = 3_600_000; // who signs is not who was said to: asked again so often
 const DENIED_MS = 10_000, DENIED_LONGEST_MS = 900_000; // each denied request is an object of the API server's for an hour
 
 /** createIdentityCluster asks nothing before it is told that an identity is wanted. */
@@ -36,7 +39,7 @@ export function createIdentityCluster(options: IdentityClusterOptions): Identity
   const asker = new Asker(options);
   return {
     current: () => files.current(), authorities: () => files.authorities(), authorityFile: (file) => files.authorityFile(file), watch: (changed) => files.watch(changed),
-    wanted: (is) => { asker.wanted(is); }, stop: () => asker.stop(),
+    wanted: (is, issuer) => { asker.wanted(is, issuer); }, stop: () => asker.stop(),
   };
 }
 
@@ -44,6 +47,8 @@ class Asker {
   readonly #options: IdentityClusterOptions;
   readonly #ending = new AbortController();
   #isWanted = false;
+  /** who signs now, and from when on a certificate of somebody else is replaced */
+  #issuer: { key: string | undefined; fromMs: number } = { key: undefined, fromMs: 0 };
   #asking: Promise<void> | undefined;
   #timer: { stop(): void } | undefined;
   #failures = 0;
@@ -57,9 +62,10 @@ class Asker {
     this.#earlier = options.random();
   }
 
-  wanted(is: boolean): void {
-    if (is === this.#isWanted) return;
+  wanted(is: boolean, issuer: string | undefined): void {
+    if (is === this.#isWanted && issuer === this.#issuer.key) return;
     this.#isWanted = is;
+    if (issuer !== this.#issuer.key) this.#issuer = { key: issuer, fromMs: this.#options.clock.unixMs() + SPREAD_MS * this.#options.random() };
     this.#look();
   }
 
@@ -76,7 +82,7 @@ class Asker {
 
   #look(): void {
     if (!this.#isWanted || this.#asking !== undefined || this.#ending.signal.aborted) return;
-    const dueMs = whenDue(this.#options, this.#earlier), waitMs = (dueMs ?? Infinity) - this.#options.clock.unixMs();
+    const dueMs = whenDue(this.#options, this.#earlier, this.#issuer), waitMs = (dueMs ?? Infinity) - this.#options.clock.unixMs();
     if (waitMs > 0) return this.#later(Math.min(waitMs, LOOK_MS));
     this.#timer?.stop();
     this.#asking = this.#ask().then((pause) => {
@@ -100,10 +106,11 @@ class Asker {
 
   #take(answer: CertificateAnswer): number {
     if ("gone" in answer) return this.#pause();
-    const { files, keeper, log, random } = this.#options, problem = "certificate" in answer ? keeper.install(answer.certificate) : answer.denied;
+    const { files, keeper, log, random, clock } = this.#options, problem = "certificate" in answer ? keeper.install(answer.certificate) : answer.denied;
     if (problem !== undefined) return this.#refused(problem);
     files.look();
     [this.#failures, this.#refusals, this.#earlier, this.#said] = [0, 0, random(), ""];
+    this.#issuer.fromMs = clock.unixMs() + SAME_MS;
     log.info({ event: "identity.installed", serial: files.current()?.serial }, "this router has a new certificate");
     return 0;
   }
@@ -135,12 +142,12 @@ class Asker {
 }
 
 /** Unix milliseconds; undefined: somebody else sees to it. */
-function whenDue({ name, files, keeper }: IdentityClusterOptions, earlier: number): number | undefined {
+function whenDue({ name, files, keeper }: IdentityClusterOptions, earlier: number, issuer: { key: string | undefined; fromMs: number }): number | undefined {
   const identity = files.current(), kept = keeper.kept();
   if (identity?.name !== name || kept === undefined) return kept?.isOwn === false ? undefined : 0;
   if (!kept.isOwn) return undefined;
-  const from = Math.max(kept.sinceMs, identity.notBefore);
-  return from + (identity.notAfter - from) * (RENEW_AT - EARLIER_PART * earlier);
+  const from = Math.max(kept.sinceMs, identity.notBefore), due = from + (identity.notAfter - from) * (RENEW_AT - EARLIER_PART * earlier);
+  return issuer.key === undefined || issuer.key === identity.authority.key ? due : Math.min(due, issuer.fromMs);
 }
 
 function deniedMs(refusals: number, random: number): number {

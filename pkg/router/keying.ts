@@ -112,7 +112,7 @@ export function createKeying(options: KeyingOptions): Keying {
     follow(posted, others) {
       noteRevoked(options, following, posted.config);
       [derived, following] = [others, posted.config];
-      tools.identity.wanted(needsIdentity(following));
+      tools.identity.wanted(needsIdentity(following), following.trust?.issuer);
       mail.follow({ ...posted, keys: derived });
       followAgain();
       take(); // the app puts all keys in force now

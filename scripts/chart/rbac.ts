@@ -72,6 +72,7 @@ const signingOwn: Role = {
   rules: [
     { group: "", resource: "secrets", verbs: ["create"], why: "the authority, once; a new object cannot be limited by name" },
     { group: "", resource: "secrets", names: ["opensvr-authority"], verbs: ["get"], why: "the key that signs" },
+    { group: "", resource: "configmaps", names: ["opensvr-authorities"], verbs: ["get", "create", "patch"], why: "which authorities routers believe, also while one takes over from another" },
     { group: "", resource: "configmaps", names: ["opensvr-revoked"], verbs: ["get"], why: "which certificates count no more" },
   ],
 };

@@ -281,11 +281,12 @@ describe("a right of signing that is taken away is missed, and its request waits
     setRole(key, right);
     await waitFor("the right is gone", () => !may(right), slow);
     if (text === "create secrets") kube.kubectl(["delete", "secret", "opensvr-authority", "-n", namespace]);
+    if (right.resource === "configmaps" && right.verb !== "get") kube.kubectl(["delete", "configmap", "opensvr-authorities", "-n", namespace, "--ignore-not-found"]);
     if (isRead) operator = launchOperator(kube, startOf("operator-4"));
     const from = operator.lines.length, name = ask(await make([uri("edge-n1")]), { pod: "router-n1" });
-    const isMissed = (line: string): boolean => (isRead ? line.includes('"cause":"denied"') && line.includes("certificatesigningrequests") : line.includes("SVR_KUBE_DENIED") && line.includes(right.resource === "configmaps" ? "opensvr-revoked" : name));
+    const isMissed = (line: string): boolean => (isRead ? line.includes('"cause":"denied"') && line.includes("certificatesigningrequests") : line.includes("SVR_KUBE_DENIED") && (right.resource === "configmaps" ? /opensvr-(revoked|authorities)/.test(line) : line.includes(name)));
     await waitFor("the operator misses it", () => operator.lines.slice(isRead ? 0 : from).some(isMissed), { ...slow, show: () => operator.lines.slice(-3).join("\n") });
-    if (right.verb !== "watch" && right.resource !== "configmaps") expect(itemOf(kube, requests, name)?.status?.["certificate"]).toBeUndefined(); // without watches it lists again and again; without what is revoked it signs
+    if (right.verb !== "watch" && right.resource !== "configmaps") expect(itemOf(kube, requests, name)?.status?.["certificate"]).toBeUndefined(); // without watches it lists again and again; without what is believed it signs
     setRole(key);
     expect((await answerOf(name)).certificate).toBeDefined();
   }, 90_000);

@@ -111,6 +111,10 @@
   verbs: ["get"]
 - apiGroups: [""]
   resources: ["configmaps"]
+  resourceNames: ["opensvr-authorities"]
+  verbs: ["get", "create", "patch"]
+- apiGroups: [""]
+  resources: ["configmaps"]
   resourceNames: ["opensvr-revoked"]
   verbs: ["get"]
 {{- end }}

@@ -19,13 +19,13 @@ export function swapVolume(folder: string, files: Readonly<Record<string, string
   }
 }
 
-/** PodPlace is whose pod it is, and where. */
-export interface PodPlace { namespace: string; account: string; node: string }
+/** PodPlace is whose pod it is, and where; the owner is the DaemonSet that made it. */
+export interface PodPlace { namespace: string; account: string; node: string; owner?: { name: string; uid: string } }
 
 /** addPod makes the object of a pod; nobody starts it. */
-export function addPod(kube: Kube, name: string, { namespace, account, node }: PodPlace): void {
+export function addPod(kube: Kube, name: string, { namespace, account, node, owner }: PodPlace): void {
   const spec = { nodeName: node, serviceAccountName: account, containers: [{ name: "router", image: "none" }] };
-  kube.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace }, spec }));
+  kube.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace, ...(owner !== undefined && { ownerReferences: [{ apiVersion: "apps/v1", kind: "DaemonSet", ...owner, controller: true }] }) }, spec }));
 }
 
 /** PodAccount is the account as a process sees it. */

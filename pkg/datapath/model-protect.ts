@@ -22,6 +22,8 @@ export interface ProtectedPacket {
   nexthop: number;
   /** its session is captured */
   isCopied?: true;
+  /** bodies of its direction were not encrypted when it passed */
+  isPlain?: true;
   data: Uint8Array;
 }
 
@@ -35,6 +37,11 @@ export function isSealedOnArrival({ protect }: Session, side: SideIndex): boolea
 /** isSealedOnLeaving tells whether they leave sealed. */
 export function isSealedOnLeaving({ protect }: Session, side: SideIndex): boolean {
   return (protect & (side === 0 ? Protect.sealFwd : Protect.sealRev)) !== 0;
+}
+
+/** isPlainIn tells whether bodies of a direction are not encrypted, by anybody. */
+export function isPlainIn({ protect }: Session, side: SideIndex): boolean {
+  return (protect & (side === 0 ? Protect.bodyFwd | Protect.encrypted : Protect.bodyRev | Protect.encryptedRev)) === 0;
 }
 
 /** isInspected: adaptive encryption looks at the first payload of TCP (protocol 8.3). */

@@ -12,6 +12,7 @@ import { FILL_ROWS, PUNT_ROW } from "./fillrows.ts";
 import { applyOp } from "./model-apply.ts";
 import { forward, forwardOpened } from "./model-forward.ts";
 import type { Judged } from "./model-forward.ts";
+import { isPlainIn } from "./model-protect.ts";
 import type { ProtectedPacket } from "./model-protect.ts";
 import { copyLeaving } from "./model-copy.ts";
 import { wireBytes } from "./model-parse.ts";
@@ -218,7 +219,7 @@ function handOver({ sealing, options }: World, { verdict, flow, parsed }: Judged
   if (verdict.kind !== "protect" || flow === undefined || sealing.length >= (options.protectLimit ?? RING_LIMIT)) return dropped("protect-full");
   const { cause, nexthop, data } = verdict;
   const isCopied = (flow.session.flags & Flag.capture) !== 0;
-  sealing.push({ cause, index: flow.index, side: flow.side, gsoSize: parsed.gsoSize, nexthop, data, ...(isCopied && { isCopied }) });
+  sealing.push({ cause, index: flow.index, side: flow.side, gsoSize: parsed.gsoSize, nexthop, data, ...(isCopied && { isCopied }), ...(isPlainIn(flow.session, flow.side) && { isPlain: true as const }) });
   return verdict;
 }
 

@@ -51,6 +51,17 @@ test.each<[string, Partial<Session>, SecurityConfig | undefined]>([
   expect([it.raise(), it.turn.batch.ops, it.state]).toEqual([0, [], before]);
 });
 
+test.each([["tagged", Protect.sealFwd | Protect.openRev, 0], ["of TLS, and tagged", Protect.sealFwd | Protect.openRev, 2]])("1.2 a session that is %s cannot be encrypted on its way: it ends by policy", (_name, protect, security) => {
+  const it = world(GCM, undefined, { protect, security });
+  it.raise();
+  expect([it.turn.batch.ops.find(({ kind }) => kind === "end"), it.state.protect]).toEqual([expect.objectContaining({ reason: reasonNumber("policy") }), protect]);
+});
+
+test("1.2 one that waits for the other direction says it once more", () => {
+  const it = world(GCM, undefined, { security: 2, protect: Protect.sealFwd | Protect.bodyFwd | Protect.encrypted });
+  expect([it.raise(), it.state.life]).toEqual([1, Life.live]);
+});
+
 test.each<[string, (config: RouterConfig) => void]>([
   ["whose metadata is clear", (config) => { for (const peer of config.peers) peer.metadataEncryption.enabled = false; }],
   ["without tags", (config) => { for (const peer of config.peers) peer.hmac.mode = "Disabled"; }],

@@ -2,8 +2,8 @@
 // once (protocol 6.6); every other router hears it, and in time ends what it did not hear of. What asks for less leaves live sessions as they are.
 // live.ts finds them, shard.ts calls.
 import type { SessionRef } from "../ports/datapath.ts";
-import { raisedBy } from "../svr/protected.ts";
-import type { SecurityAsk } from "../svr/protected.ts";
+import { raisedBy, securityOf } from "../svr/protected.ts";
+import type { SecurityAsk, SessionSecurity } from "../svr/protected.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Life, Role } from "../svr/session.ts";
 import type { Session } from "../svr/session.ts";
@@ -36,8 +36,14 @@ function raiseOne(turn: Turn, handle: Handle): void {
   const { state, ref } = handle, ask = askOf(turn.tables, state), peer = turn.tables.pathById(state.side[1].path)?.peer;
   const to = ask === undefined ? undefined : raisedBy(ask, state);
   if (to === undefined || peer === undefined || ref === undefined) return;
-  if (!canCarry(turn, to, peer)) return endByDecision(turn, [ref], reasonNumber("policy"));
+  if (!canCarry(turn, to, peer) || isTaggedAlone(state, to)) return endByDecision(turn, [ref], reasonNumber("policy"));
   strengthen(turn, handle, to, [0]);
   stepSegment(turn, handle, 1, { kind: "trigger", reason: SECURITY_CHANGE });
   sayNow(turn, handle);
+}
+
+/** Tagged packets pass through protect workers, side by side with the metadata that says they are encrypted from now on: routers could not tell which are. */
+function isTaggedAlone(state: Session, to: SessionSecurity): boolean {
+  const has = securityOf(state, 1);
+  return has.everyPacket && !has.encrypts && to.encrypts;
 }

@@ -74,7 +74,7 @@ class Portable {
 
   #packet(packet: WirePacket, record: PuntRecord, { keys: { entry, pair, peer, body: encrypted }, unixSeconds }: { keys: Keys; unixSeconds: number }): Uint8Array[] {
     const body: BodyOf | undefined = encrypted ? { vault: this.#vault, slot: record.slot, entry, direction: record.side, unixSeconds } : undefined;
-    const keyed = { pair, body, passes: (entry.protect & Protect.encrypted) !== 0 && entry.peers.every((one) => one !== 0), unixSeconds };
+    const keyed = { pair, body, passes: !record.plain && (entry.protect & (record.side === 0 ? Protect.encrypted : Protect.encryptedRev)) !== 0 && entry.peers.every((one) => one !== 0), unixSeconds };
     const done: Opened = record.opens ? openPacket(packet, { ...keyed, mayLook: () => this.#mayLook(peer, unixSeconds) }) : sealPacket(packet, keyed);
     if (!done.ok) {
       this.drop(done.error);
@@ -89,10 +89,10 @@ class Portable {
 }
 
 /** Session and peer of a record; undefined when something is missing. */
-function keysOf({ side, opens }: PuntRecord, { entry, pair, peer }: { entry: Entry | undefined; pair: Pair | undefined; peer: number }): Keys | undefined {
+function keysOf({ side, opens, plain }: PuntRecord, { entry, pair, peer }: { entry: Entry | undefined; pair: Pair | undefined; peer: number }): Keys | undefined {
   if (entry === undefined || pair === undefined) return undefined;
   if (pair.mode !== "disabled" && (opens ? pair.receive.length === 0 : pair.send === undefined)) return undefined;
-  const body = (entry.protect & (side === 0 ? Protect.bodyFwd : Protect.bodyRev)) !== 0;
+  const body = !plain && (entry.protect & (side === 0 ? Protect.bodyFwd : Protect.bodyRev)) !== 0;
   return body && entry.current === undefined ? undefined : { entry, pair, peer, body };
 }
 

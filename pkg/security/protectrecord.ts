@@ -6,12 +6,12 @@ import { PAYLOAD_POSITIONS } from "../svr/payload.ts";
 import { IPV4_HEADER, IPV6_HEADER, PROTO_TCP, PROTO_UDP, TCP_HEADER, UDP_CHECKSUM_AT, UDP_HEADER } from "../svr/constants.ts";
 
 const P_LENGTH = 8, P_ENTRY = 12, P_CAUSE = 16, P_GSO = 22, P_NEXTHOP = 26, P_FLAGS = 34, PUNT = 40; // struct svr_punt
-const OPEN = 12, SEAL = 13, PARTIAL = 1, COPIED = 2; // enum svr_punt_cause, SVR_PUNT_PARTIAL, SVR_PUNT_COPIED
+const OPEN = 12, SEAL = 13, PARTIAL = 1, COPIED = 2, PLAIN = 8; // enum svr_punt_cause, SVR_PUNT_PARTIAL, SVR_PUNT_COPIED, SVR_PUNT_PLAIN
 const FIN_PSH = 0x09, CWR = 0x80, SEQ_AT = 4, FLAGS_AT = 13;
 const PACKET_BYTES = 65_535, GROWTH = 64;
 
 /** PuntRecord is one record. */
-export interface PuntRecord { entry: number; slot: number; side: 0 | 1; opens: boolean; gsoSize: number; nexthop: number; marked: boolean; partial: boolean; packet: Uint8Array }
+export interface PuntRecord { entry: number; slot: number; side: 0 | 1; opens: boolean; gsoSize: number; nexthop: number; marked: boolean; partial: boolean; /** bodies of its direction were not encrypted when it passed */ plain: boolean; packet: Uint8Array }
 /** WirePacket is one packet: a copy, its L4 header and payload at `l4` and `body`. */
 export interface WirePacket { data: Uint8Array; l4: number; body: number; /** its checksum is computed anew; otherwise it is UDP over IPv4 without one */ summed: boolean; /** it came in a super-packet */ split: boolean; /** of a whole segment in it, which a train that leaves may have too */ position: number }
 
@@ -24,7 +24,7 @@ export function readRecords(bytes: Uint8Array): PuntRecord[] {
     if (entry >= 2 && (cause === OPEN || cause === SEAL)) {
       records.push({
         entry, slot: (entry >>> 1) - 1, side: (entry & 1) as 0 | 1, opens: cause === OPEN, gsoSize: view.getUint16(at + P_GSO, true), nexthop: view.getUint16(at + P_NEXTHOP, true),
-        marked: (flags & COPIED) !== 0, partial: (flags & PARTIAL) !== 0, packet: bytes.subarray(at + PUNT, at + PUNT + length),
+        marked: (flags & COPIED) !== 0, partial: (flags & PARTIAL) !== 0, plain: (flags & PLAIN) !== 0, packet: bytes.subarray(at + PUNT, at + PUNT + length),
       });
     }
     at += PUNT + length + 7 & ~7;

@@ -13,7 +13,7 @@ beforeAll(() => { harness = openHarness(); });
 afterAll(async () => { await harness.close(); });
 beforeEach(async () => { await prepare(harness); });
 
-const OPENED = 0x4f, SEALED = 0x4c, SHIFT = 20, PROTECT_RING = 64;
+const OPENED = 0x4f, SEALED = 0x4c, SHIFT = 20, PROTECT_RING = 64, PLAIN = 8; // SVR_PUNT_PLAIN
 const FORWARD = 2, REVERSE = 3; // index entries of slot 0
 const text = bytesOf("a body");
 const bits = (protect: number, more: Words = {}): Words => ({ label: protect << SHIFT, ...more });
@@ -44,9 +44,16 @@ describe.each(cases)("$name", ({ f, proto }) => {
     await install(harness, ingress(f, proto, bits(Protect.sealFwd)));
     const before = await harness.ask("stats", { ifnum: WAN });
     const got = await send(harness, fromHost(f, proto));
-    expect(got).toMatchObject({ verdict: "punt:seal", punt: { shard: PROTECT_RING, entry: FORWARD, local: WAN_HOP, gsoSize: 0, flags: 0, data: hexOf(toPeer(f, proto)) } });
+    expect(got).toMatchObject({ verdict: "punt:seal", punt: { shard: PROTECT_RING, entry: FORWARD, local: WAN_HOP, gsoSize: 0, flags: PLAIN, data: hexOf(toPeer(f, proto)) } });
     expect(await session(harness)).toMatchObject({ packets0: 1 });
     expect(await harness.ask("stats", { ifnum: WAN })).toEqual(before);
+  });
+
+  test.each([["ends", Protect.bodyFwd | Protect.bodyRev], ["that others encrypt", Protect.encrypted | Protect.encryptedRev]])("027 a record says that its body is not encrypted unless it is, here or by the ends (%s)", async (_name, encrypted) => {
+    await install(harness, ingress(f, proto, bits(Protect.sealFwd | Protect.openRev | encrypted)));
+    expect([(await send(harness, fromHost(f, proto))).punt?.flags, (await send(harness, fromPeer(f, proto), { ifnum: WAN })).punt?.flags]).toEqual([0, 0]);
+    await install(harness, ingress(f, proto, bits(Protect.sealFwd | Protect.openRev | (encrypted & (Protect.bodyFwd | Protect.encrypted)))));
+    expect([(await send(harness, fromHost(f, proto))).punt?.flags, (await send(harness, fromPeer(f, proto), { ifnum: WAN })).punt?.flags]).toEqual([0, PLAIN]);
   });
 
   test("the other direction's bits change nothing", async () => {
@@ -79,7 +86,7 @@ describe.each(cases)("$name", ({ f, proto }) => {
   test("an opened packet that must be sealed again (transit) or needs the shard says so", async () => {
     await install(harness, ingress(f, proto, bits(Protect.openRev | Protect.sealRev)));
     const packet = buildPacket(fromPeer(f, proto));
-    expect(await runInjected(harness, packet, { word: OPENED, entry: REVERSE })).toMatchObject({ verdict: "punt:seal", punt: { entry: REVERSE, flags: 0x4, data: hexOf(toHost(f, proto)) } });
+    expect(await runInjected(harness, packet, { word: OPENED, entry: REVERSE })).toMatchObject({ verdict: "punt:seal", punt: { entry: REVERSE, flags: 0x4 | PLAIN, data: hexOf(toHost(f, proto)) } });
     await harness.ask("patch", { slot: 0, flags: Flag.revMeta });
     expect(await runInjected(harness, packet, { word: OPENED, entry: REVERSE })).toMatchObject({ verdict: "punt:need-meta", punt: { shard: 0, entry: REVERSE, flags: 0x4 } });
   });
@@ -135,7 +142,7 @@ describe.each(cases)("$name", ({ f, proto }) => {
   test("a capture copies what came and what leaves: sealed on the way out, and the opened packet only as it leaves", async () => {
     await install(harness, ingress(f, proto, bits(Protect.sealFwd | Protect.openRev, { flags: Flag.capture })));
     await harness.ask("want", { slot: 0, packets: new Uint8Array(Uint32Array.from([9, 9, 9, 9]).buffer) });
-    expect(await send(harness, fromHost(f, proto))).toMatchObject({ verdict: "punt:seal", punt: { flags: 0x2 } });
+    expect(await send(harness, fromHost(f, proto))).toMatchObject({ verdict: "punt:seal", punt: { flags: 0x2 | PLAIN } });
     const sealed = toPeer(f, proto, join(text, new Uint8Array(16).fill(7)));
     await runInjected(harness, buildPacket(sealed), { word: SEALED, entry: FORWARD });
     const came = fromPeer(f, proto, join(text, new Uint8Array(16).fill(8)));

@@ -39,7 +39,7 @@ const NOW = 1_000_000; // the model's clock; anything but 1, which stands for "n
 const UNTOUCHED = 1;
 const SLOTS = 256;
 const NO_PACKET: FuzzPacket = { ifnum: 0, vlan: 0, etherType: 0, gsoSize: 0, data: new Uint8Array(), what: "the sweeper" };
-const PASS = -1, REDIRECT = 7, COPIED = 2, OPENED = 4, PROTECT_RING = 64; // SVR_PUNT_COPIED, SVR_PUNT_OPENED, SVR_SHARDS
+const PASS = -1, REDIRECT = 7, COPIED = 2, OPENED = 4, PLAIN = 8, PROTECT_RING = 64; // SVR_PUNT_COPIED, SVR_PUNT_OPENED, SVR_PUNT_PLAIN, SVR_SHARDS
 const ETHERNET_HEX = 28;
 
 interface KernelAnswers { ran: Ran; punts: PuntSeen[]; told: RefusalSeen[]; shown?: Fields }
@@ -239,9 +239,9 @@ function comparePunt({ punt }: Pair, seen: PuntSeen | undefined): Found | undefi
 function compareHanded(pair: Pair, seen: PuntSeen | undefined): Found | undefined {
   const { handed } = pair;
   if (handed === undefined || seen === undefined) return undefined;
-  const { gsoSize, nexthop, isCopied = false } = handed;
-  const model = { ring: PROTECT_RING, gsoSize, entry: ((handed.index + 1) << 1) | handed.side, isCopied, nexthop, length: 2 * handed.data.length };
-  const kernel = { ring: seen.shard, gsoSize: seen.gsoSize, entry: seen.entry, isCopied: (seen.flags & COPIED) !== 0, nexthop: seen.local, length: seen.data.length };
+  const { gsoSize, nexthop, isCopied = false, isPlain = false } = handed;
+  const model = { ring: PROTECT_RING, gsoSize, entry: ((handed.index + 1) << 1) | handed.side, isCopied, isPlain, nexthop, length: 2 * handed.data.length };
+  const kernel = { ring: seen.shard, gsoSize: seen.gsoSize, entry: seen.entry, isCopied: (seen.flags & COPIED) !== 0, isPlain: (seen.flags & PLAIN) !== 0, nexthop: seen.local, length: seen.data.length };
   return firstDifference("record", model, kernel) ?? (isSame(pair, toHex(handed.data), seen.data) ? undefined : { field: "record bytes", model: toHex(handed.data), kernel: seen.data });
 }
 

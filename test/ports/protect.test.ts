@@ -16,7 +16,7 @@ const east = { keyId: 0xe6b4c9d8, hmac: fromHex("fc76db74f5a53ee86b188ea4afb3576
 const west = { keyId: 0xf4f7a6fc, hmac: fromHex("d864b2ff9eaf352afd078133b55e0038cc4c330bc13f2e161af819a1fa1d6943")! };
 const secret = Uint8Array.from({ length: 32 }, (_, i) => 0x40 + i), utf8 = new TextEncoder();
 const of = (direction: string): { key: Uint8Array; salt: Uint8Array } => ({ key: nodeHkdf.expand(secret, utf8.encode(`svr1 payload ${direction}`), 32), salt: nodeHkdf.expand(secret, utf8.encode(`svr1 salt ${direction}`), 8) });
-const PUNT = { size: 40, length: 8, entry: 12, cause: 16, gsoSize: 22, localFlags: 26 } as const; // struct svr_punt
+const PUNT = { size: 40, length: 8, entry: 12, cause: 16, gsoSize: 22, localFlags: 26, flags: 34 } as const, PLAIN = 8; // struct svr_punt, SVR_PUNT_PLAIN
 const injectMac = new Uint8Array([2, 1, 2, 3, 4, 5]);
 
 describe.each(protectEngines)("$name", ({ make }) => {
@@ -60,19 +60,30 @@ describe.each(protectEngines)("$name", ({ make }) => {
   }
 
   /** struct svr_punt and its packet; side is that of arrival. */
-  function record(cause: number, packet: Uint8Array, more: { side?: 0 | 1; gsoSize?: number; index?: number } = {}): Uint8Array {
+  function record(cause: number, packet: Uint8Array, more: { side?: 0 | 1; gsoSize?: number; index?: number; flags?: number } = {}): Uint8Array {
     const bytes = new Uint8Array(PUNT.size + packet.length), view = new DataView(bytes.buffer);
     view.setUint32(PUNT.length, packet.length, true);
     view.setUint32(PUNT.entry, (((more.index ?? 0) + 1) << 1) | (more.side ?? 0), true);
     view.setUint16(PUNT.cause, cause, true);
     view.setUint16(PUNT.localFlags, cause === SEAL ? 40 : 0, true);
     view.setUint16(PUNT.gsoSize, more.gsoSize ?? 0, true);
+    view.setUint16(PUNT.flags, more.flags ?? 0, true);
     bytes.set(packet, PUNT.size);
     return bytes;
   }
 
   const seal = ({ worker }: Side, packet: Uint8Array, gsoSize = 0): Uint8Array[] => worker.run(record(SEAL, packet, { gsoSize }), NOW).map((frame) => frame.slice(14));
   const openOne = ({ worker }: Side, packet: Uint8Array, now = NOW): Uint8Array | undefined => worker.run(record(OPEN, packet), now)[0]?.slice(14);
+
+  test.each([1, 2] as const)("027 what passed before its direction was encrypted is sealed and opened with a tag alone, though its session encrypts by now (suite %i)", (suite) => {
+    const { ingress, egress } = routers(suite), tagged = routers(0);
+    for (const packet of [udp(), tcp()]) {
+      const [sealed] = ingress.worker.run(record(SEAL, packet, { flags: PLAIN }), NOW);
+      expect(toHex(sealed!)).toBe(toHex(tagged.ingress.worker.run(record(SEAL, packet), NOW)[0]!));
+      expect(toHex(egress.worker.run(record(OPEN, sealed!.subarray(14), { flags: PLAIN }), NOW)[0]!.subarray(14))).toBe(toHex(packet));
+    }
+    expect([ingress.worker.counts().drops, egress.worker.counts().drops]).toEqual([{}, {}]);
+  });
 
   describe("protocol 16.3", () => {
     test("the CBC body and its tag, in a UDP packet of length 48", () => {

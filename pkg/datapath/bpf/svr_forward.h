@@ -18,12 +18,14 @@
 #define SVR_FORWARD_OPEN 0x01u
 #define SVR_FORWARD_SEAL 0x04u
 #define SVR_FORWARD_BODY 0x10u
+#define SVR_FORWARD_ENCRYPTED 0x80u
 
 struct svr_forward {
 	struct svr_session *s;
 	struct svr_nexthop *nexthop;
 	__u32 side;    /* of arrival */
 	__u32 now_ms;
+	__u32 label;   /* of the session, read before its flags: who switches a session writes flags first, so that nothing new leaves without metadata */
 	__u32 bytes;   /* inner bytes of all wire packets */
 	bool restart;
 };
@@ -74,7 +76,7 @@ static __always_inline bool svr_forward_watched(const struct svr_forward *f)
 /* What protection packets of this direction need. */
 static __always_inline __u32 svr_forward_protect(const struct svr_forward *f)
 {
-	return f->s->label >> (SVR_PROTECT_SHIFT + (f->side & 1));
+	return f->label >> (SVR_PROTECT_SHIFT + (f->side & 1));
 }
 
 /* Adaptive encryption looks at the first payload of TCP (protocol 8.3). */
@@ -240,10 +242,13 @@ static __always_inline bool svr_forward_change(struct __sk_buff *skb, struct svr
 /* svr_forward_packet: verdict for a packet that hit p->session; *code is the program's return code when it leaves. */
 static __always_inline __u32 svr_forward_packet(struct __sk_buff *skb, struct svr_packet *p, int *code)
 {
-	struct svr_forward f = { .s = p->session, .side = p->entry & 1, .now_ms = svr_packet_now_ms() };
-	__u32 verdict = svr_forward_judge(skb, p, &f);
+	struct svr_forward f = { .s = p->session, .side = p->entry & 1, .now_ms = svr_packet_now_ms(), .label = *(volatile __u32 *)&p->session->label };
 	__u8 destination[16] __attribute__((aligned(8)));
+	__u32 verdict;
 
+	asm volatile("" ::: "memory");
+	p->plain = !(svr_forward_protect(&f) & (SVR_FORWARD_BODY | SVR_FORWARD_ENCRYPTED));
+	verdict = svr_forward_judge(skb, p, &f);
 	if (verdict != SVR_GO_ON || !f.nexthop)
 		return verdict;
 	if (!svr_forward_change(skb, p, &f))

@@ -86,6 +86,7 @@ struct svr_packet {
 	__u8 converted;      /* carrier put on or taken off: L4 is final */
 	__u8 cuttable;       /* it leaves by a next hop of SVR_NH_CUTTABLE */
 	__u8 opened;         /* 1: a protect worker verified and decrypted it */
+	__u8 plain;          /* 1: bodies of its session's direction are not encrypted */
 	__u64 inner_delta;   /* change of L4 bytes made before the rewrite, one's complement sum */
 	__u64 header_delta;  /* change of IP header words made before the rewrite */
 	__u64 whole_delta;   /* change of the whole packet's sum by another IP header (svr_family.h) */

@@ -114,7 +114,7 @@ static __noinline __u32 svr_punt_packet(struct __sk_buff *skb, const struct svr_
 		return full;
 	if (p->session)
 		how |= (p->session->flags >> SVR_PUNT_COPIED_SHIFT & SVR_PUNT_COPIED) << 16;
-	how |= p->opened * SVR_PUNT_OPENED << 16 | (__u64)svr_punt_local_flags(p, cause) << 32;
+	how |= (p->opened * SVR_PUNT_OPENED | (cause >= SVR_PUNT_OPEN) * p->plain * SVR_PUNT_PLAIN) << 16 | (__u64)svr_punt_local_flags(p, cause) << 32;
 	ring = svr_punt_ring(s, p, cause);
 	if (!ring)
 		return full;

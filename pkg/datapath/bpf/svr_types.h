@@ -351,13 +351,14 @@ struct svr_punt {
 	__u16 gso_segments;
 	__u16 local_flags;     /* svr_local.flags of the destination address, 0 if not ours; SVR_PUNT_SEAL: index of the next hop */
 	__u8 source_mac[6];
-	__u16 flags;           /* SVR_PUNT_PARTIAL, SVR_PUNT_COPIED, SVR_PUNT_OPENED */
+	__u16 flags;           /* SVR_PUNT_PARTIAL ... SVR_PUNT_PLAIN */
 	__u16 sum_start;       /* with PARTIAL: what the checksum covers starts here, from the IP header on */
 	__u16 sum_field;       /* ... and it stands here */
 };
 #define SVR_PUNT_PARTIAL 0x1u /* a checksum was left to offload: good, not yet computed (its field holds the pseudo header sum) */
 #define SVR_PUNT_COPIED 0x2u  /* its session is captured, and it was copied as it came; an ICMP error is not, but its quoted session is captured */
 #define SVR_PUNT_OPENED 0x4u  /* a protect worker verified and decrypted it: nothing of it is sealed any more */
+#define SVR_PUNT_PLAIN 0x8u   /* to a protect worker: bodies of its direction were not encrypted when it passed, whatever they are when it is read */
 
 enum svr_record_type {
 	SVR_RECORD_START = 1,

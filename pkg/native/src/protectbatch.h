@@ -34,6 +34,7 @@ struct svr_wire {
 	__u8 direction;        /* 0 forward, 1 reverse */
 	__u8 opens;            /* else it is sealed */
 	__u8 marked;           /* it leaves as one of its session's, because that is captured */
+	__u8 plain;            /* bodies of its direction were not encrypted when it passed */
 	__u8 split;            /* it came in a super-packet */
 	__u8 position;         /* in a train of sealed TCP segments, 0: it stands alone */
 	__u8 skews;            /* no accepted epoch fits: those around them are tried, to tell why */

@@ -107,16 +107,18 @@ static __u32 find_keys(struct svr_vault *protect, const struct svr_punt *punt, s
 	wire->cipher = NULL;
 	wire->nexthop = punt->local_flags;
 	wire->marked = (punt->flags & SVR_PUNT_COPIED) != 0;
+	wire->plain = (punt->flags & SVR_PUNT_PLAIN) != 0;
 	wire->entry = wire->index < protect->slots ? protect->entries[wire->index] : NULL;
 	if (!wire->entry)
 		return SVR_DROP_NO_KEY;
 	bits = (__u32)wire->entry->protect << SVR_PROTECT_SHIFT;
 	wire->pair = protect->pairs[svr_wire_peer(wire)];
-	if (bits & (side ? SVR_PROTECT_BODY_REV : SVR_PROTECT_BODY_FWD))
+	bits &= wire->plain ? 0 : side ? SVR_PROTECT_BODY_REV : SVR_PROTECT_BODY_FWD;
+	if (bits)
 		wire->cipher = wire->entry->current;
 	if (!wire->pair || (wire->pair->mode && !(wire->opens ? wire->pair->receives : wire->pair->sends)))
 		return SVR_DROP_NO_KEY;
-	return (bits & (side ? SVR_PROTECT_BODY_REV : SVR_PROTECT_BODY_FWD)) && !wire->cipher ? SVR_DROP_NO_KEY : 0;
+	return bits && !wire->cipher ? SVR_DROP_NO_KEY : 0;
 }
 
 __u32 svr_wire_peer(const struct svr_wire *wire)

@@ -24,7 +24,8 @@ void svr_train_move(const struct svr_wire *wire, __s32 by)
 void svr_train_read(struct svr_wire *wire)
 {
 	const struct svr_protect_entry *entry = wire->entry;
-	int passes = entry->peer[0] && entry->peer[1] && entry->protect & SVR_PROTECT_ENCRYPTED >> SVR_PROTECT_SHIFT;
+	__u32 mark = (wire->direction ? SVR_PROTECT_ENCRYPTED_REV : SVR_PROTECT_ENCRYPTED) >> SVR_PROTECT_SHIFT;
+	int passes = entry->peer[0] && entry->peer[1] && entry->protect & mark && !wire->plain;
 
 	if (wire->l4_length >= TCP_HEADER && (wire->cipher || passes) && wire->length - wire->body > SVR_WIRE_COUNTER)
 		wire->position = svr_wire_body(wire)[1] >> 3;

@@ -82,12 +82,15 @@ async function make(uris: string[], algorithm: webcrypto.Algorithm = { name: "Ed
 interface Asker { pod?: string; account?: string; signer?: string; usages?: string[] }
 
 /** Asks as a pod, and gives the name of the request. */
-function ask({ request }: Made, { pod, account: asker = account, signer = "opensvr.io/router", usages = ["digital signature", "client auth"] }: Asker): string {
+function ask({ request }: Made, { pod, account: asker = account, signer, usages }: Asker): string {
   asks += 1;
   const name = `ask-${asks}`, kubeconfig = kube.configFor(name, { token: kube.token(namespace, asker, pod) });
-  const object = { apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name }, spec: { request: Buffer.from(request).toString("base64"), signerName: signer, usages, expirationSeconds: 3600 } };
-  kube.kubectl(["create", "--kubeconfig", kubeconfig, "-f", "-"], JSON.stringify(object));
+  kube.kubectl(["create", "--kubeconfig", kubeconfig, "-f", "-"], requestText({ name, request, ...(signer !== undefined && { signer }), ...(usages !== undefined && { usages }) }));
   return name;
+}
+
+function requestText({ name, request, signer = "opensvr.io/router", usages = ["digital signature", "client auth"] }: { name: string; request: string; signer?: string; usages?: string[] }): string {
+  return JSON.stringify({ apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name }, spec: { request: Buffer.from(request).toString("base64"), signerName: signer, usages, expirationSeconds: 3600 } });
 }
 
 const requests = "certificatesigningrequests.certificates.k8s.io";
@@ -136,14 +139,21 @@ test("P-256 is signed too", async () => {
 
 describe("denied with a reason", () => {
   const good = (): Promise<Made> => make([uri("edge-n1")]);
+  const policy = ["validatingadmissionpolicybindings.admissionregistration.k8s.io", "opensvr-router-requests"] as const; // the operator judges also where it is not there; test/kube/requests has it
+  let binding = "";
   const authorityWanted = new x509.BasicConstraintsExtension(true, undefined, true);
-  beforeAll(() => {
+  beforeAll(async () => {
     kube.kubectl(["create", "serviceaccount", "stranger", "-n", namespace]);
     addPod("stranger", { node: "n1", account: "stranger" });
     addPod("own-make", { node: "n1", owned: false });
     apply({ apiVersion: "v1", kind: "Node", metadata: { name: "n3" } });
     addPod("elsewhere", { node: "n3" });
+    binding = kube.kubectl(["get", ...policy, "-o", "json"]);
+    kube.kubectl(["delete", ...policy]);
+    const { request } = await good(), kubeconfig = kube.configFor("trial", { token: kube.token(namespace, "stranger") });
+    await waitFor("everybody may ask", () => kube.tryKubectl(["create", "--dry-run=server", "-f", "-"], requestText({ name: "trial", request }), kubeconfig).status === 0, slow);
   });
+  afterAll(() => { apply({ ...JSON.parse(binding) as object, metadata: { name: policy[1] }, status: undefined }); });
 
   test.each<[string, () => Promise<Made>, Asker, string]>([
     ["the name of another node's Router", good, { pod: "router-n2" }, "not good for Router edge-n2 (wrong-name)"],

@@ -122,6 +122,7 @@ static int is_valid(const struct svr_send_frame *frame, __u32 data_size)
 	       frame->length <= data_size - frame->offset;
 }
 
+/* One message of a batch, with the header that names its next hop in front, or as it is. */
 static void prepare(const struct svr_send *send, const struct svr_send_frame *frame, const __u8 *data, struct batch *batch, __u32 i)
 {
 	struct ether_header *header = &batch->headers[i];
@@ -138,7 +139,15 @@ static void prepare(const struct svr_send *send, const struct svr_send_frame *fr
 	batch->messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = batch->parts[i], .msg_iovlen = 2 } };
 }
 
-int svr_send_frames(struct svr_send *send, const struct svr_send_frame *frames, __u32 frames_size, const __u8 *data, __u32 data_size)
+static void prepare_ether(const struct svr_send *send, const struct svr_send_frame *frame, const __u8 *data, struct batch *batch, __u32 i)
+{
+	(void)send;
+	batch->parts[i][0] = (struct iovec){ (void *)(data + frame->offset), frame->length };
+	batch->messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = batch->parts[i], .msg_iovlen = 1 } };
+}
+
+/* How many were sent; -EINVAL when one of them is none. */
+static int send_all(struct svr_send *send, const struct svr_send_frame *frames, __u32 frames_size, const __u8 *data, __u32 data_size, typeof(prepare) *make)
 {
 	__u32 count = frames_size / (__u32)sizeof(*frames), done = 0;
 	struct batch batch;
@@ -149,43 +158,24 @@ int svr_send_frames(struct svr_send *send, const struct svr_send_frame *frames, 
 		if (!is_valid(&frames[i], data_size))
 			return -EINVAL;
 	while (done < count) {
-		__u32 now = count - done < BATCH ? count - done : BATCH;
-		int sent;
-
-		for (__u32 i = 0; i < now; i++)
-			prepare(send, &frames[done + i], data, &batch, i);
-		sent = sendmmsg(send->fd, batch.messages, now, MSG_DONTWAIT);
-		if (sent < 0)
-			return done ? (int)done : -errno;
-		done += (__u32)sent;
-		if ((__u32)sent < now)
-			break;
-	}
-	return (int)done;
-}
-
-int svr_send_ether(struct svr_send *send, const struct svr_send_frame *frames, __u32 frames_size, const __u8 *data, __u32 data_size)
-{
-	__u32 count = frames_size / (__u32)sizeof(*frames), done = 0;
-	struct mmsghdr messages[BATCH];
-	struct iovec parts[BATCH];
-
-	if (frames_size % sizeof(*frames))
-		return -EINVAL;
-	for (__u32 i = 0; i < count; i++)
-		if (!is_valid(&frames[i], data_size))
-			return -EINVAL;
-	while (done < count) {
 		__u32 now = count - done < BATCH ? count - done : BATCH, sent;
 
-		for (__u32 i = 0; i < now; i++) {
-			parts[i] = (struct iovec){ (void *)(data + frames[done + i].offset), frames[done + i].length };
-			messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &parts[i], .msg_iovlen = 1 } };
-		}
-		sent = (__u32)svr_send_raw(send, messages, now);
+		for (__u32 i = 0; i < now; i++)
+			make(send, &frames[done + i], data, &batch, i);
+		sent = (__u32)svr_send_raw(send, batch.messages, now);
 		done += sent;
 		if (sent < now)
 			break;
 	}
 	return (int)done;
+}
+
+int svr_send_frames(struct svr_send *send, const struct svr_send_frame *frames, __u32 frames_size, const __u8 *data, __u32 data_size)
+{
+	return send_all(send, frames, frames_size, data, data_size, prepare);
+}
+
+int svr_send_ether(struct svr_send *send, const struct svr_send_frame *frames, __u32 frames_size, const __u8 *data, __u32 data_size)
+{
+	return send_all(send, frames, frames_size, data, data_size, prepare_ether);
 }

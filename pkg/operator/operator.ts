@@ -6,13 +6,14 @@ import type { RouterConfig } from "../plan/config.ts";
 import { createPlanner } from "../plan/planner.ts";
 import type { Planner } from "../plan/planner.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { EventSink, KubePort, KubeStore, KubeWatcher, Leadership, OpenQueue, Outcome, WorkQueue } from "../ports/kube.ts";
+import type { EventSink, KubeObject, KubePort, KubeStore, KubeWatcher, Leadership, OpenQueue, Outcome, WorkQueue } from "../ports/kube.ts";
 import type { Log } from "../ports/log.ts";
 import type { RouterSigner } from "../ports/signer.ts";
 import { createBook } from "./book.ts";
 import type { Book } from "./book.ts";
 import { followAcks } from "./acks.ts";
 import { followCertificates } from "./certificates.ts";
+import { followAskers } from "./askers.ts";
 import { makeDefaultClass, reconcileClass } from "./classes.ts";
 import type { ClassParts } from "./classes.ts";
 import { followClasses } from "./classevents.ts";
@@ -151,13 +152,19 @@ interface Signing { all(): void; drain(): Promise<void> }
 function startSigning({ options, stores, trust, leads }: Parts, requests: KubeStore | undefined): Signing {
   const { signer, kube, clock, events, classes, log } = options;
   if (signer === undefined || requests === undefined || trust === undefined) return { all: () => undefined, drain: () => Promise.resolve() };
-  const parts = { kube, requests, signer, authority: () => trust.signer(), events, clock, leads, routers: stores.routers, daemonSets: stores.daemonSets, routerNamespace: classes.namespace, sha256: options.sha256 };
+  const askers = followAskers(requests);
+  const parts = { kube, requests, askers, signer, authority: () => trust.signer(), events, clock, leads, routers: stores.routers, daemonSets: stores.daemonSets, routerNamespace: classes.namespace, sha256: options.sha256 };
   const queue = options.openQueue({ name: "requests", workers: SIGNERS, work: (name) => reconcileRequest(parts, name), told: (key, outcome) => { logOutcome(log, { name: "requests", key, outcome }); } });
-  const watching = requests.watch(({ key }) => { queue.add(key); });
+  const add = (object: KubeObject): void => {
+    if (askers.isBeyond(object)) queue.addBehind([object.metadata.name]); // one pod that floods keeps nobody waiting
+    else queue.add(object.metadata.name);
+  };
+  const watching = requests.watch(({ after }) => { if (after !== undefined) add(after); });
   return {
-    all() { for (const { metadata } of requests.list()) queue.add(metadata.name); },
+    all() { for (const object of requests.list()) add(object); },
     drain() {
       watching.stop();
+      askers.stop();
       return queue.drain();
     },
   };

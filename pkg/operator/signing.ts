@@ -5,6 +5,8 @@ import { SvrError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventSink, KubeEvent, KubeObject, KubeStore, Outcome } from "../ports/kube.ts";
 import type { AuthorityKeys, RouterSigner } from "../ports/signer.ts";
+import { requestsMost } from "./askers.ts";
+import type { Askers } from "./askers.ts";
 import { requesterOf } from "./requester.ts";
 import type { RequesterParts, RequestSpec, Unknown } from "./requester.ts";
 import { signingRequests } from "./resources.ts";
@@ -13,6 +15,7 @@ import { signingRequests } from "./resources.ts";
 export interface SigningParts extends RequesterParts {
   /** those of our signer */
   requests: KubeStore;
+  askers: Pick<Askers, "isBeyond">;
   signer: RouterSigner;
   /** undefined: routers do not know it yet, so that nobody would believe what it signs */
   authority: () => Promise<AuthorityKeys | undefined>;
@@ -37,15 +40,16 @@ export async function reconcileRequest(parts: SigningParts, name: string): Promi
   const is = (type: Decision): boolean => conditions.some((one) => one.type === type);
   if (object === undefined || certificate !== undefined || is("Denied") || is("Failed") || !parts.leads()) return { done: true };
   const spec = object["spec"] as RequestSpec;
-  const judged = await judge(parts, spec);
+  const judged = await judge(parts, object, spec);
   if ("problem" in judged && judged.isEarly && ageOf(object, parts.clock) < EARLY_MS) return { after: EARLY_AGAIN_MS };
   if ("problem" in judged) await refuse(parts, object, { decision: is("Approved") ? "Failed" : "Denied", message: judged.problem, router: judged.router });
   else return grant(parts, object, { router: judged.router, isApproved: is("Approved") });
   return { done: true };
 }
 
-async function judge(parts: SigningParts, spec: RequestSpec): Promise<{ router: string } | (Unknown & { router?: string })> {
+async function judge(parts: SigningParts, object: KubeObject, spec: RequestSpec): Promise<{ router: string } | (Unknown & { router?: string })> {
   if (spec.signerName !== routerSigner) return { problem: `signer "${spec.signerName}" is not ours; name ${routerSigner}`, isEarly: false };
+  if (parts.askers.isBeyond(object)) return { problem: `this pod has asked ${requestsMost} times in an hour; see in its log why, it may ask again later`, isEarly: false };
   const other = spec.usages?.find((usage) => !usagesMay.has(usage));
   if (other !== undefined) return { problem: `usage "${other}" is not for routers; ask for digital signature, client auth and server auth only`, isEarly: false };
   const requester = await requesterOf(parts, spec);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { openAccess } from "../../pkg/kube/access.ts";
 import { openKubeClient } from "../../pkg/kube/client.ts";
 import { createCertificateRequests } from "../../pkg/kube/csr.ts";
+import { requestsMost } from "../../pkg/operator/askers.ts";
 import { createIdentityCluster } from "../../pkg/router/identitycluster.ts";
 import { pemCertificates, verifyChain } from "../../pkg/security/chain.ts";
 import { openIdentityFiles } from "../../pkg/security/identityfiles.ts";
@@ -228,6 +229,18 @@ test("1.2 a router asks for its certificate itself, renews it before two thirds 
     rmSync(stateDir, { recursive: true });
   }
 }, 90_000);
+
+test("a pod that asks on and on gets no more certificates than the limit, and nobody waits for its requests", async () => {
+  addPod("flood", { node: "n2" });
+  const { request } = await make([uri("edge-n2")]), kubeconfig = kube.configFor("flood", { token: kube.token(namespace, account, "flood") });
+  const items = Array.from({ length: requestsMost + 20 }, (_, index) => JSON.parse(requestText({ name: `flood-${String(index).padStart(3, "0")}`, request })) as object);
+  kube.kubectl(["create", "--kubeconfig", kubeconfig, "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+  expect((await answerOf(ask(await make([uri("edge-n1")]), { pod: "router-n1" }))).certificate).toBeDefined();
+  const answers = await Promise.all(items.map((_, index) => answerOf(`flood-${String(index).padStart(3, "0")}`)));
+  const denied = answers.filter(({ certificate }) => certificate === undefined);
+  expect(denied).toHaveLength(20);
+  for (const { conditions } of denied) expect(conditions?.[0]).toMatchObject({ type: "Denied", message: expect.stringContaining(`this pod has asked ${requestsMost} times in an hour`) as string });
+}, 120_000);
 
 test("another signer's requests are left alone, and the authority outlives the operator", async () => {
   const other = ask(await make([uri("edge-n1")]), { pod: "router-n1", signer: "example.org/other" });

@@ -12,7 +12,7 @@ export type WindowMemory = Pick<Session, "flags" | "nextSeq" | "lastAck" | "wind
 /** WindowSegment is what counts of a segment; `end` is the sequence behind it. */
 export interface WindowSegment { side: SideIndex; seq: number; end: number; ack: number; flags: number }
 
-const PASSING = Protect.encrypted | Protect.bodyFwd | Protect.bodyRev, MOVED = 1_024; // PAYLOAD_POSITIONS times what a body grows by
+const ENCRYPTED = Protect.encrypted | Protect.encryptedRev, BODIES = Protect.bodyFwd | Protect.bodyRev, MOVED = 1_024; // PAYLOAD_POSITIONS times what a body grows by
 const SLACK = 0x10000, MOST = 0xffff, SCALE_MOST = 14;
 const OPTION_SCALE = 3, OPTION_SCALE_BYTES = 3;
 const FORWARD = 24, REVERSE = 28;
@@ -32,7 +32,7 @@ function scaleOf(flags: number, side: SideIndex): number {
 
 /** movedBy is how far sequence numbers of sealed bodies that only pass a router may lie ahead of those of the hosts (docs/decisions/026). */
 export function movedBy({ protect }: Pick<Session, "protect">): number {
-  return (protect & PASSING) === Protect.encrypted ? MOVED : 0;
+  return (protect & ENCRYPTED) !== 0 && (protect & BODIES) === 0 ? MOVED : 0;
 }
 
 /** isOutsideWindow tells a segment to be dropped: beyond the right edge, older than the window can be wide, or acknowledging what was never sent. */

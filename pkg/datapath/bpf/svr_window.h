@@ -24,7 +24,9 @@ static __always_inline bool svr_window_after(__u32 a, __u32 b)
 /* svr_window_moved: how far sequence numbers may lie ahead. */
 static __always_inline __u32 svr_window_moved(const struct svr_session *s)
 {
-	return ((s->label & (SVR_PROTECT_ENCRYPTED | SVR_PROTECT_BODY_FWD | SVR_PROTECT_BODY_REV)) == SVR_PROTECT_ENCRYPTED) * SVR_WINDOW_MOVED;
+	__u32 label = s->label, passes = (label & (SVR_PROTECT_ENCRYPTED | SVR_PROTECT_ENCRYPTED_REV)) != 0;
+
+	return passes * ((label & (SVR_PROTECT_BODY_FWD | SVR_PROTECT_BODY_REV)) == 0) * SVR_WINDOW_MOVED;
 }
 
 /* Scale of a side. */

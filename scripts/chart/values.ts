@@ -35,7 +35,7 @@ export const valuesSchema = z.strictObject({
     name: name.default("").describe("Its name. Empty: the full name with -operator."),
     annotations: object().default({}).describe("Its annotations."),
   }),
-  identity: z.strictObject({ enabled: z.boolean().default(false).describe("Lets the operator approve and sign certificates of router pods, with the authority in Secret opensvr-authority of its namespace; it makes one when there is none.") }),
+  identity: z.strictObject({ enabled: z.boolean().default(true).describe("Lets the operator approve and sign certificates of router pods, with the authority in Secret opensvr-authority of its namespace (it makes one when there is none), and tell every router whom to believe. Peers with pre-shared keys need none of it.") }),
   site: z.strictObject({
     enabled: z.boolean().default(false).describe("Serves the site endpoint, where routers outside of the cluster get a certificate with a one-time token. It takes identity.enabled."),
     port: z.int().min(1024).max(65535).default(9282).describe("TCP port of the site endpoint, in the operator's pods and of its Service."),

@@ -68,12 +68,12 @@ describe("what the chart renders", () => {
     expect(objects.find(({ kind }) => kind === "Namespace")?.metadata).toMatchObject({ name: "routers", labels: { "pod-security.kubernetes.io/enforce": "privileged" } });
     expect(objects.find(({ kind }) => kind === "Service")).toMatchObject({ metadata: { name: "svr-site", annotations: { "example.test/balancer": "x" } }, spec: { type: "LoadBalancer", ports: [{ port: 9999, targetPort: "site" }] } });
     expect(names(render(), "Service")).toEqual([]);
-    expect(() => render({ site: { enabled: true } })).toThrow("site.enabled takes identity.enabled");
+    expect(() => render({ identity: { enabled: false }, site: { enabled: true } })).toThrow("site.enabled takes identity.enabled");
     expect(names(render(off), "ServiceAccount").concat(names(render(off), "ClusterRole"), names(render(off), "CustomResourceDefinition"), names(render(off), "FlowSchema"), names(render(off), "PodDisruptionBudget"))).toEqual([]);
     expect(podOf(render(off)).spec["serviceAccountName"]).toBe("default");
   });
 
-  test.each([{ logLevel: "debug" }, { image: { tag: "next" } }, { routers: { namespace: "apart" } }, { healthPort: 9999 }, { identity: { enabled: true }, site: { enabled: true } }, { extraEnv: [{ name: "A", value: "b" }] }])("a value that changes pods changes their checksum: %p", (values) => {
+  test.each([{ logLevel: "debug" }, { image: { tag: "next" } }, { routers: { namespace: "apart" } }, { healthPort: 9999 }, { identity: { enabled: false } }, { site: { enabled: true } }, { extraEnv: [{ name: "A", value: "b" }] }])("a value that changes pods changes their checksum: %p", (values) => {
     expect(podOf(render(values)).metadata.annotations["checksum/values"]).not.toBe(podOf(render()).metadata.annotations["checksum/values"]);
   });
 

@@ -42,7 +42,7 @@ const node = (name: string): object => ({ apiVersion: "v1", kind: "Node", metada
 beforeAll(async () => {
   kube = await openKube();
   kube.kubectl(["create", "namespace", namespace]);
-  openHelm(kube).run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", "identity.enabled=true,routers.defaultClass=false"]);
+  openHelm(kube).run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", "routers.defaultClass=false"]);
   kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
   kube.kubectl(["create", "clusterrole", "askers", "--verb=create", "--resource=certificatesigningrequests.certificates.k8s.io"]);
   kube.kubectl(["create", "clusterrolebinding", "askers", "--clusterrole=askers", "--group=system:serviceaccounts"]);

@@ -34,7 +34,7 @@ beforeAll(async () => {
   kube = await openKube({ arguments: auditWords(folder) });
   kube.kubectl(["create", "namespace", namespace]);
   helm = openHelm(kube);
-  helm.run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", `routers.namespace=${routersNamespace}`]);
+  helm.run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", `routers.namespace=${routersNamespace},identity.enabled=false`]); // signing: test/kube/identity
   kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
   kube.kubectl(["apply", "-f", onramp]);
   for (const kind of ["ServicePolicy", "SecurityPolicy"]) kube.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "opensvr.io/v1alpha1", kind, metadata: { name: "one", namespace: "acme" }, spec: {} }));

@@ -57,7 +57,7 @@ describeNet("rotation of the authority", () => {
     kube = await openKube();
     undo.defer(() => kube.close());
     for (const name of [namespace, siteNamespace]) kube.kubectl(["create", "namespace", name]);
-    openHelm(kube).run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", "identity.enabled=true,routers.defaultClass=false"]);
+    openHelm(kube).run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", "routers.defaultClass=false"]);
     kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
     const args = JSON.parse(kube.kubectl(["get", "deployment", "opensvr-operator", "-n", namespace, "-o", "jsonpath={.spec.template.spec.containers[0].args}"])) as string[];
     operator = await startOperator(kube, { kubeconfig: kube.configFor("operator", { token: kube.token(namespace, "opensvr-operator") }), args: args.filter((word) => !/^--(namespace|identity|health-port)=/.test(word)) });

@@ -43,7 +43,7 @@ async function start(identity: string, port: number): Promise<TestProcess> {
 beforeAll(async () => {
   kube = await openKube();
   kube.kubectl(["create", "namespace", namespace]);
-  openHelm(kube).run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", "identity.enabled=true,site.enabled=true,routers.defaultClass=false"]);
+  openHelm(kube).run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", "site.enabled=true,routers.defaultClass=false"]);
   kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
   ports = [await freePort(), await freePort()];
   operators = await Promise.all(ports.map((port, number) => start(`operator-${number + 1}`, port)));

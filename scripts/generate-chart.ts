@@ -88,7 +88,7 @@ function rbacPage(): string {
   return [
     `<!-- ${fromHere("scripts/chart/rbac.ts")} -->`, "# Rights of each account", "",
     "The chart gives these rights and no others; there is no wildcard. Tests run operator, routers and check with them: none is refused, none is",
-    "left over, and each that is taken away is missed. Of two (routers that ask for certificates, the site endpoint) that they suffice is shown, and no more.",
+    "left over, and each that is taken away is missed.",
     "`RELEASE` is the full name of the release.", "", ...roles.flatMap(roleSection),
   ].join("\n").replace(/\n+$/, "\n");
 }

@@ -1,6 +1,6 @@
 // What each account of the chart may do, verb by verb, with the reason. The chart's rules and docs/reference/rbac.md are written
-// from here; test/kube/rbac, test/kube/routerpod and, for signing, test/kube/identity show that each verb is needed and that there
-// is no other. Not shown of two: routers that ask for certificates, and the site endpoint. Data only.
+// from here; test/kube/rbac, test/kube/routerpod and, for signing, test/kube/identity, requests and site show that each verb is needed and that
+// there is no other. Data only.
 import { routerSigner } from "../../pkg/api/names.ts";
 
 /** Role names a role of the chart: who has it, and where it holds. */

@@ -2,10 +2,14 @@
 // but the operator answers. No operator runs; what it decides is test/kube/identity.
 import { openAccess } from "../../pkg/kube/access.ts";
 import { openKubeClient } from "../../pkg/kube/client.ts";
-import { createCertificateRequests } from "../../pkg/kube/csr.ts";
+import { createCertificateRequests, requestName } from "../../pkg/kube/csr.ts";
+import type { CertificateAnswer } from "../../pkg/ports/identity.ts";
 import { makeRequest } from "../../pkg/security/authority.ts";
+import { roles } from "../../scripts/chart/rbac.ts";
 import { createAuthority } from "../support/ca.ts";
 import { objectsIn, openHelm, templateWords } from "../support/kube/chart.ts";
+import { rightsOf, textOf, without } from "../support/kube/rights.ts";
+import type { Right } from "../support/kube/rights.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube, Ran } from "../support/kube/server.ts";
 import { waitFor } from "../support/wait.ts";
@@ -48,15 +52,51 @@ function ask(name: string, { text = request, signerName = "opensvr.io/router", u
 
 const approve = (name: string, kubeconfig?: string): Ran => kube.tryKubectl(["certificate", "approve", name], "", kubeconfig);
 
-test("a router asks, as its program does", async () => {
-  const access = openAccess({ kubeconfig: router }), client = openKubeClient({ access }), ending = new AbortController();
-  const asking = createCertificateRequests({ kube: client, access, signerName: "opensvr.io/router", random: () => 0.5, restarted: () => undefined, failed: (error) => { throw error; } }).ask({ router: "edge-n1", request }, ending.signal);
-  const ended = expect(asking).rejects.toThrow("enough");
-  await waitFor("the request is there", () => kube.kubectl(["get", requests, "-o", "name"]).includes("opensvr-router-edge-n1-"), { deadlineMs: 20_000, everyMs: 200 });
-  ending.abort(new Error("enough"));
-  await ended;
-  client.close();
+const slow = { deadlineMs: 30_000, everyMs: 200 };
+
+/** Asks as the program of a router does; causes are why it listened again. */
+function asAProgram(text: string): { answer: Promise<CertificateAnswer>; causes: string[]; stop(): void } {
+  const access = openAccess({ kubeconfig: router }), client = openKubeClient({ access }), ending = new AbortController(), causes: string[] = [];
+  const asking = createCertificateRequests({ kube: client, access, signerName: "opensvr.io/router", random: () => 0.5, restarted: (cause) => void causes.push(cause), failed: (error) => { throw error; } });
+  return { answer: asking.ask({ router: "edge-n1", request: text }, ending.signal), causes, stop: () => { ending.abort(new Error("enough")); client.close(); } };
+}
+
+/** Approves and signs as the operator may. */
+async function answerTo(text: string): Promise<void> {
+  const name = requestName("edge-n1", text), by = ["--as", `system:serviceaccount:${namespace}:${operator}`, "--as-group", "system:masters"];
+  await waitFor("the request is there", () => kube.tryKubectl(["get", requests, name]).status === 0, slow);
+  kube.kubectl(["certificate", "approve", name, ...by]);
+  const certificate = Buffer.from((await createAuthority()).signer.certificate).toString("base64");
+  kube.kubectl(["patch", requests, name, "--subresource=status", "--type=merge", "-p", JSON.stringify({ status: { certificate } }), ...by]);
+}
+
+test("a router asks, as its program does, and hears the operator's answer", async () => {
+  const asking = asAProgram(request);
+  await answerTo(request);
+  expect(await asking.answer).toEqual({ certificate: expect.stringContaining("BEGIN CERTIFICATE") as string });
+  asking.stop();
 }, 60_000);
+
+describe("a right of a router that asks is missed when it is taken away", () => {
+  const held = roles.filter(({ key }) => key === "router" || key === "router-identity");
+  const setRole = async (but?: Right): Promise<void> => {
+    kube.kubectl(["patch", "clusterrole", "opensvr-router", "--type=merge", "-p", JSON.stringify({ rules: without(held, but) })]);
+    if (but !== undefined) await waitFor("the right is gone", () => kube.tryKubectl(["auth", "can-i", but.verb, requests, "--as", `system:serviceaccount:${namespace}:${account}`, "-q"]).status === 1, slow);
+  };
+
+  test.each(rightsOf(roles.filter(({ key }) => key === "router-identity")).map((right) => ({ right, text: textOf(right) })))("$text", async ({ right }) => {
+    const { request: text } = await makeRequest("edge-n1", "Ed25519");
+    await setRole(right);
+    const first = asAProgram(text);
+    if (right.verb === "create") await expect(first.answer).rejects.toThrow("SVR_KUBE_DENIED");
+    else await waitFor("it says so", () => first.causes.includes("denied"), { ...slow, show: () => first.causes.join() });
+    await setRole();
+    const asking = right.verb === "create" ? asAProgram(text) : first;
+    await answerTo(text);
+    expect(await asking.answer).toHaveProperty("certificate");
+    for (const one of [first, asking]) one.stop();
+  }, 90_000);
+});
 
 test.each<[string, Form, () => string, string]>([
   ["another account", {}, () => stranger, `"system:serviceaccount:${namespace}:stranger" is no account of a RouterClass; ask from a router pod, whose account is opensvr-router-CLASS in namespace ${namespace}`],

@@ -6,11 +6,15 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { roles } from "../../scripts/chart/rbac.ts";
 import { chartFolder, openHelm } from "../support/kube/chart.ts";
 import { operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
+import { rightsOf, textOf, without } from "../support/kube/rights.ts";
+import type { Right } from "../support/kube/rights.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import { TestProcess } from "../support/process.ts";
+import { waitFor } from "../support/wait.ts";
 
 const main = join(import.meta.dirname, "../../cmd/svrctl/main.ts");
 const root = mkdtempSync(join(tmpdir(), "opensvr-site-"));
@@ -81,6 +85,26 @@ test("the secret of a token is in no object, in no log, and in no argument of an
   expect(kept).toContain('"router":"branch"');
   expect([objects.includes("EnrollmentRefused") || logs.includes("not enrolled"), logs.includes('"audit":"enrolled"')]).toEqual([true, true]);
 }, 120_000);
+
+describe("a right of the site endpoint that is taken away is missed, and the token still counts", () => {
+  const held = roles.filter(({ key }) => key === "site");
+  const setRole = (but?: Right): void => { kube.kubectl(["patch", "role", "opensvr-operator-site", "-n", namespace, "--type=merge", "-p", JSON.stringify({ rules: without(held, but) })]); };
+  const may = ({ verb }: Right): boolean => kube.tryKubectl(["auth", "can-i", verb, "secrets/opensvr-site-tokens", "-n", namespace, "--as", `system:serviceaccount:${namespace}:opensvr-operator`, "-q"]).status === 0;
+
+  test.each(rightsOf(held).map((right) => ({ right, text: textOf(right) })))("$text", async ({ right }) => {
+    expect(may(right)).toBe(true);
+    setRole(right);
+    await waitFor("the right is gone", () => !may(right), { deadlineMs: 30_000, everyMs: 200 });
+    const text = await token("branch"), from = operators[0]?.lines.length ?? 0;
+    const refused = await enroll(text, 0, `without-${right.verb}`);
+    expect([refused.code, refused.err]).toEqual([expect.any(Number), expect.stringMatching(/the cluster does not answer, or its authority cannot be used; the token counts still/)]);
+    expect(refused.code).not.toBe(0);
+    expect(operators[0]?.lines.slice(from).filter((line) => line.includes("SVR_KUBE_DENIED") && line.includes("opensvr-site-tokens"))).not.toEqual([]);
+    setRole();
+    await waitFor("the right is there", () => may(right), { deadlineMs: 30_000, everyMs: 200 });
+    expect(await enroll(text, 0, `with-${right.verb}`)).toMatchObject({ code: 0 });
+  }, 120_000);
+});
 
 test("without the right to the Secret of the tokens nobody makes any", async () => {
   kube.kubectl(["create", "serviceaccount", "reader", "-n", namespace]);

@@ -1,7 +1,7 @@
 // Adaptive encryption in a shard (protocol 8.3): the ends of a watched TCP session look at what hosts say first. TLS stays as it is; for anything
 // else both directions are encrypted from that packet on. The table is pkg/svr/adaptive.ts. Called by accept.ts and arrive.ts.
 import { concatBytes } from "../base/bytes.ts";
-import { ADAPTIVE_HOLD_MS, adaptiveStep, type AdaptiveEvent } from "../svr/adaptive.ts";
+import { ADAPTIVE_HOLD_MS, judgePayload, type AdaptiveEvent } from "../svr/adaptive.ts";
 import { TCP_SYN } from "../svr/constants.ts";
 import { parsePacket } from "../svr/packet.ts";
 import { suiteOf } from "../svr/protected.ts";
@@ -23,18 +23,21 @@ export function adapts(turn: Turn, arrival: Arrival, at: Watched, again: (held: 
   if ((state.protect & Protect.watch) === 0 || packet.tcp === undefined || bodyEnd === bodyAt) return true;
   const payload = packet.data.subarray(bodyAt, bodyEnd);
   const event = side === 0 ? clientEvent(turn, arrival, { ...at, payload }) : { kind: "server" as const };
-  const step = event === undefined ? { state: "inspect", packet: "hold" } : adaptiveStep("inspect", event, state.role === Role.egress ? "egress" : "ingress");
-  if (step.packet === "hold") return hold(turn, arrival, { ...at, payload });
-  if (step.state === "clear-tls") changeProtect(turn.batch, at.handle, { clear: Protect.watch });
-  if (step.packet === "switch") switchOn(turn, at.handle);
+  const verdict = event === undefined ? "hold" : judgePayload(event, state.role === Role.egress ? "egress" : "ingress");
+  if (verdict === "hold") return hold(turn, arrival, { ...at, payload });
+  if (verdict === "tls") changeProtect(turn.batch, at.handle, { clear: Protect.watch });
+  if (verdict === "switch") switchOn(turn, at.handle);
   for (const held of turn.protection.firsts.take(state.uuid)) sayAgain(held, at, again);
   return true;
 }
 
-/** switchOn encrypts what this end sends from now on, and says so on the segment toward the other one, whose answer begins the other direction. */
+/**
+ * switchOn encrypts what this end sends from now on, and says so on the segment toward the other one. What comes back to an ingress begins with
+ * its answer, which is repeated; an ingress answers once, and what follows may overtake that: an egress expects it at once.
+ */
 export function switchOn(turn: Turn, handle: Handle): void {
   const isEgress = handle.state.role === Role.egress;
-  strengthen(turn, handle, { suite: suiteOf(handle.state), everyPacket: true, encrypts: true }, [isEgress ? 1 : 0]);
+  strengthen(turn, handle, { suite: suiteOf(handle.state), everyPacket: true, encrypts: true }, isEgress ? [0, 1] : [0]);
   stepSegment(turn, handle, isEgress ? 0 : 1, { kind: "trigger", reason: SECURITY_CHANGE });
 }
 

@@ -107,8 +107,8 @@ export function takeSecurity(turn: Turn, { opened: { tlvs } }: OpenedArrival, at
 }
 
 /**
- * An end protects what it sends from now on as what it hears. A transit router hears of each direction from the end that sends it, and says it on
- * the other segment with a modify of its own (protocol 6.6), unless that one must not carry it.
+ * An end protects what it sends from now on as what it hears. A transit router says it on the other segment with a modify of its own (protocol 6.6),
+ * unless that one must not carry it; what the ingress says is of its direction only, until the other end is heard, which goes on saying it.
  */
 function switchTo(turn: Turn, { handle, side, said }: { handle: Handle; side: SideIndex; said: SessionSecurity }): DropReason | undefined {
   const { state } = handle, other = side === 0 ? 1 : 0;
@@ -118,7 +118,7 @@ function switchTo(turn: Turn, { handle, side, said }: { handle: Handle; side: Si
   }
   const beyond = turn.tables.pathById(state.side[other].path)?.peer;
   if (beyond === undefined || !canCarry(turn, said, beyond)) return "no-path";
-  strengthen(turn, handle, said, [side]);
+  strengthen(turn, handle, said, side === 0 ? [0] : [0, 1]);
   stepSegment(turn, handle, other, { kind: "trigger", reason: SECURITY_CHANGE });
   return undefined;
 }

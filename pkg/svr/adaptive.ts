@@ -14,8 +14,8 @@ const IKE_PORT = 500, IPSEC_NAT_PORT = 4500; // RFC 7296, RFC 3948
 const QUIC_LONG = 0xc0, QUIC_V1 = 1, QUIC_V2 = 0x6b3343cf, QUIC_INITIAL = 1_200; // RFC 9000 14.1, 17.2; RFC 9369
 const TLS_HANDSHAKE = 0x16, TLS_MAJOR = 3, TLS_MINOR_MAX = 4, CLIENT_HELLO = 1, TLS_LOOK = 6; // RFC 8446 4, 5.1
 
-/** How long a client payload too short to tell is held, and how long late clear packets are taken after a switch. */
-export const ADAPTIVE_HOLD_MS = 1_000, LATE_CLEAR_MS = 5_000;
+/** ADAPTIVE_HOLD_MS: a client payload too short to tell is held for as long. */
+export const ADAPTIVE_HOLD_MS = 1_000;
 
 /** Look is what the first bytes of a client say. */
 export type Look = "tls" | "other" | "more";
@@ -47,37 +47,22 @@ function isQuic(payload: Uint8Array): boolean {
   return version === QUIC_V1 || version === QUIC_V2;
 }
 
-/** AdaptiveState is where a TCP session stands at one of its ends; `switching` until the peer has answered the modify. */
-export type AdaptiveState = "inspect" | "clear-tls" | "switching" | "encrypted";
-
-/** AdaptiveEnd is the router that runs the table: the ingress judges what clients say, the egress what a server says first. */
+/** AdaptiveEnd is the router that judges: the ingress what clients say, the egress what a server says first. */
 export type AdaptiveEnd = "ingress" | "egress";
 
-/** AdaptiveEvent: payload of a host or of the network side in the clear, a client's payload that was held to the end, a modify with TLV 11, its answer. */
+/** AdaptiveEvent is payload of a session that is not decided: a client's from its first byte on, which was held for a time, or a server's. */
 export type AdaptiveEvent =
   | { kind: "client"; payload: Uint8Array; heldMs: number }
-  | { kind: "server" }
-  | { kind: "peer-switched" }
-  | { kind: "answered" };
+  | { kind: "server" };
 
-/** AdaptiveStep is the next state, and what becomes of the packet: passed as it is, held for more, or sent encrypted with a modify. */
-export interface AdaptiveStep { state: AdaptiveState; packet: "pass" | "hold" | "switch" }
+/** AdaptiveVerdict: the packet passes as it is and decides nothing, the session is TLS and stays as it is, the packet is held for more, or encrypted with what this end sends from now on. */
+export type AdaptiveVerdict = "pass" | "tls" | "hold" | "switch";
 
-const pass = (state: AdaptiveState): AdaptiveStep => ({ state, packet: "pass" });
-
-/** adaptiveStep runs the table of protocol 8.3 for one event. */
-export function adaptiveStep(state: AdaptiveState, event: AdaptiveEvent, end: AdaptiveEnd): AdaptiveStep {
-  if (event.kind === "peer-switched") return pass("encrypted"); // encryption wins, whatever we thought
-  if (event.kind === "answered") return pass(state === "switching" ? "encrypted" : state);
-  if (state !== "inspect") return { state, packet: state === "switching" ? "switch" : "pass" };
-  if (event.kind === "server") return end === "egress" ? { state: "switching", packet: "switch" } : pass(state);
+/** judgePayload runs the table of protocol 8.3 for a session in state INSPECT. Its other states are in the session: decided, and encrypted by direction. */
+export function judgePayload(event: AdaptiveEvent, end: AdaptiveEnd): AdaptiveVerdict {
+  if (event.kind === "server") return end === "egress" ? "switch" : "pass";
   const look = lookAt(event.payload);
-  if (look === "tls") return pass("clear-tls");
-  if (end === "egress") return pass(state); // the ingress has judged it
-  return look === "more" && event.heldMs < ADAPTIVE_HOLD_MS ? { state, packet: "hold" } : { state: "switching", packet: "switch" };
-}
-
-/** isLateClear tells whether a packet in the clear behind a switch was sent before it: for 5 s, and only what comes before the first encrypted byte (RFC 1982 compare). */
-export function isLateClear(packet: { sequence: number; nowMs: number }, first: { sequence: number; switchedMs: number }): boolean {
-  return packet.nowMs - first.switchedMs <= LATE_CLEAR_MS && (packet.sequence - first.sequence | 0) < 0;
+  if (look === "tls") return "tls";
+  if (end === "egress") return "pass"; // the ingress has judged it
+  return look === "more" && event.heldMs < ADAPTIVE_HOLD_MS ? "hold" : "switch";
 }

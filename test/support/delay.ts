@@ -22,9 +22,9 @@ export function withMiddle(topology: Topology, link: string): Topology {
   return { ...topology, nodes, links: topology.links.map((one) => (one.name === link ? { ...one, through: { node: MIDDLE, devices: DEVICES } } : one)) };
 }
 
-/** startDelay carries frames through the middle, each so many milliseconds later, from now until the network goes. What finds no room is lost. */
-export async function startDelay(net: Net, ms: number, roomMib = ROOM_MIB): Promise<Delayer> {
-  const process = net.start(MIDDLE, [frameTool("delay"), ...DEVICES, String(ms), String(roomMib)]);
+/** startDelay carries frames through the middle, each so many milliseconds later, from now until the network goes. What finds no room is lost; with `swap`, every so-many-th frame of a direction comes behind the next one. */
+export async function startDelay(net: Net, ms: number, { roomMib = ROOM_MIB, swap = 0 } = {}): Promise<Delayer> {
+  const process = net.start(MIDDLE, [frameTool("delay"), ...DEVICES, String(ms), String(roomMib), String(swap)]);
   await process.line(/^ready$/);
   return {
     async seen() {

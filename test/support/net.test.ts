@@ -122,7 +122,7 @@ describeNet("a link with a middle", () => {
   }, 60_000);
 
   test("a relay has the memory that it was given, and counts what finds no room", async () => {
-    const delayer = await startDelay(net, 500, 1), count = 1_000; // of 1,400 bytes and more, at once
+    const delayer = await startDelay(net, 500, { roomMib: 1 }), count = 1_000; // of 1,400 bytes and more, at once
     await net.must("a", "ping", "-c", "1", "-w", "8", hostAddress(2, 4)); // neighbours are known after two seconds
     await net.exec("a", `ping -q -c ${count} -l ${count} -s 1400 -w 3 ${hostAddress(2, 4)}`.split(" "));
     const [there] = await delayer.seen();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
-/* Carries frames between two devices, each later by a fixed time: `delay DEVICE DEVICE MILLISECONDS MEBIBYTES`, for kernels without
- * sch_netem. Each direction has a ring of so many MiB; what does not fit is lost and counted. Frames stay whole: what is left to
+/* Carries frames between two devices, each later by a fixed time: `delay DEVICE DEVICE MILLISECONDS MEBIBYTES [SWAP]`, for kernels
+ * without sch_netem. With SWAP every so-many-th frame of a direction changes places with the one behind it, if that comes within 20 ms. Each direction has a ring of so many MiB; what does not fit is lost and counted. Frames stay whole: what is left to
  * offload travels along. Tagged frames are not carried. Prints `ready`, and on a line of standard input for each direction
  * `frames LOST LEAST MOST` (times in microseconds from arrival to departure). Started by test/support/delay.ts. */
 #include <arpa/inet.h>
@@ -31,9 +31,13 @@ struct way {
 	uint8_t *ring;
 	size_t size, head, tail;
 	uint64_t frames, lost, least, most;
+	uint8_t *aside; /* the frame that waits for the one behind it */
+	uint32_t aside_length;
+	uint64_t aside_since, taken;
 };
 
-static uint64_t delay_ns;
+static const uint64_t ASIDE = 20000000;
+static uint64_t delay_ns, swap;
 
 static void fail(const char *what)
 {
@@ -87,6 +91,34 @@ static struct entry *room_of(struct way *way)
 	return (struct entry *)(way->ring + way->head);
 }
 
+/* What waits for nothing any more goes behind what is there. */
+static void put_aside_back(struct way *way)
+{
+	struct entry *entry = room_of(way);
+
+	if (!way->aside_length)
+		return;
+	if (entry) {
+		*entry = (struct entry){ now() + delay_ns, way->aside_length, 0 };
+		memcpy(entry + 1, way->aside, way->aside_length);
+		way->head += whole(way->aside_length);
+	} else {
+		way->lost++;
+	}
+	way->aside_length = 0;
+}
+
+/* Whether a frame that was received waits for the one behind it. */
+static int sets_aside(struct way *way, const struct entry *entry, uint32_t length)
+{
+	if (!swap || ++way->taken % swap || way->aside_length)
+		return 0;
+	memcpy(way->aside, entry + 1, length);
+	way->aside_length = length;
+	way->aside_since = now();
+	return 1;
+}
+
 static void take(struct way *way)
 {
 	static uint8_t nowhere[LONGEST];
@@ -103,8 +135,11 @@ static void take(struct way *way)
 			way->lost++;
 			continue;
 		}
+		if (sets_aside(way, entry, length))
+			continue;
 		*entry = (struct entry){ now() + delay_ns, length, 0 };
 		way->head += whole(length);
+		put_aside_back(way);
 	}
 }
 
@@ -160,6 +195,7 @@ static struct timespec pause_of(struct way ways[2])
 		uint64_t left = !entry ? wait : entry->due > at ? entry->due - at : 0;
 
 		wait = left < wait ? left : wait;
+		wait = ways[i].aside_length && ASIDE < wait ? ASIDE : wait;
 	}
 	return (struct timespec){ wait / SECOND, wait % SECOND };
 }
@@ -176,6 +212,8 @@ static void run(struct way ways[2])
 			fail("poll");
 		for (int i = 0; i < 2; i++) {
 			take(&ways[i]);
+			if (ways[i].aside_length && now() - ways[i].aside_since >= ASIDE)
+				put_aside_back(&ways[i]);
 			give(&ways[i]);
 		}
 		if (from[2].revents && read(STDIN_FILENO, line, sizeof(line)) <= 0)
@@ -187,17 +225,19 @@ static void run(struct way ways[2])
 
 int main(int count, char **words)
 {
-	unsigned long ms = count == 5 ? strtoul(words[3], NULL, 10) : 0, mib = count == 5 ? strtoul(words[4], NULL, 10) : 0;
+	unsigned long ms = count >= 5 ? strtoul(words[3], NULL, 10) : 0, mib = count >= 5 ? strtoul(words[4], NULL, 10) : 0;
 
 	if (mib < 1 || mib > MIB_MOST || ms > MS_MOST)
-		return fprintf(stderr, "usage: delay DEVICE DEVICE MILLISECONDS MEBIBYTES\n"), 2;
+		return fprintf(stderr, "usage: delay DEVICE DEVICE MILLISECONDS MEBIBYTES [SWAP]\n"), 2;
 	int a = open_device(words[1]), b = open_device(words[2]);
 	struct way ways[2] = { { .in = a, .out = b, .size = mib << 20 }, { .in = b, .out = a, .size = mib << 20 } };
 
 	delay_ns = ms * MS;
+	swap = count == 6 ? strtoul(words[5], NULL, 10) : 0;
 	for (int i = 0; i < 2; i++) {
 		ways[i].ring = mmap(NULL, ways[i].size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (ways[i].ring == MAP_FAILED)
+		ways[i].aside = malloc(LONGEST);
+		if (ways[i].ring == MAP_FAILED || !ways[i].aside)
 			fail("memory");
 	}
 	puts("ready");

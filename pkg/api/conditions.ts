@@ -28,6 +28,7 @@ export const conditionReasons = {
   CertificateInUse: "the router has a certificate that counts",
   RenewalLate: "two thirds of the life of the certificate are over, and there is no other one yet",
   CertificateExpired: "the certificate of the router has ended",
+  CertificateRevoked: "the certificate of the router counts no more",
   CertificateMissing: "the router needs a certificate and has none",
   PeersReady: "every router with services of the policy knows all of its peers by certificate",
   PeersNotReady: "routers with services of the policy have peers with a pre-shared key alone, and the services keep off these",

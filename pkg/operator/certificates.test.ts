@@ -7,7 +7,7 @@ import type { CertificateFacts } from "./certificates.ts";
 
 const DAY = 86_400_000, MINUTE = 60_000;
 const start = Date.parse("2026-01-01T00:00:00Z");
-const facts = (more: Partial<CertificateFacts> = {}): CertificateFacts => ({ isNeeded: true, isHeard: true, nowMs: start, ...more });
+const facts = (more: Partial<CertificateFacts> = {}): CertificateFacts => ({ isNeeded: true, isHeard: true, isRevoked: false, nowMs: start, ...more });
 const held = (days: number, atMs: number): CertificateFacts => facts({ certificate: { serial: "0a", notBefore: start, notAfter: start + days * DAY }, nowMs: atMs });
 
 test.each<[string, CertificateFacts, string, RegExp]>([
@@ -21,6 +21,7 @@ test.each<[string, CertificateFacts, string, RegExp]>([
   ["the renewal is late", held(30, start + 21.5 * DAY), "True RenewalLate", /^warning: .*0a.*kubectl get csr/],
   ["a short life: five minutes of grace", held(1 / 24, start + 44 * MINUTE), "True CertificateInUse", /0a/],
   ["a short life, late", held(1 / 24, start + 45 * MINUTE), "True RenewalLate", /0a/],
+  ["it is revoked", { ...held(30, start + DAY), isRevoked: true }, "False CertificateRevoked", /0a .*is revoked/],
   ["it has ended", held(30, start + 30 * DAY), "False CertificateExpired", /has ended/],
 ])("%s", (_what, given, verdict, message) => {
   const { type, status, reason, message: said } = certifiedVerdict(given, undefined);
@@ -42,12 +43,19 @@ test.each([
   ["no object at all", { time: "x", certificate: null }, { isHeard: true }],
   ["a good one", { time: "x", certificate: { serial: "1", notBefore: "2026-01-01T00:00:00Z", notAfter: "2026-01-02T00:00:00Z" } }, { isHeard: true, certificate: { serial: "1", notBefore: start, notAfter: start + DAY } }],
 ])("%s", (_what, status, read) => {
-  expect(certificateFacts(undefined, status, 5)).toEqual({ isNeeded: false, ...read, nowMs: 5 });
+  expect(certificateFacts(undefined, status, 5)).toEqual({ isNeeded: false, ...read, isRevoked: false, nowMs: 5 });
 });
 
 test("whether one is needed is in the configuration", () => {
   const config = (authentication?: "certificate"): RouterConfig => ({ name: "a", peers: [{ name: "b", ...(authentication && { authentication }) }] } as RouterConfig);
   expect([undefined, config(), config("certificate")].map((one) => certificateFacts(one, {}, 0).isNeeded)).toEqual([false, false, true]);
+});
+
+test("a serial number is revoked however many zeros it has in front, and only that of its own certificate", () => {
+  const status = { certificate: { serial: "0a", notBefore: "2026-01-01T00:00:00Z", notAfter: "2026-01-02T00:00:00Z" } };
+  const isRevoked = (...revoked: string[]): boolean => certificateFacts({ name: "a", peers: [], trust: { authorities: [], revoked } } as unknown as RouterConfig, status, 0).isRevoked;
+  expect([isRevoked(), isRevoked("0b", "a0"), isRevoked("0b", "000A")]).toEqual([false, false, true]);
+  expect(certificateFacts({ name: "a", peers: [], trust: { authorities: [], revoked: ["0"] } } as unknown as RouterConfig, {}, 0).isRevoked).toBe(false);
 });
 
 test("a Router is looked at when it reports for the first time and when its certificate is another one", async () => {

@@ -12,6 +12,8 @@ export interface CertificateFacts {
   /** it has reported since it began */
   isHeard: boolean;
   certificate?: { serial: string; notBefore: number; notAfter: number };
+  /** its serial number counts no more */
+  isRevoked: boolean;
   nowMs: number;
 }
 
@@ -22,11 +24,12 @@ const FIRST_MS = 60_000; // asking for the first one, too
 
 /** certifiedVerdict tells how it is; `before` is the condition as it stands. */
 export function certifiedVerdict(facts: CertificateFacts, before: Partial<Condition> | undefined): Verdict {
-  const { certificate, isNeeded, isHeard, nowMs } = facts;
+  const { certificate, isNeeded, isHeard, isRevoked, nowMs } = facts;
   if (!isNeeded) return { type, status: "True", reason: "CertificateNotNeeded", message: "no peer knows it by certificate" };
   if (certificate === undefined) return missingVerdict(isHeard, missingMs(before, nowMs));
   const { serial, notBefore, notAfter } = certificate, life = notAfter - notBefore;
   const words = `certificate ${serial} until ${timeOf(notAfter)}`;
+  if (isRevoked) return { type, status: "False", reason: "CertificateRevoked", message: `${words} is revoked: peers by certificate do not believe it; take folder identity out of the state directory of the router, if its key may have another one` };
   if (nowMs >= notAfter) return { type, status: "False", reason: "CertificateExpired", message: `${words} has ended: peers by certificate do not believe it; ${next}` };
   const lateMs = notBefore + life * RENEW_AT + Math.max(life * GRACE_PART, GRACE_MS);
   if (nowMs >= lateMs) return { type, status: "True", reason: "RenewalLate", message: `warning: ${words} is not renewed, and two thirds of its life are over; ${next}` };
@@ -69,7 +72,16 @@ function isHeardOf(status: Readonly<Record<string, unknown>>): boolean {
 /** certificateFacts reads what a router reports. */
 export function certificateFacts(config: RouterConfig | undefined, status: Readonly<Record<string, unknown>>, nowMs: number): CertificateFacts {
   const certificate = certificateOf(status);
-  return { isNeeded: config !== undefined && needsIdentity(config), isHeard: isHeardOf(status), ...(certificate && { certificate }), nowMs };
+  return { isNeeded: config !== undefined && needsIdentity(config), isHeard: isHeardOf(status), ...(certificate && { certificate }), isRevoked: certificate !== undefined && revokes(config, certificate.serial), nowMs };
+}
+
+function revokes(config: RouterConfig | undefined, serial: string): boolean {
+  return config?.trust?.revoked.some((one) => plainSerial(one) === plainSerial(serial)) === true;
+}
+
+/** Zeros in front are how some write a number. */
+function plainSerial(serial: string): string {
+  return serial.toLowerCase().replace(/^0+(?=.)/, "");
 }
 
 /** What is not as it should be counts as nothing. */

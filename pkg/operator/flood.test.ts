@@ -49,7 +49,7 @@ async function world(): Promise<World> {
   }
   const silence = createSilence(stores.get("Router")!, () => nowMs);
   const reports = createReports({ routers: stores.get("Router")!, silence, routesAt: () => [], exists: (id) => inventory.object(id) !== undefined, turn: (id) => { due.set(id, nowMs); }, every: (_ms, work) => { turn = work; return { stop: () => undefined }; } });
-  const parts: StatusParts = { kube, inventory, planner, book, configs: kube.follow(routerConfigs), silence, reports, users: followUsers(stores.get("Service")!, () => undefined), clock: { monotonicMs: () => nowMs, unixMs: () => nowMs }, events: { emit: () => undefined, dropped: () => 0 }, leads: () => true, written: new Map(), waiting: new Set() };
+  const parts: StatusParts = { kube, inventory, planner, configOf: (name) => planner.config(name), book, configs: kube.follow(routerConfigs), silence, reports, users: followUsers(stores.get("Service")!, () => undefined), clock: { monotonicMs: () => nowMs, unixMs: () => nowMs }, events: { emit: () => undefined, dropped: () => 0 }, leads: () => true, written: new Map(), waiting: new Set() };
   return {
     kube, parts,
     async second() {

@@ -196,7 +196,7 @@ function openQueues(parts: Parts, heard: Pick<StatusParts, "silence" | "reports"
   const { kube, openQueue, clock, log, events } = options;
   const open = (name: string, workers: number, work: (key: string) => Promise<Outcome>): WorkQueue => openQueue({ name, workers, work, told: (key, outcome) => { logOutcome(log, { name, key, outcome }); } });
   const headParts = { kube, heads: stores.heads, pages: stores.pages, routers: stores.routers, configOf: (router: string) => configOf(parts, router), book, unnamed: parts.unnamed, leads, pager: createPager(options.sha256), named: new WeakMap(), version: options.version };
-  const statusParts: StatusParts = { kube, inventory: parts.inventory, planner: parts.planner, book, configs: stores.heads, ...heard, events, clock, leads, written: new Map(), waiting: parts.waiting };
+  const statusParts: StatusParts = { kube, inventory: parts.inventory, planner: parts.planner, configOf: (router) => configOf(parts, router), book, configs: stores.heads, ...heard, events, clock, leads, written: new Map(), waiting: parts.waiting };
   return {
     trust: open("trust", 1, () => parts.trust?.look() ?? Promise.resolve({ done: true })),
     plan: open("plan", 1, () => Promise.resolve(plan(planningOf(parts, queues())))),

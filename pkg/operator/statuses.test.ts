@@ -31,7 +31,7 @@ async function world(): Promise<{ kube: MemoryKube; parts: StatusParts; now: { m
   const silence = createSilence(stores.get("Router")!, () => now.ms), turns: (() => void)[] = [];
   const reports = createReports({ routers: stores.get("Router")!, silence, routesAt: (name) => new Set(planner.config(name)?.routes.map(({ route }) => route)), exists: (one) => inventory.object(one) !== undefined, turn: () => undefined, every: (_ms, work) => { turns.push(work); return { stop: () => undefined }; } });
   const parts: StatusParts = {
-    kube, inventory, planner, book, configs: kube.follow(routerConfigs, { fieldSelector: "spec.type=Head" }), silence, reports, users: followUsers(stores.get("Service")!, () => undefined), clock,
+    kube, inventory, planner, configOf: (name) => planner.config(name), book, configs: kube.follow(routerConfigs, { fieldSelector: "spec.type=Head" }), silence, reports, users: followUsers(stores.get("Service")!, () => undefined), clock,
     events: { emit: (event) => { events.push(event); }, dropped: () => 0 }, leads: () => now.leads, written: new Map(), waiting: new Set(),
   };
   const compile = (): void => {

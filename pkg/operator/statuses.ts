@@ -5,6 +5,7 @@ import { datedConditions } from "../api/conditions.ts";
 import type { Condition, Verdict } from "../api/conditions.ts";
 import type { ApiObject } from "../api/kinds.ts";
 import type { Problem } from "../api/problem.ts";
+import type { RouterConfig } from "../plan/config.ts";
 import type { Planner } from "../plan/planner.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventSink, KubeObject, KubePort, KubeStore, Outcome } from "../ports/kube.ts";
@@ -27,6 +28,8 @@ export interface StatusParts {
   inventory: Inventory;
   planner: Planner;
   book: Book;
+  /** what a router is to have, with what the cluster believes */
+  configOf: (router: string) => RouterConfig | undefined;
   /** heads only */
   configs: KubeStore;
   silence: Silence;
@@ -95,8 +98,8 @@ function factsOf(parts: StatusParts, { id, kind, key, routers, before }: { id: s
   };
 }
 
-function certifiedOf({ planner, clock }: StatusParts, router: string, before: Partial<Status>): Verdict {
-  return certifiedVerdict(certificateFacts(planner.config(router), before, clock.unixMs()), before.conditions?.find(({ type }) => type === "Certified"));
+function certifiedOf({ configOf, clock }: StatusParts, router: string, before: Partial<Status>): Verdict {
+  return certifiedVerdict(certificateFacts(configOf(router), before, clock.unixMs()), before.conditions?.find(({ type }) => type === "Certified"));
 }
 
 function asideOf({ planner }: StatusParts, id: string, routers: readonly string[]): Pick<Facts, "aside"> {

@@ -10,6 +10,8 @@ export interface ExchangeFacts {
   /** what the self test found; asked only where peers are known by certificate */
   faults: () => readonly string[];
   identity: Identity | undefined;
+  /** serial numbers that count no more */
+  revoked: readonly string[];
   peers: ReadonlyMap<string, PeerExchange>;
   /** when the newest keys of a peer came */
   sinceMs: (peer: string) => number | undefined;
@@ -29,16 +31,22 @@ export function exchangeAlarms(facts: ExchangeFacts): AlarmView[] {
   return [...identityAlarm(facts), ...[...facts.peers.values()].flatMap((peer) => peerAlarm(facts, peer))];
 }
 
-function identityAlarm({ router, faults, identity, unixMs }: ExchangeFacts): AlarmView[] {
+function identityAlarm({ router, faults, identity, revoked, unixMs }: ExchangeFacts): AlarmView[] {
   const alarm = (severity: AlarmView["severity"], name: string, text: string): AlarmView[] => [{ severity, name, object: `Router ${router}`, text }];
   if (faults().length > 0) return alarm("critical", "exchange-self-test", `${faults().join(", ")}: keys are exchanged with nobody; start the router with a Node.js whose OpenSSL has these`);
   if (identity === undefined) return alarm("critical", "no-certificate", "there is no certificate: peers by certificate get no keys; enrol the router");
   if (identity.name !== router) return alarm("critical", "certificate-name", `the certificate is that of router ${identity.name}; issue one for ${router}`);
+  if (revoked.some((one) => plainSerial(one) === plainSerial(identity.serial))) return alarm("critical", "certificate-revoked", `the certificate ${identity.serial} is revoked, so peers do not believe it; enrol the router again, if it may have another one`);
   const left = identity.notAfter - unixMs, life = identity.notAfter - identity.notBefore;
   if (left <= 0) return alarm("critical", "certificate-expired", `the certificate ended at ${dateOf(identity.notAfter)}; renew it`);
   if (left < VERY_SOON_MS && left < life / VERY_SOON_PART) return alarm("major", "certificate-ends", `the certificate ends at ${dateOf(identity.notAfter)}, in less than 7 days; renew it`);
   if (left < SOON_MS && left < life / SOON_PART) return alarm("minor", "certificate-ends", `the certificate ends at ${dateOf(identity.notAfter)}, in less than 30 days; renew it`);
   return [];
+}
+
+/** Zeros in front are how some write a number. */
+function plainSerial(serial: string): string {
+  return serial.toLowerCase().replace(/^0+(?=.)/, "");
 }
 
 function peerAlarm(facts: ExchangeFacts, peer: PeerExchange): AlarmView[] {

@@ -99,7 +99,7 @@ export function createKeying(options: KeyingOptions): Keying {
     followAgain(); // other authorities, perhaps
     exchanges.identityChanged();
   });
-  const facts = (): ExchangeFacts => ({ router: options.name, faults: () => selfTest.faults(), identity: tools.identity.current(), peers: exchanges.peers(), sinceMs: (peer) => ring.sinceMs(peer), nowMs: clock.monotonicMs(), unixMs: clock.unixMs() });
+  const facts = (): ExchangeFacts => ({ router: options.name, faults: () => selfTest.faults(), identity: tools.identity.current(), revoked: following?.trust?.revoked ?? [], peers: exchanges.peers(), sinceMs: (peer) => ring.sinceMs(peer), nowMs: clock.monotonicMs(), unixMs: clock.unixMs() });
   const take = (): Record<string, PeerKeyPair> => toldOf(tools, ring.take());
   const tellChanges = (): void => {
     const before = ring.takeFresh(), changed = take();

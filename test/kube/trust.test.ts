@@ -7,7 +7,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { createAuthority, writeIdentity } from "../support/ca.ts";
 import type { Issued } from "../support/ca.ts";
-import { operatorNamespace as namespace } from "../support/kube/operator.ts";
+import { conditionOf, itemOf, operatorNamespace as namespace } from "../support/kube/operator.ts";
 import { openClusterRouters } from "../support/kube/routers.ts";
 import type { ClusterRouters } from "../support/kube/routers.ts";
 import { describeNet } from "../support/probe.ts";
@@ -36,6 +36,11 @@ describeNet("trust in a cluster", () => {
     };
     await waitFor(`${router} says ${state} of its peer`, look, { deadlineMs, everyMs: 200, show: () => `${last}\n${one.process.lines.slice(-4).join("\n")}\n${cluster.operator.lines.slice(-4).join("\n")}` });
   };
+  /** Condition Certified of its Router. */
+  const tells = async (router: string, words: RegExp): Promise<void> => {
+    const told = (): string => conditionOf(itemOf(cluster.kube, "routers.opensvr.io", router), "Certified");
+    await waitFor(`Router ${router} tells ${String(words)}`, () => words.test(told()), { deadlineMs: 30_000, everyMs: 200, show: told });
+  };
   const revoke = (data: Record<string, string | null>): void => { cluster.kube.kubectl(["patch", "configmap", "opensvr-revoked", "-n", namespace, "--type=merge", "-p", JSON.stringify({ data })]); };
 
   beforeAll(async () => {
@@ -55,17 +60,21 @@ describeNet("trust in a cluster", () => {
     await cluster.allAcked();
     for (const router of cluster.names) await becomes(router, "up");
     await cluster.talks(2000);
+    for (const router of cluster.names) await tells(router, new RegExp(`^True CertificateInUse: certificate ${own[router]?.serial} until `));
   }, 120_000);
 
   test("1.5 a serial number that is named once counts no more at any router within 60 s; one that is none is told of and hides no other", async () => {
     const serial = own["r2"]?.serial ?? "";
     cluster.kube.kubectl(["create", "configmap", "opensvr-revoked", "-n", namespace, "--from-literal=not-a-serial=mistake", `--from-literal=${serial.toUpperCase()}=stolen`]);
     await becomes("r1", "down its certificate is revoked");
+    await tells("r2", /^False CertificateRevoked: /);
+    expect((await cluster.fabric.router("r2").status()).alarms).toContainEqual(expect.objectContaining({ severity: "critical", name: "certificate-revoked" }));
     await waitFor("its sessions end", async () => (await cluster.fabric.router("r1").live()).length === 0, { deadlineMs: 60_000, everyMs: 200 });
     const events = (): string => cluster.kube.kubectl(["get", "events.events.k8s.io", "-n", namespace, "-o", "jsonpath={range .items[*]}{.reason}: {.note}{\"\\n\"}{end}"]);
     await waitFor("an event tells", () => events().includes('NotASerialNumber: "not-a-serial" is no serial number'), { deadlineMs: 30_000, everyMs: 200, show: events });
     await give("r2", cluster.fabric.router("r2").stateDir);
     for (const router of cluster.names) await becomes(router, "up");
+    await tells("r2", new RegExp(`^True CertificateInUse: certificate ${own["r2"]?.serial} until `));
     await cluster.talks(2001);
   }, 180_000);
 

@@ -219,13 +219,14 @@ test("9.2 alarms: of the own certificate by what is left, of peers without keys,
   const world = await started();
   const [east] = world.sides;
   let faults: string[] = [];
-  const alarms = (identity: Identity | undefined, ms = world.now.ms): string[] => exchangeAlarms({ router: "east", faults: () => faults, identity, peers: east.exchanges.peers(), sinceMs: (peer) => east.ring.sinceMs(peer), nowMs: ms, unixMs: start }).map(({ severity, name, object }) => `${severity} ${name} ${object}`);
+  const alarms = (identity: Identity | undefined, ms = world.now.ms, revoked: readonly string[] = []): string[] => exchangeAlarms({ router: "east", faults: () => faults, identity, revoked, peers: east.exchanges.peers(), sinceMs: (peer) => east.ring.sinceMs(peer), nowMs: ms, unixMs: start }).map(({ severity, name, object }) => `${severity} ${name} ${object}`);
   const left = (days: number): Identity => ({ ...identityOf("east", { chain: [], pem: "", serial: "1", keyPem: keyPem }), notBefore: start - 400 * day, notAfter: start + days * day });
   const keyPem = (await ca.issue("x")).keyPem;
   expect(alarms(east.identity)).toEqual([]);
   expect(alarms(east.identity, world.now.ms + 20_000)).toEqual(["critical peer-not-authenticated peer west"]);
   world.run(1);
   expect([31, 29, 6, -1].map((days) => alarms(left(days)))).toEqual([[], ["minor certificate-ends Router east"], ["major certificate-ends Router east"], ["critical certificate-expired Router east"]]);
+  expect([["2"], ["01"]].map((revoked) => alarms(left(6), world.now.ms, revoked))).toEqual([["major certificate-ends Router east"], ["critical certificate-revoked Router east"]]);
   faults = ["ML-KEM-768 (FIPS 203) is missing"];
   expect(alarms(east.identity)).toEqual(["critical exchange-self-test Router east"]);
   faults = [];

@@ -14,6 +14,7 @@ const pathField = z.strictObject({
   ports: waypointPortsField.optional().meta({ description: "Range of waypoint ports that the peer announced. Default: what its Router object says, else the ports of the protocol.", examples: ["20000-29999"] }),
   vector: wordField("Vector for the path preference of a ServicePolicy. Default: that of the service route.", "mpls").optional(),
   mtu: mtuField.optional().meta({ description: "Largest IP packet of the path in bytes. Default: that of the interface.", examples: [1400] }),
+  payloadEncryption: choiceField(["None", "CBC", "GCM"], { description: "Cipher for payloads on this path in place of that of the SecurityPolicy of the service, the same on both routers: CBC or GCM also where the policy has none (adaptive then, as policies are by default); None, for a line that is trusted, only where the policy says clearPaths. Default: as the policy says.", example: "GCM" }).optional(),
   pairs: countField({ description: "Pairs of waypoint ports, the most sessions of the path. Default: 50000.", example: 50_000, min: 1, max: 1_000_000 }).default(50_000),
 }).meta({ description: "A path: a local and a remote address." });
 

@@ -206,6 +206,8 @@ export interface SecurityConfig {
   adaptive: boolean;
   /** age of a payload key, milliseconds */
   rotationMs: number;
+  /** not encrypted on paths that say so */
+  clearPaths?: true;
 }
 
 /** TransportConfig is a protocol with an optional port range; ICMP is 1 in IPv4 and 58 in IPv6. */
@@ -298,6 +300,8 @@ export interface PathConfig {
   mtu: number;
   /** as for a next hop */
   cuttable?: true;
+  /** suite of payloads in place of that of the service; absent: as the service asks */
+  payload?: 0 | 1 | 2;
   /** waypoint pairs */
   pairs: number;
   /** range the peer announced, for destination ports; absent: protocol 2.2 */

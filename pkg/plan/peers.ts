@@ -16,6 +16,7 @@ import { attachedAt, isOnLink, nexthopOf, pathNexthopKey } from "./links.ts";
 import type { Attached } from "./links.ts";
 import { originIn } from "./report.ts";
 import type { Complaint, Report } from "./report.ts";
+import { suites } from "./services.ts";
 
 /** PeerWork is what the peers of a router are compiled from. */
 export interface PeerWork {
@@ -130,6 +131,8 @@ function compilePath(place: PathPlace): Result<{ path: PathConfig; nexthop: Next
   const gateway = gatewayOf(work, { text: spec.gateway, attached: attached.value, remote });
   if (!gateway.ok) return gateway;
   const { interface: one, network } = attached.value;
+  const payload = payloadOf(place);
+  if (!payload.ok) return payload;
   const origin = originIn(work.input, field);
   const mtu = mtuOf(place, one);
   const key = pathNexthopKey(peer.name, spec.name);
@@ -137,10 +140,18 @@ function compilePath(place: PathPlace): Result<{ path: PathConfig; nexthop: Next
   const path: PathConfig = {
     key: `${peer.name}/${spec.name}`, peer: peer.name, name: spec.name, ...(spec.vector === undefined ? {} : { vector: spec.vector }),
     interface: one.name, ifnum: one.ifnum, vlan: network.vlan, family: remote.family, local: local.value, remote, nexthop: key, mtu, pairs: spec.pairs,
-    ...(ports === undefined ? {} : { remotePorts: ports }), origin,
+    ...payload.value, ...(ports === undefined ? {} : { remotePorts: ports }), origin,
   };
   const nexthop = nexthopOf({ key, at: { interface: one, vlan: network.vlan }, family: remote.family, ...(gateway.value === undefined ? {} : { gateway: gateway.value }), mtu, origin });
   return ok({ path, nexthop });
+}
+
+/** Encrypted bodies need encrypted metadata for their key, and tags. */
+function payloadOf({ peer, spec: { payloadEncryption } }: PathPlace): Result<Pick<PathConfig, "payload">, Refusal> {
+  if (payloadEncryption === undefined) return ok({});
+  if (payloadEncryption === "None" || (peer.metadataEncryption.enabled && peer.hmac.mode !== "Disabled")) return ok({ payload: suites[payloadEncryption] });
+  const what = peer.metadataEncryption.enabled ? "packets to this peer have no tags" : "the key of payloads would travel in clear metadata to this peer";
+  return fail({ field: "payloadEncryption", complaint: { code: "conflict", message: `${payloadEncryption} cannot be used: ${what}`, fix: "set metadataEncryption.enabled and another hmac.mode at the peer, or leave payloadEncryption out" } });
 }
 
 /** The own waypoint address of a path: the one given, or the first of the network in the family of the remote address. */

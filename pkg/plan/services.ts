@@ -50,14 +50,15 @@ function switchesOf(policy: ServicePolicy["spec"] | undefined): Pick<ServiceConf
   return { ...(policy?.hideTopology === true ? { hideTopology: true } : {}), ...(policy?.reverseFlowEnforcement === "Strict" ? { strictReverse: true } : {}) };
 }
 
-const suites = { None: 0, CBC: 1, GCM: 2 } as const;
+/** suites are the numbers of ciphers for payloads. */
+export const suites = { None: 0, CBC: 1, GCM: 2 } as const;
 
 /** Nothing where the policy asks for the defaults. */
 function securityOf(policy: SecurityPolicy["spec"] | undefined): Pick<ServiceConfig, "security"> {
   if (policy === undefined || (policy.payloadEncryption === "None" && policy.hmacScope === "MetadataOnly")) return {};
-  const { payloadEncryption, hmacScope, adaptive, payloadKeyRotation } = policy;
+  const { payloadEncryption, hmacScope, adaptive, payloadKeyRotation, clearPaths } = policy;
   const suite = suites[payloadEncryption];
-  return { security: { suite, everyPacket: hmacScope === "EveryPacket", adaptive: suite !== 0 && adaptive, rotationMs: millisOf(payloadKeyRotation) } };
+  return { security: { suite, everyPacket: hmacScope === "EveryPacket", adaptive: suite !== 0 && adaptive, rotationMs: millisOf(payloadKeyRotation), ...(suite !== 0 && clearPaths && { clearPaths }) } };
 }
 
 function recoveryOf({ inputs }: ServiceWork, policy: string | undefined): ServiceConfig["sessionRecovery"] {

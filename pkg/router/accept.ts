@@ -13,7 +13,7 @@ import type { ReplayVerdict } from "../svr/replay.ts";
 import { step } from "../svr/handshake.ts";
 import type { SegmentState } from "../svr/segment.ts";
 import { openingFlags, segmentPatch } from "../svr/segmentfields.ts";
-import { isWeaker, readSecurity } from "../svr/protected.ts";
+import { askOver, isWeaker, readSecurity } from "../svr/protected.ts";
 import type { SessionSecurity } from "../svr/protected.ts";
 import { Flag, Life } from "../svr/session.ts";
 import type { Session, SessionContext, SessionSide } from "../svr/session.ts";
@@ -101,7 +101,7 @@ function authorise(turn: Turn, arrival: OpenedArrival, again: Again): void {
   const { service } = selected;
   const security = readSecurity(opened.tlvs, { wasEncrypted: opened.tlvs.iv !== undefined, isKnown: false });
   if (!security.ok) return turn.count(security.error, opened.peer);
-  if (isWeaker(security.value, service.security)) return turn.count("decrypt-failure", opened.peer); // the peer's claim is not enough here either
+  if (isWeaker(security.value, askOver(service.security, arrivalPath(arrival)))) return turn.count("decrypt-failure", opened.peer); // the peer's claim is not enough here either
   if (service.postQuantum === true && opened.peer.isClassical === true) return refuse(turn, arrival, "no-key", service);
   const body = bodyHere(turn, arrival, { security: security.value, service, context });
   if (!body.ok) return turn.count(body.error, opened.peer);
@@ -200,7 +200,7 @@ function started(turn: Turn, at: Acceptance, chosen: Chosen, carried: Carried): 
   const { opened } = at.arrival;
   const { tlvs } = opened;
   const session = newSession(turn, carried, {
-    security: at.security, start: at.service.security.adaptive ? startOf({ ...at.context, payload: carried.packet.data.subarray(carried.bodyAt, carried.bodyEnd) }) : undefined, context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
+    security: at.security, start: askOver(at.service.security, at.path).adaptive ? startOf({ ...at.context, payload: carried.packet.data.subarray(carried.bodyAt, carried.bodyEnd) }) : undefined, context: at.context, tenant: at.tenant, service: at.service, sides: [peerSide(at.arrival, at.path), chosen.side],
     flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags), route: chosen.route.id, sourceRouter: at.sourceRouter, uuid: tlvs.uuid,
     parentSpan: tlvs.traceContext?.parentSpan, traceFlags: tlvs.traceContext?.flags,
     idleMs: idleOf(at, tlvs.remainingSeconds),

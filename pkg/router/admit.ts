@@ -2,6 +2,8 @@
 // Any refusal leaves no state, only a counter and a bounded event.
 import { startOf, type AdaptiveStart } from "../svr/adaptive.ts";
 import { SUITE_CLEAR } from "../svr/constants.ts";
+import { askOver } from "../svr/protected.ts";
+import type { SecurityAsk } from "../svr/protected.ts";
 import { openingFlags } from "../svr/segmentfields.ts";
 import { Protect } from "../svr/session.ts";
 import type { SessionContext, SessionSide } from "../svr/session.ts";
@@ -37,7 +39,7 @@ export function admitHost(turn: Turn, arrival: Arrival, again: Again): void {
   if (!mayBegin(turn, carriedOf(arrival), context)) return refuse(turn, arrival, "state", service);
   if (!isWithinLimits(turn, packet, tenant.id)) return refuse(turn, arrival, "limit", service);
   if (service.strictReverse === true && !turn.tables.returnsBy(punt.ifnum, punt.vlan, packet.source)) return refuse(turn, arrival, "reverse-path", service);
-  const ways = egressSides(turn, service, context, { ifnum: punt.ifnum, vlan: punt.vlan, tenant: tenant.name, wasOutside: inside !== undefined, icmpType: packet.icmpType, security: service.security });
+  const ways = egressSides(turn, service, context, { ifnum: punt.ifnum, vlan: punt.vlan, tenant: tenant.name, wasOutside: inside !== undefined, icmpType: packet.icmpType });
   if (!ways.ok) return refuse(turn, arrival, ways.error, service);
   begin(turn, arrival, { context, tenant: tenant.id, service, ways: ways.value, again });
 }
@@ -82,11 +84,11 @@ interface Attempt {
 function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): void {
   const { arrival, carried, admission, chosen } = at;
   const start = startOf({ ...admission.context, payload: carried.packet.data.subarray(carried.bodyAt, carried.bodyEnd) });
-  const offer = securityToward(turn, admission.service, { chosen, start });
+  const ask = askOver(admission.service.security, turn.tables.pathById(chosen.side.path)), offer = securityToward(turn, ask, { chosen, start });
   if (!offer.ok) return void (chosen.giveBack(), refuse(turn, arrival, offer.error, admission.service));
   const { value: security } = offer;
   const session = newSession(turn, carried, {
-    security, start: security !== undefined && admission.service.security.adaptive ? start : undefined, context: admission.context, tenant: admission.tenant, service: admission.service,
+    security, start: security !== undefined && ask.adaptive ? start : undefined, context: admission.context, tenant: admission.tenant, service: admission.service,
     sides: [hostArrivalSide(turn, arrival), chosen.side], flags: chosen.flags | (chosen.side.path === 0 ? 0 : openingFlags),
     route: chosen.route.id, sourceRouter: turn.tables.routerId,
   });
@@ -114,7 +116,7 @@ function install(turn: Turn, at: Attempt, retry: () => void, isSecond = false): 
 }
 
 /** Ways to peers that cannot carry what the service asks for were left out before; nothing goes less protected than asked. */
-function securityToward(turn: Turn, { security: ask }: ServiceEntry, { chosen, start }: { chosen: Chosen; start: AdaptiveStart }): ReturnType<typeof offered> | { ok: true; value: undefined } {
+function securityToward(turn: Turn, ask: SecurityAsk, { chosen, start }: { chosen: Chosen; start: AdaptiveStart }): ReturnType<typeof offered> | { ok: true; value: undefined } {
   const path = ask.suite === SUITE_CLEAR && !ask.everyPacket ? undefined : turn.tables.pathById(chosen.side.path);
   return path === undefined ? { ok: true, value: undefined } : offered(turn, { ask, peer: path.peer, start });
 }

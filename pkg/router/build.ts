@@ -194,7 +194,7 @@ function pathEntry(config: RouterConfig, path: PathConfig, of: { peer: PeerEntry
   return {
     id: idOf("path", path.key), name: path.key, peer, ifnum: path.ifnum, vlan: path.vlan, family: path.family,
     local: path.local, remote: path.remote, nexthop: idOf("nexthop", path.nexthop), mtu: path.mtu, mss: mssToward(config, path), pairs: path.pairs,
-    ...(path.remotePorts === undefined ? {} : { remotePorts: path.remotePorts }), ...(path.cuttable && { cuttable: true as const }),
+    ...(path.remotePorts === undefined ? {} : { remotePorts: path.remotePorts }), ...(path.cuttable && { cuttable: true as const }), ...(path.payload !== undefined && { payload: path.payload }),
   };
 }
 

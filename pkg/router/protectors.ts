@@ -59,6 +59,8 @@ export function peersOf({ config, ids }: ShardConfig, session: Pick<Session, "si
 /** What a store of keys and its workers belong to; `lost` hears of sessions whose own key nobody here has, because an earlier process took it along, `old` of those whose key should be another one. */
 export interface ProtectorsOf { engine: string; keys: ProtectKeys; hosts: readonly ProtectHost[]; datapath: Pick<Datapath, "sessions" | "records">; lost: (sessions: SessionOfShard[]) => void; old: (sessions: SessionOfShard[]) => void }
 
+const USUAL_ROTATION_MS = 86_400_000; // of a SecurityPolicy, for services without one whose path encrypts
+
 /** What came since the report before counts for the peer of the last one. */
 function noteSkew(skews: Record<string, SkewTotal>, posted: ShardConfig | undefined, { now, before }: { now: ProtectCounts; before: ProtectCounts | undefined }): void {
   const { drops, skew } = now, count = (drops["hmac-clock-skew"] ?? 0) - (before?.drops["hmac-clock-skew"] ?? 0);
@@ -71,7 +73,7 @@ export function createProtectors({ engine, keys, hosts, datapath, lost, old }: P
   const reports = new Map<ProtectHost, ProtectCounts>();
   const skews: Record<string, SkewTotal> = {};
   let posted: ShardConfig | undefined, known = new Set<number>(), rotations = new Map<number, number>();
-  const ages = createKeyAges((service) => rotations.get(service) ?? 0);
+  const ages = createKeyAges((service) => rotations.get(service) ?? USUAL_ROTATION_MS);
   for (const host of hosts) {
     host.onCounts((counts) => {
       noteSkew(skews, posted, { now: counts, before: reports.get(host) });

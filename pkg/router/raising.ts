@@ -2,7 +2,7 @@
 // once (protocol 6.6); every other router hears it, and in time ends what it did not hear of. What asks for less leaves live sessions as they are.
 // live.ts finds them, shard.ts calls.
 import type { SessionRef } from "../ports/datapath.ts";
-import { raisedBy, securityOf } from "../svr/protected.ts";
+import { askOverAll, raisedBy, securityOf } from "../svr/protected.ts";
 import type { SecurityAsk, SessionSecurity } from "../svr/protected.ts";
 import { reasonNumber } from "../svr/reasons.ts";
 import { Life, Role } from "../svr/session.ts";
@@ -17,11 +17,11 @@ import { stepSegment } from "./segments.ts";
 import type { Tables } from "./tables.ts";
 import type { Turn } from "./turn.ts";
 
-/** askOf is what the policy of the service that answers now wants of a session; absent where nobody may ask for it. */
-export function askOf(tables: Tables, { tenant, context }: Pick<Session, "tenant" | "context">): SecurityAsk | undefined {
+/** askOf is what the policy of the service that answers now, and the paths of the session, want of it; absent where nobody may ask for it. */
+export function askOf(tables: Tables, { tenant, context, side }: Pick<Session, "tenant" | "context" | "side">): SecurityAsk | undefined {
   const name = tables.nameOf(tenant), id = name === undefined ? undefined : tables.tenantId(plainName(name));
   const selected = id === undefined ? undefined : tables.select(id, context.proto, context.destinationPort, context.destination);
-  return selected?.kind === "allow" ? selected.service.security : undefined;
+  return selected?.kind === "allow" ? askOverAll(selected.service.security, side.flatMap(({ path }) => tables.pathById(path) ?? [])) : undefined;
 }
 
 /** raise protects live sessions that began here as the configuration asks now; those whose way cannot carry it end by policy. */

@@ -44,6 +44,17 @@ test.each<{ desc: string; routes: RouteEntry[]; family: 4 | 6; path?: PathEntry;
   expect(taken).toBe(leaves);
 });
 
+test.each<[string, 0 | 1 | undefined, boolean, boolean, boolean]>([
+  ["an encrypted session over a path that says nothing", undefined, false, true, true], ["a clear one", undefined, false, false, false], ["a clear one over a clear path", 0, false, false, false],
+  ["a clear one over a clear path that the policy allows", 0, true, false, true], ["a clear one over a path that encrypts, whatever the policy allows", 1, true, false, false],
+])("8.2 a router on the way lets %s, if the path does not ask for more", (_name, payload, clearPaths, encrypts, passes) => {
+  const turn = newTurn(tables), from = { ...four, peer: { ...four.peer } }, path = { ...four, ...(payload !== undefined && { payload }) };
+  const ask = { suite: 2 as const, everyPacket: false, adaptive: false, clearPaths };
+  const entrance = { ...fromHost, path: from, security: { suite: 0 as const, everyPacket: false, encrypts } }; // whether the machine can carry tags is not asked
+  const ways = waysOf(turn, { ...service([{ kind: "peer", path }]), security: ask }, context(4), entrance);
+  expect(typeof ways !== "string").toBe(passes);
+});
+
 test("2.2 toward a peer: at most four pairs, TCP on TCP, everything else on UDP", () => {
   const turn = newTurn(tables);
   const ways = waysOf(turn, service([{ kind: "peer", path: four }]), context(4, 6)) as Chosen[];

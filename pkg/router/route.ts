@@ -8,7 +8,8 @@ import type { NatSearch } from "../ports/datapath.ts";
 import { NAT_PORT_COUNT, NAT_PORT_FIRST, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP } from "../svr/constants.ts";
 import { answersFirst } from "../svr/icmp.ts";
 import { Flag } from "../svr/session.ts";
-import type { SecurityAsk } from "../svr/protected.ts";
+import { askOver, isWeaker } from "../svr/protected.ts";
+import type { SessionSecurity } from "../svr/protected.ts";
 import type { SessionContext, SessionSide } from "../svr/session.ts";
 import { hostSide } from "./newsession.ts";
 import { canCarry } from "./protection.ts";
@@ -50,8 +51,8 @@ export interface Entrance {
   path?: PathEntry;
   /** type of the ICMP message that begins the session */
   icmpType?: number | undefined;
-  /** what its packets need between routers */
-  security?: Pick<SecurityAsk, "suite" | "everyPacket">;
+  /** how its packets are protected between routers; absent: that is decided here */
+  security?: SessionSecurity;
   /** address that the ingress gave the source (TLV 25), whose port the context has */
   natSource?: IpAddress | undefined;
 }
@@ -60,7 +61,7 @@ const WAYPOINT_TRIES = 4; // pairs tried when the flow index already holds one (
 
 /** egressSides gives the ways out of a service; `no-path` when no route is usable, `no-key` when it is for want of keys. */
 export function egressSides(turn: Turn, service: ServiceEntry, context: SessionContext, entrance: Entrance): Result<Ways, "no-path" | "no-key"> {
-  const routes = service.routes[context.family].filter((candidate) => isUsable(turn, candidate, context, entrance));
+  const routes = service.routes[context.family].filter((candidate) => (candidate.kind === "peer" ? isUsablePath(turn, service, candidate.path, entrance) : isUsable(candidate, context)));
   const [first, ...others] = routes.filter(hasKeys);
   if (first === undefined) return fail(routes.length === 0 ? "no-path" : "no-key");
   const waysOf = (route: RouteEntry): RouteWays => (route.kind === "peer" ? pairs(turn, route.path, context) : hostSides(turn, route, { service, context, entrance }));
@@ -91,8 +92,14 @@ function alongRoutes(waysOf: (route: RouteEntry) => RouteWays, first: RouteEntry
   };
 }
 
-function isUsable(turn: Turn, route: RouteEntry, context: SessionContext, entrance: Entrance): boolean {
-  if (route.kind === "peer") return entrance.path?.peer !== route.path.peer && (entrance.security === undefined || canCarry(turn, entrance.security, route.path.peer));
+/** A session never goes back to its peer, nor over a path that asks for more than it has, or cannot carry it. */
+function isUsablePath(turn: Turn, service: ServiceEntry, path: PathEntry, entrance: Entrance): boolean {
+  if (entrance.path?.peer === path.peer) return false;
+  const ask = askOver(service.security, path), { security } = entrance;
+  return canCarry(turn, security ?? ask, path.peer) && (security === undefined || !isWeaker(security, ask));
+}
+
+function isUsable(route: LocalRoute, context: SessionContext): boolean {
   const target = route.target ?? context.destination;
   return target.family === context.family && route.nexthop[context.family] !== 0;
 }

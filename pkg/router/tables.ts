@@ -4,6 +4,7 @@ import type { IpAddress, IpFamily } from "../base/address.ts";
 import type { ServiceConfig } from "../plan/config.ts";
 import type { NatTable } from "../plan/nat.ts";
 import type { ReturnRoutes } from "../plan/returnroute.ts";
+import type { Suite } from "../svr/encode.ts";
 import type { FilterRule } from "../svr/filter.ts";
 import type { PeerKeys } from "../svr/keys.ts";
 import type { SecurityAsk } from "../svr/protected.ts";
@@ -29,6 +30,8 @@ export interface PathEntry {
   cuttable?: true;
   /** clamp of the MSS option toward the peer, 0 none */
   mss: number;
+  /** suite of payloads in place of that of the service */
+  payload?: Suite;
   /** waypoint pairs of all shards together */
   pairs: number;
   /** port range that the peer announced, for the destination port */

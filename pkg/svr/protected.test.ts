@@ -5,7 +5,7 @@ import type { AdaptiveStart } from "./adaptive.ts";
 import { parseHeader, parsePayload } from "./decode.ts";
 import { encodeMetadata, type Suite } from "./encode.ts";
 import type { Metadata } from "./metadata.ts";
-import { isStronger, isWeaker, offerSecurity, protectBits, raisedBy, readEcho, readSecurity, securityOf, securityTlvs, securityWord, storedSecurity, type SecurityAsk, type SessionSecurity } from "./protected.ts";
+import { askOver, askOverAll, isStronger, isWeaker, offerSecurity, protectBits, raisedBy, readEcho, readSecurity, securityOf, securityTlvs, securityWord, storedSecurity, type SecurityAsk, type SessionSecurity } from "./protected.ts";
 import { Protect, Role } from "./session.ts";
 import { flowSession } from "../../test/support/flows.ts";
 
@@ -27,6 +27,30 @@ test.each<[string, Partial<SecurityAsk>, AdaptiveStart, SessionSecurity]>([
   ["QUIC without adaptive", { adaptive: false }, "quic", { suite: 2, everyPacket: true, encrypts: true, payloadKey }],
 ])("8.2 8.3 the ingress begins %s", (_name, ask, start, value) => {
   expect(offer(ask, start)).toEqual({ ok: true, value });
+});
+
+const policy: SecurityAsk = { suite: 1, everyPacket: false, adaptive: false };
+
+test.each<[string, SecurityAsk, Suite | undefined, Partial<SecurityAsk>]>([
+  ["a path that says nothing", policy, undefined, {}],
+  ["another suite", policy, 2, { suite: 2 }],
+  ["another suite, adaptive as the policy", { ...policy, adaptive: true }, 2, { suite: 2, adaptive: true }],
+  ["a suite where the policy has none", { ...policy, suite: 0, everyPacket: true }, 2, { suite: 2, everyPacket: true, adaptive: true }],
+  ["a clear path that the policy does not allow", policy, 0, {}],
+  ["a clear path that it allows", { ...policy, everyPacket: true, adaptive: true, clearPaths: true }, 0, { suite: 0, adaptive: false }],
+  ["a clear path where nothing is asked", { ...policy, suite: 0 }, 0, {}],
+])("8.2 over %s", (_name, ask, payload, changed) => {
+  expect(askOver(ask, payload === undefined ? {} : { payload })).toEqual({ ...ask, ...changed });
+  expect([askOver(ask, undefined), askOverAll(ask, [])]).toEqual([ask, ask]);
+});
+
+test("8.2 of several paths of a session the most that is asked counts, and a policy that does not allow clear paths is never weakened", () => {
+  const asks = fc.record({ suite: fc.constantFrom<Suite>(0, 1, 2), everyPacket: fc.boolean(), adaptive: fc.boolean(), clearPaths: fc.boolean() });
+  fc.assert(fc.property(asks, fc.array(fc.constantFrom<{ payload?: Suite }>({}, { payload: 0 }, { payload: 1 }, { payload: 2 }), { maxLength: 2 }), (ask, paths) => {
+    const all = askOverAll(ask, paths);
+    const isMet = ({ suite, adaptive }: SecurityAsk): boolean => suite === 0 || (all.suite !== 0 && (adaptive || !all.adaptive));
+    return paths.every((path) => isMet(askOver(ask, path))) && (ask.clearPaths || isMet(ask)) && all.everyPacket === ask.everyPacket;
+  }));
 });
 
 test("8.2 no key goes over a path whose metadata is clear", () => {

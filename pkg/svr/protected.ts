@@ -10,7 +10,29 @@ import { Protect, Role } from "./session.ts";
 import type { Session, SideIndex } from "./session.ts";
 
 /** SecurityAsk is what the policy of a service wants. */
-export interface SecurityAsk { suite: Suite; everyPacket: boolean; adaptive: boolean }
+export interface SecurityAsk {
+  suite: Suite;
+  everyPacket: boolean;
+  adaptive: boolean;
+  /** bodies are clear on paths that say so */
+  clearPaths?: boolean | undefined;
+}
+
+/**
+ * askOver is what a policy wants over a path with a suite of its own: that one, which may encrypt what the policy does not. It may leave clear
+ * what the policy encrypts only if the policy says so.
+ */
+export function askOver(ask: SecurityAsk, path: { payload?: Suite } | undefined): SecurityAsk {
+  const suite = path?.payload;
+  if (suite === undefined || (suite === wire.SUITE_CLEAR && ask.clearPaths !== true)) return ask;
+  return { ...ask, suite, adaptive: suite !== wire.SUITE_CLEAR && (ask.adaptive || ask.suite === wire.SUITE_CLEAR) };
+}
+
+/** askOverAll is what a policy wants of a session on all its paths at once: nobody encrypts for one path alone, so the most that is asked counts. */
+export function askOverAll(ask: SecurityAsk, paths: readonly { payload?: Suite }[]): SecurityAsk {
+  const asks = paths.map((path) => askOver(ask, path)), weight = ({ suite, adaptive }: SecurityAsk): number => (suite === wire.SUITE_CLEAR ? 0 : adaptive ? 1 : 2);
+  return asks.reduce((most, one) => (weight(one) > weight(most) ? one : most), asks[0] ?? ask);
+}
 
 /** SessionSecurity is what a session has: a suite that does not encrypt yet is armed (protocol 8.3). */
 export interface SessionSecurity {

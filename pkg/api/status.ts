@@ -52,7 +52,7 @@ const peers = z.strictObject({ up: count("Peers that are up: that answered a sig
 const alarmsMost = 16;
 const certificate = z.strictObject({
   serial: text("Serial number, lower-case hexadecimal.", 64), authority: text("Who signed it.", 1_024), authorityKey: text("Key id of the authority, lower-case hexadecimal; empty when the certificate does not say.", 128),
-  notBefore: text("Its begin, RFC 3339.", 35), notAfter: text("Its end, RFC 3339.", 35),
+  notBefore: text("Its begin, RFC 3339.", 35), notAfter: text("Its end, RFC 3339.", 35), ed25519: text("Its public key for origin signatures, 32 bytes as base64. Default: it has another kind of key.", 44),
 }).meta({ description: "Certificate that the router shows its peers. Default: it has none." }).optional();
 const alarms = z.array(z.strictObject({
   severity: z.enum(["critical", "major", "minor"]).meta({ description: "How bad it is." }), name: text("Name of the alarm.", 64), object: text("What it is about.", 300), text: text("What is wrong, and what to do.", 1_024),

@@ -15,7 +15,7 @@ const authorityField = ruled(z.strictObject({
 
 const originField = z.strictObject({
   router: routerNameField.meta({ description: "Name of the router, as in its certificate.", examples: ["branch"] }),
-  ed25519: patternField({ description: "Its public Ed25519 key, 32 bytes as base64.", example: "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", max: 44, pattern: /^[A-Za-z0-9+/]{43}=$/, what: "32 bytes as base64" }),
+  ed25519: patternField({ description: "Its public Ed25519 key, 32 bytes as base64. Default: in a cluster that of the certificate that the Router reports, else none, and its signatures say nothing.", example: "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", max: 44, pattern: /^[A-Za-z0-9+/]{43}=$/, what: "32 bytes as base64" }).optional(),
   allowedTenants: listField(tenantOrGlobalField, { description: "Tenants that it may assert, each with its children; the peer that delivers them must be allowed them too. Default: those of the peer of this name, else none.", example: ["acme"], max: 1_024, unique: true }).optional(),
 }).meta({ description: "A router that signs what it asserts. Two entries for one router: both keys count." });
 

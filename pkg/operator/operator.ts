@@ -18,7 +18,7 @@ import { makeDefaultClass, reconcileClass } from "./classes.ts";
 import type { ClassParts } from "./classes.ts";
 import { followClasses } from "./classevents.ts";
 import type { ClassSettings } from "./daemonset.ts";
-import { heldCertificates, isTold } from "./fleet.ts";
+import { createOriginKeys, heldCertificates, isTold } from "./fleet.ts";
 import { reconcileHead } from "./heads.ts";
 import { configMaps, signingRequests } from "./resources.ts";
 import { followLostPages } from "./lostpages.ts";
@@ -111,7 +111,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   const later: { leadership?: Leadership; queues?: Queues } = {}; // stores speak before either is there
   const leads = (): boolean => later.leadership?.leads() ?? false, silence = createSilence(stores.routers, () => clock.monotonicMs()), book = createBook();
   const inventory = createInventory({ stores: stores.planned, namespaces: stores.namespaces, changed: () => { later.queues?.plan.add(ALL); } });
-  const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book, waiting: new Set(), unnamed: new Map(), applied: new Map(), cutting: createCutting(options.sha256), trust: trustOf(options, { leads, changed: () => { believeOther(parts, made); }, fleet: { isTold: () => isTold({ routers: stores.routers, book, silence }), held: () => heldCertificates(stores) } }), leads };
+  const parts: Parts = { options, stores, inventory, planner: createPlanner({ previous }), book, waiting: new Set(), unnamed: new Map(), applied: new Map(), cutting: createCutting(options.sha256), trust: trustOf(options, { leads, changed: () => { believeOther(parts, made); }, fleet: { isTold: () => isTold({ routers: stores.routers, book, silence }), held: () => heldCertificates(stores), originKeys: createOriginKeys(stores) } }), leads };
   const reports = createReports({
     routers: stores.routers, silence, every: (ms, work) => options.every(ms, work), exists: (id) => inventory.object(id) !== undefined, turn: (id) => { later.queues?.statuses.add(id); },
     routesAt: (router) => new Set(parts.planner.config(router)?.routes.map(({ route }) => route)),
@@ -121,7 +121,10 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   later.queues = made;
   const acks = followAcks({ configs: stores.heads, book: parts.book, heads: made.heads, statuses: made.statuses, waiting: parts.waiting, after: (ms, work) => once(options, ms, work) });
   const lostPages = followLostPages({ pages: stores.pages, configs: stores.heads, heads: made.heads, after: (ms, work) => once(options, ms, work) });
-  const classes = followClasses(stores, made.classes), certificates = followCertificates(stores.routers, (id) => { made.statuses.add(id); });
+  const classes = followClasses(stores, made.classes), certificates = followCertificates(stores.routers, (id) => {
+    made.statuses.add(id);
+    if (parts.trust !== undefined) made.trust.addAfter(ALL, 1_000); // another key for origin signatures, perhaps
+  });
   const signing = startSigning(parts, requests);
   await parts.trust?.look();
   plan(planningOf(parts, made)); // before anybody may lead: a whole compile takes longer than a lease

@@ -21,7 +21,7 @@ export interface TrustParts extends AuthorityParts, RevokedParts {
   kube: AuthorityParts["kube"];
   monotonicMs: () => number;
   log: Log;
-  fleet: { isTold(): boolean; held(): Iterable<Held> };
+  fleet: { isTold(): boolean; held(): Iterable<Held>; originKeys(): ReadonlyMap<string, readonly string[]> };
   changed: () => void;
 }
 
@@ -44,7 +44,7 @@ export function createTrust(parts: TrustParts): ClusterTrust {
   return {
     async look() {
       const revoked = await readRevoked(parts), { bundle, isWaiting } = await leader.keep(await readBundle(parts));
-      const next: NetworkTrust = { authorities: certificatesOf(parts, bundle), revoked, ...(bundle.signs !== undefined && { issuer: bundle.signs }) };
+      const next: NetworkTrust = { authorities: certificatesOf(parts, bundle), revoked, originKeys: parts.fleet.originKeys(), ...(bundle.signs !== undefined && { issuer: bundle.signs }) };
       if (!sameTrust(now, next)) {
         [now, made] = [next, new WeakMap()];
         parts.log.info({ authorities: now.authorities.length, issuer: now.issuer, revoked: now.revoked.length }, "routers are told whom to believe");

@@ -54,8 +54,8 @@ function trustOf({ trust, keyRotation }: Router["spec"]): Pick<RouterConfig, "tr
 }
 
 function originsOf(origins: Router["spec"]["trust"]["origins"]): OriginConfig[] {
-  const listed = origins.map(({ router, ed25519, allowedTenants }) => ({ router, ed25519, ...(allowedTenants !== undefined && { allowedTenants: [...allowedTenants].sort() }) }));
-  return listed.sort((a, b) => compareNames(a.router, b.router) || compareNames(a.ed25519, b.ed25519));
+  const listed = origins.map(({ router, ed25519, allowedTenants }) => ({ router, ...(ed25519 !== undefined && { ed25519 }), ...(allowedTenants !== undefined && { allowedTenants: [...allowedTenants].sort() }) }));
+  return listed.sort((a, b) => compareNames(a.router, b.router) || compareNames(a.ed25519 ?? "", b.ed25519 ?? ""));
 }
 
 /** Only what differs from the defaults. */

@@ -75,8 +75,8 @@ export interface TrustConfig {
 /** OriginConfig is an Ed25519 key of a router that signs what it asserts; a router may have several. */
 export interface OriginConfig {
   router: string;
-  /** raw public key, base64 */
-  ed25519: string;
+  /** raw public key, base64; absent: not known yet */
+  ed25519?: string;
   /** tenants it may assert, each with its children; absent: those of the peer of this name */
   allowedTenants?: string[];
 }

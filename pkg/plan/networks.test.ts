@@ -114,6 +114,7 @@ test("S-7 keys of origins are told in order, each with its list or that of the p
   const origins = [{ router: "two", ed25519: old }, { router: "far", ed25519: fresh, allowedTenants: ["z", "dev.acme"] }, { router: "far", ed25519: old }];
   const config = one({ interfaces: [wan], peers: [peer("four", 4, "Ignore"), peer("three", 3, "Require"), peer("two", 2)], trust: { origins } }, line("Tenant", "acme"));
   expect(config.trust).toEqual({ authorities: [], revoked: [], origins: [{ router: "far", ed25519: old }, { router: "far", ed25519: fresh, allowedTenants: ["dev.acme", "z"] }, { router: "two", ed25519: old }] });
+  expect(one({ interfaces: [wan], trust: { origins: [{ router: "two" }, { router: "far" }, { router: "two", ed25519: old }] } }).trust?.origins).toEqual([{ router: "far" }, { router: "two" }, { router: "two", ed25519: old }]);
   expect(config.peers.map(({ name, originSignature }) => [name, originSignature])).toEqual([["four", "Ignore"], ["three", "Require"], ["two", undefined]]);
   const lookup = buildLookup(config);
   expect(["acme", "dev.acme", "z", "<global>"].map((tenant) => [lookup.allowedByOrigin("two", tenant), lookup.allowedByOrigin("far", tenant), lookup.allowedByOrigin("who", tenant)]))

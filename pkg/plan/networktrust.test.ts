@@ -18,7 +18,15 @@ test("the configuration is the same one where nothing is added, and another one 
   expect(one.trust).toEqual({ authorities: ["A"], revoked: ["0f"] });
 });
 
+test("an origin that is listed without a key has those that the network knows, with its list of tenants; others stay as they are", () => {
+  const listed = { authorities: [], revoked: [], origins: [{ router: "r1", allowedTenants: ["acme"] }, { router: "r2", ed25519: "own" }, { router: "r3" }] };
+  const originKeys = new Map([["r1", ["new", "old"]], ["r2", ["other"]]]), filled = withNetworkTrust(config(listed), { ...noTrust, originKeys });
+  expect(filled.trust?.origins).toEqual([{ router: "r1", ed25519: "new", allowedTenants: ["acme"] }, { router: "r1", ed25519: "old", allowedTenants: ["acme"] }, { router: "r2", ed25519: "own" }, { router: "r3" }]);
+  const known = config({ ...listed, origins: [{ router: "r2", ed25519: "own" }, { router: "r3" }] });
+  expect([withNetworkTrust(known, { ...noTrust, originKeys }) === known, withNetworkTrust(known, noTrust) === known, withNetworkTrust(config(), { ...noTrust, originKeys }).trust]).toEqual([true, true, undefined]);
+});
+
 test("what differs is told", () => {
   const one = { authorities: ["A"], revoked: ["0f"] };
-  expect([one, { ...one, authorities: ["B"] }, { ...one, revoked: [] }, { ...one, issuer: "key" }].map((other) => sameTrust(one, other))).toEqual([true, false, false, false]);
+  expect([one, { ...one, authorities: ["B"] }, { ...one, revoked: [] }, { ...one, issuer: "key" }, { ...one, originKeys: new Map([["r1", ["k"]]]) }, { ...one, originKeys: new Map() }].map((other) => sameTrust(one, other))).toEqual([true, false, false, false, false, true]);
 });

@@ -14,6 +14,8 @@ export interface Identity {
   notAfter: number;
   /** who signed it, by its own word: name, and key id in lower-case hexadecimal, "" where it does not say */
   authority: { name: string; key: string };
+  /** raw public key for origin signatures, if it is one */
+  ed25519?: Uint8Array;
   /** Ed25519, or ECDSA P-256 with SHA-256 in DER */
   sign(data: Uint8Array): Uint8Array;
 }

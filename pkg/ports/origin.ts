@@ -3,8 +3,8 @@
 
 /** OriginKeys signs and verifies. */
 export interface OriginKeys {
-  /** 64 bytes; undefined while this router has no Ed25519 key */
-  sign(text: Uint8Array): Uint8Array | undefined;
+  /** 64 bytes, by the newest own key that is among those that others know (absent: by the newest); undefined while this router has no such Ed25519 key */
+  sign(text: Uint8Array, known?: readonly Uint8Array[]): Uint8Array | undefined;
   /** `key` is a raw Ed25519 public key, 32 bytes; one that is none verifies nothing */
   verify(key: Uint8Array, text: Uint8Array, signature: Uint8Array): boolean;
 }

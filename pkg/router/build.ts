@@ -79,9 +79,9 @@ export function buildTables(posted: ShardConfig, names: NameTable): Tables {
 
 /** Keys of origins; a router may have two while it changes them. */
 function originsOf({ trust }: RouterConfig, lookup: Lookup): Tables["origin"] {
-  const keys = Map.groupBy(trust?.origins ?? [], ({ router }) => router);
-  const entries = new Map([...keys].map(([router, listed]) => [router, {
-    keys: listed.map(({ ed25519 }) => new Uint8Array(Buffer.from(ed25519, "base64"))), mayAssert: (tenant: string) => lookup.allowedByOrigin(router, tenant),
+  const known = (trust?.origins ?? []).flatMap(({ router, ed25519 }) => (ed25519 === undefined ? [] : [{ router, key: new Uint8Array(Buffer.from(ed25519, "base64")) }]));
+  const entries = new Map([...Map.groupBy(known, ({ router }) => router)].map(([router, listed]) => [router, {
+    keys: listed.map(({ key }) => key), mayAssert: (tenant: string) => lookup.allowedByOrigin(router, tenant),
   }]));
   return (router) => entries.get(router);
 }

@@ -14,7 +14,7 @@ import { createLatest } from "./latest.ts";
 import type { After } from "./latest.ts";
 
 /** CertificateFacts are the router's certificate: serial number and key id of who signed it in lower-case hexadecimal, times in RFC 3339. */
-export interface CertificateFacts { serial: string; authority: string; authorityKey: string; notBefore: string; notAfter: string }
+export interface CertificateFacts { serial: string; authority: string; authorityKey: string; notBefore: string; notAfter: string; /** raw public key, base64 */ ed25519?: string }
 
 /** RouterFacts are what a router says of itself; `silentPeers` are the names of those that are not up; busiest: absent while nothing was counted. */
 export interface RouterFacts {

@@ -28,8 +28,8 @@ export function factsOf({ datapath, intake, mtus, census, keying, alarms }: Part
   };
 }
 
-function certificateFacts({ serial, authority, notBefore, notAfter }: Identity): CertificateFacts {
-  return { serial, authority: authority.name.slice(0, NAME_MOST), authorityKey: authority.key.slice(0, KEY_MOST), notBefore: timeOf(notBefore), notAfter: timeOf(notAfter) };
+function certificateFacts({ serial, authority, notBefore, notAfter, ed25519 }: Identity): CertificateFacts {
+  return { serial, authority: authority.name.slice(0, NAME_MOST), authorityKey: authority.key.slice(0, KEY_MOST), notBefore: timeOf(notBefore), notAfter: timeOf(notAfter), ...(ed25519 !== undefined && { ed25519: Buffer.from(ed25519).toString("base64") }) };
 }
 
 /** To the second, as certificates have it. */

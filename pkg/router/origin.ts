@@ -14,7 +14,8 @@ type Signature = NonNullable<Metadata["originSignature"]>;
 
 /** OriginSigner is the router's own signatures, those of sessions that are just opening kept for their next packets. */
 export interface OriginSigner {
-  sign(tlvs: Metadata, nowUnixMs: number): Signature | undefined;
+  /** by a key that others know */
+  sign(tlvs: Metadata, nowUnixMs: number, known: readonly Uint8Array[]): Signature | undefined;
   verify: OriginKeys["verify"];
   /** whether a session may be asked for its signature now */
   mayAsk(session: number, nowMs: number): boolean;
@@ -31,12 +32,12 @@ export function createOriginSigner(keys: OriginKeys): OriginSigner {
     verify: (key, text, signature) => keys.verify(key, text, signature),
     mayAsk: (session, nowMs) => gate.permits(session, nowMs),
     held: (nowMs) => [{ name: "origin signatures", entries: kept.size, limit: KEPT_MOST }, ...gate.held(nowMs)],
-    sign(tlvs, nowUnixMs) {
+    sign(tlvs, nowUnixMs, known) {
       const seconds = Math.floor(nowUnixMs / 1000);
       const name = Buffer.from(originText(0, tlvs)).toString("latin1"); // without its time
       const before = kept.get(name);
       if (before !== undefined && Math.abs(seconds - before.seconds) <= REUSE_S) return before;
-      const signature = keys.sign(originText(seconds, tlvs));
+      const signature = keys.sign(originText(seconds, tlvs), known);
       if (signature === undefined) return undefined;
       for (const oldest of kept.size < KEPT_MOST ? [] : kept.keys()) if (kept.delete(oldest)) break;
       kept.set(name, { seconds, signature });
@@ -48,8 +49,9 @@ export function createOriginSigner(keys: OriginKeys): OriginSigner {
 /** withOrigin adds the signature to forward metadata: the ingress its own where its key is listed, so that others can verify it; a transit router the one it heard unless it says something else. */
 export function withOrigin(turn: Turn, session: Session, to: { peer: PeerEntry; copied: Metadata | undefined; tlvs: Metadata }): Metadata {
   const { peer, copied, tlvs } = to;
-  if (session.role === Role.ingress && (peer.originSignature === "ignore" || turn.tables.origin(turn.tables.routerName) === undefined)) return tlvs;
-  if (session.role === Role.ingress) return { ...tlvs, originSignature: turn.origin.sign(tlvs, turn.nowUnixMs) };
+  const own = session.role === Role.ingress ? turn.tables.origin(turn.tables.routerName) : undefined;
+  if (session.role === Role.ingress && (peer.originSignature === "ignore" || own === undefined)) return tlvs;
+  if (own !== undefined) return { ...tlvs, originSignature: turn.origin.sign(tlvs, turn.nowUnixMs, own.keys) };
   if (tlvs.originSignature === undefined || copied === undefined || keepsOrigin(copied, tlvs)) return tlvs;
   return { ...tlvs, originSignature: undefined };
 }

@@ -88,7 +88,7 @@ function readIdentity(folder: string): Identity | undefined {
   const digest = key.asymmetricKeyType === "ed25519" ? null : "sha256";
   return {
     name: judged.value.name, chain, serial: judged.value.serial, notBefore: certificate.validFromDate.getTime(), notAfter: judged.value.notAfter,
-    authority: authorityOf(leaf),
+    authority: authorityOf(leaf), ...(judged.value.ed25519 !== undefined && { ed25519: judged.value.ed25519 }),
     sign: (data) => new Uint8Array(sign(digest, data, key)),
   };
 }

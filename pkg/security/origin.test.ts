@@ -37,6 +37,35 @@ test("a key that is none verifies nothing, and does not throw", () => {
   expect(keys.verify(new Uint8Array(32), new Uint8Array(4), new Uint8Array(63))).toBe(false);
 });
 
+test("a router signs with its newest key that others know, and with none that nobody knows", () => {
+  const stateDir = mkdtempSync(join(tmpdir(), "origin-"));
+  try {
+    let nowMs = 0;
+    const keys = openOriginKeys({ stateDir, nowMs: () => nowMs }), text = new Uint8Array(20).fill(5);
+    mkdirSync(join(stateDir, "identity"));
+    const renew = (): Uint8Array => {
+      const pair = generateKeyPairSync("ed25519");
+      writeFileSync(join(stateDir, "identity", "key.new"), pair.privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
+      renameSync(join(stateDir, "identity", "key.new"), join(stateDir, "identity", "key.pem"));
+      nowMs += 2_000;
+      return rawOf(pair.publicKey);
+    };
+    const signer = (known: Uint8Array[], of: Uint8Array[]): number => {
+      const signature = keys.sign(text, known);
+      return signature === undefined ? -1 : of.findIndex((one) => keys.verify(one, text, signature));
+    };
+    const first = renew();
+    expect([signer([first], [first]), signer([], [first]), signer([new Uint8Array(32)], [first])]).toEqual([0, -1, -1]);
+    const second = renew(), both = [first, second];
+    expect([signer([first], both), signer([second, first], both), signer([second], both), signer([], both)]).toEqual([0, 1, 1, -1]);
+    rmSync(join(stateDir, "identity", "key.pem"));
+    nowMs += 2_000;
+    expect(signer(both, both)).toBe(-1);
+  } finally {
+    rmSync(stateDir, { recursive: true });
+  }
+});
+
 test("the key file is looked at again every 2 s; one that is open to others or no Ed25519 key signs nothing", () => {
   const stateDir = mkdtempSync(join(tmpdir(), "origin-"));
   try {

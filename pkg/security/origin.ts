@@ -12,22 +12,27 @@ const KEYS_MOST = 1_024;
 /** openOriginKeys looks for a key file now and again: whoever renews the identity only writes files. */
 export function openOriginKeys(options: { stateDir: string; nowMs(): number }): OriginKeys {
   const path = join(options.stateDir, "identity", "key.pem");
-  let own: KeyObject | undefined, seen = "", due = Number.NEGATIVE_INFINITY;
+  let own: KeyObject | undefined, before: KeyObject | undefined, seen = "", due = Number.NEGATIVE_INFINITY;
   const look = (): KeyObject | undefined => {
     if (options.nowMs() < due) return own;
     due = options.nowMs() + LOOK_MS;
     const state = stateOf(path);
     if (state === seen) return own;
     seen = state;
-    own = state === "" ? undefined : readKey(path);
+    [before, own] = [own ?? before, state === "" ? undefined : readKey(path)];
     return own;
   };
-  return createOriginKeys(look);
+  return createOriginKeys(look, () => (own === undefined ? undefined : before)); // others know a new key a moment later
 }
 
-/** createOriginKeys signs with the key that `own` gives, if it gives one; public keys that were used are kept in their quick form. */
-export function createOriginKeys(own: () => KeyObject | undefined): OriginKeys {
-  const known = new Map<string, KeyObject | undefined>();
+/** createOriginKeys signs with the key that `own` gives, if it gives one, or the one before it; public keys that were used are kept in their quick form. */
+export function createOriginKeys(own: () => KeyObject | undefined, before: () => KeyObject | undefined = () => undefined): OriginKeys {
+  const known = new Map<string, KeyObject | undefined>(), raws = new WeakMap<KeyObject, Uint8Array>();
+  const rawOf = (key: KeyObject): Uint8Array => {
+    const kept = raws.get(key) ?? new Uint8Array(Buffer.from(createPublicKey(key).export({ format: "jwk" }).x ?? "", "base64url"));
+    raws.set(key, kept);
+    return kept;
+  };
   const keyOf = (raw: Uint8Array): KeyObject | undefined => {
     const name = Buffer.from(raw).toString("base64url");
     if (known.has(name)) return known.get(name);
@@ -37,8 +42,8 @@ export function createOriginKeys(own: () => KeyObject | undefined): OriginKeys {
     return key;
   };
   return {
-    sign(text) {
-      const key = own();
+    sign(text, listed) {
+      const key = [own(), before()].find((one) => one !== undefined && (listed === undefined || listed.some((raw) => Buffer.compare(raw, rawOf(one)) === 0)));
       return key === undefined ? undefined : new Uint8Array(sign(null, text, key));
     },
     verify(raw, text, signature) {

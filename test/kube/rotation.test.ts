@@ -16,7 +16,7 @@ import type { TestProcess } from "../support/process.ts";
 import { Fabric } from "../support/router.ts";
 import { openSite } from "../support/site.ts";
 import { hostAddress, pairOf } from "../support/topologies.ts";
-import { startTcpClient, startTcpServer } from "../support/traffic.ts";
+import { startTcpClient, startTcpServer, startUdpClient, startUdpServer } from "../support/traffic.ts";
 import { waitFor } from "../support/wait.ts";
 
 const names: [string, string] = ["edge-n1", "edge-n2"], account = "opensvr-router-edge", siteNamespace = "test";
@@ -45,6 +45,14 @@ describeNet("rotation of the authority", () => {
   const signs = (): string => bundle()["signs"] ?? "";
   const entries = (): string[] => Object.keys(bundle()).filter((name) => name !== "signs");
   const authorityOf = (name: string): string => (itemOf(kube, "routers.opensvr.io", name)?.status?.["certificate"] as { authorityKey?: string } | undefined)?.authorityKey ?? "";
+  const originKeyOf = (name: string): string => (itemOf(kube, "routers.opensvr.io", name)?.status?.["certificate"] as { ed25519?: string } | undefined)?.ed25519 ?? "";
+  /** a new session from host a to host b */
+  async function talks(port: number): Promise<void> {
+    const at = { address: hostAddress(2, 4), port };
+    await startUdpServer(fabric.net, "b", at);
+    const client = await startUdpClient(fabric.net, "a", { to: at.address, port, sockets: 5 });
+    expect(await client.send(2)).toMatchObject({ sent: 10, answered: 10 });
+  }
   /** authorities that a router is told of */
   function toldTo(router: string): string[] {
     const line = (headOf(kube, router)?.pages ?? []).map((page) => contentOf(kube, page) ?? "").join("").split("\n").find((one) => one.startsWith("config ")) ?? "config {}";
@@ -66,7 +74,7 @@ describeNet("rotation of the authority", () => {
     const owner = await waitFor("the DaemonSet of the class", () => itemOf(kube, "daemonsets.apps", account, namespace)?.metadata as { name: string; uid: string } | undefined, slow);
     const net = await openNet(pairOf(...names));
     undo.defer(() => net.close(20_000));
-    fabric = new Fabric(net, openSite({ names, routers: Object.fromEntries(names.map((name, at) => [name, { peers: { [names[1 - at]!]: { psk: undefined } } }])) }));
+    fabric = new Fabric(net, openSite({ names, routers: Object.fromEntries(names.map((name, at) => [name, { peers: { [names[1 - at]!]: { psk: undefined, originSignature: "Require" } }, more: { trust: { origins: names.map((router) => ({ router, allowedTenants: ["corp"] })) } } }])) }));
     const relay = new ApiRelay(kube, net);
     undo.defer(() => relay.cut());
     await relay.connect();
@@ -78,7 +86,7 @@ describeNet("rotation of the authority", () => {
 
   test("1.4 the Secret is deleted: another authority is believed beside the old one, signs, and stands alone when all have renewed; no peer goes down and no byte is lost", async () => {
     for (const name of names) await waitFor(`${name} is up by certificate`, async () => await stateOf(name) === "up", { ...slow, show });
-    const old = signs();
+    const old = signs(), firstKeys = names.map(originKeyOf);
     await waitFor("both say who signed", () => names.every((name) => authorityOf(name) === old), { ...slow, show });
     expect([entries(), old]).toEqual([[`${old}.pem`], expect.stringMatching(/^[0-9a-f]{40}$/)]);
     await startTcpServer(fabric.net, "b", { address: hostAddress(2, 4), port: 80 });
@@ -93,6 +101,8 @@ describeNet("rotation of the authority", () => {
     }, { deadlineMs: 180_000, everyMs: 500, show });
     expect([Math.max(...both), [...seen], names.map(authorityOf)]).toEqual([2, ["up"], [signs(), signs()]]);
     expect(await client.stop()).toMatchObject({ answered: 20, wrong: 0, faults: {} });
+    expect(names.map(originKeyOf).filter((key) => firstKeys.includes(key))).toEqual([]);
+    await talks(2000); // peers require signatures, and nobody wrote a key
   }, 300_000);
 
   test("an authority that somebody puts beside it is told to every router, what is no certificate is an event, and both go as they came", async () => {

@@ -2,19 +2,13 @@
 /* Writes every packet of one device, full length, to a pcap file: `capture DEVICE FILE`. Started by test/support/capture.ts.
  * Prints `ready` when it listens and, on SIGUSR1, `flushed PACKETS` when everything seen so far is in the file; SIGTERM does
  * the same and ends. Exit code 3: the kernel dropped packets for want of room, so the file does not tell the truth. */
-#include <arpa/inet.h>
+#include "device.h"
+
 #include <errno.h>
-#include <linux/if_packet.h>
-#include <net/ethernet.h>
-#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,27 +20,13 @@ struct pcap_packet { uint32_t seconds, nanoseconds, kept, length; };
 static uint8_t frame[LONGEST + VLAN_BYTES];
 static unsigned long packets;
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "capture: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 static int open_device(const char *device)
 {
-	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = if_nametoindex(device) };
-	int s = socket(AF_PACKET, SOCK_RAW, 0), on = 1, room = ROOM;
+	int s = device_open(ROOM);
 
-	if (s < 0)
-		fail("socket");
-	if (!at.sll_ifindex)
-		fail(device);
-	if (setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) || setsockopt(s, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) ||
-	    setsockopt(s, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)))
-		fail("setsockopt");
-	if (bind(s, (struct sockaddr *)&at, sizeof(at)))
-		fail("bind");
-	return s;
+	device_option(s, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+	device_option(s, SOL_PACKET, PACKET_AUXDATA, 1);
+	return device_bind(s, device);
 }
 
 /* The kernel takes the VLAN tag out of the frame: it goes back behind the link addresses. */

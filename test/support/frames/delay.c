@@ -3,19 +3,13 @@
  * without sch_netem. With SWAP every so-many-th frame of a direction changes places with the one behind it, if that comes within 20 ms. Each direction has a ring of so many MiB; what does not fit is lost and counted. Frames stay whole: what is left to
  * offload travels along. Tagged frames are not carried. Prints `ready`, and on a line of standard input for each direction
  * `frames LOST LEAST MOST` (times in microseconds from arrival to departure). Started by test/support/delay.ts. */
-#include <arpa/inet.h>
+#include "device.h"
+
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <linux/virtio_net.h>
-#include <net/ethernet.h>
-#include <net/if.h>
 #include <poll.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,12 +33,6 @@ struct way {
 static const uint64_t ASIDE = 20000000;
 static uint64_t delay_ns, swap;
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "delay: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 static uint64_t now(void)
 {
 	struct timespec at;
@@ -55,19 +43,12 @@ static uint64_t now(void)
 
 static int open_device(const char *device)
 {
-	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = if_nametoindex(device) };
-	int s = socket(AF_PACKET, SOCK_RAW, 0), on = 1, room = ROOM;
+	int s = device_open(ROOM);
 
-	if (s < 0)
-		fail("socket");
-	if (!at.sll_ifindex)
-		fail(device);
-	if (setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) || setsockopt(s, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) ||
-	    setsockopt(s, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) || setsockopt(s, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)))
-		fail("setsockopt");
-	if (bind(s, (struct sockaddr *)&at, sizeof(at)))
-		fail("bind");
-	return s;
+	device_option(s, SOL_SOCKET, SO_SNDBUFFORCE, ROOM);
+	device_option(s, SOL_PACKET, PACKET_VNET_HDR, 1);
+	device_option(s, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+	return device_bind(s, device);
 }
 
 static size_t whole(uint32_t length)

@@ -63,5 +63,5 @@ async function readAnswer({ around }: Context, folder: string): Promise<Identity
 export async function showInstalled(context: Context, router: string, { serial, notAfter, folder }: InstalledIdentity): Promise<void> {
   const data = { router, serial, notAfter: new Date(notAfter).toISOString(), folder };
   await context.show({ data, text: () => `router ${router} has certificate ${serial} until ${data.notAfter}, in ${folder}\n`, names: [serial] });
-  await context.note("note: a router that runs takes it within seconds; nobody renews it, so enroll again before it ends");
+  await context.note("note: a router that runs takes it within seconds; nobody renews it by itself: before it ends, \"svrctl ca renew\" where the authority is on this machine, else enroll again");
 }

@@ -14,7 +14,8 @@ import { resetHosts } from "./enforce.ts";
 import { takeExists } from "./health.ts";
 import { takeSecurity } from "./protection.ts";
 import { storeReverse } from "./reverse.ts";
-import { deleteElsewhere, sendControl } from "./say.ts";
+import { PAYLOAD_REKEY } from "./rekeying.ts";
+import { deleteElsewhere, sayNow, sendControl } from "./say.ts";
 import { stepSegment } from "./segments.ts";
 import { needsKeyId } from "./turn.ts";
 import type { Opened, OpenedArrival, Turn } from "./turn.ts";
@@ -45,6 +46,14 @@ function loseKey(turn: Turn, handle: Handle, side: SideIndex): void {
   if (handle.ref !== undefined && turn.protection.mayAsk(handle.ref.index, turn.nowMs)) sendControl(turn, handle, { side: 0, code: CONTROL_ENABLE_METADATA });
 }
 
+/** A transit router that hears of another key, or of a switch, without a body says it on the next segment in the same way (protocol 6.6). */
+function passOn(turn: Turn, handle: Handle, { tlvs }: Opened): void {
+  const { modify, payloadKey } = tlvs;
+  if (handle.state.role !== Role.transit || modify?.done !== false || payloadKey === undefined) return;
+  if (modify.reason === PAYLOAD_REKEY) stepSegment(turn, handle, 1, { kind: "trigger", reason: PAYLOAD_REKEY });
+  sayNow(turn, handle, tlvs);
+}
+
 function carryOut(turn: Turn, opened: Opened, at: { handle: Handle; side: SideIndex; effect: HandshakeEffect }): void {
   const { handle, side, effect } = at;
   switch (effect.kind) {
@@ -56,7 +65,8 @@ function carryOut(turn: Turn, opened: Opened, at: { handle: Handle; side: SideIn
       resetHosts(turn, handle.state);
       return endSession(turn.batch, handle, reasonNumber(effect.reason), true);
     }
-    case "applyForward": case "release": case "createSession": case "joinSegment": case "replaceSession": case "resolveGlare":
+    case "applyForward": return passOn(turn, handle, opened);
+    case "release": case "createSession": case "joinSegment": case "replaceSession": case "resolveGlare":
     case "sendForwardMetadata": case "sendReverseMetadata": case "forwardBody": return; // no body, so nothing goes on
   }
 }

@@ -44,6 +44,7 @@ export interface SessionOfShard extends SessionRef { shard: number }
 
 const modes = { Disabled: "disabled", Regular: "regular", TimeBased: "time-based" } as const;
 const RECEIVES = 3;
+const HOUR_MS = 3_600_000;
 const PAGE = 4096;
 const SEALED = Protect.openFwd | Protect.openRev | Protect.sealFwd | Protect.sealRev, BODIES = Protect.bodyFwd | Protect.bodyRev;
 
@@ -57,7 +58,7 @@ export function peersOf({ config, ids }: ShardConfig, session: Pick<Session, "si
 }
 
 /** What a store of keys and its workers belong to; `lost` hears of sessions whose own key nobody here has, because an earlier process took it along, `old` of those whose key should be another one. */
-export interface ProtectorsOf { engine: string; keys: ProtectKeys; hosts: readonly ProtectHost[]; datapath: Pick<Datapath, "sessions" | "records">; lost: (sessions: SessionOfShard[]) => void; old: (sessions: SessionOfShard[]) => void }
+export interface ProtectorsOf { engine: string; keys: ProtectKeys; hosts: readonly ProtectHost[]; datapath: Pick<Datapath, "sessions" | "records">; lost: (sessions: SessionOfShard[]) => void; old: (sessions: SessionOfShard[]) => void; /** of ages of payload keys; tests have shorter ones */ hourMs?: number | undefined }
 
 const USUAL_ROTATION_MS = 86_400_000; // of a SecurityPolicy, for services without one whose path encrypts
 
@@ -69,11 +70,11 @@ function noteSkew(skews: Record<string, SkewTotal>, posted: ShardConfig | undefi
 }
 
 /** createProtectors watches the workers. Sessions that need tags only get their keys when their packets find none: they are those of their peers. */
-export function createProtectors({ engine, keys, hosts, datapath, lost, old }: ProtectorsOf): Protectors {
+export function createProtectors({ engine, keys, hosts, datapath, lost, old, hourMs = HOUR_MS }: ProtectorsOf): Protectors {
   const reports = new Map<ProtectHost, ProtectCounts>();
   const skews: Record<string, SkewTotal> = {};
   let posted: ShardConfig | undefined, known = new Set<number>(), rotations = new Map<number, number>();
-  const ages = createKeyAges((service) => rotations.get(service) ?? USUAL_ROTATION_MS);
+  const ages = createKeyAges((service) => (rotations.get(service) ?? USUAL_ROTATION_MS) * hourMs / HOUR_MS);
   for (const host of hosts) {
     host.onCounts((counts) => {
       noteSkew(skews, posted, { now: counts, before: reports.get(host) });

@@ -15,24 +15,24 @@ import type { PeerEntry } from "./tables.ts";
 import type { Arrival, Turn } from "./turn.ts";
 
 /** sendControl says a code to the peer on a side of a session. */
-export function sendControl(turn: Turn, handle: Handle, message: { side: SideIndex; code: number; modify?: Modify | undefined }): void {
-  const { side, code, modify } = message;
+export function sendControl(turn: Turn, handle: Handle, message: { side: SideIndex; code: number; modify?: Modify | undefined; copied?: Metadata | undefined }): void {
+  const { side, code, modify, copied } = message;
   const session = handle.state;
   const path = turn.tables.pathById(session.side[side].path);
   if (path === undefined) return;
   const { outputs } = turn.batch;
   const first = outputs.length;
-  emitControl(turn, session, { side, path, tlvs: controlTlvs(turn, handle, { code, side, modify, peer: path.peer }) });
+  emitControl(turn, session, { side, path, tlvs: controlTlvs(turn, handle, { code, side, modify, copied, peer: path.peer }) });
   turn.capturing.leaves(outputs, first, { session, side });
 }
 
-function controlTlvs(turn: Turn, handle: Handle, message: { code: number; side: SideIndex; modify?: Modify | undefined; peer: PeerEntry }): Metadata {
-  const { code, side, modify } = message;
+function controlTlvs(turn: Turn, handle: Handle, message: { code: number; side: SideIndex; modify: Modify | undefined; copied: Metadata | undefined; peer: PeerEntry }): Metadata {
+  const { code, side, modify, copied } = message;
   const session = handle.state;
   if (code === CONTROL_KEEP_ALIVE && side === 1) {
     renewKey(turn, handle);
-    const tlvs = forwardMetadata(turn.tables, session, { modify, security: saidSecurity(turn, handle, "forward") });
-    if (!lacksKey(session, tlvs)) return { ...withOrigin(turn, session, { peer: message.peer, copied: undefined, tlvs }), control: code };
+    const tlvs = forwardMetadata(turn.tables, session, { modify, copied, security: copied === undefined ? saidSecurity(turn, handle, "forward") : undefined });
+    if (!lacksKey(session, tlvs)) return { ...withOrigin(turn, session, { peer: message.peer, copied, tlvs }), control: code };
   }
   if (code === CONTROL_DISABLE_METADATA && side === 0) {
     return { ...reverseMetadata(turn.tables, session, { modify, security: saidSecurity(turn, handle, "reverse") }), control: code, disableForward: true };
@@ -40,10 +40,10 @@ function controlTlvs(turn: Turn, handle: Handle, message: { code: number; side: 
   return { uuid: session.uuid, control: code };
 }
 
-/** sayNow says the metadata that waits for a forward packet at once, without one; once a second. */
-export function sayNow(turn: Turn, handle: Handle): void {
+/** sayNow says the metadata that waits for a forward packet at once, without one; once a second. What a transit router heard is `copied`. */
+export function sayNow(turn: Turn, handle: Handle, copied?: Metadata): void {
   for (const effect of stepSegment(turn, handle, 1, { kind: "idle" })) {
-    if (effect.kind === "sendControl") sendControl(turn, handle, { side: 1, code: effect.code, modify: effect.modify });
+    if (effect.kind === "sendControl") sendControl(turn, handle, { side: 1, code: effect.code, modify: effect.modify, copied });
   }
 }
 

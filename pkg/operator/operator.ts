@@ -8,7 +8,7 @@ import type { Planner } from "../plan/planner.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventSink, KubeObject, KubePort, KubeStore, KubeWatcher, Leadership, OpenQueue, Outcome, WorkQueue } from "../ports/kube.ts";
 import type { Log } from "../ports/log.ts";
-import type { RouterSigner } from "../ports/signer.ts";
+import type { AuthorityKeys, RouterSigner } from "../ports/signer.ts";
 import { createBook } from "./book.ts";
 import type { Book } from "./book.ts";
 import { followAcks } from "./acks.ts";
@@ -68,6 +68,8 @@ export interface OperatorOptions {
 /** RunningOperator is a replica that is warm. */
 export interface RunningOperator {
   leads: () => boolean;
+  /** the authority that signs, undefined while routers do not know it, or where nobody signs */
+  authority: () => Promise<AuthorityKeys | undefined>;
   /** ends all work, then gives the lease back */
   stop(): Promise<void>;
 }
@@ -138,6 +140,7 @@ export async function startOperator(options: OperatorOptions, signal: AbortSigna
   if (elected.leads()) addEverything();
   return {
     leads: () => elected.leads(),
+    authority: () => parts.trust?.signer() ?? Promise.resolve(undefined),
     async stop() {
       for (const one of [...timers, leading, acks, lostPages, classes, certificates, users, reports, silence, inventory]) one.stop();
       await Promise.all([made.trust, made.plan, made.heads, made.statuses, made.classes, made.chores].map((queue) => queue.drain()));

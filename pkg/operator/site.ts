@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { parseToken } from "../api/sitetoken.ts";
 import type { SiteToken } from "../api/sitetoken.ts";
 import { SvrError } from "../base/errors.ts";
+import type { AuthorityKeys } from "../ports/signer.ts";
 import { enroll, siteRefusal } from "./enrolling.ts";
 import type { EnrollingParts, SiteAnswer } from "./enrolling.ts";
 import { limitConnections } from "./siteconnections.ts";
@@ -17,6 +18,8 @@ import { publishPin } from "./sitestore.ts";
 /** SiteOptions are its parts; renewal calls again and again. */
 export interface SiteOptions extends EnrollingParts {
   port: number;
+  /** whose certificate the endpoint shows; absent: the authority, which is not asked for so early where routers have to know it first */
+  shown?(): Promise<AuthorityKeys>;
   every(ms: number, work: () => void): { stop(): void };
 }
 
@@ -54,7 +57,7 @@ export async function listenSite(options: SiteOptions): Promise<RunningSite> {
 }
 
 async function credentials(options: SiteOptions): Promise<{ key: string; cert: string }> {
-  const authority = await options.authority();
+  const authority = await (options.shown ?? options.authority)();
   await publishPin(options, options.signer.pin(authority));
   const { certificate, key } = await options.signer.server(authority, options.clock.unixMs());
   return { key, cert: certificate };

@@ -31,7 +31,7 @@ export interface ClusterTrust {
   look(): Promise<Outcome>;
   /** a configuration with what is believed, the same one for the same */
   into(config: RouterConfig): RouterConfig;
-  /** the authority, undefined while routers do not know it yet; for the leader */
+  /** the authority, undefined while routers do not know it yet */
   signer(): Promise<AuthorityKeys | undefined>;
 }
 
@@ -40,9 +40,10 @@ const SOON_MS = 2_000; // an authority waits to sign
 /** createTrust looks at nothing yet. */
 export function createTrust(parts: TrustParts): ClusterTrust {
   const leader = new Leader(parts);
-  let made = new WeakMap<RouterConfig, RouterConfig>(), now = noTrust;
+  let made = new WeakMap<RouterConfig, RouterConfig>(), now = noTrust, lookedMs = Number.NEGATIVE_INFINITY;
   return {
     async look() {
+      lookedMs = parts.monotonicMs();
       const revoked = await readRevoked(parts), { bundle, isWaiting } = await leader.keep(await readBundle(parts));
       const next: NetworkTrust = { authorities: certificatesOf(parts, bundle), revoked, originKeys: parts.fleet.originKeys(), ...(bundle.signs !== undefined && { issuer: bundle.signs }) };
       if (!sameTrust(now, next)) {
@@ -59,6 +60,7 @@ export function createTrust(parts: TrustParts): ClusterTrust {
     },
     async signer() {
       const keys = await authorityKeys(parts), { key } = await leader.factsOf(keys);
+      if (key !== now.issuer && parts.monotonicMs() - lookedMs >= SOON_MS) await this.look(); // of another replica's news
       return key === now.issuer ? keys : undefined;
     },
   };

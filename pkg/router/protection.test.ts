@@ -12,7 +12,7 @@ import { Flag, Protect } from "../svr/session.ts";
 import type { Session, SideIndex } from "../svr/session.ts";
 import { handleOf } from "./batch.ts";
 import type { Handle } from "./batch.ts";
-import { beginProtection, canCarry, clampOf, coverBody, coverOf, firstPlain, growthOf, isBeyond, isSealed, sayableKey, takeSecurity, uncovered } from "./protection.ts";
+import { beginProtection, canCarry, clampOf, coverBody, coverOf, firstPlain, growthOf, isBeyond, isSealed, moveInTrain, sayableKey, takeSecurity, uncovered } from "./protection.ts";
 import type { ProtectTools } from "./protection.ts";
 import type { PeerEntry } from "./tables.ts";
 import type { Arrival, OpenedArrival } from "./turn.ts";
@@ -152,6 +152,14 @@ test("8.2 a transit router keeps no key that it hears; tags that begin later lea
   beginProtection(transit.turn, transit.handle, key);
   expect(transit.sessions).toEqual([{ ref: transit.handle.ref, protect: FWD, peers: [peer.id, peer.id] }]);
   expect([take(tls, { uuid, iv: encrypted.iv!, security: { suite: 2, scope: 1 } }, 0), tls.state.protect]).toEqual([undefined, Protect.openFwd | Protect.sealRev]);
+});
+
+test("8.2 a segment that passes a transit router in a train is moved by its tags again; nothing else is", () => {
+  const data = (position: number, length = 20): Uint8Array => Uint8Array.from({ length: 20 + length }, (_, at) => (at === 7 ? 100 : at === 21 ? position << 3 : 0));
+  const seq = (passes: boolean, bytes: Uint8Array): number => { moveInTrain({ ref: undefined, direction: 0, suite: 0, ...(passes && { passes }) }, bytes, { l4: 0, body: 20 }); return bytes[6]! * 256 + bytes[7]!; };
+  expect([seq(true, data(0)), seq(true, data(1)), seq(true, data(31)), seq(false, data(3)), seq(true, data(3, 8))]).toEqual([100, 116, 596, 100, 100]);
+  const passing = (role: "ingress" | "transit"): unknown => coverOf(world(role, { security: 2, protect: Protect.sealFwd | Protect.encrypted }).handle, 1)?.passes;
+  expect([passing("transit"), passing("ingress"), coverOf(world("transit", { protect: Protect.sealFwd }).handle, 1)?.passes]).toEqual([true, undefined, undefined]);
 });
 
 test("7.1 the store hears nothing of a session that needs nothing, or has no slot yet", () => {

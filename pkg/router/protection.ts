@@ -1,17 +1,17 @@
 // What a shard does for protected sessions (protocol 7.1, 8.2): offers and takes keys, gives them to the store that protect workers read,
 // covers bodies that leave with the packets it sends itself, and uncovers those that arrive with metadata. Called by admit.ts, accept.ts,
 // arrive.ts, control.ts, emit.ts and relay.ts; which packets that concerns is pkg/svr/protected.ts.
-import { writeU32 } from "../base/bytes.ts";
+import { readU32, writeU32 } from "../base/bytes.ts";
 import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { SessionRef } from "../ports/datapath.ts";
 import type { ProtectBodies, ProtectKeys } from "../ports/protect.ts";
 import type { AdaptiveStart } from "../svr/adaptive.ts";
-import { IPV4_HEADER, IPV6_HEADER, MSS_FLOOR, SUITE_CLEAR, TCP_HEADER } from "../svr/constants.ts";
+import { IPV4_HEADER, IPV6_HEADER, MSS_FLOOR, SUITE_CLEAR, TAG_BYTES, TCP_HEADER } from "../svr/constants.ts";
 import type { Suite } from "../svr/encode.ts";
 import type { Hkdf } from "../svr/keys.ts";
 import type { Metadata, PayloadKey } from "../svr/metadata.ts";
-import { payloadKeys, protectedGrowth, protectedLength, readFrame, trainShift } from "../svr/payload.ts";
+import { FRAME_BYTES, payloadKeys, protectedGrowth, protectedLength, readFrame, trainShift } from "../svr/payload.ts";
 import { isStronger, offerSecurity, protectBits, readEcho, readSecurity, securityOf, suiteOf } from "../svr/protected.ts";
 import type { SecurityAsk, SessionSecurity } from "../svr/protected.ts";
 import type { DropReason } from "../svr/reasons.ts";
@@ -140,7 +140,7 @@ export function isSealed({ punt: { session, isOpened } }: Arrival): boolean {
   return (session.state.protect & (session.side === 0 ? Protect.openFwd : Protect.openRev)) !== 0;
 }
 
-const bodyBit = [Protect.bodyFwd, Protect.bodyRev] as const, sealBit = [Protect.sealFwd, Protect.sealRev] as const;
+const bodyBit = [Protect.bodyFwd, Protect.bodyRev] as const, sealBit = [Protect.sealFwd, Protect.sealRev] as const, markBit = [Protect.encrypted, Protect.encryptedRev] as const;
 
 /** uncovered is the body of a packet that arrived on a side, decrypted where it is encrypted; absent when it was dropped, and counted. */
 export function uncovered(turn: Turn, arrival: Arrival, at: { handle: Handle; side: SideIndex }): Carried | undefined {
@@ -184,13 +184,20 @@ export function firstPlain(turn: Turn, { opened, packet }: OpenedArrival, key: P
 }
 
 /** Cover is what a body needs that leaves with a packet of ours: a tag, and a suite if it is encrypted. */
-export interface Cover { ref: SessionRef | undefined; direction: SideIndex; suite: Suite }
+export interface Cover { ref: SessionRef | undefined; direction: SideIndex; suite: Suite; /** the ends encrypt it, this router does not */ passes?: true }
 
 /** coverOf tells what packets of a session need that leave on a side; absent when nothing. */
 export function coverOf({ state, ref }: Handle, to: SideIndex): Cover | undefined {
   const direction = to === 1 ? 0 : 1;
   if ((state.protect & (sealBit[direction] | bodyBit[direction])) === 0) return undefined;
-  return { ref, direction, suite: (state.protect & bodyBit[direction]) === 0 ? SUITE_CLEAR : suiteOf(state) };
+  const passes = state.role === Role.transit && (state.protect & markBit[direction]) !== 0;
+  return { ref, direction, suite: (state.protect & bodyBit[direction]) === 0 ? SUITE_CLEAR : suiteOf(state), ...(passes && { passes }) };
+}
+
+/** moveInTrain moves a segment of a train by its tag again, which the worker that opened it took off: it leaves with a tag alone (docs/decisions/026). */
+export function moveInTrain(cover: Cover, data: Uint8Array, at: { l4: number; body: number }): void {
+  if (cover.passes !== true || data.length - at.body <= FRAME_BYTES) return;
+  writeU32(data, at.l4 + TCP_SEQ_AT, readU32(data, at.l4 + TCP_SEQ_AT) + trainShift(readFrame(data, at.body), TAG_BYTES) >>> 0);
 }
 
 /** growthOf is how much longer a body becomes. */

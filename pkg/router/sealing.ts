@@ -4,6 +4,7 @@ import { fail, ok } from "../base/result.ts";
 import type { Result } from "../base/result.ts";
 import type { Frame } from "../ports/datapath.ts";
 import { finishChecksum } from "../svr/checksum.ts";
+import { PROTO_TCP } from "../svr/constants.ts";
 import { cutPacket } from "../svr/fragment.ts";
 import { firstCounter } from "../svr/keys.ts";
 import { rewritePacket } from "../svr/rewrite.ts";
@@ -14,7 +15,7 @@ import type { Output } from "./batch.ts";
 import { planCut } from "./cutting.ts";
 import { contentOf, signingOf } from "./outputplan.ts";
 import type { OutputPlan, Refusal } from "./outputplan.ts";
-import { coverBody, growthOf } from "./protection.ts";
+import { coverBody, growthOf, moveInTrain } from "./protection.ts";
 import type { Turn } from "./turn.ts";
 
 /** SealSource counts this shard's metadata packets: a counter never repeats under a key (protocol 8.1). */
@@ -60,6 +61,7 @@ function inOnePiece(turn: Turn, plan: OutputPlan): Result<Output, Refusal> {
   const { data, tag } = job.value;
   const at = (tag === 0 ? data.length : tag) - growth - length;
   const covered = coverBody(turn, cover, data, { at, end: at + length });
+  if (metadata === undefined && cover !== undefined && packet.tcp !== undefined && options.carrier === PROTO_TCP) moveInTrain(cover, data, { l4: job.value.l4, body: at });
   return covered.ok ? ok({ frame: { nexthop, data }, seal: job.value }) : covered;
 }
 

@@ -15,7 +15,7 @@ enum svr_protect {
 	SVR_PROTECT_BODY_FWD = 0x01000000, /* the body is encrypted: it grows by more than the tag */
 	SVR_PROTECT_BODY_REV = 0x02000000,
 	SVR_PROTECT_WATCH = 0x04000000,    /* adaptive encryption, armed: TCP payload goes to the shard (protocol 8.3) */
-	SVR_PROTECT_ENCRYPTED = 0x08000000, /* forward bodies are encrypted, here or by the ends: for user space only */
+	SVR_PROTECT_ENCRYPTED = 0x08000000, /* forward bodies are encrypted, here or by the ends: read for windows and marks of records */
 	SVR_PROTECT_ENCRYPTED_REV = 0x10000000, /* reverse bodies */
 };
 #define SVR_PROTECT_TAG 16  /* bytes that a sealed packet grows by at most: tag */

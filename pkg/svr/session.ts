@@ -20,8 +20,7 @@ export const Flag = {
 /**
  * Bits of Session.protect, by direction: packets without metadata are opened (verified, decrypted) when they arrive, and sealed
  * when they leave; body: it is encrypted, not only authenticated. Watch: adaptive encryption is armed, so TCP payload comes to the
- * shard. Encrypted: forward bodies are, encryptedRev: reverse ones, also where this router does not read them; the data plane has no
- * use for it. See enum svr_protect.
+ * shard. Encrypted: forward bodies are, encryptedRev: reverse ones, also where this router does not read them. See enum svr_protect.
  */
 export const Protect = { openFwd: 0x01, openRev: 0x02, sealFwd: 0x04, sealRev: 0x08, bodyFwd: 0x10, bodyRev: 0x20, watch: 0x40, encrypted: 0x80, encryptedRev: 0x100 } as const;
 

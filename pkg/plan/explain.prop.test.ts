@@ -3,12 +3,22 @@ import fc from "fast-check";
 import { addressOfWords } from "../base/address.ts";
 import { randomObjects, randomQuestions } from "../../test/support/config/random.ts";
 import { compile } from "./compile.ts";
+import type { PathConfig, PeerConfig, ServiceConfig } from "./config.ts";
 import { explain } from "./explain.ts";
 import type { WhyQuestion } from "./explain.ts";
 import { buildLookup } from "./lookup.ts";
 import type { Lookup } from "./lookup.ts";
 
 interface Verdict { allow: boolean; reason?: string; service?: string }
+
+/** Whether payloads of a service are encrypted on a path, if their hosts do not encrypt them. */
+function isSecret({ security }: ServiceConfig, { payload }: PathConfig): boolean {
+  if (payload === 0 && security?.clearPaths === true) return false;
+  return (payload ?? 0) > 0 || (security?.suite ?? 0) > 0;
+}
+
+/** Their key travels in metadata, and each packet has a tag (protocol 8.2). */
+const holdsSecrets = ({ metadataEncryption, hmac }: PeerConfig): boolean => metadataEncryption.enabled && hmac.mode !== "Disabled";
 
 /** The verdict from the lookup's own answers. */
 function verdictOf(lookup: Lookup, { tenant = "", proto, port, destination: asked }: WhyQuestion): Verdict {
@@ -17,7 +27,7 @@ function verdictOf(lookup: Lookup, { tenant = "", proto, port, destination: aske
   if (found.access === "miss") return { allow: false, reason: found.why };
   const service = found.service.name;
   if (found.access === "deny") return { allow: false, reason: "access", service };
-  const [route] = lookup.routes(service, destination.family);
+  const route = lookup.routes(service, destination.family).find((one) => one.kind !== "peer" || !isSecret(found.service, lookup.path(one.path)!) || holdsSecrets(lookup.peer(one.peer)!));
   if (route === undefined) return { allow: false, reason: "no-path", service };
   if (route.kind === "peer") return { allow: true, service };
   const source = addressOfWords(destination.family, 0);

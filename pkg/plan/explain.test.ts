@@ -167,6 +167,28 @@ test("8 a policy that asks for a post-quantum exchange: who is not ready is name
   expect(at([two, three], "two", "three")[0]).toBe("route + to peer three by path three/v4, cost 1 [ServiceRoute default/three spec.peer.peer]");
 });
 
+test("8.2 a policy that asks for encrypted payloads: a peer that cannot hold them is named; a way past it is taken, at whatever cost", () => {
+  const wan0 = { name: "wan0", type: "WAN", addresses: ["192.0.2.1/24"], waypoints: [{ address: "192.0.2.1" }] };
+  const peer = (name: string, end: number, more: object): object => ({ name, psk: { file: "k" }, paths: [{ name: "v4", interface: "wan0", remoteAddress: `192.0.2.${end}` }], ...more });
+  const at = (policy: object, peers: object[], ...to: string[]): string[] => {
+    const objects = [
+      parsedOf("Router", { name: "one" }, { interfaces: [wan0], peers }), parsedOf("Tenant", { name: "acme" }, {}), service("s", { securityPolicyRef: { name: "p" } }), parsedOf("SecurityPolicy", { name: "p" }, policy),
+      ...to.map((name, index) => parsedOf("ServiceRoute", { name }, { serviceRef: { name: "s" }, routers: ["one"], cost: index + 1, type: "Peer", peer: { peer: name } })),
+    ];
+    return lines(configOf(compile({ objects }).routers, "one"), question("tcp/1", "10.7.0.9", acme)).slice(3);
+  };
+  const gcm = { payloadEncryption: "GCM" };
+  const clear = peer("two", 2, { metadataEncryption: { enabled: false } }), untagged = peer("three", 3, { hmac: { mode: "Disabled" } }), able = peer("four", 4, { metadataEncryption: { suite: "GCM" } });
+  const refused = (names: string): string[] => [`route - default/s asks for encrypted payloads, which need encrypted metadata and tags; not so toward: ${names} [Service default/s metadata.name]`, "deny no-path default/s"];
+  expect(at(gcm, [clear], "two")).toEqual(refused("two"));
+  expect(at(gcm, [clear, untagged], "three", "two")).toEqual(refused("three, two"));
+  expect(at(gcm, [clear, able], "two", "four")[0]).toBe("route + to peer four by path four/v4, cost 2 [ServiceRoute default/four spec.peer.peer]");
+  expect(at({ hmacScope: "EveryPacket" }, [clear], "two")[0]).toBe("route + to peer two by path two/v4, cost 1 [ServiceRoute default/two spec.peer.peer]");
+  const trusted = peer("two", 2, { metadataEncryption: { enabled: false }, paths: [{ name: "v4", interface: "wan0", remoteAddress: "192.0.2.2", payloadEncryption: "None" }] });
+  expect(at({ ...gcm, clearPaths: true }, [trusted], "two")[0]).toBe("route + to peer two by path two/v4, cost 1 [ServiceRoute default/two spec.peer.peer]");
+  expect(at(gcm, [trusted], "two")).toEqual(refused("two"));
+});
+
 test("no route, no route of the family, no address to send from, several candidates", () => {
   const wide = service("s", { sourceNat: "None" });
   const tail = (config: RouterConfig, to: string): string[] => lines(config, question("tcp/1", to, acme)).slice(3);

@@ -9,6 +9,7 @@ import type { DropReason } from "../svr/reasons.ts";
 import { globalTenant } from "./config.ts";
 import type { MemberConfig, Origin, RouterConfig, ServiceConfig } from "./config.ts";
 import { accessStep, insideStep, missSteps, natStep, noRouteStep, routeStep, serviceStep } from "./explainsteps.ts";
+import { mayCarry } from "./holds.ts";
 import { isOnLink } from "./links.ts";
 import { buildLookup } from "./lookup.ts";
 import type { Lookup } from "./lookup.ts";
@@ -118,10 +119,10 @@ function linesFor(lookup: Lookup, from: IpAddress): SourceLine[] {
   return near.length > 0 ? near : all.filter((line) => line.member !== undefined);
 }
 
-/** The way out: the cheapest candidate of the family, then what it makes of the addresses. Gives the reason of a refusal. */
+/** The way out: the cheapest candidate of the family that may carry the service, then what it makes of the addresses. Gives the reason of a refusal. */
 function leave({ lookup, question, steps, tenant, wasOutside }: Asked, service: ServiceConfig): "no-path" | "nat" | undefined {
   const { family } = question.destination;
-  const routes = lookup.routes(service.name, family);
+  const routes = lookup.routes(service.name, family).filter((candidate) => mayCarry(lookup, service, candidate));
   const [route] = routes;
   if (route === undefined) {
     steps.push(noRouteStep(lookup, service, family));

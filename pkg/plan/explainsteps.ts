@@ -9,6 +9,7 @@ import type { LocalRouteConfig, Origin, PeerRouteConfig, RouteConfig, RouterConf
 import { entryMatches, matchersOf } from "./entries.ts";
 import type { LookupEntry } from "./entries.ts";
 import type { WhyQuestion, WhyStep } from "./explain.ts";
+import { weakPeers } from "./holds.ts";
 import type { Lookup } from "./lookup.ts";
 
 /** missSteps tells why the lookup found nothing, with the services that came near. */
@@ -56,10 +57,15 @@ export function accessStep(entry: LookupEntry, tenant: string): WhyStep {
 }
 
 /** noRouteStep tells why a service cannot be reached in a family. */
-export function noRouteStep({ config }: Lookup, service: ServiceConfig, family: IpFamily): WhyStep {
+export function noRouteStep(lookup: Lookup, service: ServiceConfig, family: IpFamily): WhyStep {
+  const { config } = lookup;
   const classical = classicalPeers(config);
   if (service.postQuantum === true && classical.length > 0) {
     return { stage: "route", ok: false, text: `${service.name} asks for a post-quantum exchange; not ready here: ${classical.slice(0, mostNames).join(", ")}`, origin: service.origin };
+  }
+  const weak = weakPeers(lookup, service, family);
+  if (weak.length > 0) {
+    return { stage: "route", ok: false, text: `${service.name} asks for encrypted payloads, which need encrypted metadata and tags; not so toward: ${weak.slice(0, mostNames).map(({ name }) => name).join(", ")}`, origin: service.origin };
   }
   const any = config.routes.some((one) => one.service === service.name);
   return { stage: "route", ok: false, text: any ? `no route to ${service.name} serves IPv${family} here` : `there is no route to ${service.name} here`, origin: service.origin };

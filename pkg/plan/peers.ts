@@ -10,6 +10,7 @@ import { acceptedAddress, acceptedPorts } from "./accepted.ts";
 import type { InterfaceConfig, LocalConfig, NexthopConfig, PathConfig, PeerConfig, PortRange } from "./config.ts";
 import { globalTenant } from "./config.ts";
 import { compareNames } from "./entries.ts";
+import { holdsSuite } from "./holds.ts";
 import type { Input, Names, PlanInputs } from "./inputs.ts";
 import { rangesOverlap } from "./interfaces.ts";
 import { attachedAt, isOnLink, nexthopOf, pathNexthopKey } from "./links.ts";
@@ -149,7 +150,7 @@ function compilePath(place: PathPlace): Result<{ path: PathConfig; nexthop: Next
 /** Encrypted bodies need encrypted metadata for their key, and tags. */
 function payloadOf({ peer, spec: { payloadEncryption } }: PathPlace): Result<Pick<PathConfig, "payload">, Refusal> {
   if (payloadEncryption === undefined) return ok({});
-  if (payloadEncryption === "None" || (peer.metadataEncryption.enabled && peer.hmac.mode !== "Disabled")) return ok({ payload: suites[payloadEncryption] });
+  if (holdsSuite(suites[payloadEncryption], peer)) return ok({ payload: suites[payloadEncryption] });
   const what = peer.metadataEncryption.enabled ? "packets to this peer have no tags" : "the key of payloads would travel in clear metadata to this peer";
   return fail({ field: "payloadEncryption", complaint: { code: "conflict", message: `${payloadEncryption} cannot be used: ${what}`, fix: "set metadataEncryption.enabled and another hmac.mode at the peer, or leave payloadEncryption out" } });
 }

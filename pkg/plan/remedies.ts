@@ -11,7 +11,9 @@ import { globalTenant } from "./config.ts";
 import type { RouterConfig, ServiceConfig } from "./config.ts";
 import { entryMatches, matchersOf, tenantLine } from "./entries.ts";
 import type { Explanation, WhyQuestion } from "./explain.ts";
+import { weakPeers } from "./holds.ts";
 import { isOnLink } from "./links.ts";
+import { buildLookup } from "./lookup.ts";
 import { createNatTable } from "./nat.ts";
 
 /** RemedyAsk is a refusal with the objects that it comes from. */
@@ -32,7 +34,7 @@ export function candidatesOf(ask: RemedyAsk): Change[] {
   switch (ask.refusal.reason) {
     case "access": return accessChanges(ask, question);
     case "no-service": return [...unroutedChanges(ask, question), ...serviceChanges(ask.config, question)];
-    case "no-path": return [...pathChanges(ask, question, ask.refusal.service ?? ""), { object: idOf(ask.refusal.service), op: "remove", field: "servicePolicyRef" }];
+    case "no-path": return [...peerChanges(ask.config, question, ask.refusal.service ?? ""), ...pathChanges(ask, question, ask.refusal.service ?? ""), { object: idOf(ask.refusal.service), op: "remove", field: "servicePolicyRef" }];
     case "nat": return ["Interface", "None"].map((value) => ({ object: idOf(ask.refusal.service), op: "set", field: "sourceNat", value }));
     default: return [];
   }
@@ -97,6 +99,13 @@ function unroutedChanges(ask: RemedyAsk, question: WhyQuestion): Change[] {
   const fits = unrouted.filter(({ spec }) => spec.addresses.some((text) => containsAddress(acceptedPrefix(text), question.destination))
     && (spec.transports.length === 0 || spec.transports.some(({ protocol }) => protocolNumber(protocol, question.destination.family) === question.proto)));
   return fits.slice(0, mostServices).flatMap(({ metadata }) => pathChanges(ask, question, `${metadata.namespace}/${metadata.name}`).slice(0, mostWays));
+}
+
+/** A peer that a service does not go to, because its payloads are encrypted, gets encrypted metadata. */
+function peerChanges(config: RouterConfig, { destination }: WhyQuestion, name: string): Change[] {
+  const lookup = buildLookup(config), service = lookup.service(name);
+  const peers = service === undefined ? [] : weakPeers(lookup, service, destination.family).filter(({ metadataEncryption }) => !metadataEncryption.enabled);
+  return peers.slice(0, mostWays).map(({ origin: { object, field } }) => ({ object, op: "set", field: `${field.replace(/^spec\./, "")}.metadataEncryption.enabled`, value: true }));
 }
 
 /** The router gets a way to the service: one that others have, or a new one. */

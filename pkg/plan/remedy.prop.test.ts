@@ -26,7 +26,7 @@ test("P-1 P-2 the proposed change, applied to the configuration, makes the answe
         const after = compile({ objects: applyChange(objects, change) ?? [] });
         expect(explain(after.routers.get(config.name)!, question)).toMatchObject({ allow: true });
         expect(after.problems.filter((one) => one.severity === "error").length).toBeLessThanOrEqual(problems.filter((one) => one.severity === "error").length);
-        expect(changeText(change)).toMatch(/^(add|set|remove|create) .*(Service|ServiceRoute) shop\//);
+        expect(changeText(change)).toMatch(/^(add|set|remove|create) .*((Service|ServiceRoute) shop\/|Router (one|two) to true$)/);
       }
     }
   }), { numRuns: 120, interruptAfterTimeLimit: 60_000 });
@@ -82,6 +82,24 @@ test("no route: a new one where the destination is", () => {
   const config = compile({ objects }).routers.get("one")!;
   const found = findRemedy({ objects, config, question: ask(), refusal: explain(config, ask()) });
   expect(found?.change).toEqual({ object: "ServiceRoute shop/web-one", op: "create", field: "", value: { serviceRef: { name: "web" }, routers: ["one"], type: "Local", local: { interface: "lan0" } } });
+});
+
+test("8.2 payloads are to be encrypted and metadata is not: it is encrypted too; without tags that is not enough", () => {
+  const changeFor = (peer: object): string | undefined => {
+    const objects = [
+      parsedOf("Tenant", { name: "acme" }), web({ securityPolicyRef: { name: "strong" } }), parsedOf("SecurityPolicy", { name: "strong", namespace: "shop" }, { payloadEncryption: "GCM" }),
+      parsedOf("ServiceRoute", { name: "web", namespace: "shop" }, { serviceRef: { name: "web" }, routers: ["one"], type: "Peer", peer: { peer: "two" } }),
+      parsedOf("Router", { name: "one" }, {
+        interfaces: [{ name: "wan0", type: "WAN", addresses: ["192.0.2.1/24"], waypoints: [{ address: "192.0.2.1" }] }],
+        peers: [{ name: "two", psk: { file: "k" }, paths: [{ name: "v4", interface: "wan0", remoteAddress: "192.0.2.2" }], ...peer }],
+      }),
+    ];
+    const config = compile({ objects }).routers.get("one")!, asked = ask({ tenant: "acme" });
+    const found = findRemedy({ objects, config, question: asked, refusal: explain(config, asked) });
+    return found === undefined ? undefined : changeText(found.change);
+  };
+  expect(changeFor({ metadataEncryption: { enabled: false } })).toBe("set spec.peers[0].metadataEncryption.enabled of Router one to true");
+  expect(changeFor({ hmac: { mode: "Disabled" } })).toBeUndefined();
 });
 
 test("a change that no object accepts is none", () => {

@@ -12,7 +12,7 @@ import type { Suite } from "../svr/encode.ts";
 import type { Hkdf } from "../svr/keys.ts";
 import type { Metadata, PayloadKey } from "../svr/metadata.ts";
 import { FRAME_BYTES, payloadKeys, protectedGrowth, protectedLength, readFrame, trainShift } from "../svr/payload.ts";
-import { isStronger, offerSecurity, protectBits, readEcho, readSecurity, securityOf, suiteOf } from "../svr/protected.ts";
+import { canHold, isStronger, offerSecurity, protectBits, readEcho, readSecurity, securityOf, suiteOf } from "../svr/protected.ts";
 import type { SecurityAsk, SessionSecurity } from "../svr/protected.ts";
 import type { DropReason } from "../svr/reasons.ts";
 import { Protect, Role } from "../svr/session.ts";
@@ -50,11 +50,10 @@ export interface Protection {
 
 const PAYLOAD_KEY_BYTES = 32, TCP_SEQ_AT = 4;
 
-/** canCarry tells whether a session may be protected as wanted toward a peer: encrypted bodies need encrypted metadata for their key, and tags. */
-export function canCarry(turn: Turn, wanted: Pick<SecurityAsk, "suite" | "everyPacket">, peer: PeerEntry): boolean {
-  const isSecret = wanted.suite !== SUITE_CLEAR;
-  if (!isSecret && !wanted.everyPacket) return true;
-  return turn.protection.tools !== undefined && (!isSecret || (peer.suite !== SUITE_CLEAR && peer.mode !== "disabled"));
+/** canCarry tells whether a session may be protected as wanted toward a peer: this machine has what it needs, and the peer can hold it. */
+export function canCarry(turn: Turn, { suite, everyPacket }: Pick<SecurityAsk, "suite" | "everyPacket">, peer: PeerEntry): boolean {
+  const isProtected = suite !== SUITE_CLEAR || everyPacket;
+  return (!isProtected || turn.protection.tools !== undefined) && canHold(suite, { metadataSuite: peer.suite, hasTags: peer.mode !== "disabled" });
 }
 
 /** isBeyond tells metadata of a session that this machine cannot protect as it says. */

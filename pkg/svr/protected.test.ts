@@ -5,7 +5,7 @@ import type { AdaptiveStart } from "./adaptive.ts";
 import { parseHeader, parsePayload } from "./decode.ts";
 import { encodeMetadata, type Suite } from "./encode.ts";
 import type { Metadata } from "./metadata.ts";
-import { askOver, askOverAll, isStronger, isWeaker, offerSecurity, protectBits, raisedBy, readEcho, readSecurity, securityOf, securityTlvs, securityWord, storedSecurity, type SecurityAsk, type SessionSecurity } from "./protected.ts";
+import { askOver, askOverAll, canHold, isStronger, isWeaker, offerSecurity, protectBits, raisedBy, readEcho, readSecurity, securityOf, securityTlvs, securityWord, storedSecurity, type SecurityAsk, type SessionSecurity } from "./protected.ts";
 import { Protect, Role } from "./session.ts";
 import { flowSession } from "../../test/support/flows.ts";
 
@@ -51,6 +51,11 @@ test("8.2 of several paths of a session the most that is asked counts, and a pol
     const isMet = ({ suite, adaptive }: SecurityAsk): boolean => suite === 0 || (all.suite !== 0 && (adaptive || !all.adaptive));
     return paths.every((path) => isMet(askOver(ask, path))) && (ask.clearPaths || isMet(ask)) && all.everyPacket === ask.everyPacket;
   }));
+});
+
+test("8.2 a peer can hold encrypted bodies if their key is encrypted and packets have tags; clear ones always", () => {
+  const held = ([0, 2] as const).map((suite) => [{ metadataSuite: 1, hasTags: true }, { metadataSuite: 0, hasTags: true }, { metadataSuite: 1, hasTags: false }].map((peer) => canHold(suite, peer as { metadataSuite: Suite; hasTags: boolean })));
+  expect(held).toEqual([[true, true, true], [true, false, false]]);
 });
 
 test("8.2 no key goes over a path whose metadata is clear", () => {

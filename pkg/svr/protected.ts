@@ -34,6 +34,11 @@ export function askOverAll(ask: SecurityAsk, paths: readonly { payload?: Suite }
   return asks.reduce((most, one) => (weight(one) > weight(most) ? one : most), asks[0] ?? ask);
 }
 
+/** canHold tells whether bodies may be encrypted toward a peer: they need encrypted metadata for their key, and tags. */
+export function canHold(suite: Suite, peer: { metadataSuite: Suite; hasTags: boolean }): boolean {
+  return suite === wire.SUITE_CLEAR || (peer.metadataSuite !== wire.SUITE_CLEAR && peer.hasTags);
+}
+
 /** SessionSecurity is what a session has: a suite that does not encrypt yet is armed (protocol 8.3). */
 export interface SessionSecurity {
   suite: Suite;

@@ -27,8 +27,8 @@ function tablesOf(config: RouterConfig): Tables {
   return buildTables({ config, ids, keys }, { nameId, nameOf: (id) => [...numbered].find(([, one]) => one === id)?.[0] });
 }
 
-/** A turn that has ports for everybody, which is all that choosing a way asks of it. */
-const turnOf = (tables: Tables): Turn => ({ tables, nowMs: 0, ports: { natStart: () => 0, pair: () => ({ local: 16_384, remote: 16_385 }) } }) as unknown as Turn;
+/** A turn that has ports for everybody and can protect what is asked, which is all that choosing a way asks of it. */
+const turnOf = (tables: Tables): Turn => ({ tables, nowMs: 0, protection: { tools: {} }, ports: { natStart: () => 0, pair: () => ({ local: 16_384, remote: 16_385 }) } }) as unknown as Turn;
 
 const hostOf = ({ family }: WhyQuestion["destination"]): WhyQuestion["destination"] => addressOf(family === 4 ? "10.1.0.77" : "fd00:1::77");
 
@@ -66,6 +66,27 @@ test("P-1 P-2 P-3 N-3 N-4 svrctl why says what a shard decides", () => {
     }
   }), { numRuns: 500 });
   expect([...seen]).toEqual(expect.arrayContaining(["access", "allow", "nat", "no-path", "no-service"]));
+});
+
+test.each<[string, object, object, string | undefined]>([
+  ["by the default", {}, {}, "to peer two by path two/v4"],
+  ["where metadata is clear", { metadataEncryption: { enabled: false } }, {}, undefined],
+  ["where packets have no tags", { hmac: { mode: "Disabled" } }, {}, undefined],
+  ["where metadata is clear, by a path that says clear and is not believed", { metadataEncryption: { enabled: false } }, { payloadEncryption: "None" }, undefined],
+])("8.2 svrctl why and a shard say the same of a service with encrypted payloads toward a peer %s", (_name, peer, path, way) => {
+  const objects = [
+    parsedOf("Tenant", { name: "acme" }), parsedOf("SecurityPolicy", { name: "strong", namespace: "shop" }, { payloadEncryption: "GCM" }),
+    parsedOf("Service", { name: "web", namespace: "shop" }, { addresses: ["0.0.0.0/0"], access: [{ tenant: "acme" }], securityPolicyRef: { name: "strong" } }),
+    parsedOf("ServiceRoute", { name: "r", namespace: "shop" }, { serviceRef: { name: "web" }, routers: ["one"], type: "Peer", peer: { peer: "two" } }),
+    parsedOf("Router", { name: "one" }, {
+      interfaces: [{ name: "wan0", type: "WAN", addresses: ["192.0.2.1/24"], waypoints: [{ address: "192.0.2.1" }] }],
+      peers: [{ name: "two", psk: { file: "k" }, paths: [{ name: "v4", interface: "wan0", remoteAddress: "192.0.2.2", ...path }], ...peer }],
+    }),
+  ];
+  const config = compile({ objects }).routers.get("one")!, question = { tenant: "acme", proto: 6, port: 0, destination: addressOf("10.2.0.7") };
+  const expected = way === undefined ? { allow: false, reason: "no-path", service: "shop/web" } : { allow: true, service: "shop/web" };
+  expect(decide(tablesOf(config), question)).toEqual({ ...expected, ...(way !== undefined && { way }) });
+  expect(explain(config, question)).toMatchObject(expected);
 });
 
 test("6.3 W-11 the cheapest way whatever its family; of equal ones that of the packet's own", () => {

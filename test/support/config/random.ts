@@ -40,7 +40,7 @@ const transports = fc.oneof(fc.constant([]), fc.uniqueArray(fc.record({ protocol
 const access = fc.uniqueArray(fc.record({ tenant: fc.constantFrom(...tenantNames), permission: fc.constantFrom("Allow", "Allow", "Deny") }), { minLength: 1, maxLength: 3, selector: (one) => one.tenant });
 const service = fc.record({
   name: fc.constantFrom(...serviceNames), addresses: subset(prefixes, 3, 1), transports, access, scope: fc.constantFrom("Private", "Private", "Public"), enabled: fc.constantFrom(true, true, true, false),
-  sourceNat: fc.constantFrom("None", "Interface", "Pool"), servicePolicyRef: rarely(fc.constantFrom("ordered", "gone").map((name) => ({ name }))), securityPolicyRef: rarely(fc.constantFrom("plain", "strong").map((name) => ({ name }))),
+  sourceNat: fc.constantFrom("None", "Interface", "Pool"), servicePolicyRef: rarely(fc.constantFrom("ordered", "gone").map((name) => ({ name }))), securityPolicyRef: rarely(fc.constantFrom("plain", "strong", "strong", "tagged", "trusting").map((name) => ({ name }))),
 }).map(({ name, ...spec }) => parsedOf("Service", { name, namespace: "shop" }, without(spec)));
 
 const way = fc.oneof(
@@ -55,28 +55,33 @@ const policies = [
   parsedOf("ServicePolicy", { name: "ordered", namespace: "shop" }, { vectors: [{ name: "mpls" }, { name: "internet" }, { name: "lte", use: "Never" }] }),
   parsedOf("SecurityPolicy", { name: "plain", namespace: "shop" }),
   parsedOf("SecurityPolicy", { name: "strong", namespace: "shop" }, { payloadEncryption: "GCM" }),
+  parsedOf("SecurityPolicy", { name: "tagged", namespace: "shop" }, { hmacScope: "EveryPacket" }),
+  parsedOf("SecurityPolicy", { name: "trusting", namespace: "shop" }, { payloadEncryption: "CBC", adaptive: false, clearPaths: true }),
 ];
+
+/** What decides whether a peer can hold encrypted payloads. */
+const protection = { metadataEncryption: rarely(fc.record({ enabled: fc.boolean(), suite: fc.constantFrom("CBC", "GCM") })), hmac: rarely(fc.constantFrom("Disabled", "Regular").map((mode) => ({ mode }))) };
 
 /** A router of the pair; `end` is its last byte on the link between them. */
 function router(name: string, other: string, end: number): fc.Arbitrary<ParsedObject> {
   const peerEnd = 3 - end;
   const path = fc.uniqueArray(fc.record({
     name: fc.constantFrom("v4", "v6", "x"), interface: fc.constantFrom("wan0", "wan0", "lan0"), vector: sometimes(fc.constantFrom("mpls", "lte")),
-    remoteAddress: fc.constantFrom(`192.0.2.${peerEnd}`, `2001:db8::${peerEnd}`, "203.0.113.9"),
+    remoteAddress: fc.constantFrom(`192.0.2.${peerEnd}`, `2001:db8::${peerEnd}`, "203.0.113.9"), payloadEncryption: rarely(fc.constantFrom("None", "CBC")),
   }), { minLength: 1, maxLength: 3, selector: (one) => one.name }).map((list) => list.map(without));
   const lan1 = fc.constantFrom(["10.1.0.1/24"], ["fd00:1::1/64"], []);
   const nat = fc.record({
     pools: fc.uniqueArray(fc.record({ name: fc.constantFrom("p", "q"), addresses: subset(["198.51.100.0/30", "2001:db8:5::/64"], 2, 1), tenants: subset(tenantNames, 2) }), { maxLength: 2, selector: (one) => one.name }),
     static: fc.array(fc.record({ inside: fc.constantFrom("10.2.0.0/24", "10.1.0.64/26"), outside: fc.constantFrom("11.0.0.0/24", "11.0.0.0/26", "fd00:9::/64"), interface: fc.constantFrom("lan0", "lan1", "wan0") }), { maxLength: 2 }),
   });
-  return fc.record({ path, nat, lan1, allowed: subset([...tenantNames, globalTenant], 3), psk: fc.oneof({ weight: 9, arbitrary: fc.constant({ file: "k" }) }, { weight: 1, arbitrary: fc.constant(undefined) }) }).map((part) => parsedOf("Router", { name }, {
+  return fc.record({ path, nat, lan1, allowed: subset([...tenantNames, globalTenant], 3), psk: fc.oneof({ weight: 9, arbitrary: fc.constant({ file: "k" }) }, { weight: 1, arbitrary: fc.constant(undefined) }), ...protection }).map((part) => parsedOf("Router", { name }, {
     interfaces: [
       { name: "lan0", type: "LAN", neighbourhood: "campus", addresses: ["10.1.0.1/24", "fd00:1::1/64"], gateways: ["10.1.0.254"], vlans: [{ id: 7, addresses: ["10.1.0.1/24"] }] },
       { name: "lan1", type: "Shared", addresses: part.lan1 },
       { name: "wan0", type: "WAN", addresses: [`192.0.2.${end}/24`, `2001:db8::${end}/64`], waypoints: [{ address: `192.0.2.${end}` }, { address: `2001:db8::${end}` }] },
     ],
     nat: part.nat,
-    peers: [without({ name: other, paths: part.path, psk: part.psk, allowedTenants: part.allowed })],
+    peers: [without({ name: other, paths: part.path, psk: part.psk, allowedTenants: part.allowed, metadataEncryption: part.metadataEncryption, hmac: part.hmac })],
   }));
 }
 

@@ -15,6 +15,16 @@ describe("tally", () => {
     expect(summaryLine(jestTally("unit", text, status))).toBe(line);
   });
 
+  test("a failure says what it says of itself, without colours, and not more than a screen of it", () => {
+    const text = JSON.stringify({ testResults: [{ name: "a.test.ts", message: "", assertionResults: [
+      { status: "failed", fullName: "one", failureMessages: ["\u001b[31mExpected\u001b[39m 1\n\nReceived 2"] },
+      { status: "failed", fullName: "two", failureMessages: ["x".repeat(10_000)] },
+    ] }] });
+    const [one, two] = jestTally("unit", text, "1").failed;
+    expect(one).toBe("unit: one\n    Expected 1\n    Received 2");
+    expect(two?.length).toBeLessThan(1_300);
+  });
+
   test("tools and coverage count as one test each, and levels add up", () => {
     const covered = JSON.stringify({ f: { path: "f.ts", statementMap: { 0: { start: { line: 7 } }, 1: { start: { line: 9 } } }, s: { 0: 0, 1: 3 } } });
     expect(uncoveredLines(covered)).toEqual(["f.ts:7"]);

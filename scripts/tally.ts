@@ -1,5 +1,6 @@
 // Adds up what the levels of a test run report: jest's JSON report and its coverage map become counts, failures and
 // skips. Called by scripts/test.ts. Total: an unexpected report is a failure with its text, never an exception.
+import { stripVTControlCharacters } from "node:util";
 
 /** Tally is the outcome of one level or of a whole run. */
 export interface Tally {
@@ -10,7 +11,7 @@ export interface Tally {
 
 interface JestReport {
   numRuntimeErrorTestSuites: number;
-  testResults: { name: string; message: string; assertionResults: { status: string; fullName: string }[] }[];
+  testResults: { name: string; message: string; assertionResults: { status: string; fullName: string; failureMessages?: string[] }[] }[];
 }
 
 interface CoveredFile {
@@ -39,15 +40,24 @@ export function toolTally(name: string, status: string): Tally {
   return status === "0" ? { passed: 1, failed: [], skipped: [] } : { passed: 0, failed: [`${name} ended with ${status}`], skipped: [] };
 }
 
+const MOST_TOLD = 1_200; // characters of one failure
+
+/** told is what a failure says of itself, without colours and bounded: who reads only the end of a long run sees it there. */
+function told(messages: readonly string[]): string {
+  const text = stripVTControlCharacters(messages.join("\n"));
+  const short = text.length > MOST_TOLD ? `${text.slice(0, MOST_TOLD)} ...` : text;
+  return short.split("\n").filter((line) => line.trim() !== "").map((line) => `\n    ${line}`).join("");
+}
+
 /** jestTally counts the tests of jest's JSON report; a report that is missing, or a status without a failed test, is a failure. */
 export function jestTally(name: string, report: string | undefined, status: string): Tally {
   if (report === undefined) return { passed: 0, failed: [`${name}: jest ended with ${status} and wrote no report`], skipped: [] };
   const tally: Tally = { passed: 0, failed: [], skipped: [] };
   for (const suite of (JSON.parse(report) as JestReport).testResults) {
     if (suite.assertionResults.length === 0) tally.failed.push(`${name}: ${suite.name} did not run: ${suite.message.split("\n", 1)[0] ?? ""}`);
-    for (const { status: outcome, fullName } of suite.assertionResults) {
+    for (const { status: outcome, fullName, failureMessages = [] } of suite.assertionResults) {
       if (outcome === "passed") tally.passed++;
-      else if (outcome === "failed") tally.failed.push(`${name}: ${fullName}`);
+      else if (outcome === "failed") tally.failed.push(`${name}: ${fullName}${told(failureMessages)}`);
       else tally.skipped.push(`${name}: ${fullName}`);
     }
   }

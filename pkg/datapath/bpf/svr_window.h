@@ -24,9 +24,10 @@ static __always_inline bool svr_window_after(__u32 a, __u32 b)
 /* svr_window_moved: how far sequence numbers may lie ahead. */
 static __always_inline __u32 svr_window_moved(const struct svr_session *s)
 {
-	__u32 label = s->label, passes = (label & (SVR_PROTECT_ENCRYPTED | SVR_PROTECT_ENCRYPTED_REV)) != 0;
+	__u32 label = s->label;
+	__u32 passes = label / SVR_PROTECT_ENCRYPTED | label / SVR_PROTECT_ENCRYPTED_REV, here = label / SVR_PROTECT_BODY_FWD | label / SVR_PROTECT_BODY_REV;
 
-	return passes * ((label & (SVR_PROTECT_BODY_FWD | SVR_PROTECT_BODY_REV)) == 0) * SVR_WINDOW_MOVED;
+	return (passes & ~here & 1) * SVR_WINDOW_MOVED; /* no comparison: the verifier would walk two ways from here */
 }
 
 /* Scale of a side. */

@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import { TAG_BYTES } from "../../pkg/svr/constants.ts";
 import { createAuthority, writeIdentity } from "../support/ca.ts";
 import { startCapture } from "../support/capture.ts";
+import { hideLibrary } from "../support/engines.ts";
 import { openNet } from "../support/net.ts";
 import { describeNet } from "../support/probe.ts";
 import { Fabric } from "../support/router.ts";
@@ -24,7 +25,7 @@ const server = hostAddress(2, 4);
 interface Clocked { fabric: Fabric; r1: Router; r2: Router; setClock(ms: number): void; begins(): Promise<number>; skewed(router: Router): Promise<number> }
 
 /** Two routers, the clock of r2 moved. */
-async function openClocked(site: Site, prepare: (router: Router) => Promise<void> = () => Promise.resolve()): Promise<Clocked> {
+async function openClocked(site: Site, prepare: (router: Router, folder: string) => void | Promise<void> = () => undefined): Promise<Clocked> {
   const fabric = new Fabric(await openNet(pair), site);
   const [r1, r2] = [fabric.router("r1"), fabric.router("r2")], file = join(fabric.net.folder, "clock-r2");
   const setClock = (ms: number): void => { writeFileSync(file, String(ms)); };
@@ -32,7 +33,7 @@ async function openClocked(site: Site, prepare: (router: Router) => Promise<void
   r2.environment["NODE_OPTIONS"] = `--import=${pathToFileURL(join(import.meta.dirname, "../support/clockshift.ts")).href}`;
   r2.environment["CLOCK_SHIFT_FILE"] = file;
   await Promise.all(fabric.routers.map(async (router) => {
-    await prepare(router);
+    await prepare(router, fabric.net.folder);
     await router.start();
   }));
   await startUdpServer(fabric.net, "b", { address: server, port: UDP });
@@ -110,4 +111,28 @@ describeNet("7.1 modes, windows and clocks", () => {
       await fabric.close();
     }
   }, 240_000);
+
+  test("EveryPacket: each packet of a session that lives is judged by the clock, in both directions; it goes on when clocks agree again", async () => {
+    const site = { ...openSite({ more: { securityPolicyRef: { name: "tagged" } } }), policies: { tagged: { hmacScope: "EveryPacket" } } };
+    // the engine of r2 is node:crypto: what moves its clock reaches no library in C
+    const { fabric, r1, r2, setClock, skewed } = await openClocked(site, (router, folder) => { if (router.name === "r2") hideLibrary(router, folder); });
+    try {
+      const client = await startUdpClient(fabric.net, "a", { to: server, port: UDP, waitMs: 700 });
+      const rounds = async (): Promise<number> => (await client.send(5)).answered;
+      for (const ms of [0, 1_900, -1_900]) {
+        setClock(ms);
+        expect([ms, await rounds(), await skewed(r2)]).toEqual([ms, 5, 0]);
+      }
+      for (const ms of [10_000, -10_000]) {
+        setClock(ms);
+        await waitFor(`nothing passes ${ms} ms apart`, async () => await rounds() === 0);
+        expect(await skewed(r2)).toBeGreaterThan(0);
+        setClock(0);
+        await waitFor("the session goes on", async () => await rounds() === 5);
+      }
+      for (const router of [r1, r2]) expect(Object.keys(await router.drops()).filter((reason) => reason !== "hmac-clock-skew")).toEqual([]);
+    } finally {
+      await fabric.close();
+    }
+  }, 120_000);
 });

@@ -3,11 +3,10 @@
 //   a --lan0 r1 wan0 == west0 t east0 == wan0 r2 lan0-- b        captures on both links
 //
 // Services by their ports: a tag on each packet, bodies encrypted with CBC, with GCM. S-4 and what hosts see of it: nothing.
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { startCapture } from "../support/capture.ts";
 import type { Capture } from "../support/capture.ts";
 import { flipped } from "../support/bend.ts";
+import { hideLibrary } from "../support/engines.ts";
 import { forgetSession } from "../support/forget.ts";
 import { openInjector } from "../support/inject.ts";
 import { openNet } from "../support/net.ts";
@@ -162,11 +161,9 @@ describeNet("protected sessions", () => {
   }, 60_000);
 
   test("a router without libipsec-mb protects by node:crypto, and says so; its peers see no difference", async () => {
-    const libraries = join(fabric.net.folder, "libraries"), egress = fabric.router("r2");
-    await mkdir(libraries);
-    await writeFile(join(libraries, "libIPSec_MB.so.1"), ""); // found first, and no library
-    egress.environment["LD_LIBRARY_PATH"] = libraries;
+    const egress = fabric.router("r2");
     await egress.stop();
+    hideLibrary(egress, fabric.net.folder);
     await egress.start();
     expect([(await egress.status()).protection, (await r1.status()).protection]).toEqual(["node:crypto: libipsec-mb is not installed", "libipsec-mb"]);
     for (const { family, first } of kinds) {

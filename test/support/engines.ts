@@ -1,5 +1,7 @@
 // The seal engines that tests and benches run on. Both always run: the native library is built by scripts/setup, and its
 // CPU instructions are as old as the machines that tests run on; without them the test fails and says so.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { openNative } from "../../pkg/native/binding.ts";
 import { createNativeEngine } from "../../pkg/security/native-engine.ts";
 import type { NativeEngine } from "../../pkg/security/native-engine.ts";
@@ -38,3 +40,11 @@ export const protectEngines = [
   { name: "libipsec-mb", make: (slots: number): MadeProtect => makeProtect("native", slots) },
   { name: "node:crypto", make: (slots: number): MadeProtect => makeProtect("node", slots) },
 ];
+
+/** hideLibrary makes a router that starts next find no libipsec-mb: its engine is node:crypto then. `folder` is the test's own. */
+export function hideLibrary(router: { name: string; environment: Record<string, string> }, folder: string): void {
+  const libraries = join(folder, `libraries-${router.name}`);
+  mkdirSync(libraries);
+  writeFileSync(join(libraries, "libIPSec_MB.so.1"), ""); // found first, and no library
+  router.environment["LD_LIBRARY_PATH"] = libraries;
+}

@@ -159,7 +159,7 @@ function startSigning({ options, stores, trust, leads }: Parts, requests: KubeSt
   const { signer, kube, clock, events, classes, log } = options;
   if (signer === undefined || requests === undefined || trust === undefined) return { all: () => undefined, drain: () => Promise.resolve() };
   const askers = followAskers(requests);
-  const parts = { kube, requests, askers, signer, authority: () => trust.signer(), events, clock, leads, routers: stores.routers, daemonSets: stores.daemonSets, routerNamespace: classes.namespace, sha256: options.sha256 };
+  const parts = { kube, requests, askers, signer, authority: () => trust.signer(), events, clock, log, leads, routers: stores.routers, daemonSets: stores.daemonSets, routerNamespace: classes.namespace, sha256: options.sha256 };
   const queue = options.openQueue({ name: "requests", workers: SIGNERS, work: (name) => reconcileRequest(parts, name), told: (key, outcome) => { logOutcome(log, { name: "requests", key, outcome }); } });
   const add = (object: KubeObject): void => {
     if (askers.isBeyond(object)) queue.addBehind([object.metadata.name]); // one pod that floods keeps nobody waiting

@@ -4,6 +4,7 @@ import { routerSigner } from "../api/names.ts";
 import { SvrError } from "../base/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventSink, KubeEvent, KubeObject, KubeStore, Outcome } from "../ports/kube.ts";
+import type { Log } from "../ports/log.ts";
 import type { AuthorityKeys, RouterSigner } from "../ports/signer.ts";
 import { requestsMost } from "./askers.ts";
 import type { Askers } from "./askers.ts";
@@ -21,6 +22,8 @@ export interface SigningParts extends RequesterParts {
   authority: () => Promise<AuthorityKeys | undefined>;
   events: EventSink;
   clock: Clock;
+  /** each decision is an entry: who asked, for which router, what became of it */
+  log: Log;
   leads: () => boolean;
 }
 
@@ -70,17 +73,23 @@ async function grant(parts: SigningParts, object: KubeObject, { router, isApprov
   const { kube, signer, clock, leads } = parts;
   const spec = object["spec"] as RequestSpec;
   const lifeMs = Math.min(LIFE_MS, Math.max(SHORTEST_MS, (spec.expirationSeconds ?? Infinity) * 1_000));
-  const certificate = await told(parts, object, async () => {
+  const signed = await told(parts, object, async () => {
     const authority = await parts.authority();
     return authority === undefined ? undefined : signer.sign(authority, { request: requestOf(spec), router, lifeMs, nowMs: clock.unixMs() });
   });
-  if (certificate === undefined) return { after: UNKNOWN_AGAIN_MS };
+  if (signed === undefined) return { after: UNKNOWN_AGAIN_MS };
   if (!leads()) return { done: true };
   if (!isApproved) await decide(parts, object, { decision: "Approved", message: `a pod of Router ${router} asked` });
   if (!leads()) return { done: true };
-  await kube.apply(signingRequests, bare(object, { certificate: Buffer.from(certificate, "utf8").toString("base64") }), { manager: "opensvr-operator-status", subresource: "status", force: true });
+  await kube.apply(signingRequests, bare(object, { certificate: Buffer.from(signed.certificate, "utf8").toString("base64") }), { manager: "opensvr-operator-status", subresource: "status", force: true });
   tellRouter(parts, router, { type: "Normal", reason: "CertificateIssued", note: `request ${object.metadata.name} is signed: a certificate for ${Math.round(lifeMs / 60_000)} minutes` });
+  parts.log.info({ audit: "certificate signed", ...whoAsked(object), router, serial: signed.serial, minutes: Math.round(lifeMs / 60_000) }, "a router has a certificate");
   return { done: true };
+}
+
+/** Who asked is what the API server wrote down, not what the request says. */
+function whoAsked(object: KubeObject): { request: string; by: string } {
+  return { request: object.metadata.name, by: (object["spec"] as RequestSpec).username ?? "" };
 }
 
 /** What became of a request is news of the Router that it is of, where that is known. */
@@ -101,6 +110,7 @@ async function told<T>({ events }: SigningParts, regarding: KubeObject, work: ()
 
 async function refuse(parts: SigningParts, object: KubeObject, { router, ...told }: { decision: Decision; message: string; router: string | undefined }): Promise<void> {
   await decide(parts, object, told);
+  parts.log.warn({ audit: "certificate denied", ...whoAsked(object), ...(router !== undefined && { router }), detail: told.message }, "who asked for the certificate of a router got none");
   parts.events.emit({ regarding: object, type: "Warning", reason: "CertificateDenied", action: "Sign", note: told.message });
   if (router !== undefined) tellRouter(parts, router, { type: "Warning", reason: "CertificateDenied", note: `request ${object.metadata.name}: ${told.message}` });
 }

@@ -13,7 +13,7 @@ const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /** Certificates are words; an authority is known by its word. */
 const signer: RouterSigner = {
-  judge: () => Promise.resolve(undefined), sign: () => Promise.resolve("signed"), create: () => Promise.resolve({ certificate: first, key: "key" }),
+  judge: () => Promise.resolve(undefined), sign: () => Promise.resolve({ certificate: "signed", serial: "1" }), create: () => Promise.resolve({ certificate: first, key: "key" }),
   facts: ({ certificate }) => Promise.resolve({ top: certificate, key: certificate }),
   certificates: (text) => (/^[ab]+$/.test(text) ? [{ pem: text, notAfter: Infinity }] : []),
 };

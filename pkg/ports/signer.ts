@@ -13,8 +13,8 @@ export interface TrustedCertificate { pem: string; notAfter: number }
 export interface RouterSigner {
   /** what is wrong with the request for this router, undefined when it names it alone, has a right key and its own signature */
   judge(request: string, router: string): Promise<string | undefined>;
-  /** the certificate, PEM; the request is judged again */
-  sign(authority: AuthorityKeys, of: { request: string; router: string; lifeMs: number; nowMs: number }): Promise<string>;
+  /** the certificate, PEM, with what is issued by that authority before it, and its serial number; the request is judged again */
+  sign(authority: AuthorityKeys, of: { request: string; router: string; lifeMs: number; nowMs: number }): Promise<{ certificate: string; serial: string }>;
   /** what routers are to know of an authority; rejects with SVR_AUTHORITY when they would not believe what it signs */
   facts(authority: AuthorityKeys, nowMs: number): Promise<AuthorityFacts>;
   /** the certificates of a text, PEM, and nothing else of it; none when one of them is no certificate */

@@ -14,7 +14,8 @@ export function createRouterSigner(): RouterSigner {
   return {
     judge: judgeRequest,
     async sign(authority, { request, router, lifeMs, nowMs }) {
-      return (await signRequest(authority, { request, router, days: lifeMs / DAY_MS, nowMs })).certificate;
+      const { certificate, issued } = await signRequest(authority, { request, router, days: lifeMs / DAY_MS, nowMs });
+      return { certificate, serial: issued.serial };
     },
     async facts(authority, nowMs) {
       const { request } = await makeRequest(TRIAL, "Ed25519");

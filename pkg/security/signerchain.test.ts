@@ -11,8 +11,8 @@ const root = await createAuthority(), signer = createRouterSigner();
 const { request } = await makeRequest("r1", "Ed25519");
 const hour = 3_600_000;
 
-function sign(authority: { certificate: string; key: string }, nowMs = Date.now()): Promise<string> {
-  return signer.sign(authority, { request, router: "r1", lifeMs: hour, nowMs });
+async function sign(authority: { certificate: string; key: string }, nowMs = Date.now()): Promise<string> {
+  return (await signer.sign(authority, { request, router: "r1", lifeMs: hour, nowMs })).certificate;
 }
 
 function believed(chain: string, { der }: TestAuthority): unknown {

@@ -1,6 +1,6 @@
 // Certificates of routers in a cluster: the operator with the rights of the chart approves and signs what a pod of a RouterClass asks for
 // itself, and denies everything else with a reason. A real API server writes down who asked.
-import { webcrypto } from "node:crypto";
+import { webcrypto, X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -179,6 +179,13 @@ describe("denied with a reason", () => {
     expect(Date.parse(conditions[0]?.lastUpdateTime ?? "") - Date.parse(creationTimestamp)).toBeLessThan(5_000);
     const told = (): string => kube.kubectl(["get", "events.events.k8s.io", "-A", "-o", `jsonpath={range .items[?(@.regarding.kind=="Router")]}{.regarding.name} {.type} {.reason}: {.note}{"\\n"}{end}`]);
     await waitFor("both are told", () => /edge-n1 Normal CertificateIssued: request ask-\d+ is signed/.test(told()) && /edge-n2 Warning CertificateDenied: request ask-\d+: .*wrong-name/.test(told()), { ...slow, show: told });
+    const entry = (what: object): Promise<Record<string, unknown>> => waitFor(`an entry of ${JSON.stringify(what)}`, () => operator.lines.filter((line) => line.includes('"audit":'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>).find((one) => Object.entries(what).every(([field, value]) => one[field] === value)), { ...slow, show: () => operator.lines.slice(-5).join("\n") });
+    expect(await entry({ audit: "certificate denied", request: name })).toMatchObject({ by: `system:serviceaccount:${namespace}:${account}`, detail: expect.stringContaining("does not belong") as string });
+    const signed = await entry({ audit: "certificate signed", router: "edge-n1" });
+    expect(signed).toMatchObject({ request: expect.stringMatching(/^ask-/) as string, by: `system:serviceaccount:${namespace}:${account}`, serial: expect.stringMatching(/^[0-9a-f]+$/) as string });
+    const { certificate = "" } = await answerOf(String(signed["request"]));
+    expect(new X509Certificate(textIn(certificate)).serialNumber.toLowerCase().replace(/^0+/, "")).toBe(String(signed["serial"]).replace(/^0+/, ""));
   }, 60_000);
 
   test("a request that somebody else's pod sends again", async () => {

@@ -138,6 +138,7 @@ function compilePath(place: PathPlace): Result<{ path: PathConfig; nexthop: Next
   const mtu = mtuOf(place, one);
   const key = pathNexthopKey(peer.name, spec.name);
   const ports = announcedPorts(place, remote);
+  compareCiphers(place, local.value);
   const path: PathConfig = {
     key: `${peer.name}/${spec.name}`, peer: peer.name, name: spec.name, ...(spec.vector === undefined ? {} : { vector: spec.vector }),
     interface: one.name, ifnum: one.ifnum, vlan: network.vlan, family: remote.family, local: local.value, remote, nexthop: key, mtu, pairs: spec.pairs,
@@ -153,6 +154,16 @@ function payloadOf({ peer, spec: { payloadEncryption } }: PathPlace): Result<Pic
   if (holdsSuite(suites[payloadEncryption], peer)) return ok({ payload: suites[payloadEncryption] });
   const what = peer.metadataEncryption.enabled ? "packets to this peer have no tags" : "the key of payloads would travel in clear metadata to this peer";
   return fail({ field: "payloadEncryption", complaint: { code: "conflict", message: `${payloadEncryption} cannot be used: ${what}`, fix: "set metadataEncryption.enabled and another hmac.mode at the peer, or leave payloadEncryption out" } });
+}
+
+/** Each router sends as its own object says: one direction of a path would be encrypted otherwise than the other. */
+function compareCiphers({ work, peer, spec, field }: PathPlace, local: IpAddress): void {
+  const announced = work.locals.find((one) => one.waypoint && sameAddress(one.address, local))?.publicAddress ?? local;
+  const sides = work.inputs.Router.get(peer.name)?.object.spec.peers.filter((one) => one.name === work.input.object.metadata.name) ?? [];
+  const back = sides.flatMap((one) => one.paths).filter((one) => sameAddress(acceptedAddress(one.remoteAddress), announced));
+  if (back.length === 0 || back.some((one) => one.payloadEncryption === spec.payloadEncryption)) return;
+  const [theirs, ours] = [back[0]?.payloadEncryption, spec.payloadEncryption].map((one) => one ?? "nothing");
+  work.report.warn(work.input, `${field}.payloadEncryption`, { code: "conflict", message: `Router ${peer.name} says ${theirs} for this path, this one ${ours}`, fix: "write the same on both routers" });
 }
 
 /** The own waypoint address of a path: the one given, or the first of the network in the family of the remote address. */

@@ -1,9 +1,9 @@
 // Whether a peer can hold what a service asks for: encrypted payloads need encrypted metadata and tags (protocol 8.2). Shards leave out
-// ways to peers that cannot, and so does explain. Pure; called by peers.ts, explain.ts, explainsteps.ts and remedies.ts.
+// ways to peers that cannot, and so does explain. Pure; called by peers.ts, routes.ts, explain.ts, explainsteps.ts and remedies.ts.
 import type { IpFamily } from "../base/address.ts";
 import { askOver, canHold } from "../svr/protected.ts";
 import type { Suite } from "../svr/encode.ts";
-import type { PeerConfig, RouteConfig, ServiceConfig } from "./config.ts";
+import type { PathConfig, PeerConfig, RouteConfig, ServiceConfig } from "./config.ts";
 import type { Lookup } from "./lookup.ts";
 import { suites } from "./services.ts";
 
@@ -26,6 +26,11 @@ export function weakPeers(lookup: Lookup, service: ServiceConfig, family: IpFami
 
 function weakPeer(lookup: Lookup, service: ServiceConfig, route: RouteConfig): PeerConfig | undefined {
   if (route.kind !== "peer") return undefined;
-  const peer = lookup.peer(route.peer), { suite } = askOver(service.security ?? clear, lookup.path(route.path));
-  return peer === undefined || holdsSuite(suite, peer) ? undefined : peer;
+  const peer = lookup.peer(route.peer);
+  return peer === undefined || holdsService(service, lookup.path(route.path), peer) ? undefined : peer;
+}
+
+/** holdsService tells whether a peer can hold what a service asks for over a path. */
+export function holdsService(service: Pick<ServiceConfig, "security">, path: Pick<PathConfig, "payload"> | undefined, peer: Parameters<typeof holdsSuite>[1]): boolean {
+  return holdsSuite(askOver(service.security ?? clear, path).suite, peer);
 }

@@ -7,6 +7,7 @@ import type { ServiceRoute } from "../api/serviceroute.ts";
 import { acceptedAddress } from "./accepted.ts";
 import type { InterfaceConfig, LocalRouteConfig, NexthopConfig, PathConfig, PeerConfig, PeerRouteConfig, RouteConfig, ServiceConfig } from "./config.ts";
 import { compareNames } from "./entries.ts";
+import { holdsService } from "./holds.ts";
 import { inputName, namesIn } from "./inputs.ts";
 import type { Input, PlanInputs } from "./inputs.ts";
 import { attachedAt, gatewayKey, isOnLink, isPrefixOnLink, nexthopOf } from "./links.ts";
@@ -86,6 +87,8 @@ function peerCandidates(place: RoutePlace, peer: string): PeerRouteConfig[] {
     return cost === undefined ? [] : [{ kind: "peer", peer, path: path.key, ...baseOf(place, cost, "spec.peer.peer") }];
   });
   if (found.length === 0 && work.paths.some((path) => path.peer === peer)) warnNoVector(place);
+  const [config] = work.peers.filter((one) => one.name === peer), isWeak = ({ path }: PeerRouteConfig): boolean => config !== undefined && !holdsService(place.service, work.paths.find(({ key }) => key === path), config);
+  if (found.some(isWeak)) warnWeak(place, peer);
   return found;
 }
 
@@ -130,6 +133,14 @@ function warnClassical({ work, input, service }: RoutePlace, peer: string): void
   work.report.warn(input, "spec.peer.peer", {
     code: "conflict", message: `SecurityPolicy ${service.securityPolicy ?? ""} of ${service.name} asks for a post-quantum exchange, and Router ${work.router} has a pre-shared key with "${peer}": the service does not go there`,
     fix: "give both routers certificates and leave psk out at the peer, or use a policy without postQuantumRequired",
+  });
+}
+
+/** Sessions never go less protected than asked, so they do not go there. */
+function warnWeak({ work, input, service }: RoutePlace, peer: string): void {
+  work.report.warn(input, "spec.peer.peer", {
+    code: "conflict", message: `payloads of ${service.name} are to be encrypted, and Router ${work.router} has no encrypted metadata or no tags with "${peer}": the service does not go there`,
+    fix: "set metadataEncryption.enabled and another hmac.mode at the peer, on both routers, or use a policy without payloadEncryption",
   });
 }
 

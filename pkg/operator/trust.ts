@@ -5,7 +5,7 @@ import { SvrError } from "../base/errors.ts";
 import { noTrust, sameTrust, withNetworkTrust } from "../plan/networktrust.ts";
 import type { NetworkTrust } from "../plan/networktrust.ts";
 import type { RouterConfig } from "../plan/config.ts";
-import { nextBundle, sameBundle } from "../plan/rotation.ts";
+import { isOurs, keyIn, neededKeys, nextBundle, sameBundle } from "../plan/rotation.ts";
 import type { Bundle, Held } from "../plan/rotation.ts";
 import type { Outcome } from "../ports/kube.ts";
 import type { Log } from "../ports/log.ts";
@@ -40,19 +40,25 @@ const SOON_MS = 2_000; // an authority waits to sign
 /** createTrust looks at nothing yet. */
 export function createTrust(parts: TrustParts): ClusterTrust {
   const leader = new Leader(parts);
-  let made = new WeakMap<RouterConfig, RouterConfig>(), now = noTrust, lookedMs = Number.NEGATIVE_INFINITY;
+  let made = new WeakMap<RouterConfig, RouterConfig>(), now = noTrust, lookedMs = Number.NEGATIVE_INFINITY, last: Promise<unknown> = Promise.resolve();
+  const lookNow = async (): Promise<Outcome> => {
+    const revoked = await readRevoked(parts), { bundle, isWaiting } = await leader.keep(await readBundle(parts));
+    const next: NetworkTrust = { authorities: certificatesOf(parts, bundle), revoked, originKeys: parts.fleet.originKeys(), ...(bundle.signs !== undefined && { issuer: bundle.signs }) };
+    if (!sameTrust(now, next)) {
+      [now, made] = [next, new WeakMap()];
+      parts.log.info({ authorities: now.authorities.length, issuer: now.issuer, revoked: now.revoked.length }, "routers are told whom to believe");
+      parts.changed();
+    }
+    return isWaiting ? { after: SOON_MS } : { done: true };
+  };
+  const look = (): Promise<Outcome> => {
+    lookedMs = parts.monotonicMs();
+    const mine = last.then(lookNow); // one after the other: what was read first never takes the place of what was read later
+    last = Promise.allSettled([mine]); // who looks is told of what fails, who looks next is not
+    return mine;
+  };
   return {
-    async look() {
-      lookedMs = parts.monotonicMs();
-      const revoked = await readRevoked(parts), { bundle, isWaiting } = await leader.keep(await readBundle(parts));
-      const next: NetworkTrust = { authorities: certificatesOf(parts, bundle), revoked, originKeys: parts.fleet.originKeys(), ...(bundle.signs !== undefined && { issuer: bundle.signs }) };
-      if (!sameTrust(now, next)) {
-        [now, made] = [next, new WeakMap()];
-        parts.log.info({ authorities: now.authorities.length, issuer: now.issuer, revoked: now.revoked.length }, "routers are told whom to believe");
-        parts.changed();
-      }
-      return isWaiting ? { after: SOON_MS } : { done: true };
-    },
+    look,
     into(config) {
       const known = made.get(config) ?? withNetworkTrust(config, now);
       made.set(config, known);
@@ -60,7 +66,7 @@ export function createTrust(parts: TrustParts): ClusterTrust {
     },
     async signer() {
       const keys = await authorityKeys(parts), { key } = await leader.factsOf(keys);
-      if (key !== now.issuer && parts.monotonicMs() - lookedMs >= SOON_MS) await this.look(); // of another replica's news
+      if (key !== now.issuer) await (parts.monotonicMs() - lookedMs >= SOON_MS ? look() : last); // of another replica's news, also what somebody else waits for
       return key === now.issuer ? keys : undefined;
     },
   };
@@ -72,6 +78,8 @@ class Leader {
   #known: { keys: AuthorityKeys; facts: AuthorityFacts } | undefined;
   /** since when this authority waits, or signs */
   #since = { what: "", ms: 0 };
+  /** since when nobody needs an authority that is believed, by key id */
+  readonly #unneeded = new Map<string, number>();
   #said = "";
 
   constructor(parts: TrustParts) {
@@ -98,12 +106,21 @@ class Leader {
     }
   }
 
-  #facts({ key }: AuthorityFacts, { signs }: Bundle): Parameters<typeof nextBundle>[2] {
+  #facts({ key }: AuthorityFacts, { signs, entries }: Bundle): Parameters<typeof nextBundle>[2] {
     const { monotonicMs, fleet, signer, nowMs } = this.#parts, isSigning = signs === key, what = `${isSigning ? "signs" : "waits"} ${key}`;
     if (this.#since.what !== what) this.#since = { what, ms: monotonicMs() };
     const ms = monotonicMs() - this.#since.ms, unixMs = nowMs();
     const living = (text: string): string => signer.certificates(text).filter(({ notAfter }) => notAfter > unixMs).map(({ pem }) => pem).join("");
-    return { isTold: fleet.isTold(), waitedMs: isSigning ? 0 : ms, signedMs: isSigning ? ms : 0, held: fleet.held(), living, nowMs: unixMs };
+    const held = [...fleet.held()];
+    this.#noteNeeded([...entries.keys()].filter(isOurs).map(keyIn), neededKeys({ held, nowMs: unixMs }));
+    const unneededMs = (of: string): number => monotonicMs() - (this.#unneeded.get(of) ?? Infinity);
+    return { isTold: fleet.isTold(), waitedMs: isSigning ? 0 : ms, signedMs: isSigning ? ms : 0, held, unneededMs, living, nowMs: unixMs };
+  }
+
+  #noteNeeded(believed: readonly string[], needed: ReadonlySet<string> | undefined): void {
+    const isLeft = (key: string): boolean => needed?.has(key) === false && believed.includes(key);
+    for (const key of this.#unneeded.keys()) if (!isLeft(key)) this.#unneeded.delete(key);
+    for (const key of believed) if (isLeft(key) && !this.#unneeded.has(key)) this.#unneeded.set(key, this.#parts.monotonicMs());
   }
 
   async #write(before: Bundle, next: Bundle): Promise<void> {

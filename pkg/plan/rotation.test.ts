@@ -4,7 +4,7 @@ import type { Bundle, RotationFacts } from "./rotation.ts";
 
 const [a, b] = ["a".repeat(40), "b".repeat(40)].map((key) => ({ key, top: `PEM ${key[0] ?? ""}` })) as [{ key: string; top: string }, { key: string; top: string }];
 const MINUTE = 60_000, now = 1_000 * MINUTE;
-const facts = (more: Partial<RotationFacts> = {}): RotationFacts => ({ isTold: false, waitedMs: 0, signedMs: 0, held: [], living: (pem) => pem, nowMs: now, ...more });
+const facts = (more: Partial<RotationFacts> = {}): RotationFacts => ({ isTold: false, waitedMs: 0, signedMs: 0, held: [], unneededMs: () => Infinity, living: (pem) => pem, nowMs: now, ...more });
 const bundle = (signs: string | undefined, ...entries: [string, string][]): Bundle => ({ entries: new Map(entries), ...(signs !== undefined && { signs }) });
 const [entryA, entryB] = [a, b].map(({ key, top }) => [entryOf(key), top]) as [[string, string], [string, string]];
 const [ofA, both, ofB] = [bundle(a.key, entryA), bundle(a.key, entryA, entryB), bundle(b.key, entryA, entryB)];
@@ -26,7 +26,8 @@ test.each<[string, Partial<RotationFacts>, Bundle]>([
   ["one router has a certificate of the old one still", { signedMs: MINUTE, held: held(a.key) }, ofB],
   ["one does not say who signed its certificate", { signedMs: MINUTE, held: held("") }, ofB],
   ["what was signed last may be on its way", { signedMs: 29_999, held: held(b.key) }, ofB],
-  ["all have one of the new one", { signedMs: 30_000, held: held(b.key) }, bundle(b.key, entryB)],
+  ["the last one has renewed just now: its peers have keys by its old certificate still", { signedMs: 9 * MINUTE, held: held(b.key), unneededMs: (key) => (key === a.key ? 59_999 : Infinity) }, ofB],
+  ["all have one of the new one", { signedMs: 30_000, held: held(b.key), unneededMs: (key) => (key === a.key ? MINUTE : 0) }, bundle(b.key, entryB)],
   ["the last one of the old one has ended", { signedMs: MINUTE, held: held(a.key, now) }, bundle(b.key, entryB)],
   ["the old one has ended itself", { held: held(a.key), living: (pem) => (pem === a.top ? "" : pem) }, bundle(b.key, entryB)],
 ])("the old one goes when nobody needs it: %s", (_what, more, after) => {

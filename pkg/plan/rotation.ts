@@ -18,6 +18,8 @@ export interface RotationFacts {
   waitedMs: number;
   signedMs: number;
   held: Iterable<Held>;
+  /** for how long no router has had a certificate of this key id, in milliseconds, as far as is known */
+  unneededMs: (key: string) => number;
   /** what of an entry has not ended yet, "" when nothing */
   living: (pem: string) => string;
   nowMs: number;
@@ -25,6 +27,7 @@ export interface RotationFacts {
 
 const PATIENCE_MS = 300_000; // a router that refuses its configuration keeps no other from getting a certificate
 const SETTLE_MS = 30_000; // what was signed last is on its way to its router
+const KEYS_MS = 60_000; // peers of who renewed last have keys by its old certificate still: a new exchange may have to wait 30 s (protocol 15.5)
 
 /** entryOf names the entry of an authority of the operator's. */
 export function entryOf(key: string): string {
@@ -38,7 +41,8 @@ export function nextBundle(bundle: Bundle, authority: Authority, facts: Rotation
   const maySign = bundle.signs === authority.key || isAlone || (isKnown && (facts.isTold || facts.waitedMs >= PATIENCE_MS));
   const signs = maySign ? authority.key : bundle.signs;
   const mayDrop = bundle.signs === authority.key && facts.signedMs >= SETTLE_MS, needed = mayDrop ? neededKeys(facts) : undefined;
-  const stays = ([name, pem]: [string, string]): boolean => name === own || !isOurs(name) || !(facts.living(pem) === "" || needed?.has(keyIn(name)) === false);
+  const isLeft = (key: string): boolean => needed?.has(key) === false && facts.unneededMs(key) >= KEYS_MS;
+  const stays = ([name, pem]: [string, string]): boolean => name === own || !isOurs(name) || !(facts.living(pem) === "" || isLeft(keyIn(name)));
   const entries = new Map([...[...bundle.entries].filter(stays), [own, withBefore(authority.top, bundle.entries.get(own), facts)] as const].sort(([a], [b]) => (a < b ? -1 : 1)));
   return { entries, ...(signs !== undefined && { signs }) };
 }
@@ -53,8 +57,8 @@ export function sameBundle(a: Bundle, b: Bundle): boolean {
   return a.signs === b.signs && a.entries.size === b.entries.size && [...a.entries].every(([name, pem]) => b.entries.get(name) === pem);
 }
 
-/** Undefined: a certificate does not say who signed it, so all are needed. */
-function neededKeys({ held, nowMs }: RotationFacts): ReadonlySet<string> | undefined {
+/** neededKeys are those of certificates that routers have; undefined: a certificate does not say who signed it, so all are needed. */
+export function neededKeys({ held, nowMs }: Pick<RotationFacts, "held" | "nowMs">): ReadonlySet<string> | undefined {
   const keys = new Set([...held].filter(({ notAfter }) => notAfter > nowMs).map(({ authorityKey }) => authorityKey));
   return keys.has("") ? undefined : keys;
 }
@@ -64,6 +68,7 @@ export function isOurs(name: string): boolean {
   return /^[0-9a-f]{40}\.pem$/.test(name);
 }
 
-function keyIn(name: string): string {
+/** keyIn is the key id that an entry of the operator's names. */
+export function keyIn(name: string): string {
   return name.slice(0, -".pem".length);
 }

@@ -54,7 +54,7 @@ async function main(): Promise<void> {
     elect: () => electLeader({ kube: leases, namespace: flags.namespace, name: flags.leaseName, identity: flags.identity, ...times, failed: (error) => { log.warn({ error }, "the lease could not be asked for"); } }),
     events,
   }, stopping.signal);
-  const site = flags.signRouters && flags.sitePort !== 0 ? await openSite({ kube, events, clock, log, every, namespace: flags.namespace, port: flags.sitePort }, () => operator.authority()) : undefined;
+  const site = flags.signRouters && flags.sitePort !== 0 ? await openSite({ kube, events, clock, log, every, namespace: flags.namespace, port: flags.sitePort }, { known: () => operator.authority(), after }) : undefined;
   isWarm = true;
   log.info({ version }, "operator started");
   log.info({ signal: await signalled }, "stopping");

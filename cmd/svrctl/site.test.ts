@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { SvrError } from "../../pkg/base/errors.ts";
+import type { ErrorCode } from "../../pkg/base/errors.ts";
 import { authorityKeys } from "../../pkg/operator/authority.ts";
 import { secrets } from "../../pkg/operator/resources.ts";
 import { listenSite } from "../../pkg/operator/site.ts";
@@ -72,6 +73,38 @@ describe("enrolment by token", () => {
     const all = await Promise.all(Array.from({ length: 8 }, (_, number) => enroll(token, { at: sites[number % 2]!.port, state: `s${number}` })));
     expect(all.map(({ exit }) => exit).sort()).toEqual([0, 5, 5, 5, 5, 5, 5, 5]);
     expect(Array.from({ length: 8 }, (_, number) => existsSync(join(root, `s${number}/identity/chain.pem`))).filter((is) => is)).toHaveLength(1);
+  });
+
+  /** The first write of a token is done, and then that becomes of its answer; gives how often anybody wrote. */
+  const loseAnswer = (code: ErrorCode): () => number => {
+    const replace = kube.replace.bind(kube);
+    let writes = 0;
+    kube.replace = async (resource, object) => {
+      const done = await replace(resource, object);
+      writes++;
+      if (writes === 1) throw new SvrError(code, { object: "server", attempted: "the answer is lost", fix: "wait" });
+      return done;
+    };
+    return () => writes;
+  };
+
+  test.each(["SVR_KUBE_UNREACHABLE", "SVR_KUBE_ANSWER", "SVR_KUBE_CONFLICT"] as const)("an operator whose mark of use is written and whose answer is lost (%s) knows that it was its own: who asked gets that certificate, and nobody else one", async (code) => {
+    const token = await tokenFor("branch"), writes = loseAnswer(code);
+    const done = await enroll(token);
+    expect([done.exit, writes(), await listed()]).toEqual([0, 1, [expect.objectContaining({ state: "used", serial: /certificate (\w+)/.exec(done.out)?.[1] })]]);
+    expect(await enroll(token, { at: sites[1]!.port, state: "late" })).toMatchObject({ exit: 5, err: expect.stringContaining("the token was used already") as string });
+  });
+
+  test("an operator whose mark of use is not written, and whose token another one takes meanwhile, gives nothing", async () => {
+    const token = await tokenFor("branch"), replace = kube.replace.bind(kube), others: CliOutcome[] = [];
+    kube.replace = async () => {
+      kube.replace = replace;
+      others.push(await enroll(token, { at: sites[1]!.port, state: "other" }));
+      throw new SvrError("SVR_KUBE_UNREACHABLE", { object: "server", attempted: "away", fix: "wait" });
+    };
+    const done = await enroll(token);
+    expect([done.exit, done.err, others.map(({ exit }) => exit)]).toEqual([5, expect.stringContaining("the token was used already"), [0]]);
+    expect(existsSync(join(root, "state/identity"))).toBe(false);
   });
 
   test("one that has ended, that is for another name, changed, unknown or deleted is refused; those that count, count still", async () => {

@@ -63,9 +63,10 @@ interface Taking { router: string; nowMs: number; token: SiteToken; serial: stri
 async function takeToken(parts: EnrollingParts, { router, nowMs, token, serial }: Taking): Promise<TokenProblem | undefined> {
   const seen: TokenProblem[] = [];
   await changeToken(parts, token.id, (record) => {
+    const isOwn = serial !== undefined && record?.used?.serial === serial; // the answer to what was written here before was lost
     const judged = judgeToken(record, { router, nowMs, isSecret: (hash) => parts.signer.isSecret(token.secret, hash) });
     seen.length = 0;
-    if (!judged.ok) seen.push(judged.error);
+    if (!judged.ok && !isOwn) seen.push(judged.error);
     return judged.ok && serial !== undefined ? { ...judged.value, used: { atMs: nowMs, serial } } : undefined;
   });
   return seen[0];

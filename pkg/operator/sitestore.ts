@@ -1,8 +1,9 @@
 // One-time tokens in Secret opensvr-site-tokens: each change replaces the version that was read, so that of several operators, and of several
-// uses at once, one wins. Called by enrolling.ts and by the server of the endpoint.
+// uses at once, one wins. A write whose answer is lost is looked for. Called by enrolling.ts and by the server of the endpoint.
 import { pinKey, readRecords, siteTokensName, tokenKey } from "../api/sitetoken.ts";
 import type { TokenRecord } from "../api/sitetoken.ts";
 import { SvrError } from "../base/errors.ts";
+import type { ErrorCode } from "../base/errors.ts";
 import type { KubeObject, KubePort } from "../ports/kube.ts";
 import { secrets } from "./resources.ts";
 
@@ -10,14 +11,19 @@ import { secrets } from "./resources.ts";
 export interface SiteStore { kube: KubePort; namespace: string }
 
 const TRIES = 8; // others that change the Secret meanwhile: uses of other tokens, somebody who makes some
+const LOST_TRIES = 2; // each may take as long as a write may; who asks waits
+/** With these a write is not done, or is done and nobody said so. */
+const againAt: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["SVR_KUBE_CONFLICT", "SVR_KUBE_UNREACHABLE", "SVR_KUBE_BUSY", "SVR_KUBE_ANSWER"]);
 
-/** changeToken reads the record of a token, and writes what `decide` makes of it; undefined: nothing is written. It decides again when another was faster. */
+/**
+ * changeToken reads the record of a token, and writes what `decide` makes of it; undefined: nothing is written. It decides again when another was
+ * faster, or when no answer came: `decide` may be shown then what it made before.
+ */
 export async function changeToken({ kube, namespace }: SiteStore, id: string, decide: (record: TokenRecord | undefined) => TokenRecord | undefined): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     const found = await kube.get(secrets, { namespace, name: siteTokensName });
     const changed = decide(readRecords(textsOf(found)).get(id));
-    if (changed === undefined || found === undefined) return;
-    if (await replaced(kube, withText(found, tokenKey(id), JSON.stringify(changed)), tries < TRIES)) return;
+    if (changed === undefined || found === undefined || await replaced(kube, withText(found, tokenKey(id), JSON.stringify(changed)), tries)) return;
   }
 }
 
@@ -26,7 +32,7 @@ export async function publishPin({ kube, namespace }: SiteStore, pin: string): P
   for (let tries = 1; ; tries += 1) {
     const found = await kube.get(secrets, { namespace, name: siteTokensName });
     if (found === undefined) await create(kube, namespace, pin);
-    else if (textsOf(found)[pinKey] === pin || await replaced(kube, withText(found, pinKey, pin), tries < TRIES)) return;
+    else if (textsOf(found)[pinKey] === pin || await replaced(kube, withText(found, pinKey, pin), tries)) return;
   }
 }
 
@@ -39,13 +45,13 @@ async function create(kube: KubePort, namespace: string, pin: string): Promise<v
   }
 }
 
-/** False: it was another version by now. */
-async function replaced(kube: KubePort, object: KubeObject, mayBeginAgain: boolean): Promise<boolean> {
+/** False: it was another version by now, or nobody knows; rejects when there were too many tries. */
+async function replaced(kube: KubePort, object: KubeObject, tries: number): Promise<boolean> {
   try {
     await kube.replace(secrets, object);
     return true;
   } catch (error) {
-    if (mayBeginAgain && error instanceof SvrError && error.code === "SVR_KUBE_CONFLICT") return false;
+    if (error instanceof SvrError && againAt.has(error.code) && tries < (error.code === "SVR_KUBE_CONFLICT" ? TRIES : LOST_TRIES)) return false;
     throw error;
   }
 }

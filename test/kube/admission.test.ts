@@ -6,6 +6,7 @@ import { openKubeClient } from "../../pkg/kube/client.ts";
 import { resourceOf } from "../../pkg/api/resources.ts";
 import type { KubeResource } from "../../pkg/ports/kube.ts";
 import { objectsIn, openHelm, templateWords } from "../support/kube/chart.ts";
+import { slow, testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube, Ran } from "../support/kube/server.ts";
 import { waitFor } from "../support/wait.ts";
@@ -25,7 +26,7 @@ beforeAll(async () => {
   const rendered = objectsIn(openHelm(kube).run(templateWords()));
   const wanted = ["CustomResourceDefinition", "ClusterRole", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
   for (const kind of wanted) kube.kubectl(["apply", "--server-side", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items: rendered.filter((one) => one.kind === kind) }));
-  kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
+  kube.kubectl(["wait", "--for=condition=Established", "--timeout=90s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
   kube.kubectl(["create", "serviceaccount", account, "-n", namespace]);
   kube.kubectl(["create", "clusterrolebinding", account, "--clusterrole=opensvr-router", `--serviceaccount=${namespace}:${account}`]);
   for (const node of ["n1", "n2"]) {
@@ -36,8 +37,8 @@ beforeAll(async () => {
   kube.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name: "router-n1", namespace }, spec: { nodeName: "n1", serviceAccountName: account, containers: [{ name: "router", image: "none" }] } }));
   router = kube.configFor("router", { token: kube.token(namespace, account, "router-n1") });
   unbound = kube.configFor("unbound", { token: kube.token(namespace, account) });
-}, 120_000);
-afterAll(async () => { await kube.close(); }, 60_000);
+}, testMs);
+afterAll(async () => { await kube.close(); }, testMs);
 
 /** Writes a status as a router does; gives what the server refuses. */
 async function refusal(resource: KubeResource, name: string, who: string | AccessOptions, more: object = {}): Promise<string> {
@@ -57,11 +58,11 @@ test("a router writes the statuses of its own node, and of no other", async () =
   for (const kind of ["Router", "RouterConfig"] as const) {
     const resource = resourceOf(kind);
     expect(await refusal(resource, "edge-n1", router)).toBe("");
-    await waitFor(`the policy is in force for ${kind}`, async () => await refusal(resource, "edge-n2", router) !== "");
+    await waitFor(`the policy is in force for ${kind}`, async () => await refusal(resource, "edge-n2", router) !== "", slow);
     expect(await refusal(resource, "edge-n2", router)).toMatch(/SVR_KUBE_DENIED.*a router on node "n1" may not write the status of an object for node "n2"; use a token/);
     expect(await refusal(resource, "edge-n1", unbound)).toMatch(/SVR_KUBE_DENIED.*a router needs a token that is bound to its pod, which names the node; this account has none/);
   }
-}, 60_000);
+}, testMs);
 
 test("an account of a router about whom nothing more is known is refused with the same words", async () => {
   const said = await refusal(resourceOf("Router"), "edge-n1", { kubeconfig: kube.kubeconfig, as: `system:serviceaccount:${namespace}:${account}` });
@@ -78,7 +79,7 @@ test("a router of another class on the same node is another's, and conditions ar
   expect(await refusal(resourceOf("Router"), "edge-n1", router, { conditions })).toMatch(/SVR_KUBE_DENIED.*a router writes facts; conditions are the operator's/);
   kube.kubectl(["patch", "routers.opensvr.io", "edge-n1", "--subresource=status", "--type=merge", "-p", JSON.stringify({ status: { conditions } })]); // in the operator's hands
   expect(await refusal(resourceOf("Router"), "edge-n1", router)).toBe(""); // facts beside conditions that are there
-}, 60_000);
+}, testMs);
 
 test("a router may not write specs, pages, or make itself another's", () => {
   const spec = kube.tryKubectl(["patch", "routers.opensvr.io", "edge-n1", "--type=merge", "-p", '{"spec":{"nodeName":"n2"}}'], "", router);
@@ -96,7 +97,7 @@ test("a Service lets in tenants that grant its namespace by name or by label, an
   kube.kubectl(["apply", "-f", "-"], JSON.stringify(ours("Tenant", { name: "acme" }, { serviceNamespaces: { names: ["shop"], matchLabels: { team: "web" } } })));
   kube.kubectl(["apply", "-f", "-"], JSON.stringify(ours("Tenant", { name: "closed" }, {})));
   const service = (where: string, tenant: string, permission = "Allow", more: object = {}): object => ours("Service", { name: "web", namespace: where }, { addresses: ["10.0.0.1"], access: [{ tenant, permission }], ...more });
-  await waitFor("the policy is in force", () => apply(service("alien", "acme")).status !== 0);
+  await waitFor("the policy is in force", () => apply(service("alien", "acme")).status !== 0, slow);
   expect(apply(service("alien", "acme")).err).toMatch(/spec.access: Tenant acme does not grant namespace alien; ask its owner to add the namespace/);
   for (const where of ["shop", "lab"]) expect(apply(service(where, "acme"))).toMatchObject({ status: 0 });
   expect(apply(service("shop", "closed")).err).toMatch(/Tenant closed does not grant namespace shop/);
@@ -104,6 +105,6 @@ test("a Service lets in tenants that grant its namespace by name or by label, an
   expect(apply(service("alien", "unheard-of"))).toMatchObject({ status: 0 }); // the compiler tells
   // A grant that is gone later stops nobody from editing something else.
   kube.kubectl(["patch", "tenants.opensvr.io", "acme", "--type=merge", "-p", '{"spec":{"serviceNamespaces":{"names":[]}}}']);
-  await waitFor("the grant is gone", () => apply(service("alien", "acme")).status !== 0);
+  await waitFor("the grant is gone", () => apply(service("alien", "acme")).status !== 0, slow);
   expect(apply(service("shop", "acme", "Allow", { trafficClass: "High" }))).toMatchObject({ status: 0 });
-}, 60_000);
+}, testMs);

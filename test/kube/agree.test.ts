@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { checkServed, fieldPath } from "../../pkg/api/objectcheck.ts";
 import { namings, served, servedKinds } from "../../pkg/api/served.ts";
 import type { ServedKind } from "../../pkg/api/served.ts";
+import { slow, testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import { waitFor } from "../support/wait.ts";
@@ -39,8 +40,8 @@ beforeAll(async () => {
     if (status === 0) accepted.set(file, JSON.parse(out) as { spec: unknown });
     else refusals.set(file, err);
   }
-}, 180_000);
-afterAll(async () => { await kube.close(); }, 60_000);
+}, testMs);
+afterAll(async () => { await kube.close(); }, testMs);
 
 test.each(good)("good/%s is accepted by both, with the same defaults", (file) => {
   const { kind, object } = exampleOf("good", file);
@@ -80,10 +81,10 @@ test("kubectl explains every field, knows the short names, and lists the categor
     const text = await waitFor(`${kind} is explained`, () => { // the API server publishes schemas a moment later
       const { status, out } = kube.tryKubectl(["explain", `${short}.spec`, "--recursive"]);
       return status === 0 && out;
-    }, { deadlineMs: 30_000, everyMs: 500, show: () => kube.tryKubectl(["explain", `${short}.spec`]).err });
+    }, { ...slow, show: () => kube.tryKubectl(["explain", `${short}.spec`]).err });
     expect(text).toMatch(new RegExp(`GROUP: +opensvr.io\nKIND: +${kind}\n`));
     expect(kube.kubectl(["get", namings[kind].short, "-A", "--ignore-not-found"])).toBe("");
   }
   expect(kube.kubectl(["explain", "svrs.spec.idleTimeout"])).toMatch(/Time without packets[^]*Example: 300s/);
   expect(kube.tryKubectl(["get", "opensvr", "-A"]).status).toBe(0);
-}, 90_000);
+}, testMs);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { chartFolder, objectsIn, openHelm, templateWords } from "../support/kube/chart.ts";
 import type { Helm, Rendered } from "../support/kube/chart.ts";
+import { testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 
@@ -29,8 +30,8 @@ beforeAll(async () => {
   helm = openHelm(kube);
   for (const name of [namespace, "routers"]) kube.kubectl(["create", "namespace", name]);
   for (const name of ["default", "opensvr-test", "svr-test"]) kube.kubectl(["create", "serviceaccount", name, "-n", namespace]); // those of pods must be there, also for a dry run
-}, 120_000);
-afterAll(async () => { await kube.close(); }, 60_000);
+}, testMs);
+afterAll(async () => { await kube.close(); }, testMs);
 
 describe("what the chart renders", () => {
   test("lint finds nothing", () => {

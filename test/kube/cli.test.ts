@@ -9,6 +9,7 @@ import { text } from "node:stream/consumers";
 import { parseThree } from "../support/config/three.ts";
 import { binaryPath } from "../support/kube/binaries.ts";
 import { ackAs, headChanges, headOf, operatorNamespace, startOperator } from "../support/kube/operator.ts";
+import { slow, stopMs, testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import type { TestProcess } from "../support/process.ts";
@@ -21,7 +22,6 @@ const details = ["tenants acme", "services shop/web", "routers cloud"];
 const everything = [
   "status", "check", "tenants", "services -A", "routers", "why --tenant acme --proto tcp --to 10.9.0.10:443", `config diff ${three}`, "version",
 ];
-const slow = { deadlineMs: 30_000, everyMs: 500 };
 
 interface Outcome { exit: number | null; out: string; err: string }
 interface Asking { kubeconfig?: string; program?: string }
@@ -35,11 +35,11 @@ beforeAll(async () => {
   bin = join(kube.run.folder, "bin");
   mkdirSync(bin);
   for (const name of ["kubectl-svr", "kubectl_complete-svr"]) symlinkSync(join(root, "scripts/program"), join(bin, name));
-}, 120_000);
+}, testMs);
 afterAll(async () => {
-  await operator?.stop(15_000);
+  await operator?.stop(stopMs);
   await kube.close();
-}, 60_000);
+}, testMs);
 
 async function run(program: string, words: readonly string[], kubeconfig: string): Promise<Outcome> {
   const env = { ...process.env, PATH: `${bin}:${process.env["PATH"] ?? ""}`, KUBECONFIG: kubeconfig, HOME: kube.run.folder, COLUMNS: "" };
@@ -75,7 +75,7 @@ test("a cluster without our kinds: check and status say what is missing, lists s
   expect(check.out).toContain("fail     kinds       not served in v1alpha1: tenants, services, serviceroutes, servicepolicies, securitypolicies, routers, routerclasses, routerconfigs; install the CRDs");
   expect((await svr("status")).exit).toBe(3);
   expect(await svr("services")).toMatchObject({ exit: 4, out: "", err: expect.stringContaining("SVR_NOT_FOUND") as string });
-}, 60_000);
+}, testMs);
 
 test("a cluster with our kinds and nothing else", async () => {
   kube.applyCrds();
@@ -83,7 +83,7 @@ test("a cluster with our kinds and nothing else", async () => {
   expect(await svr("why --tenant acme --proto tcp --to 10.9.0.10:443")).toMatchObject({ exit: 4, err: expect.stringContaining("no valid Router object") as string });
   const { checks } = await dataOf<{ checks: { name: string; result: string }[] }>("check");
   expect(checks.filter(({ result }) => result !== "pass").map(({ name }) => name)).toEqual(["lease"]);
-}, 60_000);
+}, testMs);
 
 test("a cluster that works: status and check end with 0, JUnit is written", async () => {
   kube.kubectl(["create", "namespace", operatorNamespace]);
@@ -101,7 +101,7 @@ test("a cluster that works: status and check end with 0, JUnit is written", asyn
   const file = join(kube.run.folder, "check.xml");
   expect(await svr(`check --junit ${file}`)).toMatchObject({ exit: 0, err: "", out: expect.stringContaining("7 of 7 checks passed") as string });
   expect(readFileSync(file, "utf8")).toContain('failures="0" errors="0"');
-}, 120_000);
+}, testMs);
 
 test("tables have the objects that kubectl has; names, templates and details", async () => {
   for (const kind of ["tenants", "services", "routers"]) expect((await svr(`${kind} -A -o name`)).out).toBe(kube.kubectl(["get", `${kind}.opensvr.io`, "-A", "-o", "name"]));
@@ -110,7 +110,7 @@ test("tables have the objects that kubectl has; names, templates and details", a
   expect((await svr("routers cloud")).out).toContain(`has          ${headOf(kube, "cloud")?.hash ?? "none"}, since `);
   expect(await svr("routers clod")).toMatchObject({ exit: 4, err: 'SVR_NOT_FOUND: cannot show Router clod: there is none; did you mean "cloud"?\n' });
   expect((await svr("version")).out).toMatch(/operator +- +0\.1\.0 +yes\n/);
-}, 60_000);
+}, testMs);
 
 test("why is answered from the objects; kubectl hands the exit code on", async () => {
   const allowed = await svr("why --tenant finance.acme --proto tcp --to 10.9.0.10:443 --router cloud");
@@ -118,7 +118,7 @@ test("why is answered from the objects; kubectl hands the exit code on", async (
   const denied = await svr("why --tenant finance.acme --proto tcp --to 10.9.0.10:22 --router cloud");
   expect(denied.exit).toBe(3);
   expect(denied.out).toContain("deny, access");
-}, 60_000);
+}, testMs);
 
 test("what config diff foretells is what the operator then does; routers that wait are named", async () => {
   const before = Object.fromEntries(routers.map((name) => [name, headOf(kube, name)?.hash]));
@@ -134,7 +134,7 @@ test("what config diff foretells is what the operator then does; routers that wa
   expect(exit).toBe(3);
   for (const name of changed) expect(out).toContain(`${name} (an older configuration)`);
   expect((await svr(`config diff ${file}`)).out).toContain("no object differs");
-}, 90_000);
+}, testMs);
 
 test("an object that is broken stands in the status with its reason and what to write", async () => {
   const broken = { apiVersion: "opensvr.io/v1alpha1", kind: "ServiceRoute", metadata: { name: "nowhere", namespace: "shop" }, spec: { serviceRef: { name: "gone" }, routers: ["cloud"], type: "Local", local: { interface: "lan0" } } };
@@ -146,14 +146,14 @@ test("an object that is broken stands in the status with its reason and what to 
   expect(out).toMatch(/there is no Service "shop\/gone"/);
   expect((await svr("why --tenant acme --proto tcp --to 10.9.0.10:443 --router cloud")).err).toContain("ServiceRoute shop/nowhere");
   kube.kubectl(["delete", "serviceroutes.opensvr.io", "nowhere", "-n", "shop"]);
-}, 90_000);
+}, testMs);
 
 test("somebody without rights: each command ends with 5 and names the right", async () => {
   const found = await exitsOf([...everything.filter((one) => one !== "version"), ...details], {}, " --as nobody@example.org");
   expect(found.map((one) => one.replace(/^.*: /, ""))).toEqual(found.map(() => "5 SVR_KUBE_DENIED"));
   const { err } = await svr("services -n shop --as nobody@example.org");
   expect(err).toContain('User "nobody@example.org" cannot list resource "services" in API group "opensvr.io" in the namespace "shop"');
-}, 90_000);
+}, testMs);
 
 test("somebody with rights in one namespace: that namespace is shown, all are refused; a group counts", async () => {
   kube.kubectl(["create", "role", "reader", "-n", "shop", "--verb=get,list", "--resource=services.opensvr.io,serviceroutes.opensvr.io"]);
@@ -161,7 +161,7 @@ test("somebody with rights in one namespace: that namespace is shown, all are re
   expect((await svr("services -n shop --as web@example.org --as-group team-web -o name")).out).toContain("service.opensvr.io/web\n");
   expect((await svr("services web -n shop --as web@example.org --as-group team-web")).exit).toBe(0);
   expect((await svr("services -A --as web@example.org --as-group team-web")).exit).toBe(5);
-}, 60_000);
+}, testMs);
 
 test("a server that does not answer ends each command with 6; a context that is not there, and no kubeconfig, with 2", async () => {
   const kubeconfig = kube.configFor("nowhere", { url: "https://127.0.0.1:1", token: "x" });
@@ -170,7 +170,7 @@ test("a server that does not answer ends each command with 6; a context that is 
   expect(await svr("routers --context gone")).toMatchObject({ exit: 2, err: expect.stringContaining('it has no context "gone"; there are test') as string });
   expect(await svr(`routers --kubeconfig ${join(kube.run.folder, "none")}`)).toMatchObject({ exit: 2, err: expect.stringContaining("SVR_KUBE_CONFIG") as string });
   expect((await svr("routers", { kubeconfig: kube.configFor("stranger", { token: "wrong" }) })).err).toContain("SVR_KUBE_DENIED");
-}, 90_000);
+}, testMs);
 
 test("kubectl completes the plugin's words and live names", async () => {
   const complete = async (...words: string[]): Promise<string[]> => (await run(binaryPath("kubectl"), ["__complete", "svr", ...words], kube.kubeconfig)).out.trimEnd().split("\n").map((line) => line.split("\t")[0] ?? "");
@@ -182,12 +182,12 @@ test("kubectl completes the plugin's words and live names", async () => {
   expect(await names("routers", "")).toEqual([...routers, ":4"]);
   expect(await names("services", "-n", "shop", "w")).toEqual(["web", ":4"]);
   expect(await names("routers", "-n", "op")).toEqual([operatorNamespace, ":4"]);
-}, 90_000);
+}, testMs);
 
 test("an operator that ended: nobody leads, and check says so", async () => {
-  await operator?.stop(15_000);
+  await operator?.stop(stopMs);
   operator = undefined;
   const { exit, out } = await svr("check");
   expect(exit).toBe(3);
   expect(out).toContain("fail     lease       no operator leads");
-}, 60_000);
+}, testMs);

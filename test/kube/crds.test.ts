@@ -5,19 +5,19 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { namings, served, servedKinds } from "../../pkg/api/served.ts";
 import { itemOf } from "../support/kube/operator.ts";
+import { slow, testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube, Ran } from "../support/kube/server.ts";
 import { waitFor } from "../support/wait.ts";
 
 const crds = join(import.meta.dirname, "../../crds");
-const slow = { deadlineMs: 30_000, everyMs: 200 };
 const page = "a".repeat(64);
 
 let kube: Kube;
 beforeAll(async () => {
   kube = await openKube();
-}, 120_000);
-afterAll(async () => { await kube.close(); }, 60_000);
+}, testMs);
+afterAll(async () => { await kube.close(); }, testMs);
 
 /** A CRD as one of an older release could be: the same fields, no rules. */
 function withoutRules(file: string): string {
@@ -38,7 +38,7 @@ const statusOf = (kind: string, name: string, status: object): Ran => kube.tryKu
 
 test("an object from before a rule stays good until the field in question changes", async () => {
   expect(kube.tryKubectl(["apply", "--server-side", "-f", "-"], withoutRules("services.yaml"))).toMatchObject({ status: 0 });
-  kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "services.opensvr.io"]);
+  kube.kubectl(["wait", "--for=condition=Established", "--timeout=90s", "crd", "services.opensvr.io"]);
   const old = { addresses: ["10.1.0.1/16"], transports: [{ protocol: "ICMP", ports: [7] }] };
   await waitFor("an old object", () => apply("Service", "old", old, "default").status === 0, slow);
   kube.kubectl(["apply", "--server-side", "--force-conflicts", "-f", crds]);
@@ -47,12 +47,12 @@ test("an object from before a rule stays good until the field in question change
   expect([kept.status, kept.err.trim().split("\n").sort()]).toEqual([0, [expect.stringMatching(/^Warning: spec\.addresses\[0\]: .*; write the network/), expect.stringMatching(/^Warning: spec\.transports\[0\]\.ports: .*; remove ports/)]]); // accepted, with what to do
   expect(apply("Service", "old", { ...old, addresses: ["10.1.0.1/16", "10.2.0.0/16"], scope: "Public" }, "default")).toMatchObject({ status: 1, err: expect.stringContaining("spec.addresses[0]: Invalid value: \"10.1.0.1/16\": is not an IPv4 or IPv6 prefix, or has bits set after the prefix length; write") as string });
   expect(apply("Service", "old", { addresses: ["10.1.0.0/16"], transports: [{ protocol: "ICMP" }] }, "default")).toMatchObject({ status: 0, err: "" });
-}, 120_000);
+}, testMs);
 
 test("each CRD is taken without a warning, is structural, and has the names that it asks for", () => {
   const { out, err } = kube.tryKubectl(["apply", "--server-side", "--force-conflicts", "-f", crds]);
   expect([err, out.trim().split("\n").length]).toEqual(["", servedKinds.length]);
-  kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
+  kube.kubectl(["wait", "--for=condition=Established", "--timeout=90s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
   for (const kind of servedKinds) {
     const { status } = JSON.parse(kube.kubectl(["get", "crd", `${namings[kind].plural}.opensvr.io`, "-o", "json"])) as { status: { conditions: { type: string; status: string }[]; acceptedNames: object } };
     expect(Object.fromEntries(status.conditions.map((one) => [one.type, one.status]))).toEqual({ NamesAccepted: "True", Established: "True" }); // no NonStructuralSchema, no waiting for approval
@@ -67,7 +67,7 @@ test("a page never changes, a head does", async () => {
   const head = { router: "branch", format: 1, version: "0.1.0", hash: page, pages: [page] };
   expect(apply("RouterConfig", "branch", { type: "Head", head })).toMatchObject({ status: 0 });
   expect(apply("RouterConfig", "branch", { type: "Head", head: { ...head, hash: "b".repeat(64), pages: [] } })).toMatchObject({ status: 0, err: "" });
-}, 60_000);
+}, testMs);
 
 test("a page of the largest size is taken, and its head with the most pages", () => {
   expect(apply("RouterConfig", "c".repeat(64), { type: "Page", page: { content: "x".repeat(524_288) } })).toMatchObject({ status: 0, err: "" });
@@ -90,7 +90,7 @@ test("lists are narrowed by the fields that commands and people ask for", async 
   expect(await names("routers", "spec.nodeName=node-1")).toEqual(["on-node"]);
   expect(await names("routers", "spec.nodeName=")).toEqual(["elsewhere"]);
   expect(await names("serviceroutes", "spec.serviceRef.name=web")).toEqual(["to-web"]);
-}, 60_000);
+}, testMs);
 
 test("a status is written by its own way only, is bounded, and has one condition of a type", () => {
   const condition = { type: "Ready", status: "True", reason: "Ready", message: "", lastTransitionTime: "2026-01-01T00:00:00Z" };

@@ -8,6 +8,7 @@ import process from "node:process";
 import { blocksOf, clusterPage, missingWords } from "../support/guide.ts";
 import { binaryPath } from "../support/kube/binaries.ts";
 import { Kubelet } from "../support/kube/kubelet.ts";
+import { testMs } from "../support/kube/patience.ts";
 import { ApiRelay } from "../support/kube/relay.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
@@ -46,7 +47,7 @@ describeNet("first service in a cluster", () => {
     await net.start("server", [process.execPath, join(root, "test/support/hosts/http-server.ts"), "10.2.0.10", "8080"]).line(/./);
     shell = new TestProcess(["unshare", "--pid", "--fork", "--kill-child", "bash", "-e", "-s"], { cwd: root, env: surroundings(kube, net) });
     shell.write("exec 2>&1");
-  }, 120_000);
+  }, testMs);
   afterAll(async () => {
     await shell.kill();
     await kubelet.close();
@@ -56,7 +57,7 @@ describeNet("first service in a cluster", () => {
     } finally {
       await kube.close();
     }
-  }, 60_000);
+  }, testMs);
 
   async function run(body: string): Promise<string> {
     const from = shell.lines.length;

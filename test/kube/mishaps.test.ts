@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { ParsedObject } from "../../pkg/api/document.ts";
 import { conditionOf, itemOf, operatorNamespace } from "../support/kube/operator.ts";
 import type { Item } from "../support/kube/operator.ts";
+import { slow, testMs } from "../support/kube/patience.ts";
 import { headsAreRight, objectsOn } from "../support/kube/programming.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
@@ -15,7 +16,6 @@ import type { Watched } from "../support/kube/watched.ts";
 
 const folder = join(import.meta.dirname, "mishaps");
 const three = join(import.meta.dirname, "../support/config/three");
-const slow = { deadlineMs: 30_000, everyMs: 200 };
 
 let kube: Kube;
 let operator: Watched;
@@ -31,11 +31,11 @@ beforeAll(async () => {
   operator = await startWatched(kube);
   base = objectsOn(kube);
   before = await headsAreRight(kube, []);
-}, 120_000);
+}, testMs);
 afterAll(async () => {
   await operator.stop();
   await kube.close();
-}, 60_000);
+}, testMs);
 
 /** The same process since it was started, and well; and with nothing bad left, routers have what they had. */
 async function allIsWell(): Promise<void> {
@@ -76,7 +76,7 @@ test.each(each)("references to nothing, the operator %s: each object says what i
   await headsAreRight(kube, base);
   kube.kubectl(["delete", "-f", join(folder, "dangling.yaml"), "-f", join(folder, "mending.yaml"), "--ignore-not-found"]);
   await allIsWell();
-}, 120_000);
+}, testMs);
 
 test.each(each)("circles, hosts of another tenant, entries of another service, names taken twice, the operator %s: told, and what is in force stays", async (when) => {
   await meanwhile(when, () => { kube.kubectl(["apply", "-f", join(folder, "quarrels.yaml")]); });
@@ -89,7 +89,7 @@ test.each(each)("circles, hosts of another tenant, entries of another service, n
   }
   kube.kubectl(["delete", "-f", join(folder, "quarrels.yaml")]);
   await allIsWell();
-}, 120_000);
+}, testMs);
 
 test("one item above what a schema allows is refused by the API server, with the field", () => {
   for (const [object, said] of [[vastTenant("branch", "lan-eng", { members: 513, prefixes: 1 }), /spec\.members.*must have at most 512 items/], [vastService("maze", { tenants: 1_025 }), /spec\.access.*must have at most 1024 items/], [vastTenant("branch", "lan-eng", { prefixes: 129 }), /spec\.members\[0\]\.prefixes|too large/]] as const) {
@@ -105,11 +105,11 @@ test.each(each)("a namespace is deleted, and objects come that are as large as t
   await meanwhile(when, async () => {
     kube.kubectl(["delete", "namespace", "doomed", "--wait=false"]);
     for (const object of vast) kube.kubectl(["create", "-f", "-"], JSON.stringify(object));
-    await waitFor("the namespace is gone", () => itemOf(kube, "namespaces", "doomed") === undefined, { ...slow, deadlineMs: 60_000 });
+    await waitFor("the namespace is gone", () => itemOf(kube, "namespaces", "doomed") === undefined, slow);
   });
   await waitFor("the Tenant is accepted", () => conditionOf(itemOf(kube, "tenants.opensvr.io", "vast"), "Accepted").startsWith("True"), slow);
   await waitFor("the Service says what is missing", () => /^False RefNotFound: spec.access\[0\].tenant: there is no Tenant "t0x+/.test(conditionOf(itemOf(kube, "services.opensvr.io", "vast", "maze"), "ResolvedRefs")), slow);
   expect(await headsAreRight(kube, base)).not.toEqual(before);
   kube.kubectl(["delete", "tenants.opensvr.io,services.opensvr.io", "vast", "-n", "maze"]);
   await allIsWell();
-}, 180_000);
+}, testMs);

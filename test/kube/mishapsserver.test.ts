@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { conditionOf, headOf, itemOf, itemsOf, leaderOf, operatorNamespace } from "../support/kube/operator.ts";
 import { openMeddler } from "../support/kube/meddler.ts";
 import type { Meddler, Meddling, Question } from "../support/kube/meddler.ts";
+import { slow, testMs } from "../support/kube/patience.ts";
 import { headsAreRight } from "../support/kube/programming.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
@@ -14,7 +15,6 @@ import { startWatched } from "../support/kube/watched.ts";
 import type { Watched } from "../support/kube/watched.ts";
 
 const three = join(import.meta.dirname, "../support/config/three");
-const slow = { deadlineMs: 30_000, everyMs: 200 };
 const hours = 3_600_000;
 
 let kube: Kube;
@@ -30,12 +30,12 @@ beforeAll(async () => {
   meddler = await openMeddler(kube);
   operator = await startWatched(kube, { identity: "early", kubeconfig: configThrough("early", meddler), env: skewedEnvironment(-5 * hours) });
   await headsAreRight(kube, []);
-}, 120_000);
+}, testMs);
 afterAll(async () => {
   await operator.stop();
   await meddler.close();
   await kube.close();
-}, 60_000);
+}, testMs);
 
 function configThrough(name: string, { url }: Meddler): string {
   const { users } = JSON.parse(kube.kubectl(["config", "view", "--raw", "-o", "json"])) as { users: { user: { token: string } }[] };
@@ -74,7 +74,7 @@ test.each<Row>([
   await headsAreRight(kube, []);
   await waitFor("the status is about this edit", () => itemOf(kube, "routers.opensvr.io", "cloud")?.status?.["observedGeneration"] === itemOf(kube, "routers.opensvr.io", "cloud")?.metadata.generation, slow);
   expect([await operator.health(), leaderOf(kube), operator.process.errors]).toEqual(["200 ok", "early", ""]);
-}, 90_000);
+}, testMs);
 
 test("watches that are cut within a line, and lists after them that fail in every way: nothing is lost, nobody is forgotten", async () => {
   const before = { branch: headOf(kube, "branch")?.hash, transit: headOf(kube, "transit")?.hash };
@@ -82,11 +82,11 @@ test("watches that are cut within a line, and lists after them that fail in ever
   expect(meddler.halfLines()).toBeGreaterThanOrEqual(8);
   edit();
   await waitFor("lists failed in every way", () => orders.every(({ hits }) => hits > 1), { ...slow, show: () => orders.map(({ hits }) => hits).join() });
-  await headsAreRight(kube, [], 40_000);
+  await headsAreRight(kube, []);
   expect({ branch: headOf(kube, "branch")?.hash, transit: headOf(kube, "transit")?.hash }).toEqual(before);
   for (const order of orders) order.stop();
   expect([await operator.health(), operator.process.errors]).toEqual(["200 ok", ""]);
-}, 120_000);
+}, testMs);
 
 const writesOf = ({ questions }: Meddler): Question[] => questions.filter((question) => question.method !== "GET" && !isLease(question));
 
@@ -106,7 +106,7 @@ test("of two operators ten hours apart, of which one loses its line to the lease
     await waitFor("the other one writes", () => {
       edit();
       return writesOf(line).length > 0;
-    }, { deadlineMs: 45_000, everyMs: 500 });
+    }, slow);
     expect(leaderOf(kube)).toBe("late");
     cut.stop();
     const asked = meddler.questions.length;
@@ -125,4 +125,4 @@ test("of two operators ten hours apart, of which one loses its line to the lease
     await late.stop();
     await line.close();
   }
-}, 150_000);
+}, testMs);

@@ -9,6 +9,7 @@ import { electLeader } from "../../pkg/kube/lease.ts";
 import { createWatcher } from "../../pkg/kube/watcher.ts";
 import type { KubeResource, KubeWatcher } from "../../pkg/ports/kube.ts";
 import { openCutter } from "../support/kube/cutter.ts";
+import { slow, testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import { waitFor } from "../support/wait.ts";
@@ -33,12 +34,12 @@ function open(kubeconfig = kube.kubeconfig, times = {}): { kube: KubeClient; wat
 
 const map = (name: string, text: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace, labels: { cut: "yes" } }, data: { text } });
 
-beforeAll(async () => { kube = await openKube(); }, 120_000);
+beforeAll(async () => { kube = await openKube(); }, testMs);
 afterAll(async () => {
   await Promise.all(watchers.map((watcher) => watcher.stop()));
   for (const client of clients) client.close();
   await kube.close();
-}, 60_000);
+}, testMs);
 
 runKubeSuite("a real API server", () => Promise.resolve(open()));
 
@@ -48,9 +49,9 @@ test("a list of more than one page is whole", async () => {
   for (let start = 0; start < names.length; start += 50) await Promise.all(names.slice(start, start + 50).map((name) => client.create(configMaps, { ...map(name, ""), metadata: { name, namespace, labels: { many: "yes" } } })));
   expect(await client.list(configMaps, { labelSelector: "many=yes" })).toHaveLength(1_203);
   const store = watcher.follow(configMaps, { labelSelector: "many=yes" });
-  await watcher.synced(AbortSignal.timeout(20_000));
+  await watcher.synced(AbortSignal.timeout(slow.deadlineMs));
   expect(store.size()).toBe(1_203);
-}, 60_000);
+}, testMs);
 
 test("refusals have a code, the fields and a way on", async () => {
   const { kube: client } = open();
@@ -73,10 +74,10 @@ test("credentials that are refused are read anew: who is let in again need not s
   const { kube: client, watcher } = open(path);
   await expect(client.list(configMaps)).rejects.toMatchObject({ code: "SVR_KUBE_DENIED" });
   const store = watcher.follow(configMaps, { namespace });
-  await waitFor("the watch is refused", () => (watcher.gauges()[0]?.restarts["denied"] ?? 0) > 0);
+  await waitFor("the watch is refused", () => (watcher.gauges()[0]?.restarts["denied"] ?? 0) > 0, slow);
   expect(kube.configFor("renewed", { token: clientToken() })).toBe(path);
   expect(Array.isArray(await client.list(configMaps, { namespace }))).toBe(true);
-  await waitFor("the store has synced", () => store.synced());
+  await waitFor("the store has synced", () => store.synced(), slow);
 });
 
 test("whatever is done to its connections, a store has in the end what the server has", async () => {
@@ -85,7 +86,7 @@ test("whatever is done to its connections, a store has in the end what the serve
     const { kube: client } = open();
     const { watcher } = open(kube.configFor("cut", { token: clientToken(), url: `https://127.0.0.1:${cutter.port}` }), { idleMs: 1_000 });
     const store = watcher.follow(configMaps, { labelSelector: "cut=yes" });
-    await watcher.synced(AbortSignal.timeout(10_000));
+    await watcher.synced(AbortSignal.timeout(slow.deadlineMs));
     const mishaps = [() => { cutter.reset(); }, () => { cutter.close(); }, () => { cutter.stall(); }, () => { cutter.resetAfter(300); }, () => { cutter.reset(); }];
     for (const [round, mishap] of mishaps.entries()) {
       for (let index = 0; index < 5; index += 1) await client.apply(configMaps, map(`cut-${index}`, `${round}`), { manager: "opensvr-operator", force: true });
@@ -93,7 +94,7 @@ test("whatever is done to its connections, a store has in the end what the serve
       await client.remove(configMaps, { namespace, name: `cut-${round}` });
       for (let index = 0; index < 5; index += 1) await client.apply(configMaps, map(`late-${index}`, `${round}`), { manager: "opensvr-operator", force: true });
       const there = async (): Promise<string> => textOf(await client.list(configMaps, { labelSelector: "cut=yes" }));
-      await waitFor(`the store has what the server has after mishap ${round}`, async () => textOf([...store.list()]) === await there(), { deadlineMs: 15_000, show: () => textOf([...store.list()]) });
+      await waitFor(`the store has what the server has after mishap ${round}`, async () => textOf([...store.list()]) === await there(), { ...slow, show: () => textOf([...store.list()]) });
     }
     const restarts = watcher.gauges()[0]?.restarts ?? {};
     expect([restarts["reset"], restarts["idle"]]).toEqual([expect.any(Number), expect.any(Number)]);
@@ -102,26 +103,26 @@ test("whatever is done to its connections, a store has in the end what the serve
   } finally {
     await cutter.stop();
   }
-}, 120_000);
+}, testMs);
 
 test("a store keeps what it has while the API server is killed, and catches up when it is back", async () => {
   const { kube: client, watcher } = open();
   const store = watcher.follow(configMaps, { labelSelector: "cut=yes" });
-  await watcher.synced(AbortSignal.timeout(10_000));
+  await watcher.synced(AbortSignal.timeout(slow.deadlineMs));
   await client.apply(configMaps, map("before", "1"), { manager: "opensvr-operator", force: true });
-  await waitFor("the store has it", () => store.get("default/before"));
+  await waitFor("the store has it", () => store.get("default/before"), slow);
   await kube.stopApi("SIGKILL");
   expect(store.get("default/before")).toBeDefined();
   await kube.startApi();
   await client.apply(configMaps, map("before", "2"), { manager: "opensvr-operator", force: true });
-  await waitFor("the store has the change", () => textOf([store.get("default/before")]) === "before=2", { deadlineMs: 20_000 });
-}, 120_000);
+  await waitFor("the store has the change", () => textOf([store.get("default/before")]) === "before=2", slow);
+}, testMs);
 
 test("of three candidates one leads; it hands over at once when it goes, and after its time when it is killed", async () => {
   const times = { holdMs: 3_000, renewMs: 2_000, tryMs: 200 };
   const candidate = (identity: string) => electLeader({ kube: open().kube, namespace, name: "suite", identity, ...clocks, times });
   const [one, two] = [candidate("one"), candidate("two")];
-  const leader = await waitFor("a leader", () => [one, two].find((each) => each.leads()));
+  const leader = await waitFor("a leader", () => [one, two].find((each) => each.leads()), slow);
   const other = leader === one ? two : one;
   expect(other.leads()).toBe(false);
   let started = performance.now();
@@ -135,9 +136,9 @@ test("of three candidates one leads; it hands over at once when it goes, and aft
   await waitFor("it has stopped to lead", () => !other.leads());
   expect(performance.now() - started).toBeLessThan(times.holdMs);
   await kube.startApi();
-  await waitFor("it leads again", () => other.leads(), { deadlineMs: 15_000 });
+  await waitFor("it leads again", () => other.leads(), slow);
   await other.release();
-}, 120_000);
+}, testMs);
 
 test("the same event about the same object is one, with a count, also when the object changes meanwhile", async () => {
   const { kube: client } = open();
@@ -150,7 +151,7 @@ test("the same event about the same object is one, with a count, also when the o
     sink.emit({ regarding, type: "Warning", reason: "Invalid", action: "Reconcile", note: "spec.x: is bad" });
   }
   const told = (): string => kube.kubectl(["get", "events.events.k8s.io", "-n", namespace, "--field-selector", "reason=Invalid", "-o", "jsonpath={range .items[*]}{.regarding.name} {.series.count} {.note}{end}"]);
-  await waitFor("one event with a count of five", () => told() === "told 5 spec.x: is bad", { show: () => `${told()} ${String(failures)}` });
+  await waitFor("one event with a count of five", () => told() === "told 5 spec.x: is bad", { ...slow, show: () => `${told()} ${String(failures)}` });
   expect(sink.dropped()).toBe(0);
 });
 

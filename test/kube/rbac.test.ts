@@ -12,6 +12,7 @@ import type { Role } from "../../scripts/chart/rbac.ts";
 import { chartFolder, objectsIn, openHelm, templateWords } from "../support/kube/chart.ts";
 import type { Helm } from "../support/kube/chart.ts";
 import { ackAs, headChanges, headOf, itemOf, operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
+import { slow, stopMs, testMs } from "../support/kube/patience.ts";
 import { askedIn, auditWords, needsOf, rightsOf, textOf, without } from "../support/kube/rights.ts";
 import type { Asked, Right } from "../support/kube/rights.ts";
 import { openKube } from "../support/kube/server.ts";
@@ -25,7 +26,6 @@ const rights = rightsOf([...wide, ...own, ...children]);
 const routersNamespace = "routers";
 const svrctl = join(import.meta.dirname, "../../cmd/svrctl/main.ts");
 const folder = mkdtempSync(join(tmpdir(), "opensvr-audit-"));
-const slow = { deadlineMs: 30_000, everyMs: 200 };
 
 let kube: Kube, helm: Helm;
 let asked: Asked[];
@@ -35,16 +35,16 @@ beforeAll(async () => {
   kube.kubectl(["create", "namespace", namespace]);
   helm = openHelm(kube);
   helm.run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", `routers.namespace=${routersNamespace},identity.enabled=false`]); // signing: test/kube/identity
-  kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
+  kube.kubectl(["wait", "--for=condition=Established", "--timeout=90s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
   kube.kubectl(["apply", "-f", onramp]);
   for (const kind of ["ServicePolicy", "SecurityPolicy"]) kube.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "opensvr.io/v1alpha1", kind, metadata: { name: "one", namespace: "acme" }, spec: {} }));
   await live(kube);
   asked = askedIn(folder).filter((one) => one.user === user);
-}, 180_000);
+}, testMs);
 afterAll(async () => {
   await kube.close();
   rmSync(folder, { recursive: true });
-}, 60_000);
+}, testMs);
 
 /** What an operator does in its life: begin, elect, compile, tell, forget, end; and begin again with what was in force. */
 async function live(on: Kube): Promise<void> {
@@ -53,17 +53,17 @@ async function live(on: Kube): Promise<void> {
   try {
     await work(on);
   } finally {
-    await first.stop(15_000);
+    await first.stop(stopMs);
   }
   const second = await startOperator(on, { ...start, identity: "operator-2" });
-  await second.stop(15_000);
+  await second.stop(stopMs);
 }
 
 async function work(on: Kube): Promise<void> {
   for (const name of routers) await headChanges(on, name, undefined);
   for (const name of routers) ackAs(on, name);
-  on.kubectl(["wait", "--for=condition=Ready", "--timeout=30s", "tenants.opensvr.io,services.opensvr.io,serviceroutes.opensvr.io", "-A", "--all"]);
-  on.kubectl(["wait", "--for=condition=Accepted", "--timeout=30s", "servicepolicies.opensvr.io,securitypolicies.opensvr.io", "-A", "--all"]);
+  on.kubectl(["wait", "--for=condition=Ready", "--timeout=90s", "tenants.opensvr.io,services.opensvr.io,serviceroutes.opensvr.io", "-A", "--all"]);
+  on.kubectl(["wait", "--for=condition=Accepted", "--timeout=90s", "servicepolicies.opensvr.io,securitypolicies.opensvr.io", "-A", "--all"]);
   for (const name of ["n1", "n2"]) on.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "Node", metadata: { name } }));
   await waitFor("each node has a Router", () => ["n1", "n2"].every((name) => itemOf(on, "routers.opensvr.io", `default-${name}`) !== undefined), slow);
   on.kubectl(["delete", "node", "n1"]);
@@ -129,7 +129,7 @@ describe("a right that is taken away is missed", () => {
     const items = [{ name: whole }, ...rights.map((right, at) => ({ name: `without-${at}`, right }))].flatMap(({ name, ...one }) => roleObjects(name, "right" in one ? one.right : undefined));
     kube.kubectl(["apply", "--server-side", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items }));
     await waitFor("the roles hold", async () => (await statusAs(`without-${rights.length - 1}`, { method: "GET", path: "/apis/opensvr.io/v1alpha1/tenants" })).status === 200, slow);
-  }, 60_000);
+  }, testMs);
 
   test.each(rights.map((right, at) => ({ right, at, text: textOf(right) })))("$text", async ({ right, at }) => {
     const request = await requestFor(right);
@@ -156,7 +156,7 @@ describe("the check that helm test starts", () => {
     const requests = askedIn(folder).filter((one) => one.user === `system:serviceaccount:${namespace}:${account}`);
     expect(requests.filter(({ status }) => status === 403)).toEqual([]);
     expect([...new Set(requests.map(textOf))].sort()).toEqual(rightsOf(role === undefined ? [] : [role]).map(textOf).sort());
-  }, 60_000);
+  }, testMs);
 });
 
 function roleObjects(name: string, right: Right | undefined): object[] {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { chartFolder, openHelm } from "../support/kube/chart.ts";
 import type { Helm } from "../support/kube/chart.ts";
+import { testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 
@@ -17,8 +18,8 @@ beforeAll(async () => {
   kube = await openKube();
   helm = openHelm(kube);
   kube.kubectl(["create", "namespace", namespace]);
-}, 120_000);
-afterAll(async () => { await kube.close(); }, 60_000);
+}, testMs);
+afterAll(async () => { await kube.close(); }, testMs);
 
 describe("a release", () => {
   /** Everything that people made, with what would change if it were made anew or written to. */
@@ -34,7 +35,7 @@ describe("a release", () => {
   test("is installed with no values, and says what to do next", () => {
     const told = helm.run(["install", "opensvr", earlierChart(kube), ...place]);
     for (const command of ["kubectl rollout status --namespace opensvr deployment/opensvr-operator", "helm test opensvr --namespace opensvr", "kubectl get opensvr --all-namespaces"]) expect(told).toContain(`\n  ${command}\n`);
-    kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
+    kube.kubectl(["wait", "--for=condition=Established", "--timeout=90s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
     kube.kubectl(["apply", "-f", examples]);
     objects = living();
     expect(objects.map((one) => one.split(" ")[0])).toEqual(expect.arrayContaining(["Router/default-a", "Router/default-b", "Router/default-c", "Service/orders", "Tenant/shop"]));

@@ -8,6 +8,7 @@ import { makeRequest } from "../../pkg/security/authority.ts";
 import { roles } from "../../scripts/chart/rbac.ts";
 import { createAuthority } from "../support/ca.ts";
 import { objectsIn, openHelm, templateWords } from "../support/kube/chart.ts";
+import { slow, testMs } from "../support/kube/patience.ts";
 import { rightsOf, textOf, without } from "../support/kube/rights.ts";
 import type { Right } from "../support/kube/rights.ts";
 import { openKube } from "../support/kube/server.ts";
@@ -39,9 +40,9 @@ beforeAll(async () => {
   stranger = kube.configFor("stranger", { token: kube.token(namespace, "stranger", "stranger") });
   unbound = kube.configFor("unbound", { token: kube.token(namespace, account) });
   ({ request } = await makeRequest("edge-n1", "Ed25519"));
-  await waitFor("the policies are in force", () => ask("first", {}, stranger).status !== 0 && approve("first").status !== 0, { deadlineMs: 30_000, everyMs: 200 });
-}, 120_000);
-afterAll(async () => { await kube.close(); }, 60_000);
+  await waitFor("the policies are in force", () => ask("first", {}, stranger).status !== 0 && approve("first").status !== 0, slow);
+}, testMs);
+afterAll(async () => { await kube.close(); }, testMs);
 
 interface Form { text?: string; signerName?: string; usages?: string[]; expirationSeconds?: number }
 
@@ -52,7 +53,6 @@ function ask(name: string, { text = request, signerName = "opensvr.io/router", u
 
 const approve = (name: string, kubeconfig?: string): Ran => kube.tryKubectl(["certificate", "approve", name], "", kubeconfig);
 
-const slow = { deadlineMs: 30_000, everyMs: 200 };
 
 /** Asks as the program of a router does; causes are why it listened again. */
 function asAProgram(text: string): { answer: Promise<CertificateAnswer>; causes: string[]; stop(): void } {
@@ -75,7 +75,7 @@ test("a router asks, as its program does, and hears the operator's answer", asyn
   await answerTo(request);
   expect(await asking.answer).toEqual({ certificate: expect.stringContaining("BEGIN CERTIFICATE") as string });
   asking.stop();
-}, 60_000);
+}, testMs);
 
 describe("a right of a router that asks is missed when it is taken away", () => {
   const held = roles.filter(({ key }) => key === "router" || key === "router-identity");
@@ -95,7 +95,7 @@ describe("a right of a router that asks is missed when it is taken away", () => 
     await answerTo(text);
     expect(await asking.answer).toHaveProperty("certificate");
     for (const one of [first, asking]) one.stop();
-  }, 90_000);
+  }, testMs);
 });
 
 test.each<[string, Form, () => string, string]>([

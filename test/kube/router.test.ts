@@ -8,6 +8,7 @@
 import { join } from "node:path";
 import { execPath } from "node:process";
 import { itemOf } from "../support/kube/operator.ts";
+import { slow, testMs } from "../support/kube/patience.ts";
 import { openClusterRouters } from "../support/kube/routers.ts";
 import type { ClusterRouters } from "../support/kube/routers.ts";
 import { describeNet } from "../support/probe.ts";
@@ -20,18 +21,18 @@ const svrctl = join(import.meta.dirname, "../../cmd/svrctl/main.ts");
 
 describeNet("routers in a cluster", () => {
   let cluster: ClusterRouters;
-  beforeAll(async () => { cluster = await openClusterRouters(pair, openSite()); }, 120_000);
-  afterAll(async () => { await cluster.close(); }, 60_000);
+  beforeAll(async () => { cluster = await openClusterRouters(pair, openSite()); }, testMs);
+  afterAll(async () => { await cluster.close(); }, testMs);
 
   test("what is applied is programmed by routers, says so in its conditions, and carries sessions", async () => {
     const { kube } = cluster;
     await cluster.allAcked();
-    for (const kind of ["routers", "services", "tenants", "serviceroutes"]) kube.kubectl(["wait", "--for=condition=Ready", "--timeout=30s", `${kind}.opensvr.io`, "--all", "-A"]);
-    await waitFor("facts of a router whose peer answers", () => itemOf(kube, "routers.opensvr.io", "r1")?.status?.["peersUp"] === "1/1", { deadlineMs: 40_000, everyMs: 200 });
+    for (const kind of ["routers", "services", "tenants", "serviceroutes"]) kube.kubectl(["wait", "--for=condition=Ready", "--timeout=90s", `${kind}.opensvr.io`, "--all", "-A"]);
+    await waitFor("facts of a router whose peer answers", () => itemOf(kube, "routers.opensvr.io", "r1")?.status?.["peersUp"] === "1/1", slow);
     expect(itemOf(kube, "routers.opensvr.io", "r1")?.status).toMatchObject({ programmed: "1/1", peersUp: "1/1", tier: expect.any(String) as string, version: expect.stringMatching(/^\d/) as string });
     expect(cluster.condition("r2", "Programmed")).toBe("True Programmed: on 1 of 1 routers");
     await cluster.talks(2000);
-  }, 150_000);
+  }, testMs);
 
   test("svrctl check --session holds a real session until both routers report it, and says who does not", async () => {
     await cluster.allAcked();
@@ -44,7 +45,7 @@ describeNet("routers in a cluster", () => {
     };
     expect(await check("--session", "test/east", "--to", `${hostAddress(2, 4)}:2100`)).toMatchObject({ result: "pass", text: expect.stringMatching(/passes routers r1 \(it entered there\), r2$/) as string });
     expect(await check("--session", "test/east", "--to", `${hostAddress(2, 4)}:2101`)).toMatchObject({ result: "fail", text: expect.stringContaining("ECONNREFUSED") as string });
-  }, 150_000);
+  }, testMs);
 
   test("O-7 without the API server new sessions start, a router starts again with its sessions, and both catch up later", async () => {
     await cluster.allAcked();
@@ -59,10 +60,10 @@ describeNet("routers in a cluster", () => {
     await cluster.talks(2003);
     const before = cluster.hashes();
     cluster.apply({ timers: { udpIdle: "77s" } });
-    await waitFor("the operator has written both heads", () => cluster.hashes().every((hash, index) => hash !== before[index]), { deadlineMs: 30_000, everyMs: 200 });
+    await waitFor("the operator has written both heads", () => cluster.hashes().every((hash, index) => hash !== before[index]), slow);
     expect(cluster.names.map((name) => cluster.isAcked(name))).toEqual([false, false]);
     await cluster.relay.connect();
     await cluster.allAcked();
     expect(JSON.stringify(await r1.get("/api/v1/routers/self/configuration"))).toContain("77000");
-  }, 150_000);
+  }, testMs);
 });

@@ -1,12 +1,12 @@
 // RouterClass on a real API server with its controllers: DaemonSet, account, binding, a Router for each node that is selected; a change
 // of somebody else is taken back, nodes come and go, and with the class goes what it owned. No kubelet: pods are made, none runs.
 import { conditionOf, itemOf, itemsOf, operatorNamespace, startOperator } from "../support/kube/operator.ts";
+import { slow, stopMs, testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import type { TestProcess } from "../support/process.ts";
 import { waitFor } from "../support/wait.ts";
 
-const slow = { deadlineMs: 60_000, everyMs: 200 };
 const edge = `
 apiVersion: opensvr.io/v1alpha1
 kind: RouterClass
@@ -30,11 +30,11 @@ beforeAll(async () => {
   kube.kubectl(["create", "namespace", operatorNamespace]);
   for (const node of ["n1", "n2", "n3"]) addNode(node, node === "n3" ? {} : { "opensvr.io/router": "yes" });
   operator = await startOperator(kube, { args: ["--router-image", "opensvr/router:1.2.3"] });
-}, 120_000);
+}, testMs);
 afterAll(async () => {
-  await operator.stop(15_000);
+  await operator.stop(stopMs);
   await kube.close();
-}, 60_000);
+}, testMs);
 
 function addNode(name: string, labels: Record<string, string>): void {
   kube.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "Node", metadata: { name, labels } }));
@@ -49,14 +49,14 @@ test("without any class the operator makes one for the pod network, with a route
   expect(itemOf(kube, "routers.opensvr.io", "default-n1")?.spec).toMatchObject({ nodeName: "n1", interfaces: [{ name: "pod0", type: "Shared", device: "eth0" }] });
   kube.kubectl(["delete", "routerclasses.opensvr.io", "default"]);
   await waitFor("its Routers go with it", () => routersOf("default").length === 0, slow);
-}, 180_000);
+}, testMs);
 
 test("a class that selects by what no label can be is not accepted, and nothing is made of it", async () => {
   kube.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "opensvr.io/v1alpha1", kind: "RouterClass", metadata: { name: "odd" }, spec: { nodeSelector: { "two words": "x" } } }));
   await waitFor("the class is told", () => conditionOf(itemOf(kube, "routerclasses.opensvr.io", "odd"), "Accepted").startsWith('False Invalid: spec.nodeSelector: "two words" is not the key of a label; write name or prefix/name'), slow);
   expect(itemOf(kube, "daemonsets.apps", "opensvr-router-odd", operatorNamespace)).toBeUndefined();
   kube.kubectl(["delete", "routerclasses.opensvr.io", "odd"]);
-}, 60_000);
+}, testMs);
 
 test("a class becomes a DaemonSet without privileges, an account, a binding, and a Router for each node selected", async () => {
   kube.kubectl(["apply", "-f", "-"], edge);
@@ -78,7 +78,7 @@ test("a class becomes a DaemonSet without privileges, an account, a binding, and
   expect(kube.kubectl(["get", "clusterrolebinding", "opensvr-router-edge", "-o", "jsonpath={.subjects[0].name}"])).toBe("opensvr-router-edge");
   await waitFor("the class waits for its routers", () => conditionOf(itemOf(kube, "routerclasses.opensvr.io", "edge"), "Ready") === "False Pending: 0 of 2 routers are ready", slow);
   expect(itemOf(kube, "routerclasses.opensvr.io", "edge")?.status).toMatchObject({ routers: "0/2", version: "opensvr/router:1.2.3" });
-}, 180_000);
+}, testMs);
 
 test("what somebody else changes is taken back, what they add to a Router stays", async () => {
   kube.kubectl(["patch", "daemonset", "opensvr-router-edge", "-n", operatorNamespace, "--type=json", "-p", '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"somebody/else:1"}]']);
@@ -89,7 +89,7 @@ test("what somebody else changes is taken back, what they add to a Router stays"
   addNode("n4", { "opensvr.io/router": "yes" });
   await waitFor("the new node has a Router", () => routersOf("edge").includes("edge-n4"), slow);
   expect(itemOf(kube, "routers.opensvr.io", "edge-n1")?.spec).toMatchObject({ nodeName: "n1", shards: 2, interfaces: [{ name: "lan0" }, { name: "wan0", addresses: ["192.0.2.1/24"], device: "net1" }, { name: "wan1" }] });
-}, 180_000);
+}, testMs);
 
 test("a node that is not selected any more, or gone, has no Router; with the class goes everything", async () => {
   kube.kubectl(["label", "node", "n4", "opensvr.io/router-"]);
@@ -97,4 +97,4 @@ test("a node that is not selected any more, or gone, has no Router; with the cla
   await waitFor("one Router is left", () => routersOf("edge").join() === "edge-n1", slow);
   kube.kubectl(["delete", "routerclasses.opensvr.io", "edge"]);
   await waitFor("nothing is left", () => routersOf("edge").length === 0 && itemOf(kube, "daemonsets.apps", "opensvr-router-edge", operatorNamespace) === undefined && itemOf(kube, "clusterrolebindings", "opensvr-router-edge") === undefined, slow);
-}, 180_000);
+}, testMs);

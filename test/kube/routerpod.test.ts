@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { roles } from "../../scripts/chart/rbac.ts";
 import { objectsIn, openHelm, templateWords } from "../support/kube/chart.ts";
 import { conditionOf, contentOf, headOf, itemOf, itemsOf, operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
+import { commandMs, slow, stopMs, testMs } from "../support/kube/patience.ts";
 import { PodAccount, swapVolume } from "../support/kube/pods.ts";
 import { ApiRelay } from "../support/kube/relay.ts";
 import { askedIn, auditWords, needsOf, rightsOf, textOf, without } from "../support/kube/rights.ts";
@@ -29,7 +30,6 @@ const names: [string, string] = ["edge-n1", "edge-n2"], siteNamespace = "test";
 const account = "opensvr-router-edge", user = `system:serviceaccount:${namespace}:${account}`;
 const HEALTH = 9280;
 const keyFile = "edge-n1-edge-n2.psk", [firstKey, secondKey] = ["a1".repeat(32), "b2".repeat(32)];
-const slow = { deadlineMs: 60_000, everyMs: 200 };
 const ROUNDS = 20, ROUND_MS = 2_000;
 const role = roles.filter(({ key }) => key === "router"), rights = rightsOf(role);
 const edge = {
@@ -100,21 +100,21 @@ describeNet("routers as pods", () => {
     for (const name of [namespace, siteNamespace]) kube.kubectl(["create", "namespace", name]);
     const rendered = objectsIn(openHelm(kube).run(templateWords()));
     for (const kind of ["CustomResourceDefinition", "ClusterRole", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]) apply(...rendered.filter((one) => one.kind === kind));
-    kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
+    kube.kubectl(["wait", "--for=condition=Established", "--timeout=90s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
     const operator = await startOperator(kube, { args: ["--no-default-class"] });
-    undo.defer(async () => { await operator.stop(15_000); });
+    undo.defer(async () => { await operator.stop(stopMs); });
     apply(edge);
     await waitFor("the account of the class", () => kube.tryKubectl(["get", "clusterrolebinding", account]).status === 0, slow);
     const net = await openNet(pairOf(...names));
-    undo.defer(() => net.close(20_000));
+    undo.defer(() => net.close(stopMs));
     fabric = new Fabric(net, openSite({ names }));
     [n1, n2] = [fabric.router(names[0]), fabric.router(names[1])];
     relay = new ApiRelay(kube, fabric.net);
     undo.defer(() => relay.cut());
     await relay.connect();
     for (const name of names) await relay.enter(name);
-  }, 180_000);
-  afterAll(async () => { await undo.disposeAsync(); }, 60_000);
+  }, testMs);
+  afterAll(async () => { await undo.disposeAsync(); }, testMs);
 
   test("a router that waits for its first RouterConfig is alive and not ready, and SIGTERM ends it at once with nothing left", async () => {
     placeOn(n1, "n1");
@@ -125,7 +125,7 @@ describeNet("routers as pods", () => {
     expect(await n1.stop()).toEqual({ code: 0, signal: null });
     expect(performance.now() - from).toBeLessThan(2_000);
     expect([waiting.errors, readdirSync(n1.stateDir), existsSync(fabric.net.pinFolder(n1.name))]).toEqual(["", ["audit.jsonl", "audit.jsonl.head"], false]);
-  }, 60_000);
+  }, testMs);
 
   test("a router with a name too long for a Router is the one that the operator named; what its first configuration is refused for is in its head", async () => {
     const node = `${"far-away.".repeat(8)}example`;
@@ -136,7 +136,7 @@ describeNet("routers as pods", () => {
     apply(router({ name: "gone0", type: "LAN", id: 7, addresses: ["10.7.0.1/24"] }));
     await waitFor("its head names a device that is not there", () => contentsOf(made).includes("gone0"), slow);
     placeOn(n2, node);
-    expect(await n2.launch().end(30_000)).toEqual({ code: 1, signal: null });
+    expect(await n2.launch().end(commandMs)).toEqual({ code: 1, signal: null });
     const { wanted, error } = headStatus(made);
     expect(error).toMatchObject({ hash: wanted, code: "SVR_INTERFACE_MISSING", message: expect.stringContaining("gone0") as string });
     apply(router());
@@ -145,7 +145,7 @@ describeNet("routers as pods", () => {
     await waitFor("it acks its head", () => isAcked(made), slow);
     expect(await n2.stop()).toEqual({ code: 0, signal: null });
     kube.kubectl(["delete", "node", node]);
-  }, 60_000);
+  }, testMs);
 
   test("routers start with the account of their pods, are ready once their configuration is in force, and carry sessions", async () => {
     for (const node of ["n1", "n2"]) addNode(node);
@@ -158,7 +158,7 @@ describeNet("routers as pods", () => {
     for (const router of [n1, n2]) expect(router.log().map(({ msg }) => msg)).toContain("configuration applied");
     await allAcked();
     await talks(2000);
-  }, 120_000);
+  }, testMs);
 
   test("without the API server routers stay alive and ready, and one that starts again is ready from its disk", async () => {
     await relay.cut();
@@ -169,7 +169,7 @@ describeNet("routers as pods", () => {
     await talks(2001);
     await relay.connect();
     await allAcked();
-  }, 60_000);
+  }, testMs);
 
   test("a token that is replaced is taken, and nothing that is told with the old one is lost", async () => {
     accounts.get("n2")?.become("router-n2-later");
@@ -183,7 +183,7 @@ describeNet("routers as pods", () => {
       await passes(ROUND_MS);
     }
     expect([...new Set(told())].filter((one) => one !== "router-n2 200" && !one.endsWith(" 401"))).toEqual(["router-n2-later 200"]);
-  }, 90_000);
+  }, testMs);
 
   test("a key that is replaced in its volume: sessions go on, new ones use the new key", async () => {
     const at = { address: hostAddress(2, 4), port: 2100 }, before = await keyIds(), { acked } = headStatus("edge-n2");
@@ -195,7 +195,7 @@ describeNet("routers as pods", () => {
     expect(await client.send(2)).toMatchObject({ sent: 10, answered: 10 });
     await talks(2101);
     expect([await keyIds(), headStatus("edge-n2")]).toEqual([after, { wanted: acked?.hash, acked }]);
-  }, 60_000);
+  }, testMs);
 
   test("a key file that is broken or gone is told in the head with what to do, and the last key stays; a router that starts without it goes on without the peer", async () => {
     const { acked } = headStatus("edge-n2");
@@ -212,7 +212,7 @@ describeNet("routers as pods", () => {
     giveKey(secondKey);
     await waitFor("nothing is wrong any more", () => headStatus("edge-n2").error === undefined && isAcked("edge-n2"), slow);
     await talks(2112);
-  }, 90_000);
+  }, testMs);
 
   test("nothing that routers ask is refused, each right of theirs is used, and no other", () => {
     expect(asked().filter(({ status }) => status === 403).map((one) => `${textOf(one)} ${one.uri}`)).toEqual([]);
@@ -245,10 +245,10 @@ describeNet("routers as pods", () => {
     await refusals[text]?.();
     expect([...new Set(asked(from).filter(({ status }) => status === 403).map(textOf))]).toEqual([text]);
     await giveRole();
-  }, 90_000);
+  }, testMs);
 
   test("with their rights again all routers catch up", async () => {
     await allAcked();
     await talks(2002);
-  }, 60_000);
+  }, testMs);
 });

@@ -11,6 +11,7 @@ import { chartFolder, openHelm } from "../support/kube/chart.ts";
 import { operatorNamespace as namespace, startOperator } from "../support/kube/operator.ts";
 import { rightsOf, textOf, without } from "../support/kube/rights.ts";
 import type { Right } from "../support/kube/rights.ts";
+import { commandMs, slow, stopMs, testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import { TestProcess } from "../support/process.ts";
@@ -24,7 +25,7 @@ interface Ended { code: number | null; out: string; err: string }
 
 async function svrctl(...words: string[]): Promise<Ended> {
   const child = new TestProcess([process.execPath, "--disable-warning=ExperimentalWarning", main, ...words]);
-  const { code } = await child.end(30_000);
+  const { code } = await child.end(commandMs);
   return { code, out: child.lines.join("\n"), err: child.errors };
 }
 
@@ -48,15 +49,16 @@ beforeAll(async () => {
   kube = await openKube();
   kube.kubectl(["create", "namespace", namespace]);
   openHelm(kube).run(["install", "opensvr", chartFolder, "--namespace", namespace, "--set", "site.enabled=true,routers.defaultClass=false"]);
-  kube.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
+  kube.kubectl(["wait", "--for=condition=Established", "--timeout=90s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
   ports = [await freePort(), await freePort()];
   operators = await Promise.all(ports.map((port, number) => start(`operator-${number + 1}`, port)));
-}, 180_000);
+  await waitFor("the one that leads signs", () => kube.tryKubectl(["get", "configmap", "opensvr-authorities", "-n", namespace, "-o", "jsonpath={.data.signs}"]).out !== "", slow); // the other one hears of it when it is asked
+}, testMs);
 afterAll(async () => {
-  for (const operator of operators) await operator.stop(15_000);
+  for (const operator of operators) await operator.stop(stopMs);
   await kube.close();
   rmSync(root, { recursive: true });
-}, 60_000);
+}, testMs);
 
 const token = async (router: string): Promise<string> => (await svrctl("site", "token", "create", router, "--kubeconfig", kube.kubeconfig)).out.trim();
 const enroll = (text: string, at: number, state: string): Promise<Ended> => {
@@ -73,7 +75,7 @@ test("a router outside of the cluster gets its certificate with a token; of four
   const list = JSON.parse((await svrctl("site", "token", "list", "--kubeconfig", kube.kubeconfig, "-o", "json")).out) as { items: object[] };
   expect(list.items).toEqual([expect.objectContaining({ router: "branch", state: "used", serial })]);
   expect(all.filter(({ code }) => code !== 0).map(({ err }) => err)).toEqual(Array.from({ length: 3 }, () => expect.stringContaining("the token was used already") as string));
-}, 120_000);
+}, testMs);
 
 test("the secret of a token is in no object, in no log, and in no argument of an operator; what happened to tokens is told by events and by the log", async () => {
   const text = await token("branch"), secret = text.split(".")[2] ?? "";
@@ -84,7 +86,7 @@ test("the secret of a token is in no object, in no log, and in no argument of an
   for (const said of [objects, logs, kept]) expect(said).not.toContain(secret);
   expect(kept).toContain('"router":"branch"');
   expect([objects.includes("EnrollmentRefused") || logs.includes("not enrolled"), logs.includes('"audit":"enrolled"')]).toEqual([true, true]);
-}, 120_000);
+}, testMs);
 
 describe("a right of the site endpoint that is taken away is missed, and the token still counts", () => {
   const held = roles.filter(({ key }) => key === "site");
@@ -94,20 +96,20 @@ describe("a right of the site endpoint that is taken away is missed, and the tok
   test.each(rightsOf(held).map((right) => ({ right, text: textOf(right) })))("$text", async ({ right }) => {
     expect(may(right)).toBe(true);
     setRole(right);
-    await waitFor("the right is gone", () => !may(right), { deadlineMs: 30_000, everyMs: 200 });
+    await waitFor("the right is gone", () => !may(right), slow);
     const text = await token("branch"), from = operators[0]?.lines.length ?? 0;
     const refused = await enroll(text, 0, `without-${right.verb}`);
     expect([refused.code, refused.err]).toEqual([expect.any(Number), expect.stringMatching(/the cluster does not answer, or its authority cannot be used; the token counts still/)]);
     expect(refused.code).not.toBe(0);
     expect(operators[0]?.lines.slice(from).filter((line) => line.includes("SVR_KUBE_DENIED") && line.includes("opensvr-site-tokens"))).not.toEqual([]);
     setRole();
-    await waitFor("the right is there", () => may(right), { deadlineMs: 30_000, everyMs: 200 });
+    await waitFor("the right is there", () => may(right), slow);
     expect(await enroll(text, 0, `with-${right.verb}`)).toMatchObject({ code: 0 });
-  }, 120_000);
+  }, testMs);
 });
 
 test("without the right to the Secret of the tokens nobody makes any", async () => {
   kube.kubectl(["create", "serviceaccount", "reader", "-n", namespace]);
   const kubeconfig = kube.configFor("reader", { token: kube.token(namespace, "reader") });
   expect(await svrctl("site", "token", "create", "branch", "--kubeconfig", kubeconfig, "--operator-namespace", namespace)).toMatchObject({ code: 5, out: "" });
-}, 60_000);
+}, testMs);

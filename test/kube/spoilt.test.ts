@@ -9,6 +9,7 @@ import { namings, served, servedVersion } from "../../pkg/api/served.ts";
 import type { ServedKind } from "../../pkg/api/served.ts";
 import { openAccess } from "../../pkg/kube/access.ts";
 import type { KubeAccess } from "../../pkg/kube/access.ts";
+import { testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import { spoiltOf } from "../support/kube/spoil.ts";
@@ -24,11 +25,11 @@ beforeAll(async () => {
   kube = await openKube();
   kube.applyCrds();
   access = openAccess({ kubeconfig: kube.kubeconfig });
-}, 120_000);
+}, testMs);
 afterAll(async () => {
   access.close();
   await kube.close();
-}, 60_000);
+}, testMs);
 
 interface Verdict { accepted: boolean; spec?: unknown; said: string }
 
@@ -66,4 +67,4 @@ test.each(files)("good/%s spoilt in every field is judged alike", async (file) =
   const differences: string[] = [];
   for (let at = 0; at < all.length; at += AT_ONCE) differences.push(...(await Promise.all(all.slice(at, at + AT_ONCE).map((one) => differenceOf(object.kind, one)))).filter((one) => one !== undefined));
   expect(differences).toEqual([]);
-}, 180_000);
+}, testMs);

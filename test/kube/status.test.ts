@@ -6,6 +6,7 @@ import { createAuthority, writeIdentity } from "../support/ca.ts";
 import type { TestAuthority } from "../support/ca.ts";
 import { headOf, operatorNamespace, startOperator } from "../support/kube/operator.ts";
 import { reachFromRouters } from "../support/kube/inside.ts";
+import { slow, stopMs, testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 import { openNet } from "../support/net.ts";
@@ -50,20 +51,20 @@ describeNet("statuses that come from routers", () => {
     ];
     kube.kubectl(["apply", "--server-side", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items }));
     endRelay = await reachFromRouters(kube, fabric);
-    await waitFor("both routers have a head", () => ["r1", "r2"].every((name) => headOf(kube, name) !== undefined), { deadlineMs: 60_000, everyMs: 500, show: () => operator.lines.slice(-20).join("\n") });
+    await waitFor("both routers have a head", () => ["r1", "r2"].every((name) => headOf(kube, name) !== undefined), { ...slow, show: () => operator.lines.slice(-20).join("\n") });
     authority = await createAuthority("status");
     writeIdentity(fabric.router("r1").stateDir, await authority.issue("r1", { serial: "5a01", notBefore: Date.parse("2026-01-01T00:00:00Z"), notAfter: Date.parse("2099-01-01T00:00:00Z") }), [authority]);
     await Promise.all(fabric.routers.map((router) => router.start()));
-  }, 120_000);
+  }, testMs);
   afterAll(async () => {
-    await operator.stop(15_000);
+    await operator.stop(stopMs);
     try {
       await fabric.close();
     } finally {
       await endRelay();
       await kube.close();
     }
-  }, 60_000);
+  }, testMs);
 
   async function send(to: string, port: number): Promise<number> {
     const client = await startUdpClient(fabric.net, "a", { to, port, sockets: SESSIONS });
@@ -71,7 +72,7 @@ describeNet("statuses that come from routers", () => {
   }
 
   /** Waits until a row has these cells, and gives it. */
-  async function row(resource: string, name: string, cells: Record<string, string>, deadlineMs = 40_000): Promise<Record<string, string>> {
+  async function row(resource: string, name: string, cells: Record<string, string>, deadlineMs = slow.deadlineMs): Promise<Record<string, string>> {
     let last: Record<string, string> = {};
     const isThere = (): boolean => Object.entries(cells).every(([header, cell]) => last[header] === cell);
     await waitFor(`${resource} ${name} shows ${JSON.stringify(cells)}`, () => { last = tableOf(kube, resource)[name] ?? {}; return isThere(); }, { deadlineMs, everyMs: 500, show: () => JSON.stringify(last) });
@@ -97,7 +98,7 @@ describeNet("statuses that come from routers", () => {
     expect(r1).toMatchObject({ TIER: "TC", VERSION: expect.stringMatching(/^\d/) as string, ACKED: expect.stringMatching(/^[0-9a-f]{12}$/) as string, REASON: "Ready" });
     expect(tableOf(kube, "routerconfigs")["r1"]).toMatchObject({ ROUTER: "r1", ACKED: expect.any(String) as string, HASH: expect.stringMatching(new RegExp(`^${r1["ACKED"] ?? "none"}`)) as string });
     expect(tableOf(kube, "routerclasses")["edge"]).toMatchObject({ READY: "True", ROUTERS: "0/0", VERSION: "opensvr/router:test", SELECTOR: expect.stringContaining("edge") as string });
-  }, 120_000);
+  }, testMs);
 
   test("a router reports its certificate and its alarms; the operator says how it is with the certificate", async () => {
     expect(await row("routers", "r1", { CERTEXPIRY: "2099-01-01T00:00:00Z" })).toMatchObject({ READY: "True" });
@@ -107,7 +108,7 @@ describeNet("statuses that come from routers", () => {
     expect(statusOf("r2")).toMatchObject({ alarms: [], conditions: expect.arrayContaining([expect.objectContaining({ type: "Certified", status: "True", reason: "CertificateNotNeeded" })]) as unknown });
     writeIdentity(fabric.router("r1").stateDir, await authority.issue("r1", { serial: "5a02", notAfter: Date.parse("2098-01-01T00:00:00Z") }), [authority]);
     await row("routers", "r1", { CERTEXPIRY: "2098-01-01T00:00:00Z" }, 10_000);
-  }, 60_000);
+  }, testMs);
 
   test("a router reports its busiest services with what entered there; a peer that does not answer any more takes the ways to it down", async () => {
     const status = JSON.parse(kube.kubectl(["get", "routers.opensvr.io", "r2", "-o", "jsonpath={.status}"])) as { services: object[]; routes: object[]; tenants: object[]; silentPeers?: string[] };
@@ -116,7 +117,7 @@ describeNet("statuses that come from routers", () => {
     await fabric.net.must("r2", "ip", "link", "set", "wan0", "down");
     await row("routers", "r1", { PEERS: "0/1" });
     const [name = ""] = Object.entries(tableOf(kube, "serviceroutes")).find(([, one]) => one["SERVICE"] === "east" && one["TYPE"] === "Peer") ?? [];
-    const { UP: up = "" } = await waitFor("its ways are down", () => { const one = tableOf(kube, "serviceroutes")[name]; return one?.["UP"]?.startsWith("0/") === true ? one : undefined; }, { deadlineMs: 20_000, everyMs: 500 });
+    const { UP: up = "" } = await waitFor("its ways are down", () => { const one = tableOf(kube, "serviceroutes")[name]; return one?.["UP"]?.startsWith("0/") === true ? one : undefined; }, slow);
     expect(up).toMatch(/^0\/[1-9]/);
-  }, 60_000);
+  }, testMs);
 });

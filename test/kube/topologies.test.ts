@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { App, Chart } from "cdk8s";
 import { inventory, namespacesOf } from "../../deploy/topologies/inventory.ts";
+import { testMs } from "../support/kube/patience.ts";
 import { openKube } from "../support/kube/server.ts";
 import type { Kube } from "../support/kube/server.ts";
 
@@ -13,8 +14,8 @@ let kube: Kube;
 beforeAll(async () => {
   kube = await openKube();
   kube.applyCrds();
-}, 120_000);
-afterAll(async () => { await kube.close(); }, 60_000);
+}, testMs);
+afterAll(async () => { await kube.close(); }, testMs);
 
 test("there are topologies", () => { expect(topologies).toEqual(["cluster.yaml", "onramp.yaml"]); });
 
@@ -36,4 +37,4 @@ test("an inventory is accepted as it is", () => {
   const ran = kube.tryKubectl(["apply", "--server-side", "--validate=strict", "-o", "name", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items }));
   expect(ran).toMatchObject({ status: 0, err: "" });
   expect(ran.out.trim().split("\n")).toHaveLength(items.length);
-}, 120_000);
+}, testMs);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createAuthority, writeIdentity } from "../support/ca.ts";
 import type { Issued } from "../support/ca.ts";
 import { conditionOf, itemOf, operatorNamespace as namespace } from "../support/kube/operator.ts";
+import { slow, testMs } from "../support/kube/patience.ts";
 import { openClusterRouters } from "../support/kube/routers.ts";
 import type { ClusterRouters } from "../support/kube/routers.ts";
 import { describeNet } from "../support/probe.ts";
@@ -26,7 +27,7 @@ describeNet("trust in a cluster", () => {
     writeIdentity(stateDir, own[name], []);
     rmSync(join(stateDir, "identity", "authorities.pem"));
   };
-  const becomes = async (router: string, state: string, deadlineMs = 60_000): Promise<void> => {
+  const becomes = async (router: string, state: string, deadlineMs = slow.deadlineMs): Promise<void> => {
     const one = cluster.fabric.router(router);
     let last = "";
     const look = async (): Promise<boolean> => {
@@ -39,7 +40,7 @@ describeNet("trust in a cluster", () => {
   /** Condition Certified of its Router. */
   const tells = async (router: string, words: RegExp): Promise<void> => {
     const told = (): string => conditionOf(itemOf(cluster.kube, "routers.opensvr.io", router), "Certified");
-    await waitFor(`Router ${router} tells ${String(words)}`, () => words.test(told()), { deadlineMs: 30_000, everyMs: 200, show: told });
+    await waitFor(`Router ${router} tells ${String(words)}`, () => words.test(told()), { ...slow, show: told });
   };
   const revoke = (data: Record<string, string | null>): void => { cluster.kube.kubectl(["patch", "configmap", "opensvr-revoked", "-n", namespace, "--type=merge", "-p", JSON.stringify({ data })]); };
 
@@ -53,41 +54,41 @@ describeNet("trust in a cluster", () => {
         for (const { name, stateDir } of fabric.routers) await give(name, stateDir);
       },
     });
-  }, 120_000);
-  afterAll(async () => { await cluster.close(); }, 60_000);
+  }, testMs);
+  afterAll(async () => { await cluster.close(); }, testMs);
 
   test("peers believe each other by the authority of the cluster alone, and sessions work", async () => {
     await cluster.allAcked();
     for (const router of cluster.names) await becomes(router, "up");
     await cluster.talks(2000);
     for (const router of cluster.names) await tells(router, new RegExp(`^True CertificateInUse: certificate ${own[router]?.serial} until `));
-  }, 120_000);
+  }, testMs);
 
   test("1.5 a serial number that is named once counts no more at any router within 60 s; one that is none is told of and hides no other", async () => {
     const serial = own["r2"]?.serial ?? "";
     cluster.kube.kubectl(["create", "configmap", "opensvr-revoked", "-n", namespace, "--from-literal=not-a-serial=mistake", `--from-literal=${serial.toUpperCase()}=stolen`]);
-    await becomes("r1", "down its certificate is revoked");
+    await becomes("r1", "down its certificate is revoked", 60_000);
     await tells("r2", /^False CertificateRevoked: /);
     expect((await cluster.fabric.router("r2").status()).alarms).toContainEqual(expect.objectContaining({ severity: "critical", name: "certificate-revoked" }));
-    await waitFor("its sessions end", async () => (await cluster.fabric.router("r1").live()).length === 0, { deadlineMs: 60_000, everyMs: 200 });
+    await waitFor("its sessions end", async () => (await cluster.fabric.router("r1").live()).length === 0, slow);
     const events = (): string => cluster.kube.kubectl(["get", "events.events.k8s.io", "-n", namespace, "-o", "jsonpath={range .items[*]}{.reason}: {.note}{\"\\n\"}{end}"]);
-    await waitFor("an event tells", () => events().includes('NotASerialNumber: "not-a-serial" is no serial number'), { deadlineMs: 30_000, everyMs: 200, show: events });
+    await waitFor("an event tells", () => events().includes('NotASerialNumber: "not-a-serial" is no serial number'), { ...slow, show: events });
     await give("r2", cluster.fabric.router("r2").stateDir);
     for (const router of cluster.names) await becomes(router, "up");
     await tells("r2", new RegExp(`^True CertificateInUse: certificate ${own["r2"]?.serial} until `));
     await cluster.talks(2001);
-  }, 180_000);
+  }, testMs);
 
   test("what is revoked stays so when the authority is spoilt, and counts again when its line is taken out", async () => {
     const good = JSON.parse(cluster.kube.kubectl(["get", "secret", "opensvr-authority", "-n", namespace, "-o", "json"])) as { data: object };
     const authority = (data: object): void => { cluster.kube.kubectl(["patch", "secret", "opensvr-authority", "-n", namespace, "--type=merge", "-p", JSON.stringify({ data })]); };
     const serial = own["r1"]?.serial ?? "";
     authority({ "tls.crt": base64("no certificate") });
-    await cluster.operator.line(/the authority cannot be used; routers believe whom they believed/, { deadlineMs: 30_000 });
+    await cluster.operator.line(/the authority cannot be used; routers believe whom they believed/, slow);
     revoke({ [serial]: "lost" });
     await becomes("r2", "down its certificate is revoked");
     authority(good.data);
     revoke({ [serial]: null });
     await becomes("r2", "up");
-  }, 180_000);
+  }, testMs);
 });

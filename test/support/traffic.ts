@@ -84,6 +84,9 @@ export class TcpClient {
   /** say sends one message on each session. */
   async say(): Promise<void> { await this.#told("say", /^said$/); }
 
+  /** rest says nothing more: what is on its way is answered and nothing follows. */
+  async rest(): Promise<void> { await this.#told("rest", /^rests$/); }
+
   /** forget starts the measurement of blackouts anew. */
   async forget(): Promise<void> { await this.#told("forget", /^forgotten$/); }
 

@@ -1,6 +1,6 @@
 // TCP client of a host: many sessions to an echo server, each with numbered messages whose echo is checked byte by byte, or
 // one download of a known pattern. Run by test/support/traffic.ts inside a namespace with its settings as JSON; `report` on
-// standard input prints a report, `stop` closes all sessions with FIN and ends with a last report.
+// standard input prints a report, `rest` says nothing more and hears on, `stop` closes all sessions with FIN and ends with a last report.
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import process from "node:process";
@@ -15,7 +15,7 @@ const pattern = patternOf(settings.pattern);
 interface Session { socket: Socket; sent: number; received: number; connected: boolean; ended: boolean; wrongAt: number; waitingSince: number; blackoutMs: number; fault?: string }
 
 const sessions: Session[] = [];
-let stopping = false;
+let stopping = false, resting = false;
 
 function openSession(localPort: number | undefined): void {
   const session: Session = {
@@ -30,7 +30,7 @@ function openSession(localPort: number | undefined): void {
 }
 
 function speak(session: Session): void {
-  if (!session.connected || session.ended || stopping || session.fault !== undefined) return;
+  if (!session.connected || session.ended || stopping || resting || session.fault !== undefined) return;
   if (session.waitingSince === 0) session.waitingSince = performance.now();
   session.socket.write(pattern.bytes(session.sent, MESSAGE));
   session.sent += MESSAGE;
@@ -81,6 +81,7 @@ if (settings.everyMs !== undefined) {
 createInterface({ input: process.stdin }).on("line", (line) => {
   if (line === "report") console.log(JSON.stringify(report()));
   else if (line === "forget") { resetBlackouts(); console.log("forgotten"); }
+  else if (line === "rest") { resting = true; console.log("rests"); }
   else if (line === "say") { for (const session of sessions) speak(session); console.log("said"); }
   else if (line === "stop") stop();
 }).once("close", () => { process.exit(0); });

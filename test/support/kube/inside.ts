@@ -5,6 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import type { Fabric } from "../router.ts";
 import { waitFor } from "../wait.ts";
+import { slow } from "./patience.ts";
 import type { Kube } from "./server.ts";
 
 const PORT = 6443;
@@ -23,7 +24,7 @@ export async function reachFromRouters(kube: Kube, fabric: Fabric): Promise<() =
   const kubeconfig = kube.configFor("inside", { url: `https://127.0.0.1:${PORT}`, token: users[0]?.user.token ?? "" });
   for (const router of fabric.routers) {
     const inside = fabric.net.start(router.name, [process.execPath, "-e", relay, path, String(PORT)]);
-    await waitFor("the relay listens", () => inside.lines.includes("up"));
+    await waitFor("the relay listens", () => inside.lines.includes("up"), slow);
     router.from = ["--kube", "--kubeconfig", kubeconfig, "--key-dir", router.config.folder];
   }
   return () => new Promise((resolve) => { server.close(() => { resolve(); }); });

@@ -5,21 +5,21 @@ import process from "node:process";
 import { TestProcess } from "../process.ts";
 import { noteProcess } from "../run.ts";
 import { waitFor } from "../wait.ts";
+import { slow } from "./patience.ts";
 import type { Kube } from "./server.ts";
 
 const main = join(import.meta.dirname, "../../../cmd/operator/main.ts");
-const STARTED_MS = 60_000;
 
 /** operatorNamespace is where operators of tests keep their Lease. */
 export const operatorNamespace = "opensvr";
 
 /** OperatorStart says how an operator is started. */
-export interface OperatorStart { identity?: string; kubeconfig?: string; args?: readonly string[]; /** how long it may take until it is warm; default 60 s */ startedMs?: number; env?: Record<string, string> }
+export interface OperatorStart { identity?: string; kubeconfig?: string; args?: readonly string[]; /** how long it may take until it is warm; default as all waits */ startedMs?: number; env?: Record<string, string> }
 
 /** startOperator starts an operator process and waits until it is warm. */
 export async function startOperator(kube: Kube, start: OperatorStart = {}): Promise<TestProcess> {
   const child = launchOperator(kube, start);
-  await child.line(/"msg":"operator started"/, { deadlineMs: start.startedMs ?? STARTED_MS });
+  await child.line(/"msg":"operator started"/, { deadlineMs: start.startedMs ?? slow.deadlineMs });
   return child;
 }
 
@@ -79,7 +79,7 @@ export function ackAs(kube: Kube, router: string): void {
 }
 
 /** headChanges waits for a head with another hash and gives it. */
-export async function headChanges(kube: Kube, router: string, from: string | undefined, deadlineMs = 20_000): Promise<Head> {
+export async function headChanges(kube: Kube, router: string, from: string | undefined, deadlineMs = slow.deadlineMs): Promise<Head> {
   return waitFor(`a head of ${router} other than ${from ?? "none"}`, () => {
     const head = headOf(kube, router);
     return head === undefined || head.hash === from ? undefined : head;

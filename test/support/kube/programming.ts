@@ -10,6 +10,7 @@ import { createPlanner } from "../../../pkg/plan/planner.ts";
 import { waitFor } from "../wait.ts";
 import { itemsOf } from "./operator.ts";
 import type { Head, Item } from "./operator.ts";
+import { slow } from "./patience.ts";
 import type { Kube } from "./server.ts";
 
 const kinds = ["tenants", "services", "serviceroutes", "servicepolicies", "securitypolicies", "routers"];
@@ -25,7 +26,7 @@ export function objectsOn(kube: Kube): ParsedObject[] {
 }
 
 /** headsAreRight waits until each router has what the compiler gives, and no other router has anything; gives the hashes by router. */
-export async function headsAreRight(kube: Kube, before: readonly ParsedObject[], deadlineMs = 20_000): Promise<Record<string, string>> {
+export async function headsAreRight(kube: Kube, before: readonly ParsedObject[], deadlineMs = slow.deadlineMs): Promise<Record<string, string>> {
   const planner = createPlanner({ previous: before });
   const namespaces = new Map(itemsOf(kube, "namespaces").map(({ metadata: { name, labels } }) => [name, labels ?? {}]));
   planner.update({ put: objectsOn(kube), remove: [], namespaces });

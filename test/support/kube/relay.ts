@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import type { Net } from "../net.ts";
 import { waitFor } from "../wait.ts";
+import { slow } from "./patience.ts";
 import type { Kube } from "./server.ts";
 
 /** insideAddress is where the API server is in each namespace that the relay entered. */
@@ -28,7 +29,7 @@ export class ApiRelay {
   /** enter lets the processes of a node reach the API server. */
   async enter(node: string): Promise<void> {
     const inside = this.#net.start(node, [process.execPath, "-e", program, this.#path, String(insidePort), insideAddress]);
-    await waitFor(`the relay listens in ${node}`, () => inside.lines.includes("up"));
+    await waitFor(`the relay listens in ${node}`, () => inside.lines.includes("up"), slow);
   }
 
   /** connect lets connections pass from now on. */

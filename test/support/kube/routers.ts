@@ -2,6 +2,7 @@
 // the objects of a site as somebody applies them. Called by tests of what routers and operator do together.
 import { conditionOf, headOf, itemOf, operatorNamespace, startOperator } from "./operator.ts";
 import type { Head } from "./operator.ts";
+import { slow, stopMs } from "./patience.ts";
 import { ApiRelay, insideAddress, insidePort } from "./relay.ts";
 import { openKube } from "./server.ts";
 import type { Kube } from "./server.ts";
@@ -58,7 +59,7 @@ export class ClusterRouters {
   }
 
   /** allAcked waits until each router has what it should have. */
-  async allAcked(deadlineMs = 60_000): Promise<void> {
+  async allAcked(deadlineMs = slow.deadlineMs): Promise<void> {
     await waitFor("all routers ack their heads", () => this.names.every((name) => this.isAcked(name)), { deadlineMs, everyMs: 250, show: () => JSON.stringify(this.names.map((name) => this.state(name))) });
   }
 
@@ -93,13 +94,13 @@ export async function openClusterRouters(topology: Topology, site: Site, more: R
   kube.applyCrds();
   for (const name of [operatorNamespace, siteNamespace]) kube.kubectl(["create", "namespace", name]);
   const net = await openNet(topology);
-  undo.defer(() => net.close(20_000));
+  undo.defer(() => net.close(stopMs));
   const fabric = new Fabric(net, site), relay = new ApiRelay(kube, net);
   undo.defer(() => relay.cut());
   await relay.connect();
   await before?.(kube, fabric);
   const operator = await startOperator(kube, { args: ["--no-default-class", ...args] });
-  undo.defer(async () => { await operator.stop(15_000); });
+  undo.defer(async () => { await operator.stop(stopMs); });
   applySite(kube, fabric, more);
   const { users: [user] } = JSON.parse(kube.kubectl(["config", "view", "--raw", "-o", "json"])) as { users: { user: { token: string } }[] };
   const kubeconfig = kube.configFor("inside", { url: `https://${insideAddress}:${insidePort}`, token: user?.user.token ?? "" });

@@ -14,9 +14,8 @@ import { waitFor } from "../wait.ts";
 import { binaryPath } from "./binaries.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { Access } from "./kubeconfig.ts";
+import { slow, stopMs } from "./patience.ts";
 
-const READY_MS = 60_000;
-const STOP_MS = 15_000;
 const KUBECTL_MS = 200_000;
 
 /** KubeOptions of a server. */
@@ -72,9 +71,9 @@ export async function openKube(options: KubeOptions = {}): Promise<Kube> {
     return child;
   };
   const etcd = start(etcdWords(parts, peerPort));
-  stops.push(() => etcd.stop(STOP_MS));
+  stops.push(() => etcd.stop(stopMs));
   let api = start(apiWords(parts));
-  stops.unshift(() => api.stop(STOP_MS));
+  stops.unshift(() => api.stop(stopMs));
   const close = async (): Promise<void> => {
     for (const stop of stops) await stop();
     removeFolders(run);
@@ -84,12 +83,12 @@ export async function openKube(options: KubeOptions = {}): Promise<Kube> {
   try {
     await isReady(parts, api);
     const kube = kubeOf(parts, close, {
-      async stopApi(signal = "SIGTERM") { await (signal === "SIGTERM" ? api.stop(STOP_MS) : api.kill()); },
+      async stopApi(signal = "SIGTERM") { await (signal === "SIGTERM" ? api.stop(stopMs) : api.kill()); },
       async startApi() { api = start(apiWords(parts)); await isReady(parts, api); },
     });
     if (options.controllers === true) {
       const manager = start(managerWords(parts, kube.kubeconfig));
-      stops.unshift(() => manager.stop(STOP_MS));
+      stops.unshift(() => manager.stop(stopMs));
     }
     return kube;
   } catch (error) {
@@ -117,7 +116,7 @@ function kubeOf(parts: Parts, close: () => Promise<void>, power: Pick<Kube, "sto
     run, url, port, kubeconfig, ca, kubectl, tryKubectl, configFor, ...power, close,
     applyCrds() {
       kubectl(["apply", "--server-side", "-f", join(import.meta.dirname, "../../../crds")]);
-      kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
+      kubectl(["wait", "--for=condition=Established", "--timeout=90s", "crd", "-l", "app.kubernetes.io/part-of=opensvr"]);
     },
     token: (namespace, account, pod) => kubectl(["create", "token", account, "-n", namespace, ...(pod === undefined ? [] : ["--bound-object-kind", "Pod", "--bound-object-name", pod])]).trim(),
   };
@@ -163,7 +162,7 @@ async function isReady({ run, port, adminToken }: Parts, api: TestProcess): Prom
     if (api.exit !== undefined) return reject(new Error(`kube-apiserver ended: ${api.errors.slice(-2000)}`));
     request(options, (answer) => { answer.resume(); resolve(answer.statusCode === 200); }).on("error", () => { resolve(false); }).on("timeout", function (this: { destroy(): void }) { this.destroy(); }).end();
   });
-  await waitFor(`the API server of ${run.prefix} is ready`, look, { deadlineMs: READY_MS, everyMs: 100, show: () => api.errors.slice(-1000) });
+  await waitFor(`the API server of ${run.prefix} is ready`, look, { deadlineMs: slow.deadlineMs, everyMs: 100, show: () => api.errors.slice(-1000) });
 }
 
 /** Ports that were free a moment ago; all held at once, so that they differ. */

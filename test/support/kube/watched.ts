@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { TestProcess } from "../process.ts";
 import { startOperator } from "./operator.ts";
 import type { OperatorStart } from "./operator.ts";
+import { stopMs } from "./patience.ts";
 import type { Kube } from "./server.ts";
 
 /** Watched is an operator with its port of health. */
@@ -14,8 +15,6 @@ export interface Watched {
   /** ends it as Kubernetes does; gives how it ended */
   stop(): Promise<string>;
 }
-
-const STOP_MS = 15_000;
 
 /** startWatched starts an operator that answers at a port of its own. */
 export async function startWatched(kube: Kube, start: OperatorStart = {}): Promise<Watched> {
@@ -29,7 +28,7 @@ export async function startWatched(kube: Kube, start: OperatorStart = {}): Promi
       return `${answer.status} ${(await answer.text()).trim()}`;
     },
     async stop() {
-      const { code, signal } = await child.stop(STOP_MS);
+      const { code, signal } = await child.stop(stopMs);
       return `${signal ?? code ?? "nothing"}`;
     },
   };

@@ -13,6 +13,7 @@ struct svr_taker {
 	unsigned long *reader; /* page of its own, written here */
 	const __u8 *writer;    /* page of its own, then the data */
 	unsigned long at;      /* up to where records were taken */
+	unsigned long last;    /* where the last of them begins */
 	size_t page, size;
 };
 
@@ -49,7 +50,7 @@ static int map_pages(struct svr_taker *taker, int map_fd)
 	if (writer == MAP_FAILED)
 		return -errno;
 	taker->writer = writer;
-	taker->at = __atomic_load_n(taker->reader, __ATOMIC_ACQUIRE);
+	taker->at = taker->last = __atomic_load_n(taker->reader, __ATOMIC_ACQUIRE);
 	return 0;
 }
 
@@ -90,6 +91,7 @@ __u32 svr_taker_take(struct svr_taker *taker, __u32 most, void (*take)(void *con
 
 		if (word & BPF_RINGBUF_BUSY_BIT)
 			break;
+		taker->last = taker->at;
 		taker->at += step(length_of(word));
 		count++;
 		if (!(word & BPF_RINGBUF_DISCARD_BIT))
@@ -100,6 +102,12 @@ __u32 svr_taker_take(struct svr_taker *taker, __u32 most, void (*take)(void *con
 
 void svr_taker_release(struct svr_taker *taker)
 {
+	__atomic_store_n(taker->reader, taker->last, __ATOMIC_RELEASE);
+}
+
+void svr_taker_release_all(struct svr_taker *taker)
+{
+	taker->last = taker->at;
 	/* ordered before the caller looks at the ring again: a writer that saw the old position does not wake */
 	__atomic_store_n(taker->reader, taker->at, __ATOMIC_SEQ_CST);
 }

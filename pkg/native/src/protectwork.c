@@ -286,6 +286,16 @@ static __u32 take(struct svr_protect_worker *worker)
 	return got + svr_taker_take(worker->ring, TAKEN_AT_ONCE, on_record, worker);
 }
 
+/* What the ring has now; how many records that was. The last one keeps its place, so that nobody is woken who is awake. */
+static __u32 drain(struct svr_protect_worker *worker)
+{
+	__u32 got = take(worker);
+
+	flush(worker);
+	svr_taker_release(worker->ring);
+	return got;
+}
+
 static int consume(struct svr_protect_worker *worker)
 {
 	__u32 got;
@@ -293,9 +303,11 @@ static int consume(struct svr_protect_worker *worker)
 	begin(worker, (__u32)(svr_abi_unix_ns() / 1000000000u));
 	pthread_rwlock_rdlock(&worker->protect->lock);
 	do {
-		got = take(worker);
-		flush(worker);
-		svr_taker_release(worker->ring);
+		got = drain(worker);
+		if (!got) {
+			svr_taker_release_all(worker->ring);
+			got = drain(worker); /* what came before could not wake */
+		}
 	} while (got && worker->records < RECORDS_PER_TURN && !worker->error);
 	pthread_rwlock_unlock(&worker->protect->lock);
 	return worker->error ? worker->error : (int)worker->records;

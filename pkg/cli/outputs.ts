@@ -55,7 +55,7 @@ const diffSchema = z.looseObject({
 
 const originSchema = z.looseObject({ object: text("Kind namespace/name"), field: text("path of the field") });
 const stepSchema = z.looseObject({
-  stage: z.enum(["tenant", "service", "access", "route", "nat"]).meta({ description: "step of the decision" }), ok: z.boolean().meta({ description: "false at the step that refuses" }),
+  stage: z.enum(["tenant", "service", "access", "route", "security", "nat"]).meta({ description: "step of the decision" }), ok: z.boolean().meta({ description: "false at the step that refuses" }),
   text: text("why"), origin: originSchema.exactOptional(),
 });
 const whySchema = z.looseObject({

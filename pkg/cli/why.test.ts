@@ -21,12 +21,13 @@ tenant   engineering.acme
 service  shop/web
 answer   allow
 
-STEP     OK   WHY                                                                OBJECT                        FIELD
-tenant   yes  engineering.acme, as asked                                         Tenant engineering.acme       metadata.name
-service  yes  shop/web by 10.9.0.10/32, TCP, port 443                            Service shop/web              spec.transports[0].ports[1]
-access   yes  shop/web admits engineering.acme, as a child of acme               Service shop/web              spec.access[0]
-route    yes  to peer transit by path transit/v4, cost 1, first of 2 candidates  ServiceRoute shop/web-branch  spec.peer.peer
-nat      yes  addresses and ports become waypoints, 192.0.2.1 to 192.0.2.2       ServiceRoute shop/web-branch  spec.peer.peer
+STEP      OK   WHY                                                                OBJECT                        FIELD
+tenant    yes  engineering.acme, as asked                                         Tenant engineering.acme       metadata.name
+service   yes  shop/web by 10.9.0.10/32, TCP, port 443                            Service shop/web              spec.transports[0].ports[1]
+access    yes  shop/web admits engineering.acme, as a child of acme               Service shop/web              spec.access[0]
+route     yes  to peer transit by path transit/v4, cost 1, first of 2 candidates  ServiceRoute shop/web-branch  spec.peer.peer
+security  yes  what hosts say crosses as it is                                    Service shop/web              metadata.name
+nat       yes  addresses and ports become waypoints, 192.0.2.1 to 192.0.2.2       ServiceRoute shop/web-branch  spec.peer.peer
 `;
 
 test("an allowed connection, by a directory and by the running router alike", async () => {

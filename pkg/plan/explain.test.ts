@@ -39,6 +39,7 @@ const rows: [desc: string, router: string, asked: WhyQuestion, said: string[]][]
     "service + shop/web by 10.9.0.10/32, TCP, port 443 [Service shop/web spec.transports[0].ports[1]]",
     "access + shop/web admits engineering.acme, as a child of acme [Service shop/web spec.access[0]]",
     "route + to peer transit by path transit/v4, cost 1, first of 2 candidates [ServiceRoute shop/web-branch spec.peer.peer]",
+    "security + what hosts say crosses as it is [Service shop/web metadata.name]",
     "nat + addresses and ports become waypoints, 192.0.2.1 to 192.0.2.2 [ServiceRoute shop/web-branch spec.peer.peer]",
     "allow shop/web",
   ]],
@@ -63,6 +64,7 @@ const rows: [desc: string, router: string, asked: WhyQuestion, said: string[]][]
     "service + shop/bulk by 10.9.0.0/24, ICMP [Service shop/bulk spec.transports[2]]",
     "access + shop/bulk admits engineering.acme, as a child of acme [Service shop/bulk spec.access[0]]",
     "route + to peer transit by path transit/v4, cost 1, first of 2 candidates [ServiceRoute shop/bulk-branch spec.peer.peer]",
+    "security + what hosts say crosses as it is [Service shop/bulk metadata.name]",
     "nat + addresses and ports become waypoints, 192.0.2.1 to 192.0.2.2 [ServiceRoute shop/bulk-branch spec.peer.peer]",
     "allow shop/bulk",
   ]],
@@ -108,6 +110,7 @@ const rows: [desc: string, router: string, asked: WhyQuestion, said: string[]][]
     "service + shop/admin by 10.9.0.10/32, TCP, port 22 [Service shop/admin spec.transports[0].ports[0]]",
     "access + shop/admin admits qa.engineering.acme, as a child of engineering.acme [Service shop/admin spec.access[0]]",
     "route + to peer transit by path transit/v4, cost 1, first of 2 candidates [ServiceRoute shop/admin-branch spec.peer.peer]",
+    "security + what hosts say crosses as it is [SecurityPolicy shop/plain spec.payloadEncryption]",
     "nat + addresses and ports become waypoints, 192.0.2.1 to 192.0.2.2 [ServiceRoute shop/admin-branch spec.peer.peer]",
     "allow shop/admin",
   ]],
@@ -187,6 +190,26 @@ test("8.2 a policy that asks for encrypted payloads: a peer that cannot hold the
   const trusted = peer("two", 2, { metadataEncryption: { enabled: false }, paths: [{ name: "v4", interface: "wan0", remoteAddress: "192.0.2.2", payloadEncryption: "None" }] });
   expect(at({ ...gcm, clearPaths: true }, [trusted], "two")[0]).toBe("route + to peer two by path two/v4, cost 1 [ServiceRoute default/two spec.peer.peer]");
   expect(at(gcm, [trusted], "two")).toEqual(refused("two"));
+});
+
+test.each<[desc: string, policy: object | undefined, path: object, said: string]>([
+  ["no policy", undefined, {}, "what hosts say crosses as it is [Service default/s metadata.name]"],
+  ["a policy that does not encrypt", {}, {}, "what hosts say crosses as it is [SecurityPolicy default/p spec.payloadEncryption]"],
+  ["tags alone", { hmacScope: "EveryPacket" }, {}, "what hosts say crosses as it is, with a tag on each packet [SecurityPolicy default/p spec.hmacScope]"],
+  ["GCM, and nothing twice", { payloadEncryption: "GCM" }, {}, "AES-256-GCM for what hosts do not encrypt themselves [SecurityPolicy default/p spec.payloadEncryption]"],
+  ["CBC for everything", { payloadEncryption: "CBC", adaptive: false }, {}, "AES-256-CBC [SecurityPolicy default/p spec.payloadEncryption]"],
+  ["the other suite by the path", { payloadEncryption: "CBC", adaptive: false }, { payloadEncryption: "GCM" }, "AES-256-GCM, by the path [Router one spec.peers[0].paths[0]]"],
+  ["by the path alone", undefined, { payloadEncryption: "GCM" }, "AES-256-GCM for what hosts do not encrypt themselves, by the path [Router one spec.peers[0].paths[0]]"],
+  ["a trusted path that the policy does not trust", { payloadEncryption: "GCM" }, { payloadEncryption: "None" }, "AES-256-GCM for what hosts do not encrypt themselves [SecurityPolicy default/p spec.payloadEncryption]"],
+  ["a trusted path that it trusts", { payloadEncryption: "GCM", clearPaths: true }, { payloadEncryption: "None" }, "what hosts say crosses as it is, by the path [Router one spec.peers[0].paths[0]]"],
+])("8.2 the cipher of what hosts say: %s", (_desc, policy, path, said) => {
+  const wan0 = { name: "wan0", type: "WAN", addresses: ["192.0.2.1/24"], waypoints: [{ address: "192.0.2.1" }] };
+  const two = { name: "two", psk: { file: "k" }, paths: [{ name: "v4", interface: "wan0", remoteAddress: "192.0.2.2", ...path }] };
+  const objects = [
+    parsedOf("Router", { name: "one" }, { interfaces: [wan0], peers: [two] }), parsedOf("Tenant", { name: "acme" }, {}), parsedOf("ServiceRoute", { name: "r" }, { serviceRef: { name: "s" }, routers: ["one"], type: "Peer", peer: { peer: "two" } }),
+    ...(policy === undefined ? [service("s", {})] : [service("s", { securityPolicyRef: { name: "p" } }), parsedOf("SecurityPolicy", { name: "p" }, policy)]),
+  ];
+  expect(lines(configOf(compile({ objects }).routers, "one"), question("tcp/1", "10.7.0.9", acme))[4]).toBe(`security + ${said}`);
 });
 
 test("no route, no route of the family, no address to send from, several candidates", () => {

@@ -8,7 +8,7 @@ import { formatPrefix } from "../base/prefix.ts";
 import type { DropReason } from "../svr/reasons.ts";
 import { globalTenant } from "./config.ts";
 import type { MemberConfig, Origin, RouterConfig, ServiceConfig } from "./config.ts";
-import { accessStep, insideStep, missSteps, natStep, noRouteStep, routeStep, serviceStep } from "./explainsteps.ts";
+import { accessStep, insideStep, missSteps, natStep, noRouteStep, routeStep, securityStep, serviceStep } from "./explainsteps.ts";
 import { mayCarry } from "./holds.ts";
 import { isOnLink } from "./links.ts";
 import { buildLookup } from "./lookup.ts";
@@ -25,7 +25,7 @@ export interface WhyQuestion {
 
 /** WhyStep is one step of the decision; `ok` is false at the step that refuses. */
 export interface WhyStep {
-  stage: "tenant" | "service" | "access" | "route" | "nat";
+  stage: "tenant" | "service" | "access" | "route" | "security" | "nat";
   ok: boolean;
   text: string;
   origin?: Origin;
@@ -119,7 +119,7 @@ function linesFor(lookup: Lookup, from: IpAddress): SourceLine[] {
   return near.length > 0 ? near : all.filter((line) => line.member !== undefined);
 }
 
-/** The way out: the cheapest candidate of the family that may carry the service, then what it makes of the addresses. Gives the reason of a refusal. */
+/** The way out: the cheapest candidate of the family that may carry the service, how payload crosses there, then what it makes of the addresses. Gives the reason of a refusal. */
 function leave({ lookup, question, steps, tenant, wasOutside }: Asked, service: ServiceConfig): "no-path" | "nat" | undefined {
   const { family } = question.destination;
   const routes = lookup.routes(service.name, family).filter((candidate) => mayCarry(lookup, service, candidate));
@@ -129,6 +129,6 @@ function leave({ lookup, question, steps, tenant, wasOutside }: Asked, service: 
     return "no-path";
   }
   const nat = natStep(lookup, { service, route, question, tenant, wasOutside });
-  steps.push(routeStep(route, routes.length), nat);
+  steps.push(routeStep(route, routes.length), ...(route.kind === "peer" ? [securityStep(service, lookup.path(route.path))] : []), nat);
   return nat.ok ? undefined : "nat";
 }

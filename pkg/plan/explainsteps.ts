@@ -5,11 +5,11 @@ import { formatAddress } from "../base/addresstext.ts";
 import { containsAddress, formatPrefix } from "../base/prefix.ts";
 import { hasPorts, protocolNames } from "../api/network.ts";
 import { classicalPeers } from "./classical.ts";
-import type { LocalRouteConfig, Origin, PeerRouteConfig, RouteConfig, RouterConfig, ServiceConfig } from "./config.ts";
+import type { LocalRouteConfig, Origin, PathConfig, PeerRouteConfig, RouteConfig, RouterConfig, ServiceConfig } from "./config.ts";
 import { entryMatches, matchersOf } from "./entries.ts";
 import type { LookupEntry } from "./entries.ts";
 import type { WhyQuestion, WhyStep } from "./explain.ts";
-import { weakPeers } from "./holds.ts";
+import { askOn, weakPeers } from "./holds.ts";
 import type { Lookup } from "./lookup.ts";
 
 /** missSteps tells why the lookup found nothing, with the services that came near. */
@@ -84,6 +84,21 @@ export interface Leaving {
   question: WhyQuestion;
   tenant: string;
   wasOutside: boolean;
+}
+
+const ciphers = ["", "AES-256-CBC", "AES-256-GCM"] as const;
+
+/** securityStep tells how what hosts say crosses to a peer, and who decides that: the policy of the service, or the path. */
+export function securityStep(service: ServiceConfig, path: PathConfig | undefined): WhyStep {
+  const { suite, adaptive, everyPacket } = askOn(service, path);
+  const isByPath = suite !== (service.security?.suite ?? 0);
+  const tags = everyPacket ? ", with a tag on each packet" : "";
+  return { stage: "security", ok: true, text: `${suite === 0 ? `what hosts say crosses as it is${tags}` : `${ciphers[suite]}${adaptive ? " for what hosts do not encrypt themselves" : ""}`}${isByPath ? ", by the path" : ""}`, origin: isByPath ? path?.origin ?? service.origin : policyOrigin(service) };
+}
+
+function policyOrigin({ securityPolicy, security, origin }: ServiceConfig): Origin {
+  if (securityPolicy === undefined) return origin;
+  return { object: `SecurityPolicy ${securityPolicy}`, field: security?.suite === 0 && security.everyPacket ? "spec.hmacScope" : "spec.payloadEncryption" };
 }
 
 /** natStep tells what becomes of addresses on a way out; not ok when there is no address to send from. */

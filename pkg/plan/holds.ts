@@ -1,8 +1,9 @@
 // Whether a peer can hold what a service asks for: encrypted payloads need encrypted metadata and tags (protocol 8.2). Shards leave out
 // ways to peers that cannot, and so does explain. Pure; called by peers.ts, routes.ts, explain.ts, explainsteps.ts and remedies.ts.
 import type { IpFamily } from "../base/address.ts";
-import { askOver, canHold } from "../svr/protected.ts";
 import type { Suite } from "../svr/encode.ts";
+import { askOver, canHold } from "../svr/protected.ts";
+import type { SecurityAsk } from "../svr/protected.ts";
 import type { PathConfig, PeerConfig, RouteConfig, ServiceConfig } from "./config.ts";
 import type { Lookup } from "./lookup.ts";
 import { suites } from "./services.ts";
@@ -30,7 +31,12 @@ function weakPeer(lookup: Lookup, service: ServiceConfig, route: RouteConfig): P
   return peer === undefined || holdsService(service, lookup.path(route.path), peer) ? undefined : peer;
 }
 
+/** askOn is what a service asks for over a path. */
+export function askOn(service: Pick<ServiceConfig, "security">, path: Pick<PathConfig, "payload"> | undefined): SecurityAsk {
+  return askOver(service.security ?? clear, path);
+}
+
 /** holdsService tells whether a peer can hold what a service asks for over a path. */
 export function holdsService(service: Pick<ServiceConfig, "security">, path: Pick<PathConfig, "payload"> | undefined, peer: Parameters<typeof holdsSuite>[1]): boolean {
-  return holdsSuite(askOver(service.security ?? clear, path).suite, peer);
+  return holdsSuite(askOn(service, path).suite, peer);
 }

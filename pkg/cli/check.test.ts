@@ -19,7 +19,7 @@ describe("status and check", () => {
     return { exit, results: Object.fromEntries(checks.map(({ name, result }) => [name, result])), texts: Object.fromEntries(checks.map(({ name, text }) => [name, text])) };
   }
 
-  const allPass = { api: "pass", kinds: "pass", lease: "pass", operator: "pass", acks: "pass", skew: "pass", conditions: "pass" };
+  const allPass = { api: "pass", kinds: "pass", lease: "pass", operator: "pass", acks: "pass", skew: "pass", certificates: "pass", alarms: "pass", conditions: "pass" };
 
   test("everything works", async () => {
     expect(await ask("status")).toMatchObject({ exit: 0, err: "", out: `API server  v1.37.2 at https://cluster.test
@@ -28,14 +28,16 @@ operator    operator-1 leads, version 0.1.0 (Lease of namespace opensvr, renewed
 routers     3 of 3 programmed
 objects     24 of 24 ready
 ` });
-    expect(await ask("check")).toMatchObject({ exit: 0, err: "", out: `pass     api         API server v1.37.2 answers at https://cluster.test
-pass     kinds       all 8 kinds are served in v1alpha1
-pass     lease       operator-1 leads and renews its Lease in namespace opensvr
-pass     operator    2 of 2 replicas of Deployment opensvr/opensvr are ready
-pass     acks        all 3 routers have programmed what they should have
-pass     skew        client 0.1.0, operator 0.1.0 and 3 routers: at most one minor version apart
-pass     conditions  all 24 objects are ready
-7 of 7 checks passed
+    expect(await ask("check")).toMatchObject({ exit: 0, err: "", out: `pass     api           API server v1.37.2 answers at https://cluster.test
+pass     kinds         all 8 kinds are served in v1alpha1
+pass     lease         operator-1 leads and renews its Lease in namespace opensvr
+pass     operator      2 of 2 replicas of Deployment opensvr/opensvr are ready
+pass     acks          all 3 routers have programmed what they should have
+pass     skew          client 0.1.0, operator 0.1.0 and 3 routers: at most one minor version apart
+pass     certificates  no router needs one
+pass     alarms        no router reports any
+pass     conditions    all 24 objects are ready
+9 of 9 checks passed
 ` });
   });
 
@@ -108,11 +110,25 @@ pass     conditions  all 24 objects are ready
     expect(out).toContain("certificates  1 of 2 in use; not: cloud (RenewalLate)\nalarms        2, the worst critical\n");
     expect(out).toMatch(/ROUTER +SEVERITY +ALARM +OBJECT +WHAT\ncloud +critical +peer-not-authenticated +peer branch +no answer\ncloud +minor +certificate-ends +Router cloud +renew it\n$/);
     expect((await ask("status --limit 1")).out).toMatch(/no answer\nand 1 more; see --limit\n$/);
+    const checked = await resultsOf();
+    expect(checked).toMatchObject({ exit: 3, results: { ...allPass, certificates: "fail", alarms: "fail" } });
+    expect([checked.texts["certificates"], checked.texts["alarms"]]).toEqual(["1 of 2 routers that need one have it; not, or not for long: cloud (RenewalLate)", "2, the worst critical, of router cloud: peer-not-authenticated, peer branch: no answer"]);
     expect(JSON.parse((await ask("status -o json")).out)).toMatchObject({ healthy: false, certificates: { needed: 2, good: 1, others: [{ router: "cloud", reason: "RenewalLate" }] }, alarms: [{ router: "cloud", severity: "critical" }, { severity: "minor" }] });
     const detail = (await ask("routers cloud")).out;
     expect(detail).toMatch(/certificate +0a of CN=routers until 2026-01-02T00:00:00Z\ncertified +RenewalLate: warning: certificate 0a is not renewed\n/);
     expect(detail).toMatch(/critical +peer-not-authenticated +peer branch +no answer\n/);
     expect((await ask("routers -o wide")).out).toMatch(/CERT EXPIRY[^]*cloud .* 2026-01-02T00:00:00Z /);
+  });
+
+  test("certificates in use: which one ends first; one that has ended by the clock here, whatever the operator said last", async () => {
+    const say = (name: string, notAfter: string): Promise<unknown> => cluster.memory.status(planned.Router, { name }, {
+      ...readyStatus({ certificate: { serial: "0a", authority: "CN=routers", notAfter }, alarms: [] }), conditions: [...(readyStatus() as { conditions: object[] }).conditions, { type: "Certified", status: "True", reason: "CertificateInUse", message: "", lastTransitionTime: "2026-01-01T00:00:00Z" }],
+    });
+    const later = new Date(nowMs + 90_000_000).toISOString(), sooner = new Date(nowMs + 80_000_000).toISOString(), gone = new Date(nowMs).toISOString();
+    for (const [name, ends] of [["branch", later], ["cloud", sooner]] as const) await say(name, ends);
+    expect(await resultsOf()).toMatchObject({ exit: 0, results: allPass, texts: { certificates: `all 2 routers that need one have it; the first to end is that of cloud, at ${sooner}` } });
+    await say("cloud", gone);
+    expect(await resultsOf()).toMatchObject({ exit: 3, results: { ...allPass, certificates: "fail" }, texts: { certificates: `1 of 2 routers that need one have it; not, or not for long: cloud (ended ${gone} by the clock of this machine)` } });
   });
 
   test("with -n only that namespace counts", async () => {
@@ -147,7 +163,7 @@ pass     conditions  all 24 objects are ready
     cluster.deny = (call) => (call === "list deployments" ? "SVR_KUBE_DENIED" : undefined);
     const { written } = await ask("check --junit out.xml");
     const xml = new TextDecoder().decode(written.get("out.xml"));
-    expect(xml).toContain('<testsuite name="svrctl check" tests="7" failures="1" errors="1">');
+    expect(xml).toContain('<testsuite name="svrctl check" tests="9" failures="1" errors="1">');
     expect(xml).toContain('<testcase classname="svrctl check" name="conditions"><failure message="23 of 24 objects are ready; not ready: Service shop/web (In&lt;valid&gt;&amp;)">');
     expect(xml).toContain('name="operator"><error message=');
     expect(await ask("check --junit out.xml", { fullDisk: true })).toMatchObject({ exit: 5, err: expect.stringContaining("cannot write out.xml: ENOSPC") as string });

@@ -14,6 +14,9 @@ import { Exit, usageFailure } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 import { junitText } from "./junit.ts";
 import { skewNote } from "./skew.ts";
+import { certifiedOf, worstFirst } from "./routeralarms.ts";
+import { alarmsOf } from "./routers.ts";
+import type { RouterItem } from "./routers.ts";
 import { failuresOf, operatorVersion, shortList } from "./status.ts";
 import { paint, printable } from "./table.ts";
 import { UsageFault } from "./usage.ts";
@@ -61,6 +64,8 @@ function checksOf(context: Context, server: string, view: ClusterView): CheckRes
     checkOf("operator", view.deployments, (list) => operatorVerdict(list)),
     checkOf("acks", view.routers, (routers) => acksVerdict(routers, view.failures)),
     checkOf("skew", view.routers, () => skewVerdict(client, view)),
+    checkOf("certificates", view.routers, (routers) => certificatesVerdict(routers, context.around.clock.unixMs())),
+    checkOf("alarms", view.routers, alarmsVerdict),
     checkOf("conditions", view.objects, ({ all, ready, unready }) => ({
       ok: unready.length === 0, text: unready.length === 0 ? `all ${all} objects are ready` : `${ready} of ${all} objects are ready; not ready: ${shortList(unready.map((one) => `${one.object} (${one.reason})`))}`,
       ...(unready.length > 0 && { next: '"svrctl status" shows why each is not' }),
@@ -103,9 +108,26 @@ function skewVerdict(client: string, view: ClusterView): Verdict {
   return { ok: false, text: `more than one minor version apart: client ${client}, ${shortList([...new Set(far.map((one) => `${one.name} ${one.version}`))])}`, next: "upgrade in this order: CRDs, operator, routers, client" };
 }
 
+/** Whether each router that needs a certificate has one that counts and is renewed in time, as the operator says, and by the clock here. */
+function certificatesVerdict(routers: readonly RouterItem[], nowMs: number): Verdict {
+  const all = routers.flatMap((item) => { const certified = certifiedOf(item); return certified === undefined ? [] : [{ ...item, ...certified, ends: item.certificate?.notAfter ?? "" }]; });
+  if (all.length === 0) return { ok: true, text: routers.length === 0 ? "there is no router" : "no router needs one" };
+  const bad = all.flatMap(({ name, isGood, condition, ends }) => (!isGood ? [`${name} (${condition.reason})`] : Date.parse(ends) <= nowMs ? [`${name} (ended ${ends} by the clock of this machine)`] : []));
+  const [first] = all.filter(({ ends }) => ends !== "").toSorted((a, b) => Date.parse(a.ends) - Date.parse(b.ends));
+  const told = first === undefined ? "" : `; the first to end is that of ${first.name}, at ${first.ends}`;
+  if (bad.length === 0) return { ok: true, text: `all ${all.length} routers that need one have it${told}` };
+  return { ok: false, text: `${all.length - bad.length} of ${all.length} routers that need one have it; not, or not for long: ${shortList(bad)}`, next: `"svrctl routers ${bad[0]?.split(" ")[0] ?? ""}"` };
+}
+
+function alarmsVerdict(routers: readonly RouterItem[]): Verdict {
+  const alarms = worstFirst(routers.flatMap(alarmsOf)), [worst] = alarms;
+  if (worst === undefined) return { ok: true, text: "no router reports any" };
+  return { ok: false, text: `${alarms.length}, the worst ${worst.severity}, of router ${worst.router}: ${worst.name}, ${worst.object}: ${worst.text}`, next: '"svrctl status" shows them' };
+}
+
 function checksText(data: ClusterCheckData, style: Style): string {
   const tones = { pass: "good", fail: "bad", unknown: "warn" } as const;
-  const lines = data.checks.map(({ name, result, text, next }) => `${paint(result.padEnd(7), tones[result], style.colour)}  ${name.padEnd(10)}  ${printable(`${text}${next === undefined ? "" : `; ${next}`}`)}\n`);
+  const lines = data.checks.map(({ name, result, text, next }) => `${paint(result.padEnd(7), tones[result], style.colour)}  ${name.padEnd(12)}  ${printable(`${text}${next === undefined ? "" : `; ${next}`}`)}\n`);
   return `${lines.join("")}${data.passed} of ${data.checks.length} checks passed${data.failed === 0 ? "" : `, ${data.failed} failed`}${data.unknown === 0 ? "" : `, ${data.unknown} could not be made`}\n`;
 }
 

@@ -18,7 +18,7 @@ export function addKubeCommands(program: SvrCommand, run: Run): void {
     .option(...operatorNamespace).option("--limit <count>", "show at most this many objects that are not ready", readCount, 20)
     .withExamples("status", "status -n shop -o json")
     .action((flags: StatusFlags, command: SvrCommand) => run(command, (context) => showStatus(context, flags)));
-  program.command("check").description("Check a cluster, one line a check: API server, kinds in this version, operator, configuration of each router, versions, conditions. Exit 3 when a check fails.")
+  program.command("check").description("Check a cluster, one line a check: API server, kinds in this version, operator, configuration of each router, versions, certificates, alarms, conditions. Exit 3 when a check fails.")
     .option(...operatorNamespace).option("--junit <file>", "write the checks as JUnit XML too")
     .option("--session <service>", "open one real session of this Service (namespace/name) from here, and wait until two routers report it")
     .option("--to <address:port>", "with --session: a TCP port of the Service", readEndpoint)

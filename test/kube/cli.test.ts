@@ -99,7 +99,7 @@ test("a cluster that works: status and check end with 0, JUnit is written", asyn
   expect(status.out).toMatch(/operator +operator-1 leads, version 0\.1\.0 \(Lease of namespace opensvr, renewed /);
   expect(status.out).toContain("3 of 3 programmed");
   const file = join(kube.run.folder, "check.xml");
-  expect(await svr(`check --junit ${file}`)).toMatchObject({ exit: 0, err: "", out: expect.stringContaining("7 of 7 checks passed") as string });
+  expect(await svr(`check --junit ${file}`)).toMatchObject({ exit: 0, err: "", out: expect.stringContaining("9 of 9 checks passed") as string });
   expect(readFileSync(file, "utf8")).toContain('failures="0" errors="0"');
 }, testMs);
 

@@ -32,10 +32,10 @@ describe("svrctl ca", () => {
   test("a request is signed when it holds its router's one name, and its key stays where it is", async () => {
     await ca("init --dir");
     const { request } = await makeRequest("branch", "ECDSA"), texts = { "/branch.csr": request, "/junk.csr": "junk" };
-    expect(await ca("issue branch --dir --request /branch.csr --write @id", { texts })).toMatchObject({ exit: 0, err: expect.stringContaining("where its key.pem is") as string });
+    expect(await ca("issue branch --dir --request /branch.csr --write @id", { texts })).toMatchObject({ exit: 0, err: expect.stringContaining("svrctl enroll branch --finish FOLDER") as string });
     expect([trusted().ok, () => file("id/key.pem")]).toEqual([true, expect.any(Function)]);
     expect(() => file("id/key.pem")).toThrow("ENOENT");
-    for (const [words, exit, why] of [["other --dir --request /branch.csr", 1, "wrong-name"], ["branch --dir --request /junk.csr", 1, "malformed"], ["branch --dir --request /none.csr", 4, "ENOENT"], ["Branch_1 --dir", 1, "no name of a router"]] as const) {
+    for (const [words, exit, why] of [["other --dir --request /branch.csr", 1, "no certificate of router other is issued: the request is refused: it must hold the name urn:svr:router:other and nothing else"], ["branch --dir --request /junk.csr", 1, "it is no certificate signing request in PEM (malformed)"], ["branch --dir --request /none.csr", 4, "ENOENT"], ["Branch_1 --dir", 2, "all in lower case"]] as const) {
       expect(await ca(`issue ${words} --write @id2`, { texts })).toMatchObject({ exit, err: expect.stringContaining(why) as string });
     }
   });
@@ -45,7 +45,8 @@ describe("svrctl ca", () => {
     for (const [router, to] of [["branch", "a"], ["branch", "b"], ["hub", "c"]] as const) await ca(`issue ${router} --dir --write @${to}`);
     const { items } = JSON.parse((await ca("show --dir -o json")).out) as CaView;
     const states = async (): Promise<string[]> => (JSON.parse((await ca("show --dir -o json")).out) as CaView).items.map(({ state }) => state);
-    expect(await ca("revoke branch --dir")).toMatchObject({ exit: 2, out: expect.stringContaining("would revoke") as string });
+    expect(await ca("revoke branch --dir")).toMatchObject({ exit: 2, out: expect.stringContaining("would revoke") as string, err: expect.stringMatching(/^SVR_USAGE: nothing is revoked in .*: it takes --yes.*svrctl ca revoke branch --dir .* --yes/) as string });
+    expect((await ca("show --dir -o name")).out).toBe(items.map(({ serial }) => `${serial}\n`).join(""));
     expect(await ca("revoke branch --dir --dry-run --yes")).toMatchObject({ exit: 0 });
     expect(await states()).toEqual(["counts", "counts", "counts"]);
     expect(await ca(`revoke ${items[1]!.serial} --dir --yes`)).toMatchObject({ exit: 0, err: expect.stringContaining("spec.trust.revoked") as string });
@@ -57,7 +58,7 @@ describe("svrctl ca", () => {
   });
 
   test("nothing is overwritten, and an authority that is not whole signs nothing", async () => {
-    expect(await ca("show --dir")).toMatchObject({ exit: 1, err: expect.stringContaining("svrctl ca init --dir") as string });
+    expect(await ca("show --dir")).toMatchObject({ exit: 4, err: expect.stringMatching(/^SVR_NOT_FOUND: cannot show the authority in .*svrctl ca init --dir/) as string });
     await ca("init --dir");
     expect(await ca("init --dir")).toMatchObject({ exit: 1, err: expect.stringContaining("never overwritten") as string });
     expect(await ca("issue branch --dir --write @late", { atMs: nowMs + 3_651 * 86_400_000 })).toMatchObject({ exit: 1, err: expect.stringContaining("has expired") as string });
@@ -74,6 +75,20 @@ describe("svrctl ca", () => {
     writeFileSync(key, right);
     writeFileSync(list, `${readFileSync(list, "utf8")}{"revokes":1}\n`);
     expect(await ca("show --dir")).toMatchObject({ exit: 1, err: expect.stringMatching(/line \d+ of .* cannot be read/) as string });
+  });
+
+  test("an answer to a request takes the place of no other router's, and goes beside no other key", async () => {
+    await ca("init --dir");
+    const { request } = await makeRequest("branch", "Ed25519"), texts = { "/branch.csr": request };
+    for (const to of ["hub", "branch"]) await ca(`issue ${to} --dir --write @${to}`);
+    rmSync(join(root, "hub/key.pem"));
+    const before = [file("hub/chain.pem"), file("branch/chain.pem")];
+    for (const [to, why] of [["hub", "there is a certificate of router hub in"], ["branch", "is not the key of the request"]] as const) {
+      expect(await ca(`issue branch --dir --request /branch.csr --write @${to}`, { texts })).toMatchObject({ exit: 1, err: expect.stringContaining(why) as string });
+    }
+    expect([file("hub/chain.pem"), file("branch/chain.pem")]).toEqual(before);
+    expect((JSON.parse((await ca("show --dir -o json")).out) as CaView).items).toHaveLength(2);
+    for (const days of [90, 30]) expect(await ca(`issue branch --dir --request /branch.csr --write @id --days ${days}`, { texts })).toMatchObject({ exit: 0 }); // its own is replaced
   });
 
   test.each([["init --days 0", "number of days"], ["init --name /", "letters, digits"], ["issue branch", "--write"], ["init --key RSA", "Ed25519, ECDSA"]])("ca %s is a usage error", async (words, why) => {

@@ -38,6 +38,8 @@ describe("svrctl enroll", () => {
     const done = await enrolled();
     expect([done.exit, done.out]).toEqual([0, expect.stringMatching(/^router branch has certificate [0-9a-f]{32} until 2026-/)]);
     expect([identity(), file("state/identity/key.pem") === key, existsSync(join(root, "state/identity.request"))]).toEqual([{ serial: expect.any(String), name: "branch", authorities: 1, refused: [] }, true, false]);
+    expect(await svrctl("enroll branch --finish @id --state-dir @state")).toMatchObject({ exit: 0, out: done.out }); // the same again changes nothing
+    expect(identity().refused).toEqual([]);
     for (const { out, err } of [asked, done]) expect(out + err).not.toContain(key.split("\n")[1]);
     expect([existsSync(join(root, "id/key.pem")), statSync(join(root, "state/identity/key.pem")).mode & 0o777]).toEqual([false, 0o600]);
   });
@@ -58,7 +60,7 @@ describe("svrctl enroll", () => {
     expect(await svrctl("enroll branch --finish @id --state-dir @state")).toMatchObject({ exit: 4, err: expect.stringContaining("ENOENT") as string });
     await svrctl("ca issue branch --dir @ca --write @id");
     const finish = (world?: CliWorld) => svrctl("enroll branch --finish @id --state-dir @state", world);
-    expect(await finish()).toMatchObject({ exit: 1, err: expect.stringContaining("the key of the certificate is gone") as string });
+    expect(await finish()).toMatchObject({ exit: 1, err: expect.stringContaining("the key of the certificate is gone; begin again: svrctl enroll branch --offline") as string });
     await svrctl("enroll branch --offline --state-dir @state");
     expect(await finish()).toMatchObject({ exit: 1, err: expect.stringContaining("of another key") as string });
     const chain = `${root}/id/chain.pem`, authorities = `${root}/id/authorities.pem`, good = texts();

@@ -22,7 +22,7 @@ export const errorCodes = {
   SVR_SITE_UNREACHABLE: "the site endpoint of the operator cannot be asked",
   SVR_SITE_NOT_TRUSTED: "who answers as the site endpoint is not of the authority that the token names",
   SVR_USAGE: "the command line is not understood",
-  SVR_NOT_PERMITTED: "the user may not use the router's admin socket or read the file",
+  SVR_NOT_PERMITTED: "the user may not use the router's admin socket, or read or write the file",
   SVR_ADMIN_ANSWER: "the router answered with a fault, or something else than its admin API answers",
   SVR_INTERRUPTED: "the command was interrupted before it had its answer",
   SVR_CONFIG_DIR: "the configuration directory is missing, unreadable, too large, or never stands still",

@@ -5,7 +5,7 @@ import type { AuthorityKeyType, AuthorityPort, AuthorityView, IssuedCertificate 
 import { finish } from "./ask.ts";
 import type { Context, Style } from "./context.ts";
 import { renderFacts } from "./facts.ts";
-import { isFailureCode, usageFailure } from "./failure.ts";
+import { isFailureCode } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 import { renderTable } from "./table.ts";
 import type { Cell } from "./table.ts";
@@ -38,18 +38,18 @@ function viewOf({ name, key, notAfter, certificate, issued }: AuthorityView, now
 }
 
 /** Runs with the authority of a folder; what it refuses is a failure like any other. */
-async function withAuthority(context: Context, { dir }: CaFlags, work: (port: AuthorityPort) => Promise<Failure[]>): Promise<ExitCode> {
+async function withAuthority(context: Context, { dir, attempted }: CaFlags & { attempted: string }, work: (port: AuthorityPort) => Promise<Failure[]>): Promise<ExitCode> {
   try {
     return await finish(context, await work(await context.around.authority(dir)));
   } catch (error) {
     if (!(error instanceof SvrError) || !isFailureCode(error.code)) throw error;
-    return finish(context, [{ code: error.code, attempted: `the authority in ${dir}`, reason: error.message.slice(`${error.code}: `.length, -`; ${error.fix}`.length), next: error.fix }]);
+    return finish(context, [{ code: error.code, attempted, reason: error.message.slice(`${error.code}: `.length, -`; ${error.fix}`.length), next: error.fix }]);
   }
 }
 
 /** initAuthority makes an authority. */
 export function initAuthority(context: Context, flags: InitFlags): Promise<ExitCode> {
-  return withAuthority(context, flags, async (port) => {
+  return withAuthority(context, { ...flags, attempted: `no authority is made in ${flags.dir}` }, async (port) => {
     const view = await port.create(flags);
     await showView(context, view);
     await context.note(`note: ${flags.dir}/authority-key.pem signs certificates of routers; keep it where only you can read it`);
@@ -59,7 +59,7 @@ export function initAuthority(context: Context, flags: InitFlags): Promise<ExitC
 
 /** showAuthority shows it and what it issued. */
 export function showAuthority(context: Context, flags: CaFlags): Promise<ExitCode> {
-  return withAuthority(context, flags, async (port) => {
+  return withAuthority(context, { ...flags, attempted: `cannot show the authority in ${flags.dir}` }, async (port) => {
     await showView(context, await port.view());
     return [];
   });
@@ -79,21 +79,21 @@ function viewText({ name, key, notAfter, items }: CaView, style: Style): string 
 
 /** issueCertificate issues one and writes the files that a router reads from the folder identity of its state directory. */
 export function issueCertificate(context: Context, router: string, flags: IssueFlags): Promise<ExitCode> {
-  return withAuthority(context, flags, async (port) => {
+  return withAuthority(context, { ...flags, attempted: `no certificate of router ${router} is issued` }, async (port) => {
     const { around } = context;
     const request = flags.request === undefined ? undefined : await around.readText(flags.request);
     if (request !== undefined && !request.ok) return [{ code: "SVR_NOT_FOUND", attempted: `cannot read the request ${flags.request}`, reason: request.error, next: "name the file that the router's site sent" }];
     const { certificate, madeKey } = await port.issue({ router, key: flags.key, days: flags.days, folder: flags.write, ...(request !== undefined && { request: request.value }) });
     const data = { ...itemOf(certificate, around.clock.unixMs()), folder: flags.write, madeKey };
     await context.show({ data, text: () => `certificate ${data.serial} of router ${router} until ${data.notAfter}, written to ${flags.write}\n`, names: [data.serial] });
-    await context.note(data.madeKey ? `note: ${flags.write}/key.pem is the router's own; move the folder to STATE/identity of the router, and keep no copy` : "note: bring the folder to STATE/identity of the router, where its key.pem is");
+    await context.note(data.madeKey ? `note: ${flags.write}/key.pem is the router's own; move the folder to STATE/identity of the router, and keep no copy` : `note: bring the folder to the machine of the router; there "svrctl enroll ${router} --finish FOLDER", or, where the key was made otherwise, put both files beside its key.pem in STATE/identity`);
     return [];
   });
 }
 
 /** renewIdentity gives a router of this machine another key and certificate. */
 export function renewIdentity(context: Context, router: string, flags: RenewFlags): Promise<ExitCode> {
-  return withAuthority(context, flags, async (port) => {
+  return withAuthority(context, { ...flags, attempted: `the identity of router ${router} is not renewed` }, async (port) => {
     const stateDir = flags.stateDir ?? `/var/lib/opensvr/${router}`;
     const { certificate, madeKey } = await port.renew({ router, days: flags.days, stateDir });
     const data = { ...itemOf(certificate, context.around.clock.unixMs()), folder: `${stateDir}/identity`, madeKey };
@@ -105,7 +105,7 @@ export function renewIdentity(context: Context, router: string, flags: RenewFlag
 
 /** revokeCertificates takes certificates back: one by its serial number, or all of a router. It tells what routers must be told. */
 export function revokeCertificates(context: Context, what: string, { yes = false, dryRun = false, ...flags }: RevokeFlags): Promise<ExitCode> {
-  return withAuthority(context, flags, async (port) => {
+  return withAuthority(context, { ...flags, attempted: `nothing is revoked in ${flags.dir}` }, async (port) => {
     const nowMs = context.around.clock.unixMs();
     const chosen = (await port.view()).issued.filter((one) => one.revoked === undefined && (one.serial === what || one.router === what));
     const revokes = yes && !dryRun && chosen.length > 0;
@@ -114,6 +114,6 @@ export function revokeCertificates(context: Context, what: string, { yes = false
     const data = { revoked: revokes, items: revoked.map((one) => itemOf(one, nowMs)) };
     await context.show({ data, text: () => data.items.map((one) => `${revokes ? "revoked" : "would revoke"} certificate ${one.serial} of router ${one.router}\n`).join(""), names: data.items.map(({ serial }) => serial) });
     if (revokes) await context.note("note: routers refuse it once their Router objects list it in spec.trust.revoked");
-    return revokes || dryRun ? [] : [usageFailure("it takes --yes to revoke: the router loses its keys with all peers within 60 s", "svrctl ca revoke")];
+    return revokes || dryRun ? [] : [{ code: "SVR_USAGE", attempted: `nothing is revoked in ${flags.dir}`, reason: "it takes --yes: the router loses its keys with all peers within 60 s of their hearing of it", next: `"svrctl ca revoke ${what} --dir ${flags.dir} --yes" does it` }];
   });
 }

@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import { initAuthority, issueCertificate, renewIdentity, revokeCertificates, showAuthority } from "./ca.ts";
 import type { CaFlags, InitFlags, IssueFlags, RenewFlags, RevokeFlags } from "./ca.ts";
+import { readRouter } from "./enrollcommands.ts";
 import type { Run } from "./program.ts";
 import type { SvrCommand } from "./usage.ts";
 
@@ -22,22 +23,22 @@ export function addCa(program: SvrCommand, run: Run): void {
     .option("--days <days>", "how long it counts", readDays, AUTHORITY_DAYS)
     .withExamples("ca init --name acme", "ca init --dir /root/ca --key ECDSA --days 1825")
     .action((flags: InitFlags, command: Command) => run(command, (context) => initAuthority(context, flags)));
-  ca.command("issue").argument("<router>", "name of the router").description("Issue a certificate of a router, and write chain.pem, authorities.pem and without --request key.pem into a folder. After a crash the same again goes on where it stopped.")
+  ca.command("issue").withNames().argument("<router>", "name of the router", readRouter).description("Issue a certificate of a router, and write chain.pem, authorities.pem and without --request key.pem into a folder. After a crash the same again goes on where it stopped.")
     .option(...folder).requiredOption("--write <folder>", "where the files go; key.pem is closed to others")
     .option("--request <file>", "certificate signing request of the router's site, PEM; the key stays there").addOption(keyOption())
     .option("--days <days>", "how long it counts, at most as long as the authority", readDays, ROUTER_DAYS)
     .withExamples("ca issue branch --write ./branch-identity", "ca issue branch --request branch.csr --write ./branch-identity --days 30")
     .action((router: string, flags: IssueFlags, command: Command) => run(command, (context) => issueCertificate(context, router, flags)));
-  ca.command("renew").argument("<router>", "name of the router").description("Renew the identity of a router on this machine: a new key of the same kind and its certificate take the place of the old ones together. Authorities that it trusts stay until they end.")
+  ca.command("renew").withNames().argument("<router>", "name of the router", readRouter).description("Renew the identity of a router on this machine: a new key of the same kind and its certificate take the place of the old ones together. Authorities that it trusts stay until they end.")
     .option(...folder).option("--state-dir <folder>", "state directory of the router; /var/lib/opensvr/ROUTER")
     .option("--days <days>", "how long it counts, at most as long as the authority", readDays, ROUTER_DAYS)
     .withExamples("ca renew branch", "ca renew branch --dir /root/ca --state-dir /srv/branch --days 30")
     .action((router: string, flags: RenewFlags, command: Command) => run(command, (context) => renewIdentity(context, router, flags)));
-  ca.command("revoke").argument("<serial or router>", "a serial number, or a router whose certificates all are meant").description("Revoke certificates. It shows what it would do and does it with --yes only.")
+  ca.command("revoke").withNames().argument("<serial or router>", "a serial number, or a router whose certificates all are meant").description("Revoke certificates. It shows what it would do and does it with --yes only.")
     .option(...folder).option("--yes", "do it").option("--dry-run", "only look")
     .withExamples("ca revoke branch --dry-run", "ca revoke 5f3a9c0e1b2d4c6f8a7b6c5d4e3f2a1b --yes")
     .action((what: string, flags: RevokeFlags, command: Command) => run(command, (context) => revokeCertificates(context, what, flags)));
-  ca.command("show").description("Show an authority and what it issued.").option(...folder)
+  ca.command("show").withNames().description("Show an authority and what it issued.").option(...folder)
     .withExamples("ca show", "ca show --dir /root/ca -o json")
     .action((flags: CaFlags, command: Command) => run(command, (context) => showAuthority(context, flags)));
 }

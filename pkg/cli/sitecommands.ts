@@ -24,7 +24,7 @@ export function addSite(program: SvrCommand, run: Run): void {
   token.command("list").description("List tokens: whose they are, until when, and which certificate was given for those that were used.").withNames().option(...where)
     .withExamples("site token list", "site token list -o json")
     .action((flags: SiteFlags, command: Command) => run(command, (context) => listTokens(context, flags)));
-  token.command("delete").argument("<id>", "id of the token").description("Take a token back. It shows what it would do and does it with --yes only; a certificate that was given is revoked separately.")
+  token.command("delete").withNames().argument("<id>", "id of the token").description("Take a token back. It shows what it would do and does it with --yes only; a certificate that was given is revoked separately.")
     .option(...where).option("--yes", "do it")
     .withExamples("site token delete 5f3a9c0e1b2d4c6f", "site token delete 5f3a9c0e1b2d4c6f --yes")
     .action((id: string, flags: SiteFlags & { yes?: boolean }, command: Command) => run(command, (context) => deleteToken(context, id, flags)));

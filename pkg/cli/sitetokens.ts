@@ -9,7 +9,6 @@ import { finish } from "./ask.ts";
 import { withCluster } from "./cluster.ts";
 import type { Asked } from "./cluster.ts";
 import type { Context, Style } from "./context.ts";
-import { usageFailure } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 import { readLease } from "./operators.ts";
 import { secrets } from "./resources.ts";
@@ -73,7 +72,7 @@ export function deleteToken(context: Context, id: string, { yes = false, ...flag
     });
     if (!done.ok) return finish(context, [done.error]);
     await context.show({ data: { deleted: yes, items: [done.value] }, text: () => `${yes ? "deleted" : "would delete"} token ${id} of router ${done.value.router}\n`, names: [id] });
-    return finish(context, yes ? [] : [usageFailure("it takes --yes to delete a token", "svrctl site token delete")]);
+    return finish(context, yes ? [] : [{ code: "SVR_USAGE", attempted: `token ${id} is not deleted`, reason: "it takes --yes", next: `"svrctl site token delete ${id} --yes" does it` }]);
   });
 }
 

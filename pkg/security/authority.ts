@@ -1,6 +1,6 @@
 // Certificates of authorities and routers (protocol 15.1), made by the X.509 library: an authority, a request of a router, a certificate for
 // it. Used by the authority in a folder; whoever signs in a cluster can use it as well. Keeps nothing; keys are PEM texts of the caller's.
-import { createPrivateKey, KeyObject, randomBytes, webcrypto } from "node:crypto";
+import { createPrivateKey, createPublicKey, KeyObject, randomBytes, webcrypto } from "node:crypto";
 import type { X509Certificate } from "node:crypto";
 import { SvrError } from "../base/errors.ts";
 import type { AuthorityKeyType, IssuedCertificate } from "../ports/authority.ts";
@@ -68,6 +68,11 @@ export async function makeRequest(router: string, type: AuthorityKeyType): Promi
 /** RequestProblem is why a request is not signed. */
 export type RequestProblem = "malformed" | "signature" | "key-type" | "wrong-name";
 
+const problemWords = (router: string): Readonly<Record<RequestProblem, string>> => ({
+  "malformed": "it is no certificate signing request in PEM", "signature": "its own signature is wrong", "key-type": "its key is neither Ed25519 nor ECDSA P-256",
+  "wrong-name": `it must hold the name urn:svr:router:${router} and nothing else`,
+});
+
 /** judgeRequest tells what is wrong with a request for this router: it must hold its one name and nothing else, a right key and its own signature. */
 export async function judgeRequest(request: string, router: string): Promise<RequestProblem | undefined> {
   const read = readRequest(request);
@@ -83,6 +88,15 @@ export async function judgeRequest(request: string, router: string): Promise<Req
 export async function isOfRequest({ publicKey }: X509Certificate, of: { request: string; router: string }): Promise<boolean> {
   if (await judgeRequest(of.request, of.router) !== undefined) return false;
   return publicKey.export({ format: "der", type: "spki" }).equals(new Uint8Array(new x509.Pkcs10CertificateRequest(of.request).publicKey.rawData));
+}
+
+/** isKeyOfRequest tells whether a private key in PEM is that of a request; a text that is none is not. */
+export function isKeyOfRequest(key: string, request: string): boolean {
+  try {
+    return createPublicKey(key).export({ format: "der", type: "spki" }).equals(new Uint8Array(new x509.Pkcs10CertificateRequest(request).publicKey.rawData));
+  } catch {
+    return false; // a file of somebody's
+  }
 }
 
 function readRequest(request: string): x509.Pkcs10CertificateRequest | undefined {
@@ -102,7 +116,7 @@ function isRouterKey({ algorithm }: x509.PublicKey): boolean {
 export async function signRequest(signer: Signer, of: { request: string; router: string; days: number; nowMs: number }): Promise<{ certificate: string; issued: IssuedCertificate }> {
   const problem = await judgeRequest(of.request, of.router);
   if (problem !== undefined) {
-    throw new SvrError("SVR_AUTHORITY", { object: `request for ${of.router}`, attempted: `the request is not signed (${problem})`, fix: "make it with an Ed25519 or P-256 key and the one name urn:svr:router:NAME" });
+    throw new SvrError("SVR_AUTHORITY", { object: `request for ${of.router}`, attempted: `the request is refused: ${problemWords(of.router)[problem]} (${problem})`, fix: `on the machine of the router make one: svrctl enroll ${of.router} --offline` });
   }
   const { publicKey } = new x509.Pkcs10CertificateRequest(of.request);
   const certificate = await signLeaf(signer, { ...of, subject: of.router, publicKey, extensions: [routerNames(of.router)] });

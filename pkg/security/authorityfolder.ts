@@ -8,10 +8,10 @@ import { SvrError } from "../base/errors.ts";
 import { routerNameField } from "../api/names.ts";
 import type { AuthorityPort, AuthorityView, IssueAnswer, IssuedCertificate, IssueRequest } from "../ports/authority.ts";
 import type { Clock } from "../ports/clock.ts";
-import { isOfRequest, makeAuthority, makeRequest, signRequest } from "./authority.ts";
+import { isKeyOfRequest, isOfRequest, judgeRequest, makeAuthority, makeRequest, signRequest } from "./authority.ts";
 import type { KeyedCertificate, Signer } from "./authority.ts";
 import { syncFolder, writeSynced } from "./identitywriter.ts";
-import { giveNames, hasKey, leftBeside, putBeside } from "./issuedfiles.ts";
+import { giveNames, hasKey, keyIn, leftBeside, nameIn, putBeside } from "./issuedfiles.ts";
 import { noteIssued, readIssued } from "./issuedlist.ts";
 import type { IssuedLine } from "./issuedlist.ts";
 import { renewIdentity } from "./renewal.ts";
@@ -24,11 +24,20 @@ function refuse(object: string, attempted: string, fix: string): never {
   throw new SvrError("SVR_AUTHORITY", { object, attempted, fix });
 }
 
+function codeOf(cause: unknown): string {
+  return (cause as NodeJS.ErrnoException).code ?? "unknown";
+}
+
+function isForbidden(code: string): boolean {
+  return code === "EACCES" || code === "EPERM" || code === "EROFS";
+}
+
 function readText(path: string, fix: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new SvrError("SVR_AUTHORITY", { object: path, attempted: `${path} cannot be read (${(cause as NodeJS.ErrnoException).code ?? "unknown"})`, fix, cause });
+    const code = codeOf(cause);
+    throw new SvrError(code === "ENOENT" ? "SVR_NOT_FOUND" : isForbidden(code) ? "SVR_NOT_PERMITTED" : "SVR_AUTHORITY", { object: path, attempted: `${path} cannot be read (${code})`, fix: isForbidden(code) ? "run svrctl as the user who made the authority, for example with sudo" : fix, cause });
   }
 }
 
@@ -38,7 +47,7 @@ function written(path: string, work: () => void): void {
     work();
   } catch (cause) {
     if (cause instanceof SvrError) throw cause;
-    throw new SvrError("SVR_AUTHORITY", { object: path, attempted: `${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? "unknown"})`, fix: "make room, or name a folder that you may write; then the same command again", cause });
+    throw new SvrError(isForbidden(codeOf(cause)) ? "SVR_NOT_PERMITTED" : "SVR_AUTHORITY", { object: path, attempted: `${path} cannot be written (${codeOf(cause)})`, fix: "make room, or name a folder that you may write; then the same command again", cause });
   }
 }
 
@@ -119,11 +128,19 @@ async function issueFrom(signer: Signer, of: IssueRequest, by: { nowMs: number; 
   const { folder, router } = of;
   if (of.request === undefined && hasKey(folder)) refuse(folder, `there is a key in ${folder} already, and no key is ever overwritten`, `name another folder; to renew the identity of a router on this machine: svrctl ca renew ${router}`);
   const made = of.request === undefined ? await makeRequest(router, of.key) : { request: of.request };
+  if (of.request !== undefined) await refuseOthers(of.request, of);
   const { certificate, issued } = await signRequest(signer, { ...of, request: made.request, nowMs: by.nowMs });
   written(folder, () => { putBeside(folder, { ...made, authorities: signer.certificate, chain: certificate }); });
   by.note([issued]);
   written(folder, () => { giveNames(folder); });
   return { certificate: issued, madeKey: of.request === undefined };
+}
+
+/** An answer goes beside the key of its request, or where no key is; it takes the place of no other router's. */
+async function refuseOthers(request: string, { folder, router }: IssueRequest): Promise<void> {
+  const key = keyIn(folder), named = nameIn(folder), fix = "name another folder with --write; on the machine of the router: svrctl enroll " + router + " --finish FOLDER";
+  if (key !== undefined && await judgeRequest(request, router) === undefined && !isKeyOfRequest(key, request)) refuse(folder, `${join(folder, "key.pem")} is not the key of the request, and would have a certificate that is not its own`, fix);
+  if (named !== undefined && named !== router) refuse(folder, `there is a certificate of router ${named} in ${folder}`, fix);
 }
 
 function viewOf(certificate: string, issued: IssuedCertificate[]): AuthorityView {

@@ -3,7 +3,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { pemCertificates } from "./chain.ts";
+import { ownName, pemCertificates } from "./chain.ts";
 import { identityFiles as names, syncFolder, writeSynced } from "./identitywriter.ts";
 
 /** IssuedTexts are the files, PEM; `key` is there when it was made with the certificate. */
@@ -41,6 +41,17 @@ export function leftBeside(folder: string): LeftFiles | undefined {
 /** hasKey tells whether a key is there that must not be replaced. */
 export function hasKey(folder: string): boolean {
   return existsSync(join(folder, names.key));
+}
+
+/** keyIn reads it. */
+export function keyIn(folder: string): string | undefined {
+  return textOf(join(folder, names.key));
+}
+
+/** nameIn is the router whose certificate is there; undefined without one that can be read. */
+export function nameIn(folder: string): string | undefined {
+  const named = ownName(pemCertificates(textOf(join(folder, names.chain)) ?? "") ?? []);
+  return named.ok ? named.value.name : undefined;
 }
 
 function isKeyOf(certificate: X509Certificate, key: string): boolean {

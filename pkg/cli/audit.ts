@@ -9,7 +9,7 @@ import { auditSchema } from "./answers.ts";
 import { askAll, finish } from "./ask.ts";
 import type { Context, Style } from "./context.ts";
 import { renderFacts } from "./facts.ts";
-import { Exit } from "./failure.ts";
+import { Exit, readFailure } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 import { renderTable } from "./table.ts";
 
@@ -49,13 +49,16 @@ export async function showAudit(context: Context, flags: AuditFlags & { limit: n
   const items: AuditShown[] = [];
   for (const { router, file } of logs) {
     const last: AuditShown[] = [];
+    let others = 0;
     const read = await linesOf(context, file, (_where, text) => {
       const entry = readAuditLine(text)?.entry;
+      if (entry === undefined) others += 1;
       if (entry === undefined || (flags.kind !== undefined && entry.kind !== flags.kind)) return;
       last.push({ ...entry, router });
       if (last.length > flags.limit) last.shift();
     });
     if (!read.ok) failures.push(read.error);
+    if (others > 0) await context.note(`note: ${countWord(others, "line")} of ${file} cannot be read; "svrctl audit verify" tells which`);
     items.push(...last);
   }
   if (logs.length > 0) await context.show({ data: { items }, text: (style) => shownText(items, style) });
@@ -75,10 +78,12 @@ async function linesOf({ around }: Context, file: string, line: (where: string, 
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    const attempted = `cannot read the audit log ${file}`;
-    if (code === "ENOENT") return fail({ code: "SVR_NOT_FOUND", attempted, reason: "there is no such file", next: "name another with --file" });
-    return fail({ code: "SVR_NOT_PERMITTED", attempted, reason: code, next: "run svrctl as the user of the router, for example with sudo" });
+    return fail(readFailure(`cannot read the audit log ${file}`, code, "name another with --file"));
   }
+}
+
+function countWord(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function sha256(text: string): string {
@@ -88,9 +93,9 @@ function sha256(text: string): string {
 function verifiedText({ router, file, ok: isWhole, lines, first, last, faults, more, told }: AuditVerified, style: Style): string {
   const facts = renderFacts([
     ...(router === "" ? [] : [["router", router] satisfies [string, string]]), ["file", file],
-    ["answer", isWhole ? { text: "whole", tone: "good" } : { text: `${faults.length + more} faults`, tone: "bad" }],
+    ["answer", isWhole ? { text: "whole", tone: "good" } : { text: countWord(faults.length + more, "fault"), tone: "bad" }],
     ["events", lines === 0 ? "none" : `${first} to ${last.sequence}${first > 1 ? ", older files are gone" : ""}`],
-    ["end", `${last.sequence}:${last.hash}${told === undefined ? "" : `, the router says ${told.sequence}`}`],
+    ["end", `${last.sequence}:${last.hash}${told === undefined ? "" : `, and should be ${told.sequence}`}`],
   ], style);
   if (faults.length === 0) return facts;
   const rows = renderTable(["FAULT", "WHERE", "WHAT"].map((header) => ({ header })), faults.map(({ kind, where, text }) => [kind, where, text]), style);

@@ -5,7 +5,7 @@ import type { AuthorityKeyType, AuthorityPort, AuthorityView, IssuedCertificate 
 import { finish } from "./ask.ts";
 import type { Context, Style } from "./context.ts";
 import { renderFacts } from "./facts.ts";
-import { isFailureCode } from "./failure.ts";
+import { isFailureCode, readFailure } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 import { renderTable } from "./table.ts";
 import type { Cell } from "./table.ts";
@@ -82,7 +82,7 @@ export function issueCertificate(context: Context, router: string, flags: IssueF
   return withAuthority(context, { ...flags, attempted: `no certificate of router ${router} is issued` }, async (port) => {
     const { around } = context;
     const request = flags.request === undefined ? undefined : await around.readText(flags.request);
-    if (request !== undefined && !request.ok) return [{ code: "SVR_NOT_FOUND", attempted: `cannot read the request ${flags.request}`, reason: request.error, next: "name the file that the router's site sent" }];
+    if (request !== undefined && !request.ok) return [readFailure(`cannot read the request ${flags.request}`, request.error, "name the file that the router's site sent")];
     const { certificate, madeKey } = await port.issue({ router, key: flags.key, days: flags.days, folder: flags.write, ...(request !== undefined && { request: request.value }) });
     const data = { ...itemOf(certificate, around.clock.unixMs()), folder: flags.write, madeKey };
     await context.show({ data, text: () => `certificate ${data.serial} of router ${router} until ${data.notAfter}, written to ${flags.write}\n`, names: [data.serial] });

@@ -7,7 +7,7 @@ import type { AuthorityKeyType } from "../ports/authority.ts";
 import type { EnrollmentPort, IdentityAnswer, InstalledIdentity, SiteAddress } from "../ports/enrollment.ts";
 import { finish } from "./ask.ts";
 import type { Context } from "./context.ts";
-import { isFailureCode, usageFailure } from "./failure.ts";
+import { isFailureCode, readFailure, usageFailure } from "./failure.ts";
 import type { ExitCode, Failure } from "./failure.ts";
 
 /** EnrollFlags are those of `enroll`; one of offline, finish and the two of tokens, which go with `to`. */
@@ -45,7 +45,7 @@ async function end(context: Context, { router, port, flags }: Step): Promise<Fai
 async function bySite(context: Context, { router, port, flags }: Step): Promise<Failure[]> {
   const { around } = context, { to = { host: "", port: 0 } } = flags;
   const text = flags.token !== undefined ? ok(flags.token) : await around.readText(flags.tokenFile ?? "");
-  if (!text.ok) return [{ code: "SVR_NOT_FOUND", attempted: `cannot read the token in ${flags.tokenFile ?? ""}`, reason: text.error, next: "name the file that it was put in" }];
+  if (!text.ok) return [readFailure(`cannot read the token in ${flags.tokenFile ?? ""}`, text.error, "name the file that it was put in")];
   const token = parseToken(text.value.trim());
   if (token === undefined) return [usageFailure("it is no token; one begins with svr1. and is copied as a whole", "svrctl enroll")];
   await port.begin(flags.key);
@@ -56,7 +56,7 @@ async function bySite(context: Context, { router, port, flags }: Step): Promise<
 async function readAnswer({ around }: Context, folder: string): Promise<IdentityAnswer | Failure> {
   const [chain, authorities] = await Promise.all(["chain.pem", "authorities.pem"].map((file) => around.readText(`${folder}/${file}`))) as [Awaited<ReturnType<typeof around.readText>>, Awaited<ReturnType<typeof around.readText>>];
   if (chain.ok && authorities.ok) return { chain: chain.value, authorities: authorities.value };
-  return { code: "SVR_NOT_FOUND", attempted: `cannot read chain.pem and authorities.pem in ${folder}`, reason: chain.ok ? authorities.ok ? "" : authorities.error : chain.error, next: "name the folder that the authority wrote" };
+  return readFailure(`cannot read chain.pem and authorities.pem in ${folder}`, chain.ok ? authorities.ok ? "" : authorities.error : chain.error, "name the folder that the authority wrote");
 }
 
 /** showInstalled tells what counts now. */

@@ -62,6 +62,13 @@ export function formatFailure(failure: Failure): string {
   return `${failure.code}: ${failure.attempted}: ${failure.reason}; ${failure.next}`;
 }
 
+/** readFailure is a file that cannot be read, by the code of the system. */
+export function readFailure(attempted: string, code: string, next: string): Failure {
+  if (code === "EACCES" || code === "EPERM") return { code: "SVR_NOT_PERMITTED", attempted, reason: code, next: "run svrctl as a user who may read it, for example with sudo" };
+  const reasons: Readonly<Record<string, string>> = { ENOENT: "there is no such file (ENOENT)", EISDIR: "it is a folder (EISDIR)", ENOTDIR: "a part of its path is no folder (ENOTDIR)" };
+  return { code: "SVR_NOT_FOUND", attempted, reason: reasons[code] ?? code, next };
+}
+
 /** usageFailure is a failure of the command line; `command` is the command whose help explains it. */
 export function usageFailure(reason: string, command: string): Failure {
   return { code: "SVR_USAGE", attempted: "cannot read the command line", reason, next: `run "${command} --help"` };

@@ -24,7 +24,7 @@ export function peersText(items: readonly Peer[], { style, several }: { style: S
   const columns: Column[] = [
     ...(several ? [{ header: "ROUTER" }] : []), { header: "PEER" }, { header: "STATE" }, { header: "PATH" }, { header: "INTERFACE" }, { header: "LOCAL" }, { header: "REMOTE" },
     { header: "PATH STATE" }, { header: "MTU", align: "right" }, { header: "WAYPOINTS USED", align: "right" },
-    ...(style.wide ? ["MTU KNOWN", "HMAC", "ENCRYPTION", "SEND KEY", "RECEIVE KEY", "TENANTS", "AUTHENTICATION", "KEY AGE", "CERTIFICATE", "UNTIL"].map((header) => ({ header })) : []),
+    ...(style.wide ? ["MTU KNOWN", "HMAC", "METADATA CIPHER", "SEND KEY", "RECEIVE KEY", "TENANTS", "AUTHENTICATION", "KEY AGE", "CERTIFICATE", "UNTIL"].map((header) => ({ header })) : []),
   ];
   const rows = items.flatMap((peer) => (peer.paths.length === 0 ? [undefined] : peer.paths).map((path) => [
     ...(several ? [peer.router] : []), peer.name, stateCell(peer.state), ...pathCells(path), ...(style.wide ? [path?.mtuDiscovery ?? "", ...peerCells(peer)] : []),

@@ -101,10 +101,10 @@ PEER   WHY
 cloud  its certificate is revoked (certificate 1f2e)
 lab    the last exchange of keys came to nothing, the keys before stay in use: nobody answers key exchange on UDP 1280
 `],
-  ["peers -o wide", one, `PEER     STATE  PATH        INTERFACE  LOCAL      REMOTE     PATH STATE   MTU  WAYPOINTS USED  MTU KNOWN  HMAC       ENCRYPTION  SEND KEY  RECEIVE KEY  TENANTS   AUTHENTICATION  KEY AGE  CERTIFICATE  UNTIL
-transit  up     transit/v4  wan0       192.0.2.1  192.0.2.2  up          1500         5/24576  found      TimeBased  CBC         00c0ffee  0badcafe     acme,lab  pre-shared key  -        -            -
-cloud    down   -           -          -          -          -              -               -  -          TimeBased  off         -         -            -         certificate     -        1f2e         2026-03-01T00:00:00.000Z
-lab      up     -           -          -          -          -              -               -  -          TimeBased  CBC         00000001  00000002     -         certificate     1d2h     77           2026-02-01T00:00:00.000Z
+  ["peers -o wide", one, `PEER     STATE  PATH        INTERFACE  LOCAL      REMOTE     PATH STATE   MTU  WAYPOINTS USED  MTU KNOWN  HMAC       METADATA CIPHER  SEND KEY  RECEIVE KEY  TENANTS   AUTHENTICATION  KEY AGE  CERTIFICATE  UNTIL
+transit  up     transit/v4  wan0       192.0.2.1  192.0.2.2  up          1500         5/24576  found      TimeBased  CBC              00c0ffee  0badcafe     acme,lab  pre-shared key  -        -            -
+cloud    down   -           -          -          -          -              -               -  -          TimeBased  off              -         -            -         certificate     -        1f2e         2026-03-01T00:00:00.000Z
+lab      up     -           -          -          -          -              -               -  -          TimeBased  CBC              00000001  00000002     -         certificate     1d2h     77           2026-02-01T00:00:00.000Z
 
 PEER   WHY
 cloud  its certificate is revoked (certificate 1f2e)

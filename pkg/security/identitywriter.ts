@@ -78,6 +78,6 @@ export function written<T>(path: string, work: () => T): T {
     return work();
   } catch (cause) {
     if (cause instanceof SvrError) throw cause;
-    throw new SvrError("SVR_IDENTITY_FILE", { object: path, attempted: `the identity in ${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? "unknown"})`, fix: "make room, and the state directory one that the router may write", cause });
+    throw new SvrError("SVR_IDENTITY_FILE", { object: path, attempted: `the identity in ${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? "unknown"})`, fix: "make room, or name a state directory that you may write; the user of the router must be able to read it", cause });
   }
 }

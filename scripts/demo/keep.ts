@@ -9,7 +9,7 @@ export function keepText(scene: Scene): string {
   const inside = (node: string, words: string): string => `  ${scene.net.inside(node, [words]).join(" ")}`;
   const svrctl = `  svrctl() { node_modules/.bin/node cmd/svrctl/main.ts ${socketsOf(scene).join(" ")} "$@"; }`;
   return [
-    "", "The routers stay up. In another shell, as root, in this folder:", svrctl, "  svrctl sessions", "  svrctl counters", "  svrctl peers",
+    "", "The routers stay up. In another shell, as root, in this folder:", svrctl, "  svrctl sessions", "  svrctl counters", "  svrctl peers -o wide", "  svrctl audit show",
     inside("engineering", "curl http://10.9.0.10/1000000 -o /dev/null"), inside("finance", "ping -c 3 10.9.0.10"), inside("finance", "curl --max-time 2 telnet://10.9.0.10:22"),
     inside("branch", "tshark -i wan0 -c 20"),
     `  configuration of router branch: ${scene.routers.branch.config.folder}; edit it and the router follows`, `  records of router branch: tail -f ${join(scene.routers.branch.stateDir, "records.jsonl")}`,

@@ -10,6 +10,7 @@ import { waitFor } from "../../test/support/wait.ts";
 import { check, checkNone } from "./checks.ts";
 import type { Check } from "./checks.ts";
 import { routerNames } from "./example.ts";
+import type { RouterName } from "./example.ts";
 import type { ReportedSession } from "./report.ts";
 import { joinHops } from "./report.ts";
 import type { Scene } from "./scene.ts";
@@ -36,10 +37,15 @@ async function svrctl(...words: string[]): Promise<Answer> {
   });
 }
 
+/** svrctlAt asks one router. */
+export async function svrctlAt(scene: Scene, router: RouterName, ...words: string[]): Promise<Answer> {
+  return svrctl("--socket", join(scene.routers[router].stateDir, "admin.sock"), ...words);
+}
+
 /** showPeers prints how the router in the middle knows its neighbours, and judges all. */
 export async function showPeers(scene: Scene, isPsk: boolean): Promise<Check> {
   const { stdout } = await svrctl("--socket", join(scene.routers.transit.stateDir, "admin.sock"), "peers");
-  scene.say("svrctl peers, at router transit:");
+  scene.say("svrctl peers, at router transit (-o wide has certificates and the age of keys too):");
   scene.say(`\n${stdout}`);
   const peers = (await Promise.all(routerNames.map((name) => scene.routers[name].peers()))).flat(), wanted = isPsk ? "psk" : "certificate";
   const wrong = peers.filter(({ state, authentication }) => state !== "up" || authentication !== wanted).map(({ name, state, authentication }) => `${name} is ${state}, by ${authentication ?? "nothing"}`);

@@ -54,7 +54,7 @@ describeNet("the demo", () => {
   });
 
   test("shows the drawing, the live table, one session hop by hop, and why finance is denied", () => {
-    for (const words of [/tenant finance\.acme/, /SESSION +ROLE +TENANT/, /1\. branch \(ingress\)[\s\S]*2\. transit \(transit\)[\s\S]*3\. cloud \(egress\)/, /"denyReason":"access"/, /ok +routers know each other by pre-shared key: 4 neighbours/, /answer +deny/]) expect(ended.text).toMatch(words);
+    for (const words of [/tenant finance\.acme/, /SESSION +ROLE +TENANT/, /1\. branch \(ingress\)[\s\S]*2\. transit \(transit\)[\s\S]*3\. cloud \(egress\)/, /"denyReason":"access"/, /ok +routers know each other by pre-shared key: 4 neighbours/, /answer +deny/, /security +yes +AES-256-GCM/, /ok +what hosts say is encrypted where a policy asks for it: .*in 6 packets.*session clear.*in 0 packets.*session encrypted/]) expect(ended.text).toMatch(words);
   });
 
   test("the report has exactly the promised form", () => {

@@ -54,7 +54,7 @@ describe("svrctl ca renew", () => {
     for (const words of ["hub --dir @ca --state-dir @state", "branch --dir @ca --state-dir @none", "branch --dir @ca --state-dir @ca"]) {
       expect(await ca(`renew ${words}`)).toMatchObject({ exit: 1, err: expect.stringContaining("nothing is renewed") as string });
     }
-    expect(await ca("renew branch --dir @none --state-dir @state")).toMatchObject({ exit: 1, err: expect.stringContaining("svrctl ca init") as string });
+    expect(await ca("renew branch --dir @none --state-dir @state")).toMatchObject({ exit: 4, err: expect.stringContaining("svrctl ca init") as string });
     writeFileSync(join(root, "state/identity/key.pem"), "junk");
     expect(await ca("renew branch --dir @ca --state-dir @state")).toMatchObject({ exit: 1, err: expect.stringContaining("no private key") as string });
     expect([await serials(), readdirSync(root).sort()]).toEqual([before, ["ca", "state"]]);

@@ -62,6 +62,9 @@ describe("svrctl ca", () => {
     await ca("init --dir");
     expect(await ca("init --dir")).toMatchObject({ exit: 1, err: expect.stringContaining("never overwritten") as string });
     expect(await ca("issue branch --dir --write @late", { atMs: nowMs + 3_651 * 86_400_000 })).toMatchObject({ exit: 1, err: expect.stringContaining("has expired") as string });
+    expect(await ca("issue branch --dir --write @early", { atMs: nowMs - 86_400_000 })).toMatchObject({ exit: 1, err: expect.stringMatching(/authority CN=OpenSVR counts from .*by the clock of this machine it is .*; set the clock of this machine/) as string });
+    const short = await ca("issue hub --dir --write @short", { atMs: nowMs + 3_640 * 86_400_000 });
+    expect(short).toMatchObject({ exit: 0, err: expect.stringContaining("it counts for 10 days and not 90, for the authority ends then") as string });
     await ca("issue branch --dir --write @id");
     expect(await ca("issue branch --dir --write @id")).toMatchObject({ exit: 1, err: expect.stringContaining("no key is ever overwritten") as string });
     const key = join(root, "ca/authority-key.pem"), right = readFileSync(key), list = join(root, "ca/issued.jsonl");

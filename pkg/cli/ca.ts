@@ -26,6 +26,7 @@ export interface CaView { name: string; key: AuthorityKeyType; notAfter: string;
 /** CaItem is a certificate as it is shown. */
 export interface CaItem { router: string; serial: string; notBefore: string; notAfter: string; state: "counts" | "expired" | "revoked"; revoked?: string }
 
+const DAY_MS = 86_400_000;
 const time = (ms: number): string => new Date(ms).toISOString();
 
 function itemOf(one: IssuedCertificate, nowMs: number): CaItem {
@@ -86,9 +87,16 @@ export function issueCertificate(context: Context, router: string, flags: IssueF
     const { certificate, madeKey } = await port.issue({ router, key: flags.key, days: flags.days, folder: flags.write, ...(request !== undefined && { request: request.value }) });
     const data = { ...itemOf(certificate, around.clock.unixMs()), folder: flags.write, madeKey };
     await context.show({ data, text: () => `certificate ${data.serial} of router ${router} until ${data.notAfter}, written to ${flags.write}\n`, names: [data.serial] });
+    await noteShort(context, certificate, flags.days);
     await context.note(data.madeKey ? `note: ${flags.write}/key.pem is the router's own; move the folder to STATE/identity of the router, and keep no copy` : `note: bring the folder to the machine of the router; there "svrctl enroll ${router} --finish FOLDER", or, where the key was made otherwise, put both files beside its key.pem in STATE/identity`);
     return [];
   });
+}
+
+/** No certificate counts for longer than its authority. */
+async function noteShort({ around, note }: Pick<Context, "around" | "note">, { notAfter }: IssuedCertificate, days: number): Promise<void> {
+  const left = notAfter - around.clock.unixMs();
+  if (left < (days - 1) * DAY_MS) await note(`note: it counts for ${Math.floor(left / DAY_MS)} days and not ${days}, for the authority ends then; make another authority in time, and let routers trust both until all certificates are replaced`);
 }
 
 /** renewIdentity gives a router of this machine another key and certificate. */
@@ -98,6 +106,7 @@ export function renewIdentity(context: Context, router: string, flags: RenewFlag
     const { certificate, madeKey } = await port.renew({ router, days: flags.days, stateDir });
     const data = { ...itemOf(certificate, context.around.clock.unixMs()), folder: `${stateDir}/identity`, madeKey };
     await context.show({ data, text: () => `certificate ${data.serial} of router ${router} until ${data.notAfter}, in ${data.folder} with a new key\n`, names: [data.serial] });
+    await noteShort(context, certificate, flags.days);
     await context.note("note: a router that runs takes it within seconds; the certificate before counts until it ends, or until you revoke it");
     return [];
   });

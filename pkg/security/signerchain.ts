@@ -48,6 +48,8 @@ export function alongWith(authority: string, leaf: Uint8Array, nowMs: number): s
   const all = certificatesOf(authority), top = all.at(-1)!;
   const above = top.checkIssued(top) ? all.slice(0, -1) : all;
   const peer = verifyChain([leaf, ...above.map(({ raw }) => new Uint8Array(raw))], { authorities: [new Uint8Array(top.raw)], revoked: new Set() }, nowMs);
+  const early = all.find(({ validFromDate }) => validFromDate.getTime() > nowMs);
+  if (early !== undefined) refuse(`nothing is signed: authority ${early.subject} counts from ${early.validFromDate.toISOString()}, and by the clock of this machine it is ${new Date(nowMs).toISOString()}`, "set the clock of this machine");
   if (!peer.ok) refuse(`nothing is signed: no router would believe certificates of this authority (${peer.error})`, fixes[peer.error] ?? "look at its certificates with openssl x509 -text");
   return above.map((one) => one.toString()).join("");
 }

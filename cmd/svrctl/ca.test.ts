@@ -71,13 +71,15 @@ describe("svrctl ca", () => {
     chmodSync(key, 0o644);
     expect(await ca("issue hub --dir --write @x")).toMatchObject({ exit: 1, err: expect.stringContaining("chmod 600") as string });
     chmodSync(key, 0o600);
-    for (const [text, why] of [["junk", "no private key"], [file("id/key.pem"), "not the key of"]] as const) {
+    for (const [text, why] of [["junk", "no private key"], ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "has a passphrase"], [file("id/key.pem"), "not the key of"]] as const) {
       writeFileSync(key, text);
       expect(await ca("issue hub --dir --write @x")).toMatchObject({ exit: 1, err: expect.stringContaining(why) as string });
     }
     writeFileSync(key, right);
     writeFileSync(list, `${readFileSync(list, "utf8")}{"revokes":1}\n`);
     expect(await ca("show --dir")).toMatchObject({ exit: 1, err: expect.stringMatching(/line \d+ of .* cannot be read/) as string });
+    writeFileSync(join(root, "ca/authority.pem"), "junk");
+    expect(await ca("show --dir")).toMatchObject({ exit: 1, err: expect.stringContaining("holds no certificate in PEM") as string });
   });
 
   test("an answer to a request takes the place of no other router's, and goes beside no other key", async () => {

@@ -8,6 +8,7 @@ import { SvrError } from "../base/errors.ts";
 import { routerNameField } from "../api/names.ts";
 import type { AuthorityPort, AuthorityView, IssueAnswer, IssuedCertificate, IssueRequest } from "../ports/authority.ts";
 import type { Clock } from "../ports/clock.ts";
+import { pemCertificates } from "./chain.ts";
 import { isKeyOfRequest, isOfRequest, judgeRequest, makeAuthority, makeRequest, signRequest } from "./authority.ts";
 import type { KeyedCertificate, Signer } from "./authority.ts";
 import { syncFolder, writeSynced } from "./identitywriter.ts";
@@ -54,7 +55,10 @@ function written(path: string, work: () => void): void {
 /** openAuthorityFolder is the authority of a folder that may not be there yet. */
 export function openAuthorityFolder(folder: string, clock: Pick<Clock, "unixMs">): AuthorityPort {
   const path = (file: string): string => join(folder, file);
-  const certificate = (): string => readText(path(CERTIFICATE), `make an authority there: svrctl ca init --dir ${folder}`);
+  const certificate = (): string => {
+    const text = readText(path(CERTIFICATE), `make an authority there: svrctl ca init --dir ${folder}`);
+    return pemCertificates(text) === undefined ? refuse(path(CERTIFICATE), `${path(CERTIFICATE)} holds no certificate in PEM`, "bring the certificate of this authority back") : text;
+  };
   const list = (): IssuedCertificate[] => readIssued(path(ISSUED));
   const note = (lines: readonly IssuedLine[]): void => { written(path(ISSUED), () => { noteIssued(path(ISSUED), lines); }); };
   const port: AuthorityPort = {
@@ -155,6 +159,7 @@ function publicOf(key: string, path: string): KeyObject {
   try {
     return createPublicKey(key);
   } catch {
+    if (key.includes("ENCRYPTED")) refuse(path, `${path} has a passphrase, which nothing here asks for`, "write it without one, closed to others: openssl pkey");
     return refuse(path, `${path} holds no private key in PEM`, "bring the key of this authority back"); // the library's own words may quote it
   }
 }

@@ -173,9 +173,11 @@ function followPeers(context: Context, work: ExchangeWork): void {
     if (config.authentication !== "certificate") continue;
     const psk = work.psk(config), paths = work.config.paths.filter((path) => path.peer === config.name);
     const old = before.get(config.name), key = psk.ok ? psk.value : undefined;
-    const isSame = old !== undefined && psk.ok && sameBytes(old.psk, key);
+    const isSame = old !== undefined && psk.ok && sameBytes(old.psk, key) && old.config.initiator === config.initiator;
     if (!isSame) old?.initiator.stop();
-    peers.set(config.name, isSame ? { ...old, config, paths } : newPeer(context, { config, paths, psk: key }, psk));
+    // its keys stay until there are others, so what it showed for them is judged on
+    const kept = old === undefined ? {} : { shown: old.shown, refused: old.refused };
+    peers.set(config.name, isSame ? { ...old, config, paths } : { ...newPeer(context, { config, paths, psk: key }, psk), ...kept });
   }
   ring.keepOnly(new Set(peers.keys()), context.now());
 }

@@ -20,7 +20,7 @@ import type { KeyRing } from "../../pkg/router/keyring.ts";
 const ca = await createAuthority();
 const day = 86_400_000, start = Date.now();
 
-interface Side { name: string; exchanges: Exchanges; ring: KeyRing; events: ExchangeEvent[]; identity: Identity | undefined; deliver(data: Uint8Array): void; follow(change?: { revoked?: string[]; failSoft?: boolean; rotationMs?: number }): void }
+interface Side { name: string; exchanges: Exchanges; ring: KeyRing; events: ExchangeEvent[]; identity: Identity | undefined; deliver(data: Uint8Array): void; follow(change?: { revoked?: string[]; failSoft?: boolean; rotationMs?: number; psk?: Uint8Array; initiator?: "self" | "peer" }): void }
 interface World { sides: [Side, Side]; now: { ms: number; unixMs: number }; sent: number[]; lose(data: Uint8Array): boolean; run(seconds: number): void }
 
 function identityOf(name: string, { chain, keyPem, serial }: Issued, life: { notBefore?: number; notAfter?: number } = {}): Identity {
@@ -47,7 +47,7 @@ function worldOf(change: Partial<Record<"east" | "west", { psk?: Uint8Array; ini
     },
   };
   const side = (name: "east" | "west", other: "east" | "west"): Side => {
-    const { psk, initiator } = change[name] ?? {};
+    const configured = change[name] ?? {};
     let listener: (data: Uint8Array, place: Place) => void = () => undefined;
     const carry = (data: Uint8Array): void => {
       world.sent.push(data[0] ?? 0);
@@ -58,7 +58,7 @@ function worldOf(change: Partial<Record<"east" | "west", { psk?: Uint8Array; ini
     const events: ExchangeEvent[] = [];
     const one: Side = {
       name, ring, events, identity: undefined, deliver: (data) => { listener(data, { text: other } as Place); },
-      follow: ({ revoked = [], failSoft = false, rotationMs = day } = {}) => {
+      follow: ({ revoked = [], failSoft = false, rotationMs = day, psk = configured.psk, initiator = configured.initiator } = {}) => {
         const peer = { name: other, authentication: "certificate", ...(initiator && { initiator }) } as unknown as PeerConfig;
         one.exchanges.follow({ config: { peers: [peer], paths: [{ peer: other } as unknown as PathConfig] }, trust: { authorities: [ca.der], revoked: new Set(revoked) }, failSoft, rotationMs, psk: () => ok(psk) });
       },
@@ -163,6 +163,34 @@ test("9.2 RB-23 a revoked certificate takes keys away within 60 s and gives none
   world.run(60);
   use(world);
   expect([keysOf(world), east.exchanges.refused()]).toEqual([[true, true, true, true, 1, expect.any(Number)], []]);
+});
+
+test("9.2 RB-23 a peer whose pre-shared key changes stays the one that showed its certificate: revoked with it or later, its keys go", async () => {
+  const other = new Uint8Array(32).fill(9);
+  for (const later of [false, true]) {
+    const world = await started();
+    const [east, west] = world.sides;
+    world.run(1);
+    world.lose = () => true;
+    if (later) east.follow({ psk: other });
+    world.run(20);
+    east.follow({ psk: other, revoked: [west.identity?.serial ?? ""] });
+    world.run(60);
+    expect([later, east.ring.keys(), east.exchanges.refused()]).toEqual([later, {}, ["west"]]);
+  }
+});
+
+test("15.2 who begins may change with the configuration: the other side rotates from then on", async () => {
+  const world = await started();
+  const [east, west] = world.sides;
+  world.run(1);
+  use(world);
+  east.follow({ initiator: "peer" });
+  west.follow({ initiator: "self" });
+  world.run(40);
+  use(world);
+  expect([east, west].map(({ exchanges }) => [...exchanges.peers().values()].map(({ begins, dueMs }) => [begins, Number.isFinite(dueMs)]))).toEqual([[[false, false]], [[true, true]]]);
+  expect(keysOf(world)).toEqual([true, true, true, true, expect.any(Number), expect.any(Number)]);
 });
 
 test("9.2 an expired certificate takes keys away within 60 s, or with the option at the next rotation; a new one in time keeps them", async () => {

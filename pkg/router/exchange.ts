@@ -91,7 +91,6 @@ export interface Exchanges {
 
 const OTHER_SIDE_MS = 3_000; // who does not begin by rule does so when nothing comes
 const AGAIN_MS = 5_000;
-const BELIEVE_AGAIN_MS = 10_000;
 const JUDGE_MS = 5_000; // a certificate that counts no more is noticed within 60 s
 const RENEW_BEFORE_MS = 600_000; // before the certificate of a peer ends, it may have a new one
 
@@ -135,7 +134,10 @@ export function createExchanges(options: ExchangeOptions): Exchanges {
     used(keyIds) { for (const peer of ring.used(keyIds, now())) peers.get(peer)?.initiator.proven(); },
     identityChanged() {
       log.info({ serial: options.identity.current()?.serial ?? "" }, "the identity of the router is another one");
-      for (const one of peers.values()) if (one.config.initiator !== "peer") one.dueMs = Math.min(one.dueMs, now());
+      for (const one of peers.values()) {
+        one.initiator.doubt(now()); // the one before may be why nothing comes of it
+        if (one.config.initiator !== "peer") one.dueMs = Math.min(one.dueMs, now());
+      }
     },
     rotate(name) {
       const one = peers.get(name);
@@ -199,12 +201,13 @@ function step(context: Context, one: PeerExchange): void {
   const { options: { ring }, now, self } = context;
   const isDue = now() >= one.dueMs && !ring.isWaiting(one.config.name);
   if (ring.sinceMs(one.config.name) === undefined || isDue) one.lackingMs ??= now();
+  if (self() === undefined) return; // nobody can be asked
   if (one.initiator.isBusy) {
     const again = one.initiator.tick(now());
     if (again.length > 0) one.at++;
     return sendOn(context, one, again);
   }
-  if (isDue && self() !== undefined) sendOn(context, one, one.initiator.start(now()));
+  if (isDue) sendOn(context, one, one.initiator.start(now()));
 }
 
 function sendOn({ options: { mail } }: Context, one: PeerExchange, messages: readonly Uint8Array[]): void {
@@ -228,12 +231,9 @@ function receive(context: Context, data: Uint8Array, place: Place): void {
 
 interface From { place: Place; known: PeerExchange | undefined }
 
-/** Where both began at once the lower nonce wins; the other one begins again if nothing comes of it. */
+/** Where both began at once the lower nonce wins. */
 function asked({ options: { mail }, responder, now }: Context, kx1: Kx1, { place, known }: From): void {
-  if (known?.initiator.isBusy === true) {
-    if (!known.initiator.yieldsTo(kx1)) return;
-    known.dueMs = now() + AGAIN_MS;
-  }
+  if (known?.initiator.yieldsTo(kx1) === false) return;
   if (known?.begins === false && known.dueMs !== Infinity) known.dueMs = Math.max(known.dueMs, now() + AGAIN_MS); // one exchange is enough
   const answer = responder.asked(kx1, place.text, now());
   if (answer.ok) mail.answer(answer.value, place);
@@ -254,20 +254,20 @@ function told(context: Context, kx3: Kx3, { place, known }: From): void {
   const result = context.responder.told(kx3, place.text, context.now());
   if (!result.ok) return known === undefined ? context.options.mail.count("unknown-key") : failed(context, known, result.error);
   const one = result.value === undefined ? undefined : context.peers.get(result.value.peer.name);
-  if (one !== undefined && result.value !== undefined) complete(context, one, result.value);
+  if (one === undefined || result.value === undefined) return;
+  one.initiator.yielded();
+  complete(context, one, result.value);
 }
 
-/** Whoever could open our message and is not believed says so once and for all: a new exchange may meet another certificate. What cannot be opened may be of anybody. */
+/** Whoever answers what we sent and is not believed may be the peer with a certificate that counts no more: a new exchange may meet another one. What cannot be opened may be of anybody. */
 function notAnswered(context: Context, one: PeerExchange, problem: string): void {
   failed(context, one, problem);
-  if (problem.startsWith("kx-")) return;
-  one.initiator.stop();
-  one.dueMs = context.now() + BELIEVE_AGAIN_MS;
+  if (!problem.startsWith("kx-")) one.initiator.doubt(context.now());
 }
 
 /** Said once for each reason; a repeat of an old message says nothing about the peer. */
 function failed({ options: { log, tell } }: Context, one: PeerExchange, problem: string): void {
-  if (problem === "kx-unasked" || problem === one.problem) return;
+  if (problem === "kx-unasked" || problem === "kx-busy" || problem === one.problem) return;
   one.problem = problem;
   log.warn({ peer: one.config.name, problem }, "a key exchange was refused; it is tried again");
   tell({ action: "refused", peer: one.config.name, detail: { problem } });

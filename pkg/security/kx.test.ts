@@ -4,7 +4,7 @@ import type { Result } from "../base/result.ts";
 import { nodeKxCrypto as primitives } from "./kxcrypto.ts";
 import { kxPair, kxSelf, kxTrust } from "../../test/support/kx.ts";
 import type { KxEnd } from "../../test/support/kx.ts";
-import { KX_GIVE_UP_MS } from "../svr/kxinitiator.ts";
+import { KX_GIVE_UP_MS, KX_UNPROVEN_MS } from "../svr/kxinitiator.ts";
 import type { KxInitiator } from "../svr/kxinitiator.ts";
 import { KX1_FREE_PER_SECOND, KX_BEGUN_PER_SOURCE, KX_BEGUN_UNEXPECTED, KX_FINISHED_MAX, KX_FREE_PER_SOURCE, KX_WAIT_MS, KX_WAITING_MAX, KX_WAITING_PER_PLACE, KX_WAITING_PER_SOURCE } from "../svr/kxresponder.ts";
 import type { KxResponder } from "../svr/kxresponder.ts";
@@ -92,12 +92,30 @@ test("15.2 what was lost is repaired: KX1 and KX2 repeat alike, KX3 until a pack
   initiator.proven();
 });
 
+test("15.2 an answer of who is not believed leaves the exchange to the peer, and begins a new one after 10 s; KX3 without a proof does after two minutes", () => {
+  const doubted = kxPair({}), fine = kxPair({}), unproven = kxPair({});
+  const kx1 = read(doubted.initiator.start(0)[0], "kx1");
+  doubted.initiator.doubt(500);
+  expect([read(doubted.initiator.tick(1_000)[0], "kx1").nonce, read(doubted.initiator.tick(10_500)[0], "kx1").nonce]).toEqual([kx1.nonce, expect.not.arrayContaining([...kx1.nonce])]);
+  fine.initiator.start(0);
+  fine.initiator.tick(60_000);
+  fine.initiator.doubt(60_001);
+  expect(fine.initiator.tick(70_001).map((message) => read(message, "kx1").kind)).toEqual(["kx1"]);
+  const kx2 = valueOf(unproven.responder.asked(read(unproven.initiator.start(0)[0], "kx1"), PLACE, 0));
+  const [kx3] = valueOf(unproven.initiator.answered(read(kx2, "kx2"), 0)).send;
+  unproven.initiator.yielded();
+  expect(unproven.initiator.tick(KX_UNPROVEN_MS - 1)).toEqual([kx3]);
+  expect(unproven.initiator.tick(KX_UNPROVEN_MS + 30_000).map((message) => read(message, "kx1").kind)).toEqual(["kx1"]);
+});
+
 test("15.2 both begin at once: the lower nonce wins on both sides, and only one exchange completes", () => {
   for (let round = 0; round < 8; round++) {
     const a = kxPair({}), b = kxPair({ self: "west", peer: "east" });
     const one = read(a.initiator.start(0)[0], "kx1"), two = read(b.initiator.start(0)[0], "kx1");
     const yields = [a.initiator.yieldsTo(two), b.initiator.yieldsTo(one)];
     expect([...yields].sort()).toEqual([false, true]);
+    expect([a.initiator.isBusy, b.initiator.isBusy]).toEqual([true, true]); // anybody could have said it
+    for (const [place, { initiator }] of [a, b].entries()) if (yields[place] === true) initiator.yielded();
     expect([a.initiator.isBusy, b.initiator.isBusy]).toEqual(yields.map((each) => !each));
   }
   const alone = kxPair({}).initiator;

@@ -7,6 +7,8 @@ import { initiatorHash, kxKeys, kxSecret, openBox, responderHash, sealBox, type 
 
 /** How often a message is repeated: after 1 s, then twice as long each time up to 30 s; a new exchange after an hour. */
 export const KX_REPEAT_MS = 1_000, KX_REPEAT_MAX_MS = 30_000, KX_GIVE_UP_MS = 3_600_000;
+/** A new exchange after this long where nothing proves that KX3 came: who answered has forgotten what it is the answer to. A new one soon where the answer was of somebody who is not believed. */
+export const KX_UNPROVEN_MS = 120_000, KX_DOUBT_MS = 10_000;
 
 /** KxOptions are what an exchange with one peer works with. */
 export interface KxOptions {
@@ -31,7 +33,7 @@ export class KxInitiator {
   readonly #options: KxOptions;
   #state: State = { kind: "idle" };
   #message = new Uint8Array(0);
-  #begunMs = 0;
+  #untilMs = 0;
   #waitMs = 0;
   #dueMs = 0;
 
@@ -55,7 +57,7 @@ export class KxInitiator {
     const parts = { nonce: primitives.random(KX_NONCE), x25519: dh.publicKey, mlkem: kem.publicKey };
     const transcript = writeKx1(parts);
     this.#state = { kind: "asking", kx1: { kind: "kx1", ...parts, transcript }, dh, kem, self: this.#options.self() };
-    this.#begunMs = nowMs;
+    this.#untilMs = nowMs + KX_GIVE_UP_MS;
     return this.#say(transcript, nowMs);
   }
 
@@ -66,10 +68,10 @@ export class KxInitiator {
     return [message];
   }
 
-  /** tick repeats what was not answered, and begins anew after an hour; what to send. */
+  /** tick repeats what was not answered, and begins anew when nothing comes of it; what to send. */
   tick(nowMs: number): Uint8Array[] {
     if (!this.isBusy || nowMs < this.#dueMs) return [];
-    if (nowMs - this.#begunMs >= KX_GIVE_UP_MS) return this.#begin(nowMs);
+    if (nowMs >= this.#untilMs) return this.#begin(nowMs);
     this.#waitMs = Math.min(2 * this.#waitMs, KX_REPEAT_MAX_MS);
     this.#dueMs = nowMs + this.#waitMs;
     return [this.#message];
@@ -80,12 +82,23 @@ export class KxInitiator {
     return this.#state.kind === "asking" ? this.#say(writeKx1(this.#state.kx1, cookie), nowMs) : [];
   }
 
-  /** yieldsTo: both began at once; the lower nonce wins, and the other side's exchange ends (true: ours). A copy of our own is nothing. */
+  /**
+   * yieldsTo: both began at once; the lower nonce wins, and is answered (true). Anybody could have said it, so ours goes on until the other one
+   * completes. A copy of our own is nothing.
+   */
   yieldsTo(other: Pick<Kx1, "nonce">): boolean {
-    if (this.#state.kind !== "asking") return true;
-    const order = compareBytes(this.#state.kx1.nonce, other.nonce);
-    if (order > 0) this.#state = { kind: "idle" };
-    return order > 0;
+    return this.#state.kind !== "asking" || compareBytes(this.#state.kx1.nonce, other.nonce) > 0;
+  }
+
+  /** yielded: the exchange that the other side began completed, and ours is not needed. */
+  yielded(): void {
+    if (this.#state.kind === "asking") this.#state = { kind: "idle" };
+  }
+
+  /** doubt: who answered is not believed. It need not be the peer, whose answer still counts; but its next one may come with another certificate. */
+  doubt(nowMs: number): void {
+    this.#untilMs = Math.min(this.#untilMs, nowMs + KX_DOUBT_MS);
+    this.#dueMs = Math.min(this.#dueMs, this.#untilMs);
   }
 
   /** answered takes KX2: the keys, and KX3 to be sent. A repeat of KX2 gives KX3 again; a wrong one changes nothing. */
@@ -113,7 +126,7 @@ export class KxInitiator {
     const receiveId = this.#options.newKeyId();
     const kx3 = writeKx3(sealBox({ primitives, prk, hash: initiatorHash(primitives, kx1, kx2), side: "i" }, self, receiveId));
     this.#state = { kind: "telling", kx2, kx3 };
-    this.#begunMs = nowMs;
+    this.#untilMs = nowMs + KX_UNPROVEN_MS;
     return ok({ done: kxKeys(primitives, prk, { self: self.name, peer: opened.value.peer, sendId: opened.value.keyId, receiveId }), send: this.#say(kx3, nowMs) });
   }
 

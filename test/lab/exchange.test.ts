@@ -4,12 +4,14 @@ import { createHash } from "node:crypto";
 import { createPrivateKey, sign } from "node:crypto";
 import { createAuthority } from "../support/ca.ts";
 import type { IssueOptions, Issued, TestAuthority } from "../support/ca.ts";
-import { ok } from "../../pkg/base/result.ts";
+import { fail, ok } from "../../pkg/base/result.ts";
 import type { PathConfig, PeerConfig } from "../../pkg/plan/config.ts";
 import type { Identity } from "../../pkg/ports/identity.ts";
 import { splitCertificates } from "../../pkg/security/chain.ts";
 import { nodeKxCrypto } from "../../pkg/security/kxcrypto.ts";
 import { judgeChain, kxSelf } from "../../pkg/security/kxidentity.ts";
+import { readKx } from "../../pkg/svr/kxmessage.ts";
+import { KxResponder } from "../../pkg/svr/kxresponder.ts";
 import { createExchanges } from "../../pkg/router/exchange.ts";
 import type { ExchangeEvent, Exchanges } from "../../pkg/router/exchange.ts";
 import type { ExchangeMail, Place } from "../../pkg/router/exchangemail.ts";
@@ -241,6 +243,65 @@ test("both begin at once: one exchange is left, or two that agree; and a flood o
   for (let count = 0; count < 300; count++) world.sides[1].deliver(Uint8Array.of(1, 1, 0, 0, ...nodeKxCrypto.random(32 + 32 + 1184)));
   world.run(1);
   expect(world.sides[1].ring.keys()).toEqual(before);
+});
+
+/** KX1 of somebody without a certificate, with the lowest nonce that there is */
+const forgedKx1 = (): Uint8Array => Uint8Array.of(1, 1, 0, 0, ...new Uint8Array(32), ...nodeKxCrypto.x25519().publicKey, ...nodeKxCrypto.mlkem().publicKey);
+
+test("15.2 whoever forges KX1 of a peer, with the lowest nonce, stops no exchange with it", async () => {
+  const world = await started();
+  const [east, west] = world.sides;
+  world.lose = (data) => {
+    if (data[0] === 1) for (const side of [east, west]) side.deliver(forgedKx1());
+    return false;
+  };
+  world.run(20);
+  use(world);
+  expect([keysOf(world), world.sides.map(({ events }) => events.filter(({ action }) => action === "exchanged").length)]).toEqual([agreed, [1, 1]]);
+});
+
+test("15.2 whoever answers KX1 before the peer, without its certificate, is refused, and the peer still completes the exchange", async () => {
+  const world = await started(), [east] = world.sides;
+  const { chain, keyPem } = await (await createAuthority("other")).issue("west");
+  const stranger = new KxResponder({ primitives: nodeKxCrypto, self: () => kxSelf(identityOf("west", { chain, keyPem, pem: "", serial: "1" })), trust: () => fail("unused"), pskAt: () => undefined, sourceOf: (key) => ({ key, isExpected: true }), mayBe: () => true, newKeyId: () => 7 }, 0);
+  world.lose = (data) => {
+    const kx1 = readKx(data), answer = kx1.ok && kx1.value.kind === "kx1" ? stranger.asked(kx1.value, "x", world.now.ms) : undefined;
+    if (answer?.ok === true) for (const side of world.sides) side.deliver(answer.value);
+    return false;
+  };
+  world.run(20);
+  use(world);
+  expect([keysOf(world), problem(east), east.events.map(({ action }) => action)]).toEqual([agreed, undefined, ["refused", "exchanged"]]);
+});
+
+test("RB-23 15.2 a router that nobody can reach begins again when its last message came to nothing: lost too long, or refused until its certificate is another one", async () => {
+  const cut = await started({ east: { initiator: "peer" }, west: { initiator: "self" } });
+  cut.lose = (data) => data[0] === 3;
+  cut.run(100);
+  cut.lose = () => false;
+  cut.run(60);
+  use(cut);
+  const bad = await started({ east: { initiator: "peer" }, west: { initiator: "self" } }, { west: { notBefore: start - 2 * day, notAfter: start - day } });
+  bad.run(20);
+  bad.sides[1].identity = identityOf("west", await ca.issue("west"));
+  bad.sides[1].exchanges.identityChanged();
+  bad.run(40);
+  use(bad);
+  expect([cut, bad].map((world) => (keysOf(world) as unknown[]).slice(0, 4))).toEqual([[true, true, true, true], [true, true, true, true]]);
+});
+
+test("15.2 a router that loses its certificate while it asks stays up, and asks again with the next one", async () => {
+  const world = await started();
+  world.lose = () => true;
+  world.run(1);
+  for (const side of world.sides) side.identity = undefined;
+  world.now.ms += 3_700_000;
+  world.run(60);
+  world.lose = () => false;
+  for (const side of world.sides) side.identity = identityOf(side.name, await ca.issue(side.name));
+  world.run(60);
+  use(world);
+  expect((keysOf(world) as unknown[]).slice(0, 4)).toEqual([true, true, true, true]);
 });
 
 test("9.2 alarms: of the own certificate by what is left, of peers without keys, refused, or late with new ones", async () => {

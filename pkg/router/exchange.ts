@@ -70,6 +70,8 @@ export interface PeerExchange {
   shown?: { peer: KxPeer; chain: Uint8Array } | undefined;
   /** why the last exchange came to nothing */
   problem?: string | undefined;
+  /** when each problem was told last */
+  readonly told: Map<string, number>;
   /** why it is believed no more */
   refused?: string | undefined;
 }
@@ -91,6 +93,7 @@ export interface Exchanges {
 
 const OTHER_SIDE_MS = 3_000; // who does not begin by rule does so when nothing comes
 const AGAIN_MS = 5_000;
+const TELL_AGAIN_MS = 600_000;
 const JUDGE_MS = 5_000; // a certificate that counts no more is noticed within 60 s
 const RENEW_BEFORE_MS = 600_000; // before the certificate of a peer ends, it may have a new one
 
@@ -189,7 +192,7 @@ function newPeer(context: Context, of: Pick<PeerExchange, "config" | "paths" | "
   const begins = of.config.initiator === undefined ? name < of.config.name : of.config.initiator === "self";
   const initiator = new KxInitiator({ primitives: tools.crypto, self: () => needed(self()), peer: of.config.name, trust, psk: of.psk, newKeyId: () => ring.newKeyId(now()) });
   const dueMs = of.config.initiator === "peer" || !psk.ok ? Infinity : now() + (begins ? 0 : OTHER_SIDE_MS);
-  return { ...of, initiator, begins, at: 0, dueMs, lackingMs: now(), ...(!psk.ok && { problem: psk.error }) };
+  return { ...of, initiator, begins, at: 0, dueMs, lackingMs: now(), told: new Map(), ...(!psk.ok && { problem: psk.error }) };
 }
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
@@ -265,10 +268,12 @@ function notAnswered(context: Context, one: PeerExchange, problem: string): void
   if (!problem.startsWith("kx-")) one.initiator.doubt(context.now());
 }
 
-/** Said once for each reason; a repeat of an old message says nothing about the peer. */
-function failed({ options: { log, tell } }: Context, one: PeerExchange, problem: string): void {
+/** Said once for each reason, and not for reasons that take turns: strangers may bring them about. A repeat of an old message says nothing about the peer. */
+function failed({ options: { log, tell }, now }: Context, one: PeerExchange, problem: string): void {
   if (problem === "kx-unasked" || problem === "kx-busy" || problem === one.problem) return;
   one.problem = problem;
+  if (now() - (one.told.get(problem) ?? -Infinity) < TELL_AGAIN_MS) return;
+  one.told.set(problem, now());
   log.warn({ peer: one.config.name, problem }, "a key exchange was refused; it is tried again");
   tell({ action: "refused", peer: one.config.name, detail: { problem } });
 }
@@ -279,6 +284,7 @@ function complete(context: Context, one: PeerExchange, { send, receive: inbound,
   ring.add(one.config.name, { send, receive: inbound }, now());
   one.shown = { peer, chain: chains.get(peer) ?? new Uint8Array(0) };
   one.problem = one.refused = one.lackingMs = undefined;
+  one.told.clear();
   one.dueMs = dueAfter(context, one, peer);
   context.options.changed();
   log.info({ peer: one.config.name, serial: peer.serial, sendKey: send.keyId, receiveKey: inbound.keyId }, isFirst ? "keys exchanged" : "keys rotated");

@@ -10,6 +10,7 @@ import type { Identity } from "../../pkg/ports/identity.ts";
 import { splitCertificates } from "../../pkg/security/chain.ts";
 import { nodeKxCrypto } from "../../pkg/security/kxcrypto.ts";
 import { judgeChain, kxSelf } from "../../pkg/security/kxidentity.ts";
+import { KxInitiator } from "../../pkg/svr/kxinitiator.ts";
 import { readKx } from "../../pkg/svr/kxmessage.ts";
 import { KxResponder } from "../../pkg/svr/kxresponder.ts";
 import { createExchanges } from "../../pkg/router/exchange.ts";
@@ -272,6 +273,27 @@ test("15.2 whoever answers KX1 before the peer, without its certificate, is refu
   world.run(20);
   use(world);
   expect([keysOf(world), problem(east), east.events.map(({ action }) => action)]).toEqual([agreed, undefined, ["refused", "exchanged"]]);
+});
+
+test("B2 a stranger who is refused for one reason after another fills neither log nor audit log", async () => {
+  const world = await started({ east: { initiator: "peer" } }), [east] = world.sides;
+  const other = await (await createAuthority("other")).issue("west"), north = await ca.issue("west", { notBefore: start - 2 * day, notAfter: start - day });
+  world.lose = () => true;
+  for (let round = 0; round < 60; round++) {
+    const told: Uint8Array[] = [];
+    world.lose = (data) => told.push(data) > 0;
+    const { chain, keyPem, serial } = round % 2 === 0 ? other : north;
+    const stranger = new KxInitiator({ primitives: nodeKxCrypto, self: () => kxSelf(identityOf("west", { chain, keyPem, pem: "", serial })), peer: "east", trust: (joined) => judgeChain(joined, { authorities: [ca.der], revoked: new Set() }, start), newKeyId: () => 7 });
+    const say = (messages: readonly Uint8Array[]): void => { for (const message of messages) east.deliver(message); };
+    say(stranger.start(world.now.ms));
+    const retry = readKx(told.at(-1)!);
+    if (retry.ok && retry.value.kind === "retry") say(stranger.retry(retry.value.cookie, world.now.ms));
+    const kx2 = readKx(told.at(-1)!);
+    const answered = kx2.ok && kx2.value.kind === "kx2" ? stranger.answered(kx2.value, world.now.ms) : fail("not kx2");
+    if (answered.ok) say(answered.value.send);
+    world.now.ms += 1_000;
+  }
+  expect(east.events.map(({ detail }) => detail["problem"])).toEqual(["wrong-authority", "expired"]);
 });
 
 test("RB-23 15.2 a router that nobody can reach begins again when its last message came to nothing: lost too long, or refused until its certificate is another one", async () => {

@@ -3,6 +3,7 @@ import { createPrivateKey, sign, webcrypto, X509Certificate } from "node:crypto"
 import { createAuthority } from "../../test/support/ca.ts";
 import type { IssueOptions, Issued } from "../../test/support/ca.ts";
 import type { Trust } from "../ports/identity.ts";
+import { judgeChain } from "./kxidentity.ts";
 import { pemCertificates, splitCertificates, verifyChain } from "./chain.ts";
 import * as x509 from "./x509.ts";
 
@@ -103,6 +104,24 @@ test("certificates that stand one after the other are told apart", async () => {
   const { chain } = await (await ca.below("below")).issue("west");
   expect([splitCertificates(Buffer.concat(chain)), splitCertificates(Buffer.concat([...chain, new Uint8Array(2)])), splitCertificates(new Uint8Array(0)), splitCertificates(new Uint8Array(3))]).toEqual([chain, undefined, [], undefined]);
   expect(splitCertificates(Buffer.concat(Array<Uint8Array>(9).fill(chain[0]!)))).toHaveLength(6);
+});
+
+test("B2 a chain of strangers costs hardly anything: what anybody may send is judged by its end first", async () => {
+  const other = await createAuthority("other"), { chain } = await (await (await other.below("a")).below("b")).issue("west"), joined = Buffer.concat(chain), good = Buffer.concat((await ca.issue("west")).chain);
+  const spent = (work: () => void): number => {
+    work();
+    const before = process.cpuUsage();
+    for (let count = 0; count < 100; count++) work();
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 100;
+  };
+  const fresh = (bytes: Uint8Array): string => { const judged = judgeChain(Uint8Array.from(bytes), trust, now); return judged.ok ? judged.value.name : judged.error; };
+  const borrowed = Buffer.concat([...chain, good]); // anybody who asks is shown the certificate of a router
+  const ofStrangers = Math.max(spent(() => { expect(fresh(joined)).toBe("wrong-authority"); }), spent(() => { expect(fresh(borrowed)).toBe("wrong-authority"); }));
+  const ofPeers = spent(() => { expect(fresh(good)).toBe("west"); });
+  const again = Uint8Array.from(good), ofPeersAgain = spent(() => { expect(judgeChain(again, trust, now).ok).toBe(true); });
+  expect([ofStrangers < ofPeers, ofPeersAgain < ofPeers]).toEqual([true, true]); // three certificates for less than one that is read
+  expect(judgeChain(again, trust, now + 91 * day)).toEqual({ ok: false, error: "expired" });
 });
 
 test("PEM texts", () => {

@@ -37,6 +37,7 @@ interface Certificate {
 /** verifyChain judges a chain, DER and leaf first. */
 export function verifyChain(chain: readonly Uint8Array[], trust: Trust, nowMs: number): Result<VerifiedPeer, ChainProblem> {
   if (chain.length > CERTIFICATES_MOST + 1 || chain.reduce((sum, { length }) => sum + length, 0) > BYTES_MOST) return fail("too-long");
+  if (isOfNobody(chain, trust)) return fail("wrong-authority");
   const all = parseAll(chain);
   if (all === undefined || all.some(({ isStrange }) => isStrange)) return fail("malformed");
   const below = withoutAuthority(all, trust);
@@ -55,7 +56,33 @@ function parseAll(chain: readonly Uint8Array[]): Certificate[] | undefined {
   }
 }
 
+/**
+ * What node:crypto sees alone tells that a chain does not come down from an authority of ours, from its end on: anybody can send one, also with a true
+ * certificate in it, and all else costs a hundred times as much.
+ */
+function isOfNobody(chain: readonly Uint8Array[], { authorities }: Trust): boolean {
+  try {
+    const nodes = chain.map(certificateOf).reverse(), trusted = authorities.flatMap((der) => parseAll([der]) ?? []);
+    return nodes.some((node, place) => {
+      const above = nodes[place - 1];
+      if (above !== undefined) return !node.verify(above.publicKey);
+      return trusted.every((one) => Buffer.compare(one.node.raw, node.raw) !== 0 && !node.verify(one.key));
+    });
+  } catch {
+    return false; // whether it is malformed or too much is told by the rest
+  }
+}
+
+/** Each array of bytes is read once: authorities and chains of peers are judged again and again. */
+const read = new WeakMap<Uint8Array, Certificate>();
+
 function parse(der: Uint8Array): Certificate {
+  const found = read.get(der) ?? parseNew(der);
+  read.set(der, found);
+  return found;
+}
+
+function parseNew(der: Uint8Array): Certificate {
   const node = certificateOf(der);
   const view = new x509.X509Certificate(new Uint8Array(node.raw));
   const basic = view.getExtension(x509.BasicConstraintsExtension), names = view.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON() ?? [];

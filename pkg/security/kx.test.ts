@@ -6,7 +6,7 @@ import { kxPair, kxSelf, kxTrust } from "../../test/support/kx.ts";
 import type { KxEnd } from "../../test/support/kx.ts";
 import { KX_GIVE_UP_MS, KX_UNPROVEN_MS } from "../svr/kxinitiator.ts";
 import type { KxInitiator } from "../svr/kxinitiator.ts";
-import { KX1_FREE_PER_SECOND, KX_BEGUN_PER_SOURCE, KX_BEGUN_UNEXPECTED, KX_FINISHED_MAX, KX_FREE_PER_SOURCE, KX_WAIT_MS, KX_WAITING_MAX, KX_WAITING_PER_PLACE, KX_WAITING_PER_SOURCE } from "../svr/kxresponder.ts";
+import { KX1_FREE_PER_SECOND, KX_BEGUN_PER_SOURCE, KX_BEGUN_UNEXPECTED, KX_FINISHED_MAX, KX_FREE_PER_SOURCE, KX_JUDGED_PER_SOURCE, KX_JUDGED_UNEXPECTED, KX_WAIT_MS, KX_WAITING_MAX, KX_WAITING_PER_PLACE, KX_WAITING_PER_SOURCE } from "../svr/kxresponder.ts";
 import type { KxResponder } from "../svr/kxresponder.ts";
 import { KX_BOX_MAX, readKx, readPlain, writeKx1, writeKx3, writePlain, writeRetry } from "../svr/kxmessage.ts";
 import type { Kx1, Kx2, Kx3 } from "../svr/kxmessage.ts";
@@ -260,6 +260,25 @@ describe("15.2 many KX1", () => {
     expect(responder.asked(another(1), "192.0.2.200 1", 5_001 + KX_WAIT_MS).ok).toBe(true);
     expect(responder.waiting).toBe(1);
   }, 60_000);
+});
+
+test("15.2 KX3 that open and are refused: 20 chains of a source are judged in a second, 200 of strangers, and a peer completes beside them", () => {
+  let judged = 0;
+  const of = (isExpected: (place: string) => boolean): ReturnType<typeof kxPair> => kxPair({ isExpected, otherTrust: (chain) => (++judged > 0 && chain.length > 9 ? fail("wrong-authority") : kxTrust(chain)) });
+  const { initiator, responder } = of((place) => place === PLACE);
+  const stranger = kxPair({ self: "strangerhere" }).initiator; // a chain of twelve bytes
+  const told = (place: string, count: number, nowMs: number): void => {
+    stranger.stop();
+    const asked = responder.asked(read(stranger.start(nowMs)[0], "kx1"), place, nowMs), first = readKx(valueOf(asked));
+    const again = first.ok && first.value.kind === "retry" ? responder.asked(read(stranger.retry(first.value.cookie, nowMs)[0], "kx1"), place, nowMs) : asked;
+    const [kx3] = valueOf(stranger.answered(read(valueOf(again), "kx2"), nowMs)).send;
+    for (let n = 0; n < count; n++) expect(responder.told(read(kx3, "kx3"), place, nowMs).ok).toBe(false);
+  };
+  told("203.0.113.1 1", 100, 5);
+  expect(judged).toBe(KX_JUDGED_PER_SOURCE);
+  for (let n = 0; n < 40; n++) told(`203.0.113.${n} 1`, 20, 1_000);
+  expect(judged).toBe(KX_JUDGED_PER_SOURCE + KX_JUDGED_UNEXPECTED);
+  expect(exchange(initiator, responder, 1_500).second).toMatchObject({ ok: true, value: { peer: { name: "east" } } });
 });
 
 test("15.2 a thousand peers that take new keys keep nothing waiting", () => {

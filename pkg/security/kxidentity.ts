@@ -12,10 +12,14 @@ export function kxSelf(identity: Identity): KxSelf {
   return { name: identity.name, chain: concatBytes(...identity.chain), leafHash: sha256(identity.chain[0] ?? new Uint8Array(0)), sign: (data) => identity.sign(data) };
 }
 
+/** Cut once, so that what chain.ts knows of its certificates counts when a peer is judged again. */
+const cut = new WeakMap<Uint8Array, Uint8Array[]>();
+
 /** judgeChain tells whom joined certificates name, or why they do not count. */
 export function judgeChain(joined: Uint8Array, trust: Trust, nowMs: number): Result<KxPeer, ChainProblem> {
-  const chain = splitCertificates(joined);
+  const chain = cut.get(joined) ?? splitCertificates(joined);
   if (chain === undefined) return fail("malformed");
+  cut.set(joined, chain);
   const peer = verifyChain(chain, trust, nowMs);
   if (!peer.ok) return peer;
   const { name, serial, notAfter } = peer.value;

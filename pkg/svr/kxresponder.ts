@@ -11,6 +11,8 @@ export const KX1_FREE_PER_SECOND = 100;
 export const KX_WAITING_MAX = 256, KX_WAITING_PER_SOURCE = 16, KX_WAITING_PER_PLACE = 4, KX_WAIT_MS = 90_000;
 /** Exchanges of one source that may wait while its next one begins without a cookie, and what begins in a second: of one source, and of all that nobody expects there. */
 export const KX_FREE_PER_SOURCE = 2, KX_BEGUN_PER_SOURCE = 20, KX_BEGUN_UNEXPECTED = 200;
+/** Chains that are judged in a second: of one source, and of all that nobody expects there. Who opened a box is not known before that. */
+export const KX_JUDGED_PER_SOURCE = 20, KX_JUDGED_UNEXPECTED = 200;
 /** Exchanges that completed, whose last message may come again. */
 export const KX_FINISHED_MAX = 256;
 
@@ -42,6 +44,32 @@ interface Waiting { kx1: Kx1; kx2: Uint8Array; prk: Uint8Array; hash: Uint8Array
 /** What told us who asked: its repeats are nothing new, and nothing secret is kept for them. */
 interface Finished { place: KxPlace; box: Uint8Array }
 
+/** Budget bounds what is done in a second, by source and for all that nobody expects. */
+class Budget {
+  readonly #most: number;
+  readonly #mostUnexpected: number;
+  readonly #used = new Map<string, number>();
+  #unexpected = 0;
+
+  constructor(most: number, mostUnexpected: number) {
+    this.#most = most;
+    this.#mostUnexpected = mostUnexpected;
+  }
+
+  permits({ key, isExpected }: KxSource): boolean {
+    const own = this.#used.get(key) ?? 0;
+    if (own >= this.#most || (!isExpected && this.#unexpected >= this.#mostUnexpected)) return false;
+    this.#used.set(key, own + 1);
+    if (!isExpected) this.#unexpected++;
+    return true;
+  }
+
+  clear(): void {
+    this.#used.clear();
+    this.#unexpected = 0;
+  }
+}
+
 /** KxResponder answers exchanges. */
 export class KxResponder {
   readonly #options: KxResponderOptions;
@@ -49,9 +77,8 @@ export class KxResponder {
   readonly #finished: Finished[] = [];
   #second = -1;
   #came = 0;
-  /** begun in this second, by source; of those that nobody expects in all */
-  readonly #begun = new Map<string, number>();
-  #unexpected = 0;
+  readonly #begun = new Budget(KX_BEGUN_PER_SOURCE, KX_BEGUN_UNEXPECTED);
+  readonly #judged = new Budget(KX_JUDGED_PER_SOURCE, KX_JUDGED_UNEXPECTED);
   #secrets: [Uint8Array, Uint8Array];
   #secretMs: number;
 
@@ -74,28 +101,22 @@ export class KxResponder {
     if (known !== undefined) return ok(known.kx2);
     const isProven = kx1.cookie !== undefined && this.#isRightCookie(kx1, place, nowMs);
     if (!isFree && !isProven) return ok(writeRetry(this.#cookie(this.#secrets[0], kx1, place)));
-    return this.#mayBegin(source) ? this.#begin(kx1, { place, source: source.key, isProven }, nowMs) : fail("kx-busy");
+    return this.#begun.permits(source) ? this.#begin(kx1, { place, source: source.key, isProven }, nowMs) : fail("kx-busy");
   }
 
   /** Few came in this second, few wait, hardly any of this source: no cookie is needed. */
   #countAndJudge(source: string, nowMs: number): boolean {
-    const second = Math.floor(nowMs / SECOND_MS);
-    if (second !== this.#second) {
-      this.#came = this.#unexpected = 0;
-      this.#begun.clear();
-    }
-    this.#second = second;
+    this.#countAnew(nowMs);
     const own = this.#waiting.filter((one) => one.source === source).length;
     return ++this.#came <= KX1_FREE_PER_SECOND && this.#waiting.length < KX_WAITING_MAX / 2 && own < KX_FREE_PER_SOURCE;
   }
 
-  /** What it costs to begin is bounded, too. */
-  #mayBegin({ key, isExpected }: KxSource): boolean {
-    const own = this.#begun.get(key) ?? 0;
-    if (own >= KX_BEGUN_PER_SOURCE || (!isExpected && this.#unexpected >= KX_BEGUN_UNEXPECTED)) return false;
-    this.#begun.set(key, own + 1);
-    if (!isExpected) this.#unexpected++;
-    return true;
+  #countAnew(nowMs: number): void {
+    const second = Math.floor(nowMs / SECOND_MS);
+    if (second === this.#second) return;
+    this.#second = second;
+    this.#came = 0;
+    for (const budget of [this.#begun, this.#judged]) budget.clear();
   }
 
   #cookie(secret: Uint8Array, { nonce }: Kx1, place: KxPlace): Uint8Array {
@@ -152,6 +173,7 @@ export class KxResponder {
   /** told takes KX3: the keys; undefined for a repeat of one that completed. */
   told(kx3: Kx3, place: KxPlace, nowMs: number): Result<KxDone | undefined, KxFailure> {
     this.#expire(nowMs);
+    this.#countAnew(nowMs);
     if (this.#finished.some((one) => one.place === place && equalBytes(one.box, kx3.box))) return ok(undefined);
     let why: KxFailure = "kx-unasked";
     for (const one of this.#waiting.filter((each) => each.place === place).reverse()) {
@@ -163,7 +185,8 @@ export class KxResponder {
   }
 
   #complete(one: Waiting, kx3: Kx3): Result<KxDone, KxFailure> {
-    const { primitives, trust } = this.#options;
+    const options = this.#options, { primitives } = options;
+    const trust: KxTrust = (chain) => (this.#judged.permits(options.sourceOf(one.place)) ? options.trust(chain) : fail("kx-busy"));
     const opened = openBox({ primitives, prk: one.prk, hash: one.hash, side: "i" }, kx3.box, { trust, selfName: one.self.name });
     if (!opened.ok) return opened;
     const { peer, keyId } = opened.value;

@@ -96,13 +96,21 @@ function createIntakeOf(clock: Clock): { permits(source: string): boolean; reass
 const SEPARATOR = " ";
 const NETWORK_WORDS = 4; // of the eight of an IPv6 address, each one character of its key
 
-/** The key of an IPv6 address may hold any character. */
-function addressOf(place: string): string {
-  return place.slice(0, place.lastIndexOf(SEPARATOR));
+const IPV6_KEY = 8;
+
+/** Port, remote and local address. The key of an IPv6 address may hold any character, and has one length. */
+function placeOf({ local, remote, remotePort }: Datagram): Place {
+  return { text: [remotePort, addressKey(remote), addressKey(local)].join(SEPARATOR), local, remote, remotePort };
 }
 
-function placeOf({ local, remote, remotePort }: Datagram): Place {
-  return { text: [addressKey(remote), remotePort].join(SEPARATOR), local, remote, remotePort };
+function addressesOf(place: string): { remote: string; local: string } {
+  const both = place.slice(place.indexOf(SEPARATOR) + 1);
+  const at = both.length === 2 * IPV6_KEY + 1 && both[IPV6_KEY] === SEPARATOR ? IPV6_KEY : both.indexOf(SEPARATOR);
+  return { remote: both.slice(0, at), local: both.slice(at + 1) };
+}
+
+function addressOf(place: string): string {
+  return addressesOf(place).remote;
 }
 
 function isOn(path: PathConfig, place: Place): boolean {
@@ -110,9 +118,10 @@ function isOn(path: PathConfig, place: Place): boolean {
 }
 
 function peerAt(place: string, peers: ReadonlyMap<string, PeerExchange>): PeerExchange | undefined {
-  const address = addressOf(place);
-  const all = [...peers.values()];
-  const found = all.find(({ paths }) => paths.some(({ remote }) => String(addressKey(remote)) === address));
+  const address = addressesOf(place), all = [...peers.values()];
+  const isThere = ({ remote }: PathConfig): boolean => String(addressKey(remote)) === address.remote, isHere = ({ local }: PathConfig): boolean => String(addressKey(local)) === address.local;
+  // peers of two networks may have one private address (protocol 2.6)
+  const found = all.find(({ paths }) => paths.some((path) => isThere(path) && isHere(path))) ?? all.find(({ paths }) => paths.some(isThere));
   const hidden = all.filter(({ config }) => config.initiator === "peer");
   return found ?? (hidden.length === 1 ? hidden[0] : undefined);
 }

@@ -15,7 +15,7 @@ interface Wires {
   datapath: Pick<Datapath, "send">;
   audit: Pick<AuditLog, "write">;
   /** asked for only when something changes */
-  parts: () => { posted?: ShardConfig; shards: readonly ShardHost[]; mtus: Pick<PathMtus, "count" | "greet" | "restart">; protectors?: Pick<Protectors, "follow"> };
+  parts: () => { posted?: ShardConfig; shards: readonly ShardHost[]; mtus: Pick<PathMtus, "count" | "greet" | "restart">; protectors?: Pick<Protectors, "rekey"> };
   refusedChanged(): void;
 }
 
@@ -35,7 +35,7 @@ export function openKeying(options: RouterOptions, of: Wires): Keying {
       const { posted, shards, mtus, protectors } = parts();
       if (posted !== undefined) {
         Object.assign(posted.keys, keys);
-        protectors?.follow(posted);
+        protectors?.rekey(keys);
       }
       for (const shard of shards) shard.post({ kind: "keys", keys });
       for (const peer of fresh) mtus.restart(peer);

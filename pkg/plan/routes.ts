@@ -89,6 +89,7 @@ function peerCandidates(place: RoutePlace, peer: string): PeerRouteConfig[] {
   if (found.length === 0 && work.paths.some((path) => path.peer === peer)) warnNoVector(place);
   const [config] = work.peers.filter((one) => one.name === peer), isWeak = ({ path }: PeerRouteConfig): boolean => config !== undefined && !holdsService(place.service, work.paths.find(({ key }) => key === path), config);
   if (found.some(isWeak)) warnWeak(place, peer);
+  else if (found.length > 0 && place.service.security?.everyPacket === true && config?.hmac.mode === "Disabled") warnUntagged(place, peer);
   return found;
 }
 
@@ -141,6 +142,14 @@ function warnWeak({ work, input, service }: RoutePlace, peer: string): void {
   work.report.warn(input, "spec.peer.peer", {
     code: "conflict", message: `payloads of ${service.name} are to be encrypted, and Router ${work.router} has no encrypted metadata or no tags with "${peer}": the service does not go there`,
     fix: "set metadataEncryption.enabled and another hmac.mode at the peer, on both routers, or use a policy without payloadEncryption",
+  });
+}
+
+/** Who disables tags toward a peer trusts the line: the service goes there. */
+function warnUntagged({ work, input, service }: RoutePlace, peer: string): void {
+  work.report.warn(input, "spec.peer.peer", {
+    code: "conflict", message: `each packet of ${service.name} is to have a tag, and Router ${work.router} has hmac.mode Disabled with "${peer}": packets go there without`,
+    fix: "set another hmac.mode at the peer, on both routers, or use a policy with hmacScope MetadataOnly",
   });
 }
 

@@ -25,17 +25,17 @@ export const pureFolders = ["pkg/base", "pkg/svr", "pkg/bfd", "pkg/api", "pkg/pl
 export const levels: readonly Level[] = [
   { name: "lint", kind: "tool", run: ["eslint/bin/eslint.js", "--max-warnings", "0", "."], limitMinutes: 5 },
   { name: "types", kind: "tool", run: ["typescript/bin/tsc", "-p", "."], limitMinutes: 5 },
-  { name: "unit", kind: "jest", run: ["pkg", "cmd", "scripts", "deploy"], covered: pureFolders, limitMinutes: 10 },
+  { name: "unit", kind: "jest", run: ["pkg", "cmd", "scripts", "deploy"], covered: pureFolders, limitMinutes: 15 },
   { name: "arch", kind: "jest", run: ["test/arch"], limitMinutes: 5 },
   { name: "lab", kind: "jest", run: ["test/lab"], limitMinutes: 5 },
   { name: "support", kind: "jest", run: ["test/support"], serial: true, limitMinutes: 5 },
   { name: "ports", kind: "jest", run: ["test/ports"], serial: true, limitMinutes: 10 },
   { name: "bpf", kind: "jest", run: ["test/bpf"], serial: true, limitMinutes: 10 },
   { name: "fuzz", kind: "jest", run: ["test/fuzz"], serial: true, limitMinutes: 10 },
-  { name: "kube", kind: "jest", run: ["test/kube"], serial: true, prepare: "scripts/kube/get", limitMinutes: 15 },
-  { name: "net", kind: "jest", run: ["test/net"], serial: true, limitMinutes: 30 },
-  { name: "bench", kind: "jest", run: ["test/bench"], serial: true, prepare: "scripts/kube/get", limitMinutes: 10 },
-  { name: "chaos", kind: "jest", run: ["test/chaos"], serial: true, prepare: "scripts/kube/get", limitMinutes: 15 },
+  { name: "kube", kind: "jest", run: ["test/kube"], serial: true, prepare: "scripts/kube/get", limitMinutes: 30 },
+  { name: "net", kind: "jest", run: ["test/net"], serial: true, limitMinutes: 45 },
+  { name: "bench", kind: "jest", run: ["test/bench"], serial: true, prepare: "scripts/kube/get", limitMinutes: 15 },
+  { name: "chaos", kind: "jest", run: ["test/chaos"], serial: true, prepare: "scripts/kube/get", limitMinutes: 20 },
 ];
 
 function hasTests(root: string, folder: string): boolean {

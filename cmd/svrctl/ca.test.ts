@@ -1,8 +1,10 @@
 // `svrctl ca` on real folders: what is made can be used, nothing is overwritten, no key is shown, and what is wrong is told with a way on.
+import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { makeRequest } from "../../pkg/security/authority.ts";
 import { verifyChain } from "../../pkg/security/chain.ts";
 import { nowMs, runCli } from "../../test/support/cli.ts";
@@ -99,4 +101,9 @@ describe("svrctl ca", () => {
   test.each([["init --days 0", "number of days"], ["init --name /", "letters, digits"], ["issue branch", "--write"], ["init --key RSA", "Ed25519, ECDSA"]])("ca %s is a usage error", async (words, why) => {
     expect(await ca(words)).toMatchObject({ exit: 2, err: expect.stringContaining(why) as string });
   });
+
+  test("ca init in a folder that nobody can make ends and says so", () => {
+    const main = join(import.meta.dirname, "main.ts"), done = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", main, "ca", "init", "--dir", "/proc/opensvr/ca"], { encoding: "utf8", timeout: 20_000 });
+    expect([done.status, done.stderr]).toEqual([1, expect.stringContaining("/proc/opensvr/ca cannot be written") as string]);
+  }, 30_000);
 });

@@ -1,6 +1,6 @@
 // An authority in a folder: authority.pem, authority-key.pem (closed to others), issued.jsonl with a line for each certificate and each
 // revocation. A crash at any step is mended by the same command again. Constructed by cmd/svrctl; the key is read when something is signed.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createPublicKey, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
@@ -11,7 +11,7 @@ import type { Clock } from "../ports/clock.ts";
 import { pemCertificates } from "./chain.ts";
 import { isKeyOfRequest, isOfRequest, judgeRequest, makeAuthority, makeRequest, signRequest } from "./authority.ts";
 import type { KeyedCertificate, Signer } from "./authority.ts";
-import { syncFolder, writeSynced } from "./identitywriter.ts";
+import { makeFolder, syncFolder, writeSynced } from "./identitywriter.ts";
 import { giveNames, hasKey, keyIn, leftBeside, nameIn, putBeside } from "./issuedfiles.ts";
 import { noteIssued, readIssued } from "./issuedlist.ts";
 import type { IssuedLine } from "./issuedlist.ts";
@@ -97,7 +97,7 @@ function refuseOther(folder: string): void {
 /** The certificate gets its name last: before that there is no authority. */
 function writeAuthority(folder: string, { certificate, key }: KeyedCertificate): void {
   const path = (file: string): string => join(folder, file);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   if (existsSync(path(UNFINISHED))) for (const file of [KEY, ISSUED, UNFINISHED]) rmSync(path(file), { force: true });
   writeSynced(path(UNFINISHED), certificate, OPEN);
   writeSynced(path(KEY), key, CLOSED);

@@ -1,7 +1,7 @@
 // Writes the identity of a router into its state directory: a folder is put together beside the one that counts, then they change places, so that
 // no reader of this process ever sees a key with the certificate of another. Called by identitykeeper.ts, and by who brings an identity along.
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { SvrError } from "../base/errors.ts";
 
 /** IdentityTexts are the files of an identity, PEM; authorities: those before stay when there are none. */
@@ -28,12 +28,19 @@ export function writeIdentity(stateDir: string, texts: IdentityTexts): void {
 /** writeFolder makes a folder anew with these files, on the disk when it returns; the key is closed to others. */
 export function writeFolder(folder: string, texts: Partial<IdentityTexts>): void {
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   for (const [part, file] of Object.entries(identityFiles)) {
     const text = texts[part as keyof IdentityTexts];
     if (text !== undefined) writeSynced(join(folder, file), text, part === "key" ? CLOSED : OPEN);
   }
   syncFolder(folder);
+}
+
+/** makeFolder makes a folder and those above it, closed to others. One after the other: below /proc the runtime would try for ever to make them at once. */
+export function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  if (dirname(folder) !== folder) makeFolder(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 /** mendIdentity ends what a crash cut in the middle of a change. */

@@ -1,10 +1,10 @@
 // The files that an authority gives a router, in a folder of the caller's: all of them lie beside as *.new until the certificate is written
 // down, then they get their names, the chain last. Called by authorityfolder.ts, which goes on where a crash stopped. Deletes no file of others.
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ownName, pemCertificates } from "./chain.ts";
-import { identityFiles as names, syncFolder, writeSynced } from "./identitywriter.ts";
+import { identityFiles as names, makeFolder, syncFolder, writeSynced } from "./identitywriter.ts";
 
 /** IssuedTexts are the files, PEM; `key` is there when it was made with the certificate. */
 export interface IssuedTexts { key?: string; authorities: string; chain: string }
@@ -15,7 +15,7 @@ const beside = (folder: string, part: (typeof order)[number]): string => join(fo
 
 /** putBeside writes them where no router looks, on the disk when it returns; what was left there goes. */
 export function putBeside(folder: string, texts: IssuedTexts): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   for (const part of order) rmSync(beside(folder, part), { force: true });
   for (const part of order) if (texts[part] !== undefined) writeSynced(beside(folder, part), texts[part], part === "key" ? CLOSED : OPEN);
   syncFolder(folder);

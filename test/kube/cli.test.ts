@@ -72,7 +72,7 @@ async function exitsOf(words: readonly string[], asking: Asking, more = ""): Pro
 test("a cluster without our kinds: check and status say what is missing, lists say what to install", async () => {
   const check = await svr("check");
   expect(check.exit).toBe(3);
-  expect(check.out).toContain("fail     kinds       not served in v1alpha1: tenants, services, serviceroutes, servicepolicies, securitypolicies, routers, routerclasses, routerconfigs; install the CRDs");
+  expect(check.out).toContain("fail     kinds         not served in v1alpha1: tenants, services, serviceroutes, servicepolicies, securitypolicies, routers, routerclasses, routerconfigs; install the CRDs");
   expect((await svr("status")).exit).toBe(3);
   expect(await svr("services")).toMatchObject({ exit: 4, out: "", err: expect.stringContaining("SVR_NOT_FOUND") as string });
 }, testMs);
@@ -189,5 +189,5 @@ test("an operator that ended: nobody leads, and check says so", async () => {
   operator = undefined;
   const { exit, out } = await svr("check");
   expect(exit).toBe(3);
-  expect(out).toContain("fail     lease       no operator leads");
+  expect(out).toContain("fail     lease         no operator leads");
 }, testMs);

@@ -156,7 +156,7 @@ function payloadOf({ peer, spec: { payloadEncryption } }: PathPlace): Result<Pic
   return fail({ field: "payloadEncryption", complaint: { code: "conflict", message: `${payloadEncryption} cannot be used: ${what}`, fix: "set metadataEncryption.enabled and another hmac.mode at the peer, or leave payloadEncryption out" } });
 }
 
-/** Each router sends as its own object says: one direction of a path would be encrypted otherwise than the other. */
+/** The router where a session begins decides by its own object: sessions from one end would be encrypted otherwise than those from the other. */
 function compareCiphers({ work, peer, spec, field }: PathPlace, local: IpAddress): void {
   const announced = work.locals.find((one) => one.waypoint && sameAddress(one.address, local))?.publicAddress ?? local;
   const sides = work.inputs.Router.get(peer.name)?.object.spec.peers.filter((one) => one.name === work.input.object.metadata.name) ?? [];

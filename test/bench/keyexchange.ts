@@ -13,7 +13,7 @@ const TARGET_PER_SECOND = 500, TARGET_SHARE = 0.2;
 const TIMES = { begin: "initiator", answer: "responder", complete: "initiator", take: "responder" } as const;
 
 function exchange({ initiator, responder }: { initiator: KxInitiator; responder: KxResponder }, n: number, spend: (step: keyof typeof TIMES, work: () => Uint8Array) => Uint8Array): void {
-  const place = `peer ${n}`, nowMs = n * 20;
+  const place = `host${n} port`, nowMs = n * 20; // each from a host of its own: one host alone is held to a rate
   const kx1 = readKx(spend("begin", () => initiator.start(nowMs)[0] ?? new Uint8Array(0)));
   if (!kx1.ok || kx1.value.kind !== "kx1") throw new Error("no KX1");
   const one = kx1.value;
